@@ -1,1 +1,36 @@
-//! x
+//! restore-drill proves that a backup restores.
+//!
+//! It deploys an app as its operators do (a Docker Swarm stack from the recipe's compose
+//! file), fills it with synthetic data whose every byte it can recompute, has backupbot back
+//! it up, destroys it, restores, and compares what is back with what was there, through the
+//! doors a user has.
+//!
+//! - [`drill`]: the phases, each of which takes the earlier one's proof.
+//! - [`scenario`]: a folder that describes one app.
+//! - [`stack`]: Docker Swarm; [`stack::ownership`] is the one place that removes anything.
+//! - [`backup`]: the client of backupbot; [`labels`]: what its labels select.
+//! - [`probe`]: reads one kind of state; [`evidence`] stores what it saw.
+//! - [`judge`]: compares two stored observations; [`model`]: outcome, finding, verdict.
+//! - [`sabotage`]: faults on purpose, with the findings they must cause.
+//! - [`events`] and [`report`]: what a run says, and to whom.
+
+pub mod backup;
+pub mod cli;
+pub mod drill;
+pub mod error;
+pub mod events;
+pub mod evidence;
+pub mod exit_code;
+pub mod images;
+pub mod judge;
+pub mod labels;
+pub mod model;
+pub mod probe;
+pub mod report;
+pub mod sabotage;
+pub mod scenario;
+pub mod secret;
+pub mod stack;
+pub mod tls;
+
+pub use error::{Error, Result};

@@ -1,1 +1,143 @@
-fn main(){}
+//! `restore-drill`: the program.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "results and errors of a program")]
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use restore_drill::cli::{Cli, Command, RunArgs};
+use restore_drill::drill::{self, bot_source};
+use restore_drill::error::{Error, Result};
+use restore_drill::events::{Event, Events};
+use restore_drill::evidence::Evidence;
+use restore_drill::report::terminal::{Terminal, block};
+use restore_drill::report::{JsonLines, summary};
+use restore_drill::sabotage::Sabotage;
+use restore_drill::scenario::{self, Scenario};
+use restore_drill::stack::doctor::{Level, doctor};
+use restore_drill::stack::{Engine, gc};
+use restore_drill::{exit_code, images, judge};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            return if e.use_stderr() { ExitCode::from(exit_code::USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("RESTORE_DRILL_LOG").unwrap_or_else(|_| "error".into()))
+        .with_writer(std::io::stderr)
+        .init();
+    match execute(cli).await {
+        Ok(code) => ExitCode::from(code),
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::from(e.exit_code())
+        }
+    }
+}
+
+async fn execute(cli: Cli) -> Result<u8> {
+    match cli.command {
+        Command::Run(args) => run(&args, &cli.scenarios).await,
+        Command::Judge { dir, observation, json } => {
+            let evidence = Evidence::open(&dir)?;
+            let verdict = judge::judge(&evidence, &observation)?;
+            if json {
+                println!("{}", serde_json::json!(verdict));
+            } else {
+                block(&verdict).iter().for_each(|l| println!("{l}"));
+                reproduce(&evidence)?;
+            }
+            Ok(verdict.status.exit_code())
+        }
+        Command::Gc { run } => {
+            let engine = Engine::connect().await?;
+            let done = gc::collect(&engine, run.as_deref(), Duration::from_secs(120)).await?;
+            for (what, runs) in [("removed", done.removed), ("live", done.live), ("kept", done.kept), ("of other hosts", done.foreign)] {
+                println!("{what}: {}", if runs.is_empty() { "none".into() } else { runs.join(", ") });
+            }
+            Ok(exit_code::HELD)
+        }
+        Command::Doctor => {
+            let checks = doctor(&cli.scenarios).await;
+            for check in &checks {
+                let mark = match check.level {
+                    Level::Ok => "ok  ",
+                    Level::Note => "note",
+                    Level::Bad => "BAD ",
+                };
+                println!("{mark}  {:14}  {}", check.what, check.found);
+            }
+            let bad = checks.iter().any(|c| c.level == Level::Bad);
+            Ok(if bad { exit_code::ENGINE } else { exit_code::HELD })
+        }
+        Command::Images { scenario } => {
+            let scenario = Scenario::load(&cli.scenarios, &scenario)?;
+            let mut sources = bot_source(&cli.scenarios.join("backupbot"))?;
+            if let Some(standins) = &scenario.spec.standins {
+                sources.extend(images::sources(&scenario.dir.join(&standins.images), &scenario.name)?);
+            }
+            let engine = Engine::connect().await?;
+            let events = Events::new(vec![Box::new(Terminal::new())]);
+            let phase = events.phase(restore_drill::events::Phase::Images);
+            let built = engine.ensure_images(&sources, &events, |done, all| phase.progress(done, all, "images")).await?;
+            phase.finish(format!("{} images are there", built.len()));
+            built.values().for_each(|image| println!("{image}"));
+            Ok(exit_code::HELD)
+        }
+        Command::List => {
+            println!("scenarios: {}", scenario::list(&cli.scenarios).join(", "));
+            println!("profiles: {}", seeds::Profile::names().collect::<Vec<_>>().join(", "));
+            let all = <Sabotage as clap::ValueEnum>::value_variants();
+            println!("sabotages: {}", all.iter().map(|s| s.name()).collect::<Vec<_>>().join(", "));
+            Ok(exit_code::HELD)
+        }
+    }
+}
+
+fn sinks(dir: &Path) -> Result<Events> {
+    Ok(Events::new(vec![Box::new(Terminal::new()), Box::new(JsonLines::create(dir)?)]))
+}
+
+async fn run(args: &RunArgs, scenarios: &Path) -> Result<u8> {
+    let options = args.options(scenarios.to_owned());
+    let command = options.reproduce();
+    let (verdict, evidence) = drill::run(options, Box::new(sinks)).await.inspect_err(|e| {
+        if !matches!(e, Error::Input { .. } | Error::Usage(_)) {
+            eprintln!("\nreproduce: {command}");
+        }
+    })?;
+    let mut facts = serde_json::json!({});
+    for key in ["run", "scenario", "profile", "seed", "images", "snapshot", "reproduce"] {
+        facts[key] = serde_json::json!(evidence.get(key)?);
+    }
+    summary(evidence.dir(), &facts, &verdict)?;
+    Terminal::new().event_of(&verdict);
+    eprintln!("\nevidence:  {}", evidence.dir().display());
+    reproduce(&evidence)?;
+    println!("{}", verdict.status);
+    Ok(verdict.status.exit_code())
+}
+
+fn reproduce(evidence: &Evidence) -> Result<()> {
+    if let Some(command) = evidence.get("reproduce")? {
+        eprintln!("reproduce: {command}");
+    }
+    Ok(())
+}
+
+trait Say {
+    fn event_of(&self, verdict: &restore_drill::model::Verdict);
+}
+
+impl Say for Terminal {
+    fn event_of(&self, verdict: &restore_drill::model::Verdict) {
+        use restore_drill::events::Sink as _;
+        self.event(&Event::Finished { verdict: verdict.clone() });
+    }
+}

@@ -101,7 +101,7 @@ pub struct Placement {
 pub(crate) const FOLDERS: &[&[&str]] = &[
     &["Archive"],
     &["Archive", "2024"],
-    &["Archive", "2024", "Invoices & receipts"],
+    &["Archive", "2024", "Invoices &- receipts"],
     &["Sent"],
     &["Entw&APw-rfe"],
     &["Lists", "&U,BTFw-"],

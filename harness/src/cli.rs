@@ -1,0 +1,139 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::drill::{BotChoice, ImageChoice, Options};
+use crate::exit_code;
+use crate::sabotage::Sabotage;
+
+/// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.
+#[derive(Debug, Parser)]
+#[command(name = "restore-drill", version, after_help = exit_code::TABLE, propagate_version = true)]
+pub struct Cli {
+    /// The folder of scenarios.
+    #[arg(long, global = true, env = "RESTORE_DRILL_SCENARIOS", value_name = "DIR", default_value = "scenarios")]
+    pub scenarios: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a whole drill.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill run mailu                            a quick drill\n",
+        "  restore-drill run mailu --profile default          20 mailboxes, 2,000 messages\n",
+        "  restore-drill run mailu --backupbot existing       with the bot that you have deployed\n",
+        "  restore-drill run mailu --sabotage mail-excluded   see it turn red\n",
+    ))]
+    Run(RunArgs),
+    /// Judge a stored run again, from its evidence alone.
+    Judge {
+        /// The run's directory.
+        dir: PathBuf,
+        /// The observation to hold against the baseline.
+        #[arg(long, default_value = crate::judge::RESTORED)]
+        observation: String,
+        /// Print the verdict as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove what dead runs left on the engine; live runs are not touched.
+    Gc {
+        /// This run only, also if it was kept.
+        #[arg(long)]
+        run: Option<String>,
+    },
+    /// Check the engine and this machine, and say what to do about what is missing.
+    Doctor,
+    /// Build the stand-in images of a scenario, and the bot's.
+    Images {
+        /// The scenario.
+        scenario: String,
+    },
+    /// List the scenarios, profiles and sabotages.
+    List,
+}
+
+/// The options of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// The scenario: a folder in the folder of scenarios.
+    pub scenario: String,
+    /// How much data: tiny, smoke, default, large.
+    #[arg(long, default_value = "smoke")]
+    pub profile: String,
+    /// The seed of the corpus; the same seed and profile give the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The run's directory; without it `runs/<run>`.
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
+    /// The bot: one that the drill deploys, or the one that is there.
+    #[arg(long, value_enum, default_value_t = BotChoice::Own)]
+    pub backupbot: BotChoice,
+    /// The images: the recipe's if present, else stand-ins.
+    #[arg(long, value_enum, default_value_t = ImageChoice::Auto)]
+    pub images: ImageChoice,
+    /// More values for the compose files' variables, as NAME=value lines.
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// SMTP connections at once.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub connections: u8,
+    /// Keep the deployment, and say how to look inside and how to remove it.
+    #[arg(long)]
+    pub keep: bool,
+    /// Commit a fault on purpose; the drill must then not hold.
+    #[arg(long, value_enum)]
+    pub sabotage: Option<Sabotage>,
+}
+
+impl RunArgs {
+    /// As the engine takes them.
+    pub fn options(&self, scenarios: PathBuf) -> Options {
+        Options {
+            scenarios,
+            scenario: self.scenario.clone(),
+            profile: self.profile.clone(),
+            seed: self.seed,
+            evidence: self.evidence.clone(),
+            backupbot: self.backupbot,
+            images: self.images,
+            env_file: self.env_file.clone(),
+            connections: usize::from(self.connections),
+            keep: self.keep,
+            sabotage: self.sabotage,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_reproducing_command_parses_to_the_same_run() {
+        use clap::Parser as _;
+        let mut options = Options::new("scenarios", "mailu");
+        options.profile = "default".into();
+        options.seed = 42;
+        options.sabotage = Some(Sabotage::MailExcluded);
+        options.backupbot = BotChoice::Existing;
+        options.images = ImageChoice::Standin;
+        let cli = Cli::parse_from(options.reproduce().split(' '));
+        let Command::Run(args) = cli.command else { panic!("not run") };
+        assert_eq!(args.options(cli.scenarios).reproduce(), options.reproduce());
+    }
+}

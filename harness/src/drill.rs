@@ -1,0 +1,471 @@
+//! A drill: deploy → provision → seed → settle → shape → baseline → backup → wipe →
+//! restore → restart → observe → judge → teardown.
+//!
+//! Each phase takes the earlier one's proof as an argument, and only the phases make
+//! proofs, so that phases out of order do not compile. Restoring without a proven wipe:
+//!
+//! ```compile_fail,E0451
+//! use restore_drill::drill::{Drill, proof::{BackedUp, Wiped}};
+//! async fn skip_the_wipe(drill: &Drill, backup: &BackedUp) {
+//!     drill.restore(Wiped { volumes: 0 }, backup).await;
+//! }
+//! ```
+//!
+//! The same with a proof that was earned compiles:
+//!
+//! ```
+//! use restore_drill::drill::{Drill, proof::{BackedUp, Wiped}};
+//! async fn in_order(drill: &Drill, wiped: Wiped, backup: &BackedUp) {
+//!     let _ = drill.restore(wiped, backup).await;
+//! }
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use seeds::{Corpus, Profile};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::{Error, Result, Signal};
+use crate::events::{Event, Events, Phase};
+use crate::evidence::Evidence;
+use crate::images;
+use crate::judge::{self, RESTORED};
+use crate::model::Verdict;
+use crate::probe::mail::Imap;
+use crate::sabotage::Sabotage;
+use crate::scenario::Scenario;
+use crate::secret::Secret;
+use crate::stack::deploy::{Stack, engine_host, free_ports};
+use crate::stack::ownership::Owned;
+use crate::stack::slots::{self, Alive, Slot};
+use crate::stack::{Engine, gc};
+use crate::tls::Authority;
+
+mod accounts;
+mod observing;
+mod phases;
+pub mod proof;
+mod seeding;
+mod shaping;
+mod wiping;
+
+/// Which bot takes the backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BotChoice {
+    /// One that the drill deploys: `scenarios/backupbot`.
+    Own,
+    /// The one that is deployed on the engine already.
+    Existing,
+}
+
+/// Which images the app runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ImageChoice {
+    /// The recipe's, if all of them are present on the engine; else stand-ins.
+    Auto,
+    /// The recipe's.
+    Recipe,
+    /// Stand-ins.
+    Standin,
+}
+
+/// What to drill, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder of scenarios.
+    pub scenarios: PathBuf,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The profile's name.
+    pub profile: String,
+    /// The corpus seed.
+    pub seed: u64,
+    /// The run's directory; none takes `runs/<run>`.
+    pub evidence: Option<PathBuf>,
+    /// Which bot.
+    pub backupbot: BotChoice,
+    /// Which images.
+    pub images: ImageChoice,
+    /// A file of more values for the compose files' variables.
+    pub env_file: Option<PathBuf>,
+    /// SMTP connections at once.
+    pub connections: usize,
+    /// Whether the deployment stays after the run.
+    pub keep: bool,
+    /// A fault to commit on purpose.
+    pub sabotage: Option<Sabotage>,
+}
+
+impl Options {
+    /// The defaults for a scenario.
+    pub fn new(scenarios: impl Into<PathBuf>, scenario: &str) -> Self {
+        Self {
+            scenarios: scenarios.into(),
+            scenario: scenario.into(),
+            profile: "smoke".into(),
+            seed: 1,
+            evidence: None,
+            backupbot: BotChoice::Own,
+            images: ImageChoice::Auto,
+            env_file: None,
+            connections: 6,
+            keep: false,
+            sabotage: None,
+        }
+    }
+
+    /// The command that runs the same drill again.
+    pub fn reproduce(&self) -> String {
+        let mut command = format!("restore-drill run {} --profile {} --seed {}", self.scenario, self.profile, self.seed);
+        if let Some(sabotage) = self.sabotage {
+            command += &format!(" --sabotage {}", sabotage.name());
+        }
+        if self.backupbot == BotChoice::Existing {
+            command += " --backupbot existing";
+        }
+        match self.images {
+            ImageChoice::Auto => {}
+            ImageChoice::Recipe => command += " --images recipe",
+            ImageChoice::Standin => command += " --images standin",
+        }
+        if let Some(file) = &self.env_file {
+            command += &format!(" --env-file {}", file.display());
+        }
+        command
+    }
+}
+
+/// A run with everything it needs, from the slot it holds to the doors it goes through.
+pub struct Drill {
+    /// What was asked for.
+    pub options: Options,
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The corpus.
+    pub corpus: Corpus,
+    /// Where what was seen is stored.
+    pub evidence: Arc<Evidence>,
+    /// Where it is said.
+    pub events: Events,
+    /// The right to what the run creates.
+    pub owned: Owned,
+    /// The app's stack.
+    pub stack: Stack,
+    /// The bot's stack, if the drill deploys one.
+    pub bot_stack: Option<Stack>,
+    secret: Secret,
+    authority: Arc<Authority>,
+    /// An image that is present, for helper containers.
+    helper_image: String,
+    host: String,
+    ports: BTreeMap<String, u16>,
+    alive: Arc<Alive>,
+    _slot: Slot,
+}
+
+/// What a run has before it has a slot: enough to tear down.
+struct Ground {
+    run: String,
+    options: Options,
+    scenario: Scenario,
+    corpus: Corpus,
+    evidence: Arc<Evidence>,
+    events: Events,
+    engine: Engine,
+    secret: Secret,
+    alive: Arc<Alive>,
+}
+
+/// Makes the sinks of a run, once its directory is known.
+pub type Sinks = Box<dyn FnOnce(&std::path::Path) -> Result<Events> + Send>;
+
+/// Runs a whole drill and gives its verdict. Tears down on every way out.
+pub async fn run(options: Options, sinks: Sinks) -> Result<(Verdict, Arc<Evidence>)> {
+    guarded(options, sinks, |drill| async move { drill.play().await }).await
+}
+
+/// Prepares a drill, hands it to `play`, and tears down on every way out of it: return,
+/// error, panic, SIGINT, SIGTERM.
+pub async fn guarded<T, F, R>(options: Options, sinks: Sinks, play: F) -> Result<(T, Arc<Evidence>)>
+where
+    F: FnOnce(Arc<Drill>) -> R + Send + 'static,
+    R: Future<Output = Result<T>> + Send,
+    T: Send + 'static,
+{
+    // Everything that can be wrong with the input is found before anything is created.
+    let profile = Profile::named(&options.profile).map_err(|e| Error::Usage(e.to_string()))?;
+    let scenario = Scenario::load(&options.scenarios, &options.scenario)?;
+    let engine = Engine::connect().await?;
+    let secret = Secret::random()?;
+    let run = secret.derive("run id")[..8].to_owned();
+    let alive = Arc::new(Alive::take(&run)?);
+    let dir = options.evidence.clone().unwrap_or_else(|| PathBuf::from("runs").join(&run));
+    let evidence = Arc::new(Evidence::create(&dir)?);
+    let events = sinks(&dir)?;
+    events.emit(Event::Started {
+        run: run.clone(),
+        scenario: scenario.name.clone(),
+        profile: profile.name.clone(),
+        seed: options.seed,
+    });
+    for (key, value) in [("run", &run), ("scenario", &scenario.name), ("profile", &profile.name), ("reproduce", &options.reproduce())] {
+        evidence.set(key, value)?;
+    }
+    evidence.set("seed", &options.seed.to_string())?;
+
+    let interrupts = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {
+        return Err(Error::Unknown("signal handlers cannot be installed".into()));
+    };
+    let owned = Owned::new(engine.clone(), &run);
+    let keep = options.keep;
+    let deadline = Duration::from_secs(scenario.spec.deadlines.removal);
+    let ground = Ground {
+        run: run.clone(),
+        corpus: Corpus::new(options.seed, profile),
+        options,
+        scenario,
+        evidence: evidence.clone(),
+        events: events.clone(),
+        engine,
+        secret: secret.clone(),
+        alive: alive.clone(),
+    };
+    let mut work = tokio::spawn(async move {
+        let drill = Arc::new(ground.prepare().await?);
+        let result = play(drill.clone()).await;
+        drill.keep_logs().await;
+        result
+    });
+    let result = tokio::select! {
+        joined = &mut work => joined.unwrap_or_else(|e| Err(Error::Unknown(format!("a bug in restore-drill: {e}; please report it with the evidence directory")))),
+        _ = interrupt.recv() => Err(Error::Signal(Signal::Interrupt)),
+        _ = terminate.recv() => Err(Error::Signal(Signal::Terminate)),
+    };
+    if let Err(Error::Signal(signal)) = &result {
+        events.note(format!("{signal}: tearing down. A second signal ends at once and leaves the rest to `restore-drill gc`."));
+        work.abort();
+        let _ = work.await;
+    }
+    if keep && !matches!(result, Err(Error::Signal(_))) {
+        let marker = gc::keep(&run, &secret.derive("kept"))?;
+        kept(&events, &run, &marker);
+    } else {
+        let phase = events.phase(Phase::Teardown);
+        tokio::select! {
+            torn = owned.remove_all(None, deadline) => match torn {
+                Ok(_) => { phase.finish("nothing left"); }
+                Err(e) => events.note(format!("teardown failed: {e}. `restore-drill gc` tries again.")),
+            },
+            _ = interrupt.recv() => events.note(format!("teardown cut short; `restore-drill gc` removes what run {run} left.")),
+            _ = terminate.recv() => events.note(format!("teardown cut short; `restore-drill gc` removes what run {run} left.")),
+        }
+    }
+    drop(alive);
+    result.map(|value| (value, evidence))
+}
+
+fn kept(events: &Events, run: &str, marker: &std::path::Path) {
+    events.note(format!(
+        "Kept: `docker service ls --filter label=restore-drill.run={run}` lists it, \
+         `docker exec -it $(docker ps -q -f label=restore-drill.run={run} -f name=_imap) sh` looks inside; \
+         `restore-drill gc --run {run}` removes it (and {}).",
+        marker.display()
+    ));
+}
+
+impl Ground {
+    /// Waits for a slot, collects what dead runs left, finds or builds the images, chooses ports and a subnet.
+    async fn prepare(self) -> Result<Drill> {
+        let Self { run, options, scenario, corpus, evidence, events, engine, secret, alive } = self;
+        let phase = events.phase(Phase::Slot);
+        engine.ensure_swarm(&events).await?;
+        let info = engine.docker.info().await.map_err(|e| Error::Engine(e.to_string()))?;
+        let slot = slots::slot(info.id.as_deref().unwrap_or("engine"), || {
+            events.note(format!("{} drills are under way on this engine: waiting for one to end.", slots::SLOTS));
+        })
+        .await?;
+        let collected = gc::collect(&engine, None, Duration::from_secs(scenario.spec.deadlines.removal)).await?;
+        if !collected.removed.is_empty() {
+            events.note(format!("Removed what {} dead runs left: {}.", collected.removed.len(), collected.removed.join(", ")));
+        }
+        phase.finish(format!("slot {} of {}", slot.number + 1, slots::SLOTS));
+
+        let phase = events.phase(Phase::Images);
+        let standins = use_standins(&engine, &scenario, options.images).await?;
+        let mut compose = scenario.compose.clone();
+        let mut sources = BTreeMap::new();
+        if let (true, Some(spec)) = (standins, &scenario.spec.standins) {
+            compose.extend(scenario.standin_compose.iter().cloned());
+            sources = images::sources(&scenario.dir.join(&spec.images), &scenario.name)?;
+        }
+        let bot_scenario_dir = options.scenarios.join("backupbot");
+        if options.backupbot == BotChoice::Own {
+            sources.extend(bot_source(&bot_scenario_dir)?);
+        }
+        let mut built = engine.ensure_images(&sources, &events, |done, all| phase.progress(done, all, "images")).await?;
+        let bot_image = built.remove("backupbot");
+        let kind = if standins { "stand-in images" } else { "the recipe's images" };
+        evidence.set("images", kind)?;
+        phase.finish(kind);
+
+        let authority = Arc::new(Authority::issue(&scenario.spec.certificate.host)?);
+        let doors = &scenario.spec.doors;
+        let ports: BTreeMap<String, u16> =
+            doors.iter().map(|d| d.name.clone()).zip(free_ports(slot.number, doors.len())?).collect();
+        let stack_name = format!("rd-{run}");
+        let mut env = scenario.spec.env.clone();
+        if let Some(file) = &options.env_file {
+            env.extend(crate::scenario::read_env(file)?);
+        }
+        let subnet = engine.free_subnet(slot.number).await?;
+        for value in env.values_mut() {
+            *value = value
+                .replace("{subnet}", &subnet)
+                .replace("{secret}", &secret.derive("SECRET_KEY"))
+                .replace("{certificate.host}", &scenario.spec.certificate.host);
+        }
+        env.insert("STACK_NAME".into(), stack_name.clone());
+        scenario.check_env(&env)?;
+        let helper_image = match built.values().next().cloned().or_else(|| bot_image.clone()) {
+            Some(image) => image,
+            None => recipe_images(&scenario).into_iter().next().unwrap_or_default(),
+        };
+        let stack = Stack {
+            name: stack_name.clone(),
+            run: run.clone(),
+            compose,
+            env,
+            images: built,
+            ports: doors.iter().map(|d| (d.service.clone(), d.port, ports[&d.name])).collect(),
+            labels: options.sabotage.map(|s| s.labels()).unwrap_or_default(),
+        };
+        let bot_stack = match bot_image {
+            None => None,
+            Some(image) => Some(bot_stack(&bot_scenario_dir, &run, image, info.docker_root_dir.as_deref())?),
+        };
+        Ok(Drill {
+            owned: Owned::new(engine, &run),
+            host: engine_host(),
+            options,
+            scenario,
+            corpus,
+            evidence,
+            events,
+            stack,
+            bot_stack,
+            secret,
+            authority,
+            helper_image,
+            ports,
+            alive,
+            _slot: slot,
+        })
+    }
+}
+
+/// The source of the bot's image.
+pub fn bot_source(dir: &std::path::Path) -> Result<BTreeMap<String, images::Source>> {
+    let mut sources = images::sources(&dir.join("images"), "bot")?;
+    if let Some(source) = sources.get_mut("backupbot") {
+        source.extra.push(("backup".into(), images::backup_program()?));
+    }
+    Ok(sources)
+}
+
+fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_root: Option<&str>) -> Result<Stack> {
+    let name = format!("rd-{run}-bot");
+    let mut env = BTreeMap::from([("STACK_NAME".to_owned(), name.clone())]);
+    if let Some(root) = docker_root {
+        env.insert("DOCKER_ROOT".into(), root.to_owned());
+    }
+    Ok(Stack {
+        name,
+        run: run.to_owned(),
+        compose: vec![crate::scenario::compose::Compose::read(&dir.join("compose.yml"))?],
+        env,
+        images: BTreeMap::from([("app".to_owned(), image)]),
+        ports: vec![],
+        labels: BTreeMap::new(),
+    })
+}
+
+fn recipe_images(scenario: &Scenario) -> Vec<String> {
+    scenario
+        .compose
+        .iter()
+        .flat_map(|c| c.value["services"].as_object().into_iter().flat_map(|s| s.values()))
+        .filter_map(|s| s["image"].as_str().map(str::to_owned))
+        .collect()
+}
+
+async fn use_standins(engine: &Engine, scenario: &Scenario, choice: ImageChoice) -> Result<bool> {
+    let mut missing = Vec::new();
+    for image in recipe_images(scenario) {
+        if !engine.has_image(&image).await? {
+            missing.push(image);
+        }
+    }
+    match choice {
+        ImageChoice::Standin => Ok(true),
+        ImageChoice::Auto => Ok(!missing.is_empty() && scenario.spec.standins.is_some()),
+        ImageChoice::Recipe if missing.is_empty() => Ok(false),
+        ImageChoice::Recipe => Err(Error::Engine(format!(
+            "images not present: {}. `docker pull` them, or use --images standin",
+            missing.join(", ")
+        ))),
+    }
+}
+
+impl Drill {
+    /// All phases, in order.
+    async fn play(&self) -> Result<Verdict> {
+        let deployed = self.deploy().await?;
+        let provisioned = self.provision(deployed).await?;
+        let seeded = self.seed(provisioned).await?;
+        let settled = self.settle(seeded).await?;
+        let shaped = self.shape(settled).await?;
+        let baseline = self.baseline(shaped).await?;
+        let backup = self.backup(&baseline).await?;
+        let wiped = self.wipe(&baseline, &backup).await?;
+        let restored = self.restore(wiped, &backup).await?;
+        let restarted = self.restart(restored).await?;
+        if let Some(sabotage) = self.options.sabotage {
+            sabotage.strike(self).await?;
+        }
+        self.observe(&restarted, RESTORED).await?;
+        self.judge(RESTORED)
+    }
+
+    /// Judges a stored observation, and stores and emits what was found.
+    pub fn judge(&self, observation: &str) -> Result<Verdict> {
+        let phase = self.events.phase(Phase::Judge);
+        let verdict = judge::judge(&self.evidence, observation)?;
+        self.evidence.put_findings(&verdict)?;
+        for finding in &verdict.findings {
+            self.events.emit(Event::Found { finding: finding.clone() });
+        }
+        phase.finish(format!("{}: {} findings", verdict.status, verdict.findings.len()));
+        Ok(verdict)
+    }
+
+    fn imap(&self) -> Imap {
+        Imap { host: self.host.clone(), port: self.port("imaps"), authority: self.authority.clone() }
+    }
+
+    fn port(&self, door: &str) -> u16 {
+        self.ports.get(door).copied().unwrap_or_default()
+    }
+
+    fn engine(&self) -> &Engine {
+        self.owned.engine()
+    }
+
+    /// The enabled accounts' addresses.
+    fn enabled(&self) -> Vec<String> {
+        self.corpus.accounts().enabled().map(|u| u.email.clone()).collect()
+    }
+}

@@ -1,0 +1,126 @@
+//! Provisioning: the corpus' accounts, in the configuration format of Mailu's command line.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use seeds::{Accounts, User};
+use serde_json::{Value, json};
+use sha_crypt::{CustomizedPasswordHasher as _, Params, ShaCrypt};
+
+use super::Drill;
+use super::proof::{Deployed, Provisioned};
+use crate::error::{Error, Result};
+use crate::events::Phase;
+use crate::secret::Secret;
+
+impl Drill {
+    /// Imports the accounts and logs each in once: Mailu rewrites a password's hash at the first login.
+    pub async fn provision(&self, _: Deployed) -> Result<Provisioned> {
+        let phase = self.events.phase(Phase::Provision);
+        let spec = &self.scenario.spec.accounts;
+        let config = configuration(self.corpus.accounts(), &self.secret)?.to_string();
+        let command: Vec<&str> = spec.command.iter().map(String::as_str).collect();
+        let service = self.stack.service(&spec.service);
+        self.engine().exec(&service, &command, &[], Some(config.as_bytes())).await?.ok("importing the accounts")?;
+        for wave in &spec.restart {
+            for service in wave {
+                self.owned.restart(&self.stack.service(service)).await?;
+            }
+            self.up(|_, _| ()).await?;
+        }
+        let accounts = self.enabled();
+        let imap = self.imap();
+        let total = accounts.len() as u64;
+        let logins = accounts.into_iter().map(|account| {
+            let imap = &imap;
+            async move {
+                let session = imap.login(&account, &self.secret.password(&account)).await;
+                let mut session = session.map_err(|e| Error::Unknown(format!("{account} cannot log in right after its import: {}", e.reason())))?;
+                let _ = session.logout().await;
+                Ok::<_, Error>(())
+            }
+        });
+        let mut logins = futures_util::stream::iter(logins).buffer_unordered(4);
+        let mut done = 0;
+        while logins.try_next().await?.is_some() {
+            done += 1;
+            phase.progress(done, total, "logins");
+        }
+        let all = self.corpus.accounts();
+        phase.finish(format!("{} users, {} aliases, {} domains", all.users.len(), all.aliases.len(), all.domains.len()));
+        Ok(Provisioned { _private: () })
+    }
+}
+
+/// The accounts as `flask mailu config-import` reads them; JSON is YAML.
+fn configuration(accounts: &Accounts, secret: &Secret) -> Result<Value> {
+    let mut domains = Vec::new();
+    for domain in &accounts.domains {
+        let mut value = json!(domain);
+        value["alternatives"] = domain.alternatives.iter().map(|name| json!({"name": name})).collect();
+        value["dkim_key"] = json!("-generate-");
+        domains.push(value);
+    }
+    let users = accounts.users.iter().map(|user| self::user(user, secret)).collect::<Result<Vec<_>>>()?;
+    Ok(json!({"domain": domains, "user": users, "alias": accounts.aliases, "relay": accounts.relays}))
+}
+
+fn user(user: &User, secret: &Secret) -> Result<Value> {
+    let mut value = json!(user);
+    value["password"] = json!(sha512_crypt(&secret.password(&user.email), &secret.derive(&format!("salt {}", user.email)))?);
+    for (at, token) in user.tokens.iter().enumerate() {
+        let name = format!("token {at} {}", user.email);
+        value["tokens"][at]["password"] = json!(pbkdf2_sha256(&secret.derive(&name), &secret.derive(&format!("salt {name}"))));
+        value["tokens"][at]["ip"] = json!(token.ip);
+    }
+    for at in 0..user.fetches.len() {
+        value["fetches"][at]["password"] = json!(secret.derive(&format!("fetch {at} {}", user.email)));
+    }
+    Ok(value)
+}
+
+/// `$6$…`: verifies in Mailu and in a plain Dovecot, and is cheap to check with few rounds.
+fn sha512_crypt(password: &str, salt: &str) -> Result<String> {
+    let fail = |e: &dyn std::fmt::Display| Error::Unknown(format!("hashing a password: {e}"));
+    let params = Params::new(1_000).map_err(|e| fail(&e))?;
+    let salt = &salt.as_bytes()[..12];
+    let hash = ShaCrypt::SHA512
+        .hash_password_customized(password.as_bytes(), salt, None, None, params)
+        .map_err(|e| fail(&e))?;
+    Ok(hash.as_str().to_owned())
+}
+
+/// `$pbkdf2-sha256$…` as passlib writes it: the one scheme for tokens.
+fn pbkdf2_sha256(password: &str, salt: &str) -> String {
+    let ab64 = |bytes: &[u8]| STANDARD_NO_PAD.encode(bytes).replace('+', ".");
+    let rounds = 1_000;
+    let hash = pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(password.as_bytes(), salt.as_bytes(), rounds);
+    format!("$pbkdf2-sha256${rounds}${}${}", ab64(salt.as_bytes()), ab64(&hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_in_the_forms_that_passlib_reads() {
+        let hash = sha512_crypt("geheim", "0123456789abcdef").expect("hashed");
+        assert!(hash.starts_with("$6$rounds=1000$"), "{hash}");
+        let salt = hash.split('$').nth(3).expect("a salt");
+        assert!(salt.len() <= 16, "{salt}");
+        // Computed with Python's hashlib.pbkdf2_hmac and passlib's encoding.
+        let hash = pbkdf2_sha256("geheim", "salt");
+        assert_eq!(hash, "$pbkdf2-sha256$1000$c2FsdA$urXxD6FJzEgGur6YlhVrndLlgCzswVv5nzl7qzFHH58");
+    }
+
+    #[test]
+    fn no_password_is_in_the_configuration() {
+        let secret = Secret::random().expect("random");
+        let corpus = seeds::Corpus::new(1, seeds::Profile::named("smoke").expect("built in"));
+        let text = configuration(corpus.accounts(), &secret).expect("a configuration").to_string();
+        for user in &corpus.accounts().users {
+            assert!(!text.contains(&secret.password(&user.email)), "{}", user.email);
+        }
+        assert!(text.contains("\"dkim_key\":\"-generate-\"") && text.contains("$pbkdf2-sha256$"));
+    }
+}

@@ -1,0 +1,105 @@
+//! Observing: the baseline before the backup, and whatever is there after the restore.
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
+use super::Drill;
+use super::proof::{Baseline, Restarted, Shaped};
+use crate::error::{Error, Result};
+use crate::events::{Phase, Running};
+use crate::evidence::ObservationId;
+use crate::judge::{self, BASELINE};
+use crate::probe::Probe;
+use crate::probe::files::Files;
+use crate::probe::mail::Mail;
+use crate::probe::rows::Rows;
+
+impl Drill {
+    /// Observes what must come back, and holds it against what was submitted.
+    pub async fn baseline(&self, _: Shaped) -> Result<Baseline> {
+        let phase = self.events.phase(Phase::Baseline);
+        let observation = self.see(BASELINE, &phase).await?;
+        let wrong = judge::seeding(&self.evidence, observation)?;
+        if let Some(first) = wrong.first() {
+            return Err(Error::Unknown(format!(
+                "the baseline is not what was submitted, so a restore of it would prove nothing: {} differences, the first: {first}",
+                wrong.len()
+            )));
+        }
+        phase.finish(self.counts(observation)?);
+        Ok(Baseline { observation })
+    }
+
+    /// Observes what is there now, under a name of its own.
+    pub async fn observe(&self, _: &Restarted, name: &str) -> Result<()> {
+        let phase = self.events.phase(Phase::Observe);
+        let observation = self.see(name, &phase).await?;
+        phase.finish(self.counts(observation)?);
+        Ok(())
+    }
+
+    fn counts(&self, o: ObservationId) -> Result<String> {
+        let accounts = self.evidence.accounts(o)?;
+        let mut messages = 0;
+        for (account, _) in &accounts {
+            messages += self.evidence.folders(o, account)?.iter().map(|f| u64::from(f.messages)).sum::<u64>();
+        }
+        let (rows, files) = (self.evidence.rows(o)?.len(), self.evidence.files(o)?.len());
+        Ok(format!("{messages} messages in {} mailboxes, {rows} rows, {files} files", accounts.len()))
+    }
+
+    async fn see(&self, name: &str, phase: &Running) -> Result<ObservationId> {
+        self.resync().await?;
+        let observation = self.evidence.observation(name)?;
+        let mail = Mail { imap: self.imap(), accounts: self.enabled(), secret: self.secret.clone() };
+        let (rows, files) = (self.rows_probe(), self.files_probe());
+        // Rows after mail: reading mail logs in, and a login may rewrite a row.
+        mail.observe(&self.evidence, observation, &|done, total| phase.progress(done, total, "messages")).await?;
+        let quiet = |_, _| ();
+        tokio::try_join!(rows.observe(&self.evidence, observation, &quiet), files.observe(&self.evidence, observation, &quiet))?;
+        self.evidence.complete(observation)?;
+        Ok(observation)
+    }
+
+    pub(super) fn rows_probe(&self) -> Rows {
+        Rows {
+            owned: self.owned.clone(),
+            stack: self.stack.name.clone(),
+            image: self.helper_image.clone(),
+            spec: self.scenario.spec.rows.clone(),
+        }
+    }
+
+    pub(super) fn files_probe(&self) -> Files {
+        Files {
+            owned: self.owned.clone(),
+            stack: self.stack.name.clone(),
+            image: self.helper_image.clone(),
+            specs: self.scenario.spec.files.clone(),
+        }
+    }
+
+    /// Has the mail server look at its files again: an index can show messages whose files are
+    /// gone and hide some that are there. Where an account is gone the command fails, and the
+    /// login that follows says why.
+    async fn resync(&self) -> Result<()> {
+        let spec = &self.scenario.spec.resync;
+        let service = self.stack.service(&spec.service);
+        futures_util::stream::iter(self.enabled())
+            .map(|account| {
+                let command: Vec<String> = spec.command.iter().map(|a| a.replace("{mailbox}", &account)).collect();
+                let service = &service;
+                async move {
+                    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+                    let output = self.engine().exec(service, &command, &[], None).await?;
+                    if output.code != 0 {
+                        tracing::debug!(account, code = output.code, "resync: {}", output.stderr.trim());
+                    }
+                    Ok::<_, Error>(())
+                }
+            })
+            .buffer_unordered(4)
+            .try_collect::<Vec<()>>()
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! The phases around the engine: deploy, settle, backup, restore, restart.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::proof::{BackedUp, Baseline, Deployed, Restarted, Restored, Seeded, Settled, Wiped};
+use super::{BotChoice, Drill};
+use crate::backup::Bot;
+use crate::error::{Context as _, Error, Result};
+use crate::events::Phase;
+use crate::scenario::Door;
+use crate::stack::volumes::Helper;
+use crate::stack::{run_labels, until};
+
+impl Drill {
+    /// Deploys the app and the bot, and waits until both run and the app answers on its doors.
+    pub async fn deploy(&self) -> Result<Deployed> {
+        let phase = self.events.phase(Phase::Deploy);
+        if let Some(bot) = &self.bot_stack {
+            let spec = bollard::models::SecretSpec {
+                name: Some(format!("{}_restic_password", bot.name)),
+                labels: Some(run_labels(&bot.run).into_iter().collect()),
+                data: Some(base64_of(&self.secret.derive("restic"))),
+                ..Default::default()
+            };
+            self.engine().docker.create_secret(spec).await.context("creating the repository's password")?;
+            bot.deploy(&self.alive).await?;
+        }
+        self.deploy_app(|done, all| phase.progress(done, all, "services")).await?;
+        if let Some(bot) = &self.bot_stack {
+            self.engine().converged(&bot.name, self.converge_deadline(), |_, _| ()).await?;
+        }
+        phase.finish(format!("stack {}, doors {}", self.stack.name, self.doors()));
+        Ok(Deployed { _private: () })
+    }
+
+    fn doors(&self) -> String {
+        let doors: Vec<String> = self.ports.iter().map(|(name, port)| format!("{name} {}:{port}", self.host)).collect();
+        doors.join(", ")
+    }
+
+    pub(super) fn converge_deadline(&self) -> Duration {
+        Duration::from_secs(self.scenario.spec.deadlines.converge)
+    }
+
+    pub(super) fn removal_deadline(&self) -> Duration {
+        Duration::from_secs(self.scenario.spec.deadlines.removal)
+    }
+
+    /// Puts the certificate in place, deploys the app's stack, waits for it.
+    pub(super) async fn deploy_app(&self, progress: impl Fn(u64, u64)) -> Result<()> {
+        let place = &self.scenario.spec.certificate;
+        let helper = Helper::create(&self.owned, &self.helper_image, &self.stack.name, &place.volume).await?;
+        let files = [
+            (place.cert.as_str(), 0o644, self.authority.cert_pem.as_bytes()),
+            (place.key.as_str(), 0o600, self.authority.key_pem.as_bytes()),
+        ];
+        helper.write(&files).await?;
+        helper.close().await?;
+        self.stack.deploy(&self.alive).await?;
+        self.up(progress).await
+    }
+
+    /// Waits until the app's services run and its doors answer.
+    pub(super) async fn up(&self, progress: impl Fn(u64, u64)) -> Result<()> {
+        self.engine().converged(&self.stack.name, self.converge_deadline(), progress).await?;
+        for door in &self.scenario.spec.doors {
+            until(self.converge_deadline(), || async {
+                let greeting = tokio::time::timeout(Duration::from_secs(10), self.greeting(door)).await;
+                Ok(match greeting {
+                    Ok(Ok(line)) if line.starts_with(&door.greeting) => Ok(()),
+                    Ok(Ok(line)) => Err(format!("waiting for door {}: it says {:?}, expected {:?}", door.name, line.trim(), door.greeting)),
+                    Ok(Err(e)) => Err(format!("waiting for door {}: {e}", door.name)),
+                    Err(_) => Err(format!("waiting for door {}: it says nothing", door.name)),
+                })
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// The first line that a door says, over TLS that the run's authority vouches for.
+    async fn greeting(&self, door: &Door) -> std::io::Result<String> {
+        let config = self.authority.client().map_err(std::io::Error::other)?;
+        let name = ServerName::try_from(self.authority.host.clone()).map_err(std::io::Error::other)?;
+        let tcp = TcpStream::connect((self.host.as_str(), self.port(&door.name))).await?;
+        let tls = TlsConnector::from(config).connect(name, tcp).await?;
+        let mut line = String::new();
+        BufReader::new(tls).read_line(&mut line).await?;
+        Ok(line)
+    }
+
+    /// Waits until the mail queue is empty: every accepted message is delivered or bounced.
+    /// The deadline is for the queue to get shorter, not for it to be empty.
+    pub async fn settle(&self, _: Seeded) -> Result<Settled> {
+        let phase = self.events.phase(Phase::Settle);
+        let mut shortest = None;
+        let mut last = 0;
+        loop {
+            let before = shortest;
+            let result = until(Duration::from_secs(self.scenario.spec.deadlines.settle), || async {
+                let queued = self.queued().await?;
+                Ok(if queued == 0 || before.is_none_or(|b| queued < b) { Ok(queued) } else { Err(format!("{queued} messages are in the queue, and it does not get shorter")) })
+            })
+            .await;
+            let queued = result.map_err(|e| Error::Unknown(format!("mail was accepted and not delivered: {e}")))?;
+            last = last.max(queued);
+            phase.progress(last - queued, last, "messages");
+            if queued == 0 {
+                break;
+            }
+            shortest = Some(queued);
+        }
+        phase.finish("the queue is empty");
+        Ok(Settled { _private: () })
+    }
+
+    async fn queued(&self) -> Result<u64> {
+        let spec = &self.scenario.spec.queue;
+        let command: Vec<&str> = spec.command.iter().map(String::as_str).collect();
+        let output = self.engine().exec(&self.stack.service(&spec.service), &command, &[], None).await?.ok("listing the mail queue")?;
+        Ok(output.stdout.lines().filter(|l| !l.trim().is_empty()).count() as u64)
+    }
+
+    /// The bot that this run drives.
+    pub async fn bot(&self) -> Result<Bot> {
+        let run = (self.options.backupbot == BotChoice::Own).then(|| self.owned.run());
+        Bot::find(self.engine(), run).await
+    }
+
+    /// Has the bot create a snapshot.
+    pub async fn backup(&self, _: &Baseline) -> Result<BackedUp> {
+        let phase = self.events.phase(Phase::Backup);
+        let snapshot = self.bot().await?.create(&self.stack.name).await?;
+        self.evidence.set("snapshot", &snapshot.id)?;
+        phase.finish(format!("snapshot {}", &snapshot.id[..snapshot.id.len().min(8)]));
+        Ok(BackedUp { snapshot })
+    }
+
+    /// Stops what would overwrite what is restored, and has the bot restore the snapshot.
+    pub async fn restore(&self, wiped: Wiped, backup: &BackedUp) -> Result<Restored> {
+        let phase = self.events.phase(Phase::Restore);
+        if self.options.sabotage.is_some_and(|s| s.skips_restore()) {
+            phase.finish("skipped, on purpose");
+            return Ok(Restored { _private: () });
+        }
+        for service in &self.scenario.spec.restore.stop {
+            let name = self.stack.service(service);
+            self.owned.scale(&name, 0).await?;
+            self.owned.stopped(&name, self.removal_deadline()).await?;
+        }
+        self.bot().await?.restore(&self.stack.name, &backup.snapshot).await?;
+        phase.finish(format!("into {} empty volumes", wiped.volumes()));
+        Ok(Restored { _private: () })
+    }
+
+    /// Restarts the services that hold old state, wave by wave.
+    pub async fn restart(&self, _: Restored) -> Result<Restarted> {
+        let phase = self.events.phase(Phase::Restart);
+        let plan = &self.scenario.spec.restore;
+        let skipped = self.options.sabotage.is_some_and(|s| s.skips_restore());
+        let mut restarted = 0;
+        for wave in &plan.restart {
+            for service in wave {
+                let name = self.stack.service(service);
+                if plan.stop.contains(service) && !skipped {
+                    self.owned.scale(&name, 1).await?;
+                } else {
+                    self.owned.restart(&name).await?;
+                }
+                restarted += 1;
+            }
+            self.up(|done, all| phase.progress(done, all, "services")).await?;
+        }
+        phase.finish(format!("{restarted} services"));
+        Ok(Restarted { _private: () })
+    }
+
+    /// Stores the last of each service's log in the run's directory. A log that cannot be had is no reason to fail.
+    pub(super) async fn keep_logs(&self) {
+        use bollard::query_parameters::LogsOptionsBuilder;
+        const MOST: usize = 4 << 20;
+        let Ok(remains) = self.owned.remains(None).await else { return };
+        for service in remains.services {
+            let options = LogsOptionsBuilder::default().stdout(true).stderr(true).timestamps(true).tail("5000").build();
+            let mut log = self.engine().docker.service_logs(&service, Some(options));
+            let mut text = Vec::new();
+            // Swarm does not end the stream while a task is starting.
+            while let Ok(Some(Ok(chunk))) = tokio::time::timeout(Duration::from_secs(5), log.next()).await {
+                text.extend_from_slice(&chunk.into_bytes());
+                if text.len() > MOST {
+                    break;
+                }
+            }
+            let _ = std::fs::write(self.evidence.dir().join("logs").join(format!("{service}.log")), text);
+        }
+    }
+}
+
+fn base64_of(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}

@@ -1,0 +1,79 @@
+//! What the phases prove to one another. Only this crate makes these values, and each is
+//! made where its phase succeeded; none can be cloned.
+
+use crate::backup::Snapshot;
+use crate::evidence::ObservationId;
+
+/// The stack runs and answers on its doors.
+#[must_use]
+pub struct Deployed {
+    pub(super) _private: (),
+}
+
+/// The accounts are in, and each logged in once.
+#[must_use]
+pub struct Provisioned {
+    pub(super) _private: (),
+}
+
+/// The corpus was submitted.
+#[must_use]
+pub struct Seeded {
+    pub(super) _private: (),
+}
+
+/// The queue is empty.
+#[must_use]
+pub struct Settled {
+    pub(super) _private: (),
+}
+
+/// The mailboxes have their folders, flags and keywords.
+#[must_use]
+pub struct Shaped {
+    pub(super) _private: (),
+}
+
+/// What must come back was observed, whole, and is what was submitted.
+#[must_use]
+pub struct Baseline {
+    pub(super) observation: ObservationId,
+}
+
+/// A snapshot was created after the baseline.
+#[must_use]
+pub struct BackedUp {
+    pub(super) snapshot: Snapshot,
+}
+
+impl BackedUp {
+    /// The snapshot.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+}
+
+/// Stack and volumes were removed, and a fresh stack has none of it.
+#[must_use]
+pub struct Wiped {
+    pub(super) volumes: usize,
+}
+
+impl Wiped {
+    /// How many volumes were removed.
+    pub fn volumes(&self) -> usize {
+        self.volumes
+    }
+}
+
+/// The bot put the snapshot's files back.
+#[must_use]
+pub struct Restored {
+    pub(super) _private: (),
+}
+
+/// The services run on what was restored.
+#[must_use]
+pub struct Restarted {
+    pub(super) _private: (),
+}

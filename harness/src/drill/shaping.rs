@@ -1,0 +1,130 @@
+//! Shaping: what users do with their mail, done over IMAP: folders, moves, copies, flags,
+//! keywords, expunges.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
+use super::Drill;
+use super::proof::{Settled, Shaped};
+use crate::error::{Error, Result};
+use crate::events::Phase;
+use crate::probe::mail::{Failure, Session, folders, item};
+
+/// Mailboxes shaped at once.
+const CONNECTIONS: usize = 4;
+/// UIDs in one command, so that no line grows too long.
+const UIDS: usize = 500;
+
+impl Drill {
+    /// Gives every mailbox its folders and puts every message in its place.
+    pub async fn shape(&self, _: Settled) -> Result<Shaped> {
+        let phase = self.events.phase(Phase::Shape);
+        let accounts: Vec<String> = self.corpus.accounts().mailboxes().iter().map(|u| u.email.clone()).collect();
+        let total = accounts.len() as u64;
+        let shapes = accounts.into_iter().map(|account| async move {
+            self.shape_mailbox(&account).await.map_err(|e| Error::Unknown(format!("shaping mailbox {account}: {}", e.reason())))
+        });
+        let mut shapes = futures_util::stream::iter(shapes).buffer_unordered(CONNECTIONS);
+        let (mut done, mut messages) = (0, 0);
+        while let Some(shaped) = shapes.try_next().await? {
+            done += 1;
+            messages += shaped;
+            phase.progress(done, total, "mailboxes");
+        }
+        phase.finish(format!("{messages} messages in {done} mailboxes"));
+        Ok(Shaped { _private: () })
+    }
+
+    async fn shape_mailbox(&self, account: &str) -> Result<u64, Failure> {
+        let mut session = self.imap().login(account, &self.secret.password(account)).await?;
+        let delimiter = {
+            let root: Vec<_> = session.list(Some(""), Some("")).await?.try_collect().await?;
+            root.first().and_then(|n| n.delimiter().map(str::to_owned)).unwrap_or_else(|| ".".into())
+        };
+        let names: Vec<String> = self.corpus.folders().iter().map(|path| path.join(&delimiter)).collect();
+        let there: Vec<String> = folders(&mut session).await?.into_iter().map(|(name, _)| name).collect();
+        for (at, name) in names.iter().enumerate() {
+            if !there.contains(name) {
+                session.create(name).await?;
+            }
+            // All but one, so that a subscription that comes from nowhere shows.
+            if at != 1 {
+                session.subscribe(name).await?;
+            }
+        }
+        let inbox = session.select("INBOX").await?;
+        if inbox.exists == 0 {
+            session.logout().await?;
+            return Ok(0);
+        }
+        let headers = format!("(UID BODY.PEEK[HEADER.FIELDS ({})])", seeds::ITEM_HEADER);
+        let mut stream = Box::pin(session.uid_fetch("1:*", &headers).await?);
+        let mut uids: Vec<(u32, u64)> = Vec::new();
+        while let Some(fetch) = stream.next().await {
+            let fetch = fetch?;
+            let number = fetch.header().and_then(item).and_then(|i| i.parse().ok());
+            if let (Some(uid), Some(number)) = (fetch.uid, number) {
+                uids.push((uid, number));
+            }
+        }
+        drop(stream);
+        uids.sort_unstable();
+        self.place(account, &mut session, &names, &uids).await?;
+        session.logout().await?;
+        Ok(uids.len() as u64)
+    }
+
+    /// Flags and copies first, then moves: a moved message takes its flags along (RFC 6851, 3.3), a copy too.
+    async fn place(&self, account: &str, session: &mut Session, names: &[String], uids: &[(u32, u64)]) -> Result<(), Failure> {
+        let mut flags: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut copies: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+        let mut moves: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+        let mut expunged = Vec::new();
+        for &(uid, number) in uids {
+            let placement = self.corpus.placement(number, account);
+            if placement.expunged {
+                expunged.push(uid);
+                continue;
+            }
+            for flag in placement.flags.iter().chain(&placement.keywords) {
+                flags.entry((*flag).to_owned()).or_default().push(uid);
+            }
+            if let Some(folder) = placement.copy {
+                copies.entry(folder).or_default().push(uid);
+            }
+            if let Some(folder) = placement.folder {
+                moves.entry(folder).or_default().push(uid);
+            }
+        }
+        for (flag, uids) in &flags {
+            store(session, uids, flag).await?;
+        }
+        for (&folder, uids) in &copies {
+            for set in sets(uids) {
+                session.uid_copy(set, &names[folder]).await?;
+            }
+        }
+        for (&folder, uids) in &moves {
+            for set in sets(uids) {
+                session.uid_mv(set, &names[folder]).await?;
+            }
+        }
+        store(session, &expunged, "\\Deleted").await?;
+        for set in sets(&expunged) {
+            let _: Vec<_> = session.uid_expunge(set).await?.try_collect().await?;
+        }
+        Ok(())
+    }
+}
+
+async fn store(session: &mut Session, uids: &[u32], flag: &str) -> Result<(), Failure> {
+    for set in sets(uids) {
+        let _: Vec<_> = session.uid_store(set, format!("+FLAGS.SILENT ({flag})")).await?.try_collect().await?;
+    }
+    Ok(())
+}
+
+fn sets(uids: &[u32]) -> impl Iterator<Item = String> + '_ {
+    uids.chunks(UIDS).map(|chunk| chunk.iter().map(u32::to_string).collect::<Vec<_>>().join(","))
+}

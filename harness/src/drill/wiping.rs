@@ -1,0 +1,98 @@
+//! The wipe: stack and volumes removed, a fresh stack deployed, and the absence observed.
+//! What is left of the seeded data would make the restore's success worth nothing.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
+use super::Drill;
+use super::proof::{BackedUp, Baseline, Wiped};
+use crate::error::{Error, Result};
+use crate::events::Phase;
+use crate::evidence::Login;
+use crate::probe::mail::Failure;
+use crate::scenario::{Class, matches};
+use crate::stack::until;
+use crate::stack::volumes::{Helper, full_name};
+
+impl Drill {
+    /// Removes the app with all its data, deploys it afresh, and proves that nothing is left.
+    pub async fn wipe(&self, baseline: &Baseline, _: &BackedUp) -> Result<Wiped> {
+        let phase = self.events.phase(Phase::Wipe);
+        let mut removed = BTreeSet::new();
+        if !self.options.sabotage.is_some_and(|s| s.skips_wipe()) {
+            // The stack's own labels are on its volumes too: everything of the stack, and only that.
+            removed = self.owned.remove_all(Some(&self.stack.name), self.removal_deadline()).await?;
+            self.deploy_app(|done, all| phase.progress(done, all, "services")).await?;
+        }
+        let expected: BTreeSet<String> = self.scenario.volumes().iter().map(|v| full_name(&self.stack.name, v)).collect();
+        if let Some(volume) = expected.difference(&removed).next() {
+            return Err(Error::WipeNotProven(format!("volume {volume} was not removed")));
+        }
+        let refused = self.logins_refused(baseline).await?;
+        let rows = self.rows_gone(baseline).await?;
+        let files = self.files_gone(baseline).await?;
+        phase.finish(format!("{} volumes removed; {refused} logins refused, {rows} rows and {files} files gone", removed.len()));
+        Ok(Wiped { volumes: removed.len() })
+    }
+
+    async fn logins_refused(&self, baseline: &Baseline) -> Result<usize> {
+        let accounts: Vec<String> = self
+            .evidence
+            .accounts(baseline.observation)?
+            .into_iter()
+            .filter(|(_, login)| *login == Login::Read)
+            .map(|(account, _)| account)
+            .collect();
+        let imap = self.imap();
+        let total = accounts.len();
+        futures_util::stream::iter(accounts)
+            .map(|account| {
+                let imap = &imap;
+                async move {
+                    let password = self.secret.password(&account);
+                    until(self.converge_deadline(), || async {
+                        match imap.login(&account, &password).await {
+                            Err(Failure::Refused(_)) => Ok(Ok(())),
+                            Ok(_) => Err(Error::WipeNotProven(format!("{account} can still log in"))),
+                            Err(Failure::Other(why)) => Ok(Err(format!("waiting for the login of {account} to be refused: {why}"))),
+                        }
+                    })
+                    .await
+                }
+            })
+            .buffer_unordered(4)
+            .try_collect::<Vec<()>>()
+            .await?;
+        Ok(total)
+    }
+
+    async fn rows_gone(&self, baseline: &Baseline) -> Result<usize> {
+        let after: BTreeSet<(String, String)> =
+            self.rows_probe().read().await?.rows.into_iter().map(|r| (r.table, r.key)).collect();
+        let before = self.evidence.rows(baseline.observation)?;
+        match before.iter().find(|r| after.contains(&(r.table.clone(), r.key.clone()))) {
+            Some(row) => Err(Error::WipeNotProven(format!("table {} still has row {}", row.table, row.key))),
+            None => Ok(before.len()),
+        }
+    }
+
+    /// No file of the baseline is there with its content, and the durable volumes have no files
+    /// but those that a fresh deployment makes.
+    async fn files_gone(&self, baseline: &Baseline) -> Result<usize> {
+        let before = self.evidence.files(baseline.observation)?;
+        let after = self.files_probe().read().await?;
+        if let Some(file) = before.iter().find(|b| after.iter().any(|a| (&a.volume, &a.path, &a.sha256) == (&b.volume, &b.path, &b.sha256))) {
+            return Err(Error::WipeNotProven(format!("volume {} still has file {}", file.volume, file.path)));
+        }
+        for volume in self.scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable && !v.not_deployed) {
+            let helper = Helper::open(&self.owned, &self.helper_image, &full_name(&self.stack.name, &volume.name)).await?;
+            let names = helper.names().await;
+            helper.close().await?;
+            if let Some(name) = names?.iter().find(|n| !volume.fresh.iter().any(|glob| matches(glob, n))) {
+                return Err(Error::WipeNotProven(format!("volume {} of a fresh deployment has file {name}", volume.name)));
+            }
+        }
+        Ok(before.len())
+    }
+}

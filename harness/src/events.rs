@@ -1,0 +1,201 @@
+//! What a run says while it goes on. The engine emits; sinks (terminal, `events.jsonl`)
+//! subscribe, and none of them can steer a run.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::model::{Finding, Verdict};
+
+/// The phases of a drill, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Waiting for one of the engine's slots.
+    Slot,
+    /// Base and service images: found or built.
+    Images,
+    /// The stacks of the app and of the bot, converged and answering.
+    Deploy,
+    /// Accounts imported, and each logged in to once.
+    Provision,
+    /// Messages submitted over SMTP.
+    Seed,
+    /// Waiting for the queue to drain.
+    Settle,
+    /// Folders, moves, copies, flags, keywords, over IMAP.
+    Shape,
+    /// The first observation: what must come back.
+    Baseline,
+    /// backupbot creates a snapshot.
+    Backup,
+    /// Stack and volumes removed, a fresh one deployed, the absence observed.
+    Wipe,
+    /// backupbot restores the snapshot.
+    Restore,
+    /// Services that hold old state in memory, restarted.
+    Restart,
+    /// The second observation.
+    Observe,
+    /// The two observations compared.
+    Judge,
+    /// Everything removed.
+    Teardown,
+}
+
+impl Phase {
+    /// All phases, in order.
+    pub const ALL: [Self; 15] = [
+        Self::Slot,
+        Self::Images,
+        Self::Deploy,
+        Self::Provision,
+        Self::Seed,
+        Self::Settle,
+        Self::Shape,
+        Self::Baseline,
+        Self::Backup,
+        Self::Wipe,
+        Self::Restore,
+        Self::Restart,
+        Self::Observe,
+        Self::Judge,
+        Self::Teardown,
+    ];
+
+    /// The name in output and in `events.jsonl`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slot => "slot",
+            Self::Images => "images",
+            Self::Deploy => "deploy",
+            Self::Provision => "provision",
+            Self::Seed => "seed",
+            Self::Settle => "settle",
+            Self::Shape => "shape",
+            Self::Baseline => "baseline",
+            Self::Backup => "backup",
+            Self::Wipe => "wipe",
+            Self::Restore => "restore",
+            Self::Restart => "restart",
+            Self::Observe => "observe",
+            Self::Judge => "judge",
+            Self::Teardown => "teardown",
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A run began.
+    Started {
+        /// Its id, which is also on every label.
+        run: String,
+        /// The scenario's name.
+        scenario: String,
+        /// The profile's name.
+        profile: String,
+        /// The corpus seed.
+        seed: u64,
+    },
+    /// A phase began.
+    PhaseStarted {
+        /// Which.
+        phase: Phase,
+    },
+    /// How far a phase is.
+    Progress {
+        /// Which.
+        phase: Phase,
+        /// Units done.
+        done: u64,
+        /// Units in all; 0 where not known.
+        total: u64,
+        /// What a unit is: `messages`, `mailboxes`, ….
+        unit: &'static str,
+    },
+    /// A phase ended well.
+    PhaseFinished {
+        /// Which.
+        phase: Phase,
+        /// How long it took.
+        millis: u64,
+        /// What came of it, in a few words.
+        summary: String,
+    },
+    /// Something worth knowing.
+    Note {
+        /// One sentence.
+        message: String,
+    },
+    /// One difference.
+    Found {
+        /// Which.
+        finding: Finding,
+    },
+    /// The end: what the run found.
+    Finished {
+        /// The verdict.
+        verdict: Verdict,
+    },
+}
+
+/// Receives events. Must not block for long and must not fail a run.
+pub trait Sink: Send + Sync {
+    /// Takes one event.
+    fn event(&self, event: &Event);
+}
+
+/// Where the engine emits; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Events(Arc<Vec<Box<dyn Sink>>>);
+
+impl Events {
+    /// Emits to all of `sinks`.
+    pub fn new(sinks: Vec<Box<dyn Sink>>) -> Self {
+        Self(Arc::new(sinks))
+    }
+
+    /// Emits one event.
+    pub fn emit(&self, event: Event) {
+        for sink in self.0.iter() {
+            sink.event(&event);
+        }
+    }
+
+    /// Emits a note.
+    pub fn note(&self, message: impl Into<String>) {
+        self.emit(Event::Note { message: message.into() });
+    }
+
+    /// Begins a phase; [`Running::finish`] ends it.
+    pub fn phase(&self, phase: Phase) -> Running {
+        self.emit(Event::PhaseStarted { phase });
+        Running { events: self.clone(), phase, since: Instant::now() }
+    }
+}
+
+/// A phase under way.
+pub struct Running {
+    events: Events,
+    phase: Phase,
+    since: Instant,
+}
+
+impl Running {
+    /// Says how far the phase is.
+    pub fn progress(&self, done: u64, total: u64, unit: &'static str) {
+        self.events.emit(Event::Progress { phase: self.phase, done, total, unit });
+    }
+
+    /// Ends the phase and says what came of it.
+    pub fn finish(self, summary: impl Into<String>) -> Duration {
+        let took = self.since.elapsed();
+        let millis = took.as_millis() as u64;
+        self.events.emit(Event::PhaseFinished { phase: self.phase, millis, summary: summary.into() });
+        took
+    }
+}

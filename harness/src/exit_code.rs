@@ -1,0 +1,27 @@
+//! The exit codes of `restore-drill`, a contract with scripts and CI.
+
+/// Everything that was seeded and seen is back.
+pub const HELD: u8 = 0;
+/// Something is lost, altered, misplaced, duplicated or resurrected.
+pub const BROKEN: u8 = 1;
+/// It could not be told: something was not read, or the run did not get far enough.
+pub const UNKNOWN: u8 = 2;
+/// The command line, a scenario, an inventory or an env file is wrong. `EX_USAGE` of sysexits.h.
+pub const USAGE: u8 = 64;
+/// The Docker engine cannot be used: unreachable, not a swarm manager, out of disk, image missing. `EX_UNAVAILABLE`.
+pub const ENGINE: u8 = 69;
+/// Ended by SIGINT (128 + 2), after teardown.
+pub const SIGINT: u8 = 130;
+/// Ended by SIGTERM (128 + 15), after teardown.
+pub const SIGTERM: u8 = 143;
+
+/// The table for `--help` and the docs.
+pub const TABLE: &str = "\
+Exit codes:
+  0    held: everything seeded is back
+  1    broken: something is lost, altered, misplaced, duplicated or resurrected
+  2    unknown: it could not be told
+  64   usage: the command line, a scenario or an inventory is wrong
+  69   engine: the Docker engine cannot be used
+  130  ended by SIGINT, after teardown
+  143  ended by SIGTERM, after teardown";

@@ -1,0 +1,314 @@
+//! The judge: two stored observations in, findings out. Pure: no Docker, no network,
+//! no clock, so that an old run can be judged again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::error::Result;
+use crate::evidence::{Evidence, FileSeen, FolderSeen, Login, MessageSeen, ObservationId, RowSeen};
+use crate::model::{Counts, Finding, Item, Outcome, Verdict};
+
+/// The name of the observation before the backup.
+pub const BASELINE: &str = "baseline";
+/// The name of the observation after the restore.
+pub const RESTORED: &str = "restored";
+
+/// Compares the observation called `name` with the baseline.
+pub fn judge(evidence: &Evidence, name: &str) -> Result<Verdict> {
+    let (Some(before), Some(after)) = (evidence.completed(BASELINE)?, evidence.completed(name)?) else {
+        let missing = if evidence.completed(BASELINE)?.is_none() { BASELINE } else { name };
+        let finding = Finding {
+            item: Item::Observation { what: format!("observation {missing:?}") },
+            outcome: Outcome::Unread,
+            property: None,
+            detail: "the run ended before it was complete".into(),
+        };
+        return Ok(Verdict::from_findings(Counts::default(), vec![finding]));
+    };
+    let mut counts = Counts::default();
+    let mut findings = Vec::new();
+    mail(evidence, before, after, &mut counts, &mut findings)?;
+    let (old, new) = (evidence.rows(before)?, evidence.rows(after)?);
+    counts.rows = old.len() as u64;
+    database(&evidence.checks(before)?, &evidence.checks(after)?, &mut findings);
+    rows(&old, &new, &mut findings);
+    let (old, new) = (evidence.files(before)?, evidence.files(after)?);
+    counts.files = old.len() as u64;
+    files(&old, &new, &mut findings);
+    Ok(Verdict::from_findings(counts, findings))
+}
+
+/// Holds the baseline against the ledger: what SMTP accepted must be in the mailbox that
+/// it was for, with the body that was submitted. What is wrong here is the seeding's.
+pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (account, login) in evidence.accounts(baseline)? {
+        if let Login::Refused(why) | Login::Unread(why) = login {
+            findings.push(finding(Item::Account { account }, Outcome::Unread, None, why));
+            continue;
+        }
+        let messages = evidence.messages(baseline, &account)?;
+        let seen: HashMap<&str, &MessageSeen> = messages.iter().filter_map(|m| Some((m.item.as_deref()?, m))).collect();
+        for (item, sent, expunged, body) in evidence.ledger_of(&account)? {
+            let message = |folder: &str, uid| Item::Message {
+                account: account.clone(),
+                folder: folder.into(),
+                uid,
+                corpus: Some(item.clone()),
+            };
+            match (seen.get(item.as_str()), sent.as_str(), expunged) {
+                (None, "ok", false) => findings.push(finding(
+                    message("INBOX", 0),
+                    Outcome::Lost,
+                    None,
+                    "accepted over SMTP, not in the mailbox".into(),
+                )),
+                (Some(m), _, true) => {
+                    findings.push(finding(message(&m.folder, m.uid), Outcome::Resurrected, None, "expunged, yet there".into()));
+                }
+                (Some(m), _, false) if m.body_sha256 != body => findings.push(finding(
+                    message(&m.folder, m.uid),
+                    Outcome::Altered,
+                    Some("bytes"),
+                    "the body is not the one submitted".into(),
+                )),
+                _ => {}
+            }
+        }
+    }
+    findings.sort();
+    Ok(findings)
+}
+
+fn finding(item: Item, outcome: Outcome, property: Option<&str>, detail: String) -> Finding {
+    Finding { item, outcome, property: property.map(str::to_owned), detail }
+}
+
+fn changed(before: impl std::fmt::Display, after: impl std::fmt::Display) -> String {
+    format!("was {before}, is {after}")
+}
+
+fn mail(evidence: &Evidence, before: ObservationId, after: ObservationId, counts: &mut Counts, findings: &mut Vec<Finding>) -> Result<()> {
+    let after_logins: BTreeMap<String, Login> = evidence.accounts(after)?.into_iter().collect();
+    for (account, _) in evidence.accounts(before)? {
+        let old = evidence.messages(before, &account)?;
+        let old_folders = evidence.folders(before, &account)?;
+        counts.accounts += 1;
+        counts.folders += old_folders.len() as u64;
+        counts.messages += old.len() as u64;
+        let behind = || format!("{} messages are behind it", old.len());
+        match after_logins.get(&account) {
+            Some(Login::Read) => {}
+            Some(Login::Refused(why)) => {
+                let detail = format!("login refused: {why}; {}", behind());
+                findings.push(finding(Item::Account { account }, Outcome::Lost, None, detail));
+                continue;
+            }
+            Some(Login::Unread(why)) => {
+                findings.push(finding(Item::Account { account }, Outcome::Unread, None, format!("{why}; {}", behind())));
+                continue;
+            }
+            None => {
+                findings.push(finding(Item::Account { account }, Outcome::Unread, None, format!("never asked for; {}", behind())));
+                continue;
+            }
+        }
+        folders(&account, &old_folders, &evidence.folders(after, &account)?, findings);
+        let new = evidence.messages(after, &account)?;
+        let expunged: BTreeSet<String> =
+            evidence.ledger_of(&account)?.into_iter().filter(|(_, _, gone, _)| *gone).map(|(item, ..)| item).collect();
+        messages(&account, &old, &new, &expunged, findings, |sha256| {
+            evidence.strayed(before, after, sha256, &account)
+        })?;
+    }
+    Ok(())
+}
+
+fn folders(account: &str, old: &[FolderSeen], new: &[FolderSeen], findings: &mut Vec<Finding>) {
+    let item = |folder: &str| Item::Folder { account: account.into(), folder: folder.into() };
+    for o in old {
+        let Some(n) = new.iter().find(|n| n.folder == o.folder) else {
+            findings.push(finding(item(&o.folder), Outcome::Lost, None, format!("it had {} messages", o.messages)));
+            continue;
+        };
+        let mut altered = |property, detail| findings.push(finding(item(&o.folder), Outcome::Altered, Some(property), detail));
+        if o.uid_validity != n.uid_validity {
+            // UIDNEXT counts anew under another UIDVALIDITY: one finding says it.
+            altered("uidvalidity", changed(o.uid_validity, n.uid_validity) + "; every client downloads the folder again");
+        } else if n.uid_next < o.uid_next {
+            altered("uidnext", changed(o.uid_next, n.uid_next) + "; UIDs will be given out twice");
+        }
+        if o.subscribed != n.subscribed {
+            altered("subscription", changed(o.subscribed, n.subscribed));
+        }
+    }
+    for n in new.iter().filter(|n| !old.iter().any(|o| o.folder == n.folder)) {
+        findings.push(finding(item(&n.folder), Outcome::Unexpected, None, format!("it has {} messages", n.messages)));
+    }
+}
+
+/// Matches the messages of one mailbox, in this order: the same place and bytes; the same
+/// bytes in the same folder; the same place with other bytes; the same bytes in another folder.
+/// What is left of the old is lost, or elsewhere; what is left of the new is too much.
+fn messages(
+    account: &str,
+    old: &[MessageSeen],
+    new: &[MessageSeen],
+    expunged: &BTreeSet<String>,
+    findings: &mut Vec<Finding>,
+    elsewhere: impl Fn(&[u8]) -> Result<Option<(String, String)>>,
+) -> Result<()> {
+    let item = |m: &MessageSeen| Item::Message {
+        account: account.into(),
+        folder: m.folder.clone(),
+        uid: m.uid,
+        corpus: m.item.clone(),
+    };
+    let mut matched = vec![false; new.len()];
+    let mut open: Vec<&MessageSeen> = Vec::new();
+
+    let by_place: HashMap<(&str, u32), usize> = new.iter().enumerate().map(|(i, m)| ((m.folder.as_str(), m.uid), i)).collect();
+    for o in old {
+        match by_place.get(&(o.folder.as_str(), o.uid)) {
+            Some(&i) if new[i].sha256 == o.sha256 => {
+                matched[i] = true;
+                properties(item(o), o, &new[i], findings);
+            }
+            _ => open.push(o),
+        }
+    }
+    let mut by_bytes: HashMap<(&str, &[u8]), Vec<usize>> = HashMap::new();
+    for (i, m) in new.iter().enumerate().filter(|(i, _)| !matched[*i]).rev() {
+        by_bytes.entry((&m.folder, &m.sha256)).or_default().push(i);
+    }
+    open.retain(|o| {
+        let Some(i) = by_bytes.get_mut(&(o.folder.as_str(), o.sha256.as_slice())).and_then(Vec::pop) else { return true };
+        matched[i] = true;
+        findings.push(finding(item(o), Outcome::Altered, Some("uid"), changed(o.uid, new[i].uid)));
+        properties(item(o), o, &new[i], findings);
+        false
+    });
+    open.retain(|o| match by_place.get(&(o.folder.as_str(), o.uid)) {
+        Some(&i) if !matched[i] && (new[i].item == o.item || new[i].item.is_none()) => {
+            matched[i] = true;
+            let detail = format!("SHA-256 {}", changed(short(&o.sha256), short(&new[i].sha256)));
+            findings.push(finding(item(o), Outcome::Altered, Some("bytes"), detail));
+            properties(item(o), o, &new[i], findings);
+            false
+        }
+        _ => true,
+    });
+    let mut anywhere: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (i, m) in new.iter().enumerate().filter(|(i, _)| !matched[*i]).rev() {
+        anywhere.entry(&m.sha256).or_default().push(i);
+    }
+    for o in open {
+        if let Some(i) = anywhere.get_mut(o.sha256.as_slice()).and_then(Vec::pop) {
+            matched[i] = true;
+            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is in folder {}", new[i].folder)));
+        } else if let Some((other, folder)) = elsewhere(&o.sha256)? {
+            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is in mailbox {other}, folder {folder}")));
+        } else {
+            findings.push(finding(item(o), Outcome::Lost, None, String::new()));
+        }
+    }
+    let known: BTreeSet<(&str, &[u8])> = old.iter().map(|o| (o.folder.as_str(), o.sha256.as_slice())).collect();
+    for (_, n) in new.iter().enumerate().filter(|(i, _)| !matched[*i]) {
+        let outcome = if known.contains(&(n.folder.as_str(), n.sha256.as_slice())) {
+            Outcome::Duplicated
+        } else if n.item.as_ref().is_some_and(|i| expunged.contains(i)) {
+            Outcome::Resurrected
+        } else {
+            Outcome::Unexpected
+        };
+        findings.push(finding(item(n), outcome, None, String::new()));
+    }
+    Ok(())
+}
+
+fn properties(item: Item, o: &MessageSeen, n: &MessageSeen, findings: &mut Vec<Finding>) {
+    let mut differ = |property, old: String, new: String| {
+        if old != new {
+            findings.push(finding(item.clone(), Outcome::Altered, Some(property), changed(format!("[{old}]"), format!("[{new}]"))));
+        }
+    };
+    differ("flags", o.flags.clone(), n.flags.clone());
+    differ("keywords", o.keywords.clone(), n.keywords.clone());
+    differ("internaldate", time(o.internal_date), time(n.internal_date));
+    if o.sha256 == n.sha256 {
+        differ("size", o.size.to_string(), n.size.to_string());
+    }
+}
+
+fn time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |t| t.to_string())
+}
+
+fn short(sha256: &[u8]) -> String {
+    hex::encode(&sha256[..sha256.len().min(6)])
+}
+
+fn database(old: &[(String, String)], new: &[(String, String)], findings: &mut Vec<Finding>) {
+    let item = || Item::Database { database: "main.db".into() };
+    let new: BTreeMap<&str, &str> = new.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    for (property, was) in old {
+        match new.get(property.as_str()) {
+            Some(is) if is == was => {}
+            Some(is) => findings.push(finding(item(), Outcome::Altered, Some(property), changed(was, is))),
+            None => findings.push(finding(item(), Outcome::Unread, Some(property), "not read".into())),
+        }
+    }
+}
+
+fn rows(old: &[RowSeen], new: &[RowSeen], findings: &mut Vec<Finding>) {
+    let place = |r: &RowSeen| (r.table.clone(), r.key.clone());
+    let item = |r: &RowSeen| Item::Row { table: r.table.clone(), key: r.key.clone() };
+    let after: BTreeMap<_, _> = new.iter().map(|r| (place(r), r)).collect();
+    let before: BTreeSet<_> = old.iter().map(place).collect();
+    for o in old {
+        let Some(n) = after.get(&place(o)) else {
+            findings.push(finding(item(o), Outcome::Lost, None, String::new()));
+            continue;
+        };
+        if o.columns == n.columns {
+            continue;
+        }
+        let parse = |text: &str| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text).unwrap_or_default();
+        let (was, is) = (parse(&o.columns), parse(&n.columns));
+        let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+        for name in names {
+            let show = |v: Option<&serde_json::Value>| v.map_or_else(|| "absent".to_owned(), ToString::to_string);
+            let (was, is) = (show(was.get(name)), show(is.get(name)));
+            if was != is {
+                findings.push(finding(item(o), Outcome::Altered, Some(name), changed(was, is)));
+            }
+        }
+    }
+    for n in new.iter().filter(|n| !before.contains(&place(n))) {
+        findings.push(finding(item(n), Outcome::Unexpected, None, String::new()));
+    }
+}
+
+fn files(old: &[FileSeen], new: &[FileSeen], findings: &mut Vec<Finding>) {
+    let item = |f: &FileSeen| Item::File { volume: f.volume.clone(), path: f.path.clone() };
+    for o in old {
+        let Some(n) = new.iter().find(|n| (&n.volume, &n.path) == (&o.volume, &o.path)) else {
+            findings.push(finding(item(o), Outcome::Lost, None, String::new()));
+            continue;
+        };
+        let mut differ = |property, was: String, is: String| {
+            if was != is {
+                findings.push(finding(item(o), Outcome::Altered, Some(property), changed(was, is)));
+            }
+        };
+        differ("bytes", short_hex(&o.sha256), short_hex(&n.sha256));
+        differ("owner", format!("{}:{}", o.uid, o.gid), format!("{}:{}", n.uid, n.gid));
+        differ("mode", format!("{:04o}", o.mode), format!("{:04o}", n.mode));
+    }
+    for n in new.iter().filter(|n| !old.iter().any(|o| (&n.volume, &n.path) == (&o.volume, &o.path))) {
+        findings.push(finding(item(n), Outcome::Unexpected, None, String::new()));
+    }
+}
+
+fn short_hex(sha256: &str) -> String {
+    sha256.chars().take(12).collect()
+}

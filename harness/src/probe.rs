@@ -1,0 +1,26 @@
+//! Probes: each reads one kind of state through one door and stores what it saw.
+//! What they saw is judged later, by [`crate::judge`], from the store alone.
+
+use crate::error::Result;
+use crate::evidence::{Evidence, ObservationId};
+
+pub mod files;
+pub mod mail;
+pub mod rows;
+
+/// Reads one kind of state of the deployed app.
+///
+/// What could not be read is stored as unread, where the store has a place for that;
+/// an `Err` means that nothing can be said, and ends the run as unknown.
+pub trait Probe {
+    /// The name in output.
+    fn name(&self) -> &'static str;
+
+    /// Reads everything and stores it under `observation`. `progress` is told (done, total).
+    fn observe(
+        &self,
+        evidence: &Evidence,
+        observation: ObservationId,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> impl Future<Output = Result<()>> + Send;
+}

@@ -1,0 +1,315 @@
+//! The mail probe: every mailbox and every message, through the IMAP door, as its user.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_imap::error::Error as ImapError;
+use async_imap::types::Flag;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use rustls::pki_types::ServerName;
+use sha2::{Digest as _, Sha256};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::Probe;
+use crate::error::Result;
+use crate::evidence::{Evidence, FolderSeen, Login, MessageSeen, ObservationId};
+use crate::secret::Secret;
+use crate::tls::Authority;
+
+/// Mailboxes read at once. Dovecot allows 20 connections per user and address; two cores serve about this many.
+const CONNECTIONS: usize = 4;
+/// Messages stored at once.
+const BATCH: usize = 500;
+/// The longest wait for one response.
+const STALL: Duration = Duration::from_secs(60);
+/// Attempts at reading one account, where the cause may pass.
+const ATTEMPTS: u32 = 3;
+
+/// An authenticated IMAP session.
+pub type Session = async_imap::Session<TlsStream<TcpStream>>;
+
+/// The IMAP door: where it is, and whom to trust.
+#[derive(Clone)]
+pub struct Imap {
+    /// The engine's host.
+    pub host: String,
+    /// The published port of implicit TLS (993 inside).
+    pub port: u16,
+    /// The run's authority.
+    pub authority: Arc<Authority>,
+}
+
+/// Why a session or a reading failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The server denied the login: a `NO` that says so.
+    Refused(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl Failure {
+    /// The reason in words.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Refused(why) | Self::Other(why) => why,
+        }
+    }
+}
+
+impl From<ImapError> for Failure {
+    fn from(error: ImapError) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+async fn in_time<T, E: Into<Failure>>(what: &str, step: impl Future<Output = Result<T, E>>) -> Result<T, Failure> {
+    match tokio::time::timeout(STALL, step).await {
+        Ok(result) => result.map_err(Into::into),
+        Err(_) => Err(Failure::Other(format!("{what}: no answer in {} s", STALL.as_secs()))),
+    }
+}
+
+impl Imap {
+    /// Connects, checks the certificate, reads the greeting and logs in.
+    pub async fn login(&self, account: &str, password: &str) -> Result<Session, Failure> {
+        let other = |what: &str, e: &dyn std::fmt::Display| Failure::Other(format!("{what}: {e}"));
+        let connect = async {
+            let config = self.authority.client().map_err(|e| other("TLS", &e))?;
+            let name = ServerName::try_from(self.authority.host.clone()).map_err(|e| other("host name", &e))?;
+            let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| other("connecting", &e))?;
+            let tls = TlsConnector::from(config).connect(name, tcp).await.map_err(|e| other("TLS", &e))?;
+            let mut client = async_imap::Client::new(tls);
+            let greeting = client.read_response().await.map_err(|e| other("greeting", &e))?;
+            greeting.ok_or_else(|| Failure::Other("the server closed the connection before its greeting".into()))?;
+            Ok::<_, Failure>(client)
+        };
+        let client = in_time("connecting", connect).await?;
+        in_time("login", async {
+            client.login(account, password).await.map_err(|(e, _)| match &e {
+                ImapError::No(text) if refusal(text) => Failure::Refused(plain(text)),
+                _ => Failure::Other(format!("login: {e}")),
+            })
+        })
+        .await
+    }
+}
+
+/// Whether a `NO` says that the credentials are wrong (RFC 5530: AUTHENTICATIONFAILED), not that the server is unable.
+fn refusal(text: &str) -> bool {
+    let text = text.to_ascii_uppercase();
+    !text.contains("UNAVAILABLE")
+        && (text.contains("AUTHENTICATIONFAILED") || text.contains("AUTHENTICATION FAILED") || text.contains("CREDENTIALS INVALID"))
+}
+
+/// The server's words out of the client's rendering, `code: …, info: Some("…")`.
+fn plain(text: &str) -> String {
+    text.split_once("info: Some(\"").and_then(|(_, rest)| rest.strip_suffix("\")")).unwrap_or(text).to_owned()
+}
+
+/// The folders of a session: (name, subscribed), `\Noselect` ones left out.
+pub async fn folders(session: &mut Session) -> Result<Vec<(String, bool)>, Failure> {
+    let listed: Vec<_> = in_time("LIST", async { session.list(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
+    let subscribed: Vec<_> = in_time("LSUB", async { session.lsub(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
+    let noselect = |n: &async_imap::types::Name| {
+        n.attributes().iter().any(|a| matches!(a, async_imap::types::NameAttribute::NoSelect))
+    };
+    let mut names: Vec<(String, bool)> = listed
+        .iter()
+        .filter(|n| !noselect(n))
+        .map(|n| (n.name().to_owned(), subscribed.iter().any(|s| s.name() == n.name())))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The mail probe.
+pub struct Mail {
+    /// The door.
+    pub imap: Imap,
+    /// The accounts to read.
+    pub accounts: Vec<String>,
+    /// Where their passwords come from.
+    pub secret: Secret,
+}
+
+impl Probe for Mail {
+    fn name(&self) -> &'static str {
+        "mail"
+    }
+
+    async fn observe(&self, evidence: &Evidence, observation: ObservationId, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
+        let read = AtomicU64::new(0);
+        let count = || progress(read.fetch_add(1, Ordering::Relaxed) + 1, 0);
+        let count = &count;
+        futures_util::stream::iter(self.accounts.clone())
+            .map(|account| async move { self.account(evidence, observation, &account, count).await })
+            .buffer_unordered(CONNECTIONS)
+            .try_collect::<Vec<()>>()
+            .await?;
+        Ok(())
+    }
+}
+
+impl Mail {
+    async fn account(&self, evidence: &Evidence, o: ObservationId, account: &str, count: &(dyn Fn() + Sync)) -> Result<()> {
+        let mut attempt = 1;
+        loop {
+            evidence.clear_account(o, account)?;
+            let login = match self.read(evidence, o, account, count).await? {
+                Ok(()) => Login::Read,
+                Err(Failure::Refused(why)) => Login::Refused(why),
+                Err(Failure::Other(why)) if attempt < ATTEMPTS => {
+                    tracing::debug!(account, attempt, "{why}");
+                    attempt += 1;
+                    continue;
+                }
+                Err(Failure::Other(why)) => {
+                    // What was read before it broke is no observation of this account.
+                    evidence.clear_account(o, account)?;
+                    Login::Unread(why)
+                }
+            };
+            return evidence.put_account(o, account, &login);
+        }
+    }
+
+    async fn read(&self, evidence: &Evidence, o: ObservationId, account: &str, count: &(dyn Fn() + Sync)) -> Result<Result<(), Failure>> {
+        let mut session = match self.imap.login(account, &self.secret.password(account)).await {
+            Ok(session) => session,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let names = match folders(&mut session).await {
+            Ok(names) => names,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        for (folder, subscribed) in names {
+            if let Err(failure) = self.folder(evidence, o, account, &mut session, &folder, subscribed, count).await? {
+                return Ok(Err(Failure::Other(format!("folder {folder}: {}", failure.reason()))));
+            }
+        }
+        let _ = tokio::time::timeout(STALL, session.logout()).await;
+        Ok(Ok(()))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one folder of one account in one observation")]
+    async fn folder(
+        &self,
+        evidence: &Evidence,
+        o: ObservationId,
+        account: &str,
+        session: &mut Session,
+        folder: &str,
+        subscribed: bool,
+        count: &(dyn Fn() + Sync),
+    ) -> Result<Result<(), Failure>> {
+        let mailbox = match in_time("EXAMINE", session.examine(folder)).await {
+            Ok(mailbox) => mailbox,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let (Some(uid_validity), Some(uid_next)) = (mailbox.uid_validity, mailbox.uid_next) else {
+            return Ok(Err(Failure::Other("the server gave no UIDVALIDITY or UIDNEXT".into())));
+        };
+        let seen = FolderSeen { folder: folder.to_owned(), uid_validity, uid_next, messages: mailbox.exists, subscribed };
+        let mut read = 0;
+        if mailbox.exists > 0 {
+            let fetch = session.uid_fetch("1:*", "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])");
+            let mut stream = match in_time("FETCH", fetch).await {
+                Ok(stream) => Box::pin(stream),
+                Err(failure) => return Ok(Err(failure)),
+            };
+            let mut batch = Vec::new();
+            loop {
+                let next = match in_time("FETCH", async { Ok::<_, Failure>(stream.next().await) }).await {
+                    Ok(Some(Ok(fetch))) => fetch,
+                    Ok(None) => break,
+                    Ok(Some(Err(e))) => return Ok(Err(e.into())),
+                    Err(failure) => return Ok(Err(failure)),
+                };
+                match message(folder, &next) {
+                    Ok(Some(message)) => batch.push(message),
+                    // A FETCH response that only tells of changed flags.
+                    Ok(None) => continue,
+                    Err(failure) => return Ok(Err(failure)),
+                }
+                read += 1;
+                count();
+                if batch.len() == BATCH {
+                    evidence.put_messages(o, account, &batch)?;
+                    batch.clear();
+                }
+            }
+            evidence.put_messages(o, account, &batch)?;
+        }
+        // The client library does not report a FETCH that ends with NO: the count does.
+        if read != mailbox.exists {
+            return Ok(Err(Failure::Other(format!("{} messages are there, {read} could be fetched", mailbox.exists))));
+        }
+        evidence.put_folder(o, account, &seen)?;
+        Ok(Ok(()))
+    }
+}
+
+fn message(folder: &str, fetch: &async_imap::types::Fetch) -> Result<Option<MessageSeen>, Failure> {
+    let Some(body) = fetch.body() else { return Ok(None) };
+    let (Some(uid), Some(size), Some(date)) = (fetch.uid, fetch.size, fetch.internal_date()) else {
+        return Err(Failure::Other("a FETCH response without UID, RFC822.SIZE or INTERNALDATE".into()));
+    };
+    let (mut flags, mut keywords) = (Vec::new(), Vec::new());
+    for flag in fetch.flags() {
+        match flag {
+            Flag::Recent => {}
+            Flag::Custom(name) if !name.starts_with('\\') => keywords.push(name.into_owned()),
+            Flag::Custom(name) => flags.push(name.into_owned()),
+            system => flags.push(format!("\\{system:?}")),
+        }
+    }
+    flags.sort();
+    keywords.sort();
+    let header_end = body.windows(4).position(|w| w == b"\r\n\r\n").map_or(body.len(), |at| at + 4);
+    Ok(Some(MessageSeen {
+        folder: folder.to_owned(),
+        uid,
+        sha256: Sha256::digest(body).to_vec(),
+        body_sha256: Sha256::digest(&body[header_end..]).to_vec(),
+        size: u64::from(size),
+        flags: flags.join(" "),
+        keywords: keywords.join(" "),
+        internal_date: date.timestamp(),
+        item: item(&body[..header_end]),
+    }))
+}
+
+/// The corpus message that a header names.
+pub fn item(header: &[u8]) -> Option<String> {
+    let prefix = format!("{}:", seeds::ITEM_HEADER);
+    header.split(|b| *b == b'\n').find_map(|line| {
+        let line = std::str::from_utf8(line).ok()?;
+        let (name, value) = line.split_at_checked(prefix.len())?;
+        name.eq_ignore_ascii_case(&prefix).then(|| value.trim().to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_item_is_read_from_the_header() {
+        assert_eq!(item(b"From: a@mail.test\r\nrestore-drill-ITEM: 42\r\n\r\n"), Some("42".into()));
+        assert_eq!(item(b"Subject: Restore-Drill-Item: 42\r\n\r\n"), None);
+        assert_eq!(item(b"Subject: \xff\r\n\r\n"), None);
+    }
+
+    #[test]
+    fn only_a_denial_of_the_credentials_is_a_refusal() {
+        assert!(refusal("code: None, info: Some(\"[AUTHENTICATIONFAILED] Authentication credentials invalid\")"));
+        assert!(refusal("code: None, info: Some(\"Authentication failed.\")"));
+        assert!(!refusal("code: None, info: Some(\"[UNAVAILABLE] Temporary authentication failure\")"));
+        assert!(!refusal("code: None, info: Some(\"internal server error\")"));
+        assert_eq!(plain("code: None, info: Some(\"no\")"), "no");
+    }
+}

@@ -1,0 +1,183 @@
+//! The rows probe: a SQLite database, copied out of its volume with its journal and read
+//! row by row.
+
+use std::path::Path;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::Probe;
+use crate::error::{Error, Result};
+use crate::evidence::{Evidence, ObservationId, RowSeen};
+use crate::scenario::Rows as Spec;
+use crate::stack::ownership::Owned;
+use crate::stack::volumes::{Helper, full_name};
+
+/// Copies made before the database counts as unreadable: one taken amid a write is torn.
+const COPIES: u32 = 3;
+
+/// The rows probe.
+pub struct Rows {
+    /// The run.
+    pub owned: Owned,
+    /// The stack.
+    pub stack: String,
+    /// An image that is present, for the helper container.
+    pub image: String,
+    /// What to read.
+    pub spec: Spec,
+}
+
+impl Probe for Rows {
+    fn name(&self) -> &'static str {
+        "rows"
+    }
+
+    async fn observe(&self, evidence: &Evidence, observation: ObservationId, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
+        let seen = self.read().await?;
+        evidence.put_rows(observation, &seen.checks, &seen.rows)?;
+        progress(seen.rows.len() as u64, seen.rows.len() as u64);
+        Ok(())
+    }
+}
+
+/// What is in a database.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// (property, value): integrity, foreign keys, schema revision.
+    pub checks: Vec<(String, String)>,
+    /// The rows of the tables asked for.
+    pub rows: Vec<RowSeen>,
+}
+
+impl Rows {
+    /// Copies the database out and reads it. A database that is not there has no rows.
+    pub async fn read(&self) -> Result<Seen> {
+        let volume = full_name(&self.stack, &self.spec.volume);
+        let helper = Helper::open(&self.owned, &self.image, &volume).await?;
+        let mut last = None;
+        for _ in 0..COPIES {
+            let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+            let file = dir.path().join("copy.db");
+            if !helper.copy_out(&self.spec.database, &file).await? {
+                helper.close().await?;
+                return Ok(Seen { checks: vec![("file".into(), "absent".into())], rows: vec![] });
+            }
+            for suffix in ["-journal", "-wal"] {
+                helper.copy_out(&format!("{}{suffix}", self.spec.database), &dir.path().join(format!("copy.db{suffix}"))).await?;
+            }
+            match read(&file, &self.spec) {
+                Ok(seen) => {
+                    helper.close().await?;
+                    return Ok(seen);
+                }
+                Err(e) => last = Some(e),
+            }
+        }
+        helper.close().await?;
+        let why = last.map_or_else(String::new, |e| e.to_string());
+        // A database that cannot be read is what was observed, and not as it was at the baseline.
+        Ok(Seen { checks: vec![("file".into(), format!("unreadable: {why}"))], rows: vec![] })
+    }
+}
+
+/// Reads a database file.
+pub fn read(file: &Path, spec: &Spec) -> rusqlite::Result<Seen> {
+    let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut checks = vec![("file".to_owned(), "readable".to_owned())];
+    let lines = |sql: &str| -> rusqlite::Result<Vec<String>> {
+        db.prepare(sql)?.query_map([], |r| r.get_ref(0).map(text))?.collect()
+    };
+    checks.push(("integrity_check".into(), lines("PRAGMA integrity_check")?.join("; ")));
+    checks.push(("foreign_key_check".into(), lines("PRAGMA foreign_key_check")?.join("; ")));
+    checks.push(("schema revision".into(), lines(&spec.revision)?.join("; ")));
+    let mut rows = Vec::new();
+    for table in &spec.tables {
+        let mut statement = db.prepare(&format!("SELECT * FROM \"{}\"", table.name))?;
+        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        for column in table.key.iter().chain(&table.volatile).chain(&table.secret) {
+            if !names.contains(column) {
+                return Err(rusqlite::Error::InvalidColumnName(format!("{}.{column}", table.name)));
+            }
+        }
+        let mut found = statement.query([])?;
+        while let Some(row) = found.next()? {
+            let (mut key, mut columns) = (Vec::new(), Map::new());
+            for (at, name) in names.iter().enumerate() {
+                let value = row.get_ref(at)?;
+                if table.key.contains(name) {
+                    key.push(text(value));
+                } else if table.secret.contains(name) {
+                    columns.insert(name.clone(), json!(format!("sha256:{}", hex::encode(Sha256::digest(text(value))))));
+                } else if !table.volatile.contains(name) {
+                    columns.insert(name.clone(), to_json(value));
+                }
+            }
+            rows.push(RowSeen { table: table.name.clone(), key: key.join(","), columns: Value::Object(columns).to_string() });
+        }
+    }
+    Ok(Seen { checks, rows })
+}
+
+fn text(value: ValueRef<'_>) -> String {
+    match to_json(value) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+fn to_json(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(n) => json!(n),
+        ValueRef::Real(n) => json!(n),
+        ValueRef::Text(bytes) => json!(String::from_utf8_lossy(bytes)),
+        ValueRef::Blob(bytes) => json!(format!("blob:{}", hex::encode(bytes))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> Spec {
+        toml::from_str(
+            "volume = 'v'\ndatabase = 'm.db'\nrevision = 'SELECT v FROM rev'\n
+             [[table]]\nname = 't'\nkey = ['k']\nvolatile = ['at']\nsecret = ['pw']\n",
+        )
+        .expect("valid")
+    }
+
+    #[test]
+    fn rows_leave_out_the_volatile_and_hash_the_secret() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("m.db");
+        let db = Connection::open(&file).expect("a database");
+        db.execute_batch("CREATE TABLE rev (v); INSERT INTO rev VALUES ('abc'); CREATE TABLE t (k, at, pw, n);
+             INSERT INTO t VALUES ('a', 1, 'geheim', 7);")
+            .expect("created");
+        let seen = read(&file, &spec()).expect("read");
+        let hash = hex::encode(Sha256::digest("geheim"));
+        assert_eq!(
+            seen,
+            Seen {
+                checks: [("file", "readable"), ("integrity_check", "ok"), ("foreign_key_check", ""), ("schema revision", "abc")]
+                    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                    .to_vec(),
+                rows: vec![RowSeen { table: "t".into(), key: "a".into(), columns: format!("{{\"n\":7,\"pw\":\"sha256:{hash}\"}}") }],
+            }
+        );
+    }
+
+    #[test]
+    fn a_torn_file_is_an_error_and_not_an_empty_database() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("m.db");
+        std::fs::write(&file, b"SQLite format 3\0 and then nothing of sense").expect("written");
+        assert!(read(&file, &spec()).is_err());
+        std::fs::write(&file, b"").expect("written");
+        assert!(read(&file, &spec()).is_err(), "an empty file has no tables");
+    }
+}

@@ -1,0 +1,46 @@
+//! Sinks of events: the terminal, and the run's files.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Mutex;
+
+use serde_json::json;
+
+use crate::error::{Error, Result};
+use crate::events::{Event, Sink};
+use crate::model::Verdict;
+
+pub mod terminal;
+
+/// `events.jsonl`: every event but progress, one JSON object a line, with the time.
+pub struct JsonLines(Mutex<File>);
+
+impl JsonLines {
+    /// Creates the file in a run's directory.
+    pub fn create(dir: &Path) -> Result<Self> {
+        let path = dir.join("events.jsonl");
+        File::create(&path).map(|f| Self(Mutex::new(f))).map_err(Error::io(path))
+    }
+}
+
+impl Sink for JsonLines {
+    fn event(&self, event: &Event) {
+        if matches!(event, Event::Progress { .. }) {
+            return;
+        }
+        let mut line = json!(event);
+        line["time"] = json!(jiff::Timestamp::now().to_string());
+        let mut file = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // A full disk must not end the run, which still has to tear down.
+        let _ = writeln!(file, "{line}");
+    }
+}
+
+/// Writes `summary.json`: what CI needs to know.
+pub fn summary(dir: &Path, facts: &serde_json::Value, verdict: &Verdict) -> Result<()> {
+    let path = dir.join("summary.json");
+    let mut summary = facts.clone();
+    summary["verdict"] = json!(verdict);
+    std::fs::write(&path, format!("{summary:#}\n")).map_err(Error::io(path))
+}

@@ -1,0 +1,152 @@
+//! The terminal: phases with times, bars with counts and rates where somebody watches,
+//! plain lines elsewhere, and the verdict in a user's words.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use console::{Term, style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::events::{Event, Phase, Sink};
+use crate::model::{Status, Verdict};
+
+/// Findings named one by one; the rest are in the run's directory.
+const NAMED: usize = 25;
+/// Seconds between two plain lines of progress.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Writes to standard error, so that standard output stays for results.
+pub struct Terminal {
+    term: Term,
+    /// Whether somebody watches.
+    live: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    bar: Option<ProgressBar>,
+    since: Option<Instant>,
+    said: Option<Instant>,
+}
+
+impl Terminal {
+    /// On standard error. Colours follow `NO_COLOR`, `CLICOLOR` and whether it is a terminal.
+    pub fn new() -> Self {
+        let term = Term::stderr();
+        let live = term.is_term();
+        Self { term, live, state: Mutex::default() }
+    }
+
+    fn line(&self, text: &str) {
+        // A closed pipe must not end the run, which still has to tear down.
+        let _ = self.term.write_line(text);
+    }
+
+    fn progress(&self, state: &mut State, phase: Phase, done: u64, total: u64, unit: &str) {
+        if self.live {
+            let bar = state.bar.get_or_insert_with(|| {
+                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term(self.term.clone(), 10));
+                bar.set_message(phase.name());
+                bar
+            });
+            let template = if total > 0 {
+                bar.set_length(total);
+                format!("  {{msg:10}} {{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} {{eta}}")
+            } else {
+                format!("  {{msg:10}} {{spinner}} {{pos}} {unit} {{per_sec}}")
+            };
+            if let Ok(style) = ProgressStyle::with_template(&template) {
+                bar.set_style(style);
+            }
+            bar.set_position(done);
+        } else if state.said.is_none_or(|at| at.elapsed() >= PLAIN_INTERVAL) && state.since.is_some_and(|at| at.elapsed() >= PLAIN_INTERVAL) {
+            state.said = Some(Instant::now());
+            let seconds = state.since.map_or(1.0, |at| at.elapsed().as_secs_f64());
+            let of = if total > 0 { format!("/{total}") } else { String::new() };
+            self.line(&format!("  {:10} {done}{of} {unit}, {:.0} a second", phase.name(), done as f64 / seconds));
+        }
+    }
+}
+
+impl Default for Terminal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sink for Terminal {
+    fn event(&self, event: &Event) {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !matches!(event, Event::Progress { .. })
+            && let Some(bar) = state.bar.take()
+        {
+            bar.finish_and_clear();
+        }
+        match event {
+            Event::Started { run, scenario, profile, seed } => {
+                self.line(&format!("{} {scenario}, profile {profile}, seed {seed}, run {run}", style("drill").for_stderr().bold()));
+            }
+            Event::PhaseStarted { phase } => {
+                state.since = Some(Instant::now());
+                state.said = None;
+                if !self.live {
+                    self.line(&format!("  {:10} …", phase.name()));
+                }
+            }
+            Event::Progress { phase, done, total, unit } => self.progress(&mut state, *phase, *done, *total, unit),
+            Event::PhaseFinished { phase, millis, summary } => {
+                let seconds = *millis as f64 / 1000.0;
+                self.line(&format!("  {:10} {seconds:7.1} s  {summary}", style(phase.name()).for_stderr().green()));
+            }
+            Event::Note { message } => self.line(&format!("  {} {message}", style("note").for_stderr().cyan())),
+            Event::Found { .. } => {}
+            Event::Finished { verdict } => {
+                for line in block(verdict) {
+                    self.line(&line);
+                }
+            }
+        }
+    }
+}
+
+/// The verdict, in lines.
+pub fn block(verdict: &Verdict) -> Vec<String> {
+    let word = match verdict.status {
+        Status::Held => style("HELD").for_stderr().green().bold(),
+        Status::Unknown => style("UNKNOWN").for_stderr().yellow().bold(),
+        Status::Broken => style("BROKEN").for_stderr().red().bold(),
+    };
+    let mut lines = vec![String::new(), format!("{word}: compared {}", verdict.compared)];
+    if verdict.findings.is_empty() {
+        lines.push("  everything that was there before is back, as it was".into());
+    }
+    lines.extend(verdict.findings.iter().take(NAMED).map(|f| format!("  - {f}")));
+    if verdict.findings.len() > NAMED {
+        lines.push(format!("  … and {} more, all in evidence.db", verdict.findings.len() - NAMED));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Counts, Finding, Item, Outcome};
+
+    #[test]
+    fn the_block_names_each_finding_and_counts_the_rest() {
+        console::set_colors_enabled_stderr(false);
+        let finding = |uid| Finding {
+            item: Item::Message { account: "u07@mail.test".into(), folder: "Archive.2024".into(), uid, corpus: None },
+            outcome: Outcome::Lost,
+            property: None,
+            detail: String::new(),
+        };
+        let compared = Counts { accounts: 1, folders: 1, messages: 30, rows: 1, files: 1 };
+        let lines = block(&Verdict::from_findings(compared, (1..=30).map(finding).collect()));
+        assert_eq!(lines.len(), 2 + NAMED + 1);
+        assert_eq!(lines[1], "BROKEN: compared 30 messages in 1 folders of 1 mailboxes, 1 rows, 1 files");
+        assert_eq!(lines[2], "  - mailbox u07@mail.test, folder Archive.2024, message with UID 1: lost");
+        assert_eq!(lines[27], "  … and 5 more, all in evidence.db");
+    }
+}

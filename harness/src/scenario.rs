@@ -1,0 +1,447 @@
+//! A scenario: a folder that describes one app. Parsed and checked as a whole before
+//! anything is deployed; every error names the file and the line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+pub mod compose;
+
+use compose::Compose;
+
+/// `scenario.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// One line for listings.
+    pub description: String,
+    /// Compose files, relative to the folder, merged in order.
+    pub compose: Vec<String>,
+    /// What is different where upstream's images cannot be had.
+    pub standins: Option<Standins>,
+    /// Values for the compose files' variables. `{subnet}`, `{secret}` and `{certificate.host}` stand for the run's.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Published ports through which the app is reached.
+    #[serde(rename = "door")]
+    pub doors: Vec<Door>,
+    /// Where the front's certificate goes.
+    pub certificate: CertificatePlace,
+    /// How accounts get in.
+    pub accounts: AccountImport,
+    /// How the mail queue is listed, as JSON lines.
+    pub queue: ServiceCommand,
+    /// How the mail store is made to look at its files again; `{mailbox}` stands for each address.
+    pub resync: ServiceCommand,
+    /// What surrounds a restore.
+    pub restore: RestorePlan,
+    /// The database whose rows are compared.
+    pub rows: Rows,
+    /// Files compared by hash, owner and mode.
+    #[serde(rename = "file")]
+    pub files: Vec<Files>,
+    /// Upper bounds for waiting.
+    #[serde(default)]
+    pub deadlines: Deadlines,
+}
+
+/// Stand-ins for upstream's images.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standins {
+    /// The folder with one image folder a service.
+    pub images: String,
+    /// More compose files, merged after the recipe's.
+    #[serde(default)]
+    pub compose: Vec<String>,
+}
+
+/// A published port.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Door {
+    /// `submissions`, `imaps`, ….
+    pub name: String,
+    /// The service that publishes it.
+    pub service: String,
+    /// The port in the container.
+    pub port: u16,
+    /// What the server says first, once TLS is up.
+    pub greeting: String,
+}
+
+/// Where a certificate is put before the stack starts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificatePlace {
+    /// The host name it is for.
+    pub host: String,
+    /// The volume.
+    pub volume: String,
+    /// The chain's file name.
+    pub cert: String,
+    /// The key's file name.
+    pub key: String,
+}
+
+/// A command in a service's container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceCommand {
+    /// The service.
+    pub service: String,
+    /// The command and its arguments.
+    pub command: Vec<String>,
+}
+
+/// How accounts get in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountImport {
+    /// The service.
+    pub service: String,
+    /// The command, which reads the configuration from its standard input.
+    pub command: Vec<String>,
+    /// Services restarted afterwards, wave by wave.
+    #[serde(default)]
+    pub restart: Vec<Vec<String>>,
+}
+
+/// What surrounds a restore, in the order that the app's own behaviour demands.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestorePlan {
+    /// Services scaled to 0 first, because their shutdown would overwrite what is restored.
+    #[serde(default)]
+    pub stop: Vec<String>,
+    /// Services restarted afterwards, wave by wave.
+    #[serde(default)]
+    pub restart: Vec<Vec<String>>,
+}
+
+/// The database probe.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rows {
+    /// The volume that holds the database.
+    pub volume: String,
+    /// Its file, from the volume's root.
+    pub database: String,
+    /// A query for the schema revision: one text.
+    pub revision: String,
+    /// The tables compared.
+    #[serde(rename = "table")]
+    pub tables: Vec<Table>,
+}
+
+/// A table compared row by row.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// Its key columns.
+    pub key: Vec<String>,
+    /// Columns that change by themselves and are not compared.
+    #[serde(default)]
+    pub volatile: Vec<String>,
+    /// Columns of which only the SHA-256 is stored.
+    #[serde(default)]
+    pub secret: Vec<String>,
+}
+
+/// Files compared.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// The volume.
+    pub volume: String,
+    /// A file or folder, from the volume's root; `.` for all of it.
+    pub path: String,
+}
+
+/// Upper bounds for waiting, in seconds. They end a run as unknown; none of them is a sleep.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deadlines {
+    /// For all services to run and be healthy, and every door to answer.
+    pub converge: u64,
+    /// For the queue to get shorter.
+    pub settle: u64,
+    /// For containers to be gone after their service is.
+    pub removal: u64,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { converge: 180, settle: 120, removal: 120 }
+    }
+}
+
+/// What a volume or path holds, and so what a backup owes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Must come back.
+    Durable,
+    /// Should come back; its loss costs work, not data.
+    Valuable,
+    /// Made anew by the operator's tooling.
+    Regenerated,
+    /// Made anew by the app.
+    Cache,
+}
+
+/// `inventory.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inventory {
+    /// Every volume of the stack.
+    #[serde(rename = "volume")]
+    pub volumes: Vec<InventoryVolume>,
+}
+
+/// One volume of the inventory.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InventoryVolume {
+    /// The compose name.
+    pub name: String,
+    /// The service that writes it.
+    pub service: String,
+    /// Where it is mounted there.
+    pub mount: String,
+    /// What it holds.
+    pub class: Class,
+    /// Why, in one sentence.
+    pub why: String,
+    /// Files that a fresh deployment makes by itself: globs from the volume's root (`*` also matches `/`).
+    #[serde(default)]
+    pub fresh: Vec<String>,
+    /// The volume belongs to a service that this scenario does not deploy yet.
+    #[serde(default)]
+    pub not_deployed: bool,
+    /// Paths whose class differs.
+    #[serde(default, rename = "path")]
+    pub paths: Vec<InventoryPath>,
+}
+
+/// A path within a volume.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InventoryPath {
+    /// A glob from the volume's root.
+    pub path: String,
+    /// What it holds.
+    pub class: Class,
+    /// Why, in one sentence.
+    pub why: String,
+}
+
+/// A scenario, complete and checked.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// The folder's name.
+    pub name: String,
+    /// The folder.
+    pub dir: PathBuf,
+    /// `scenario.toml`.
+    pub spec: Spec,
+    /// `inventory.toml`.
+    pub inventory: Inventory,
+    /// The recipe's compose files.
+    pub compose: Vec<Compose>,
+    /// The stand-ins' compose files.
+    pub standin_compose: Vec<Compose>,
+}
+
+impl Scenario {
+    /// The scenario called `name` in `root`.
+    pub fn load(root: &Path, name: &str) -> Result<Self> {
+        let dir = root.join(name);
+        let file = dir.join("scenario.toml");
+        if !file.is_file() {
+            let known = list(root);
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            return Err(Error::Usage(format!(
+                "no scenario {name:?} in {}: there are {known}. --scenarios DIR looks elsewhere",
+                root.display()
+            )));
+        }
+        let spec: Spec = read_toml(&file)?;
+        let inventory: Inventory = read_toml(&dir.join("inventory.toml"))?;
+        let read = |names: &[String]| names.iter().map(|f| Compose::read(&dir.join(f))).collect::<Result<Vec<_>>>();
+        let scenario = Self {
+            name: name.to_owned(),
+            compose: read(&spec.compose)?,
+            standin_compose: read(spec.standins.as_ref().map_or(&[][..], |s| &s.compose))?,
+            dir,
+            spec,
+            inventory,
+        };
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The services of the recipe.
+    pub fn services(&self) -> BTreeSet<String> {
+        self.compose.iter().flat_map(|c| c.services().map(str::to_owned)).collect()
+    }
+
+    /// The named volumes of the recipe.
+    pub fn volumes(&self) -> BTreeSet<String> {
+        self.compose.iter().flat_map(|c| c.volumes().map(str::to_owned)).collect()
+    }
+
+    fn check(&self) -> Result<()> {
+        let file = self.dir.join("scenario.toml");
+        let (services, volumes) = (self.services(), self.volumes());
+        let known = |what: &str, kind: &str, name: &str, all: &BTreeSet<String>| {
+            if all.contains(name) {
+                return Ok(());
+            }
+            let all = all.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            Err(Error::input(&file, line_of(&file, name), format!("{what}: no {kind} {name:?} in the compose files, which have {all}")))
+        };
+        let s = &self.spec;
+        for (what, name) in s
+            .doors
+            .iter()
+            .map(|d| ("door", &d.service))
+            .chain([("accounts", &s.accounts.service), ("queue", &s.queue.service), ("resync", &s.resync.service)])
+            .chain(s.accounts.restart.iter().flatten().map(|n| ("accounts.restart", n)))
+            .chain(s.restore.stop.iter().chain(s.restore.restart.iter().flatten()).map(|n| ("restore", n)))
+        {
+            known(what, "service", name, &services)?;
+        }
+        for (what, name) in
+            [("certificate", &s.certificate.volume), ("rows", &s.rows.volume)].into_iter().chain(s.files.iter().map(|f| ("file", &f.volume)))
+        {
+            known(what, "volume", name, &volumes)?;
+        }
+        for door in ["submissions", "imaps"] {
+            if !s.doors.iter().any(|d| d.name == door) {
+                return Err(Error::input(&file, None, format!("no [[door]] named {door:?}; the mail probe goes through it")));
+            }
+        }
+        let file = self.dir.join("inventory.toml");
+        for v in self.inventory.volumes.iter().filter(|v| !v.not_deployed) {
+            if !volumes.contains(&v.name) {
+                return Err(Error::input(&file, line_of(&file, &v.name), format!("volume {:?} is in no compose file; remove it, or set not_deployed = true", v.name)));
+            }
+            if !services.contains(&v.service) {
+                return Err(Error::input(&file, line_of(&file, &v.service), format!("volume {:?}: no service {:?} in the compose files", v.name, v.service)));
+            }
+        }
+        for name in &volumes {
+            if !self.inventory.volumes.iter().any(|v| &v.name == name) {
+                return Err(Error::input(&file, None, format!("volume {name:?} of the compose files is missing; add a [[volume]] with its class and why")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that `env` has a value for every variable of the compose files that has no default.
+    pub fn check_env(&self, env: &BTreeMap<String, String>) -> Result<()> {
+        self.compose.iter().chain(&self.standin_compose).try_for_each(|c| c.check_env(env))
+    }
+}
+
+/// The scenarios in a folder.
+pub fn list(root: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(root)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|e| e.path().join("scenario.toml").is_file())
+        .filter_map(|e| e.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Reads a file of `NAME=value` lines; `#` begins a comment.
+pub fn read_env(file: &Path) -> Result<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+    let mut env = BTreeMap::new();
+    for (at, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let name_ok = |n: &str| !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        match line.split_once('=') {
+            Some((name, value)) if name_ok(name) => {
+                let value = value.trim();
+                let bare = ['"', '\''].iter().find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q)).unwrap_or(value);
+                env.insert(name.to_owned(), bare.to_owned());
+            }
+            _ => return Err(Error::input(file, Some(at + 1), format!("{line:?}: expected NAME=value"))),
+        }
+    }
+    Ok(env)
+}
+
+fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+    toml::from_str(&text).map_err(|e| {
+        let line = e.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        Error::input(file, line, e.message().to_owned() + &quoted(&text, line))
+    })
+}
+
+fn quoted(text: &str, line: Option<usize>) -> String {
+    line.and_then(|n| text.lines().nth(n - 1)).map_or_else(String::new, |l| format!(", in: {}", l.trim()))
+}
+
+/// The first line that mentions `value` in quotes, for errors found after parsing.
+fn line_of(file: &Path, value: &str) -> Option<usize> {
+    let text = std::fs::read_to_string(file).ok()?;
+    text.lines().position(|l| l.contains(&format!("\"{value}\""))).map(|at| at + 1)
+}
+
+/// Whether `path` matches `glob`, in which `*` stands for any text, `/` included.
+pub fn matches(glob: &str, path: &str) -> bool {
+    match glob.split_once('*') {
+        None => glob == path,
+        Some((head, rest)) => {
+            let Some(tail) = path.strip_prefix(head) else { return false };
+            (0..=tail.len()).filter(|at| tail.is_char_boundary(*at)).any(|at| matches(rest, &tail[at..]))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        for (glob, path, expected) in [
+            ("main.db", "main.db", true),
+            ("main.db*", "main.db-journal", true),
+            ("*/dovecot.index*", "u@mail.test/.Sent/dovecot.index.log", true),
+            ("*/dovecot.index*", "dovecot.index", false),
+            ("*.key", "mail.test.dkim.key.bak", false),
+        ] {
+            assert_eq!(matches(glob, path), expected, "{glob} {path}");
+        }
+    }
+
+    #[test]
+    fn env_files_name_the_line_that_is_wrong() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("e.env");
+        std::fs::write(&file, "# c\nA=1\nexport B=\"two\"\n\nnonsense\n").expect("written");
+        let error = read_env(&file).expect_err("line 5").to_string();
+        assert!(error.ends_with("e.env:5: \"nonsense\": expected NAME=value"), "{error}");
+        std::fs::write(&file, "A=1\nexport B=\"two\"\n").expect("written");
+        let env = read_env(&file).expect("valid");
+        assert_eq!(env, BTreeMap::from([("A".into(), "1".into()), ("B".into(), "two".into())]));
+    }
+}

@@ -1,0 +1,323 @@
+//! Deploying a stack as its operators do: `docker stack deploy` merges and interpolates the
+//! recipe's files and one of ours, which adds only what a drill needs: the run's labels,
+//! images, free host ports, and an endpoint mode that works on kernels without IPVS.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use bollard::models::{HealthStatusEnum, TaskState};
+use bollard::query_parameters::{
+    InspectContainerOptions, ListNetworksOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder,
+};
+use serde_json::{Map, Value, json};
+
+use super::slots::Alive;
+use super::{Engine, NAMESPACE_LABEL, label_filter, run_labels, until};
+use crate::error::{Context as _, Error, Result};
+use crate::scenario::compose::{Compose, labels};
+
+/// A stack to deploy.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// Its name.
+    pub name: String,
+    /// The run it belongs to.
+    pub run: String,
+    /// The compose files, merged in order.
+    pub compose: Vec<Compose>,
+    /// Values of their variables.
+    pub env: BTreeMap<String, String>,
+    /// Images that replace the recipe's, by service.
+    pub images: BTreeMap<String, String>,
+    /// Published ports: (service, port in the container, port on the host).
+    pub ports: Vec<(String, u16, u16)>,
+    /// Changes of deploy labels, by service: a value sets one, none removes it.
+    pub labels: BTreeMap<String, BTreeMap<String, Option<String>>>,
+}
+
+impl Stack {
+    /// The full name of a service.
+    pub fn service(&self, service: &str) -> String {
+        format!("{}_{service}", self.name)
+    }
+
+    /// The files as handed to `docker stack deploy`: the recipe's without their published
+    /// ports (which would collide), then ours.
+    fn files(&self) -> Vec<Value> {
+        let run = run_labels(&self.run);
+        let mut files: Vec<Value> = self.compose.iter().map(|c| c.value.clone()).collect();
+        for file in &mut files {
+            for (name, service) in file.get_mut("services").and_then(Value::as_object_mut).into_iter().flatten() {
+                let Some(service) = service.as_object_mut() else { continue };
+                service.remove("ports");
+                if let Some(changes) = self.labels.get(name) {
+                    change_labels(service, changes);
+                }
+            }
+            // `docker stack deploy` merges services, but of volumes and networks the last file's wins whole.
+            for section in ["volumes", "networks"] {
+                for object in file.get_mut(section).and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
+                    add_labels(object, &run);
+                }
+            }
+        }
+        files.push(self.overlay());
+        files
+    }
+
+    fn overlay(&self) -> Value {
+        let run = run_labels(&self.run);
+        let names: BTreeSet<String> = self.compose.iter().flat_map(Compose::services).map(str::to_owned).collect();
+        let services: Map<String, Value> = names
+            .into_iter()
+            .map(|name| {
+                let mut service = json!({
+                    "labels": run,
+                    "init": true,
+                    "deploy": {"labels": run, "endpoint_mode": "dnsrr"},
+                });
+                if let Some(image) = self.images.get(&name) {
+                    service["image"] = json!(image);
+                }
+                let ports: Vec<Value> = self
+                    .ports
+                    .iter()
+                    .filter(|(s, ..)| *s == name)
+                    .map(|(_, target, published)| json!({"target": target, "published": published, "mode": "host"}))
+                    .collect();
+                if !ports.is_empty() {
+                    service["ports"] = json!(ports);
+                }
+                (name, service)
+            })
+            .collect();
+        let mut overlay = json!({"version": "3.8", "services": services});
+        if self.compose.iter().all(|c| c.networks().next().is_none()) {
+            overlay["networks"] = json!({"default": {"labels": run}});
+        }
+        overlay
+    }
+
+    /// Deploys the stack. `alive` is held by the deploying process too.
+    pub async fn deploy(&self, alive: &Alive) -> Result<()> {
+        let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+        let mut command = tokio::process::Command::new("docker");
+        command.args(["stack", "deploy", "--resolve-image", "never"]);
+        for (at, value) in self.files().iter().enumerate() {
+            let path = dir.path().join(format!("{at}.json"));
+            write(&path, &value.to_string())?;
+            command.arg("-c").arg(&path);
+        }
+        command.arg(&self.name).envs(&self.env).stdin(alive.inherit()?).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let output = command.output().await.map_err(|e| {
+            Error::Engine(format!("the docker command line, which merges compose files, cannot be run: {e}. Install it (package docker-cli)"))
+        })?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said: Vec<&str> = said.lines().filter(|l| !l.trim().is_empty()).collect();
+        let first = self.compose.first().map(|c| c.file.display().to_string()).unwrap_or_default();
+        Err(Error::Engine(format!("docker stack deploy of {first} as {} failed: {}", self.name, said.join(" / "))))
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).map_err(Error::io(path))
+}
+
+fn change_labels(service: &mut Map<String, Value>, changes: &BTreeMap<String, Option<String>>) {
+    let Some(deploy) = service.entry("deploy").or_insert_with(|| json!({})).as_object_mut() else { return };
+    let mut all = labels(deploy.get("labels"));
+    for (name, value) in changes {
+        match value {
+            Some(value) => all.insert(name.clone(), value.clone()),
+            None => all.remove(name),
+        };
+    }
+    deploy.insert("labels".into(), json!(all));
+}
+
+/// Adds labels to a volume or network, which may have no properties yet and may not be ours to label.
+fn add_labels(object: &mut Value, add: &BTreeMap<String, String>) {
+    if object.is_null() {
+        *object = json!({});
+    }
+    let Some(object) = object.as_object_mut().filter(|o| !o.contains_key("external")) else { return };
+    let mut all = labels(object.get("labels"));
+    all.extend(add.clone());
+    object.insert("labels".into(), json!(all));
+}
+
+impl Engine {
+    /// Waits until every service of the stack runs as many tasks as it should, healthy where it has a health check.
+    /// `progress` is told (running, wanted).
+    pub async fn converged(&self, stack: &str, deadline: Duration, progress: impl Fn(u64, u64)) -> Result<()> {
+        let result = until(deadline, || async {
+            let filter = label_filter([(NAMESPACE_LABEL, stack)]);
+            let what = "listing services";
+            let options = ListServicesOptionsBuilder::default().filters(&filter).build();
+            let services = self.docker.list_services(Some(options)).await.context(what)?;
+            if services.is_empty() {
+                return Ok(Err(format!("waiting for the services of stack {stack}")));
+            }
+            let options = ListTasksOptionsBuilder::default().filters(&filter).build();
+            let tasks = self.docker.list_tasks(Some(options)).await.context(what)?;
+            let (mut ready, mut wanted, mut waiting) = (0, 0, Vec::new());
+            for service in services {
+                let spec = service.spec.unwrap_or_default();
+                let name = spec.name.unwrap_or_default();
+                let replicas = spec.mode.and_then(|m| m.replicated).and_then(|r| r.replicas).unwrap_or(1);
+                wanted += replicas as u64;
+                // A task of an older spec still counts as running while the new one is being prepared.
+                let force = spec.task_template.as_ref().and_then(|t| t.force_update);
+                let mut running = 0;
+                let mut error = None;
+                for task in tasks.iter().filter(|t| t.service_id == service.id) {
+                    let status = task.status.clone().unwrap_or_default();
+                    if task.desired_state == Some(TaskState::RUNNING)
+                        && status.state == Some(TaskState::RUNNING)
+                        && task.spec.as_ref().and_then(|s| s.force_update) == force
+                    {
+                        let id = status.container_status.and_then(|c| c.container_id).unwrap_or_default();
+                        if self.healthy(&id).await? {
+                            running += 1;
+                        }
+                    } else if let Some(message) = status.err {
+                        error = Some(message);
+                    }
+                }
+                ready += running.min(replicas) as u64;
+                if running < replicas {
+                    waiting.push(error.map_or_else(|| name.clone(), |e| format!("{name} (its last task: {e})")));
+                }
+            }
+            progress(ready, wanted);
+            Ok(if waiting.is_empty() { Ok(()) } else { Err(format!("waiting for {}", waiting.join(", "))) })
+        });
+        match result.await {
+            Err(Error::Unknown(why)) => Err(Error::Unknown(format!("stack {stack} did not converge: {why}. Its last log lines are in the evidence directory"))),
+            result => result,
+        }
+    }
+
+    async fn healthy(&self, container: &str) -> Result<bool> {
+        match self.docker.inspect_container(container, None::<InspectContainerOptions>).await {
+            Ok(found) => {
+                let state = found.state.unwrap_or_default();
+                let health = state.health.and_then(|h| h.status);
+                Ok(state.running == Some(true)
+                    && matches!(health, None | Some(HealthStatusEnum::HEALTHY | HealthStatusEnum::NONE | HealthStatusEnum::EMPTY)))
+            }
+            Err(e) if crate::error::is_not_found(&e) => Ok(false),
+            Err(e) => Err(e).context("inspecting a container"),
+        }
+    }
+
+    /// A /24 that no network of the engine uses, from the part of 10.213.0.0/16 that belongs to the slot.
+    pub async fn free_subnet(&self, slot: u8) -> Result<String> {
+        let networks = self.docker.list_networks(None::<ListNetworksOptions>).await.context("listing networks")?;
+        let used: Vec<String> = networks
+            .into_iter()
+            .filter_map(|n| n.ipam)
+            .flat_map(|i| i.config.unwrap_or_default())
+            .filter_map(|c| c.subnet)
+            .collect();
+        (0..100u8)
+            .map(|n| format!("10.213.{}.0/24", slot * 100 + n))
+            .find(|s| !used.contains(s))
+            .ok_or_else(|| Error::Engine("no free subnet in 10.213.0.0/16; `restore-drill gc` removes what dead runs left".into()))
+    }
+}
+
+/// `count` ports that nothing listens on, from the slot's range, which is below the one
+/// that systems hand out to outgoing connections.
+pub fn free_ports(slot: u8, count: usize) -> Result<Vec<u16>> {
+    let first = 22_000 + u16::from(slot) * 2_000;
+    // Start at another place each time: a port just closed is shunned for a while.
+    let offset = (std::process::id() % 1900) as u16;
+    let ports: Vec<u16> = (0..2_000u16)
+        .map(|n| first + (offset + n) % 2_000)
+        .filter(|port| TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, *port))).is_ok())
+        .take(count)
+        .collect();
+    if ports.len() < count {
+        return Err(Error::Engine(format!("fewer than {count} free ports from {first} on")));
+    }
+    Ok(ports)
+}
+
+/// The host on which published ports are reached.
+pub fn engine_host() -> String {
+    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+    let Some(rest) = host.strip_prefix("tcp://").or_else(|| host.strip_prefix("ssh://")) else {
+        return "127.0.0.1".into();
+    };
+    let rest = rest.rsplit('@').next().unwrap_or(rest);
+    rest.split([':', '/']).next().unwrap_or("127.0.0.1").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(text: &str) -> Stack {
+        Stack {
+            name: "s".into(),
+            run: "r".into(),
+            compose: vec![Compose::parse(Path::new("compose.yml"), text).expect("valid")],
+            env: BTreeMap::new(),
+            images: BTreeMap::from([("app".into(), "standin:1".into())]),
+            ports: vec![("app".into(), 993, 22_001)],
+            labels: BTreeMap::from([(
+                "app".into(),
+                BTreeMap::from([("backupbot.backup.volumes.mail".into(), Some("false".into())), ("gone".into(), None)]),
+            )]),
+        }
+    }
+
+    #[test]
+    fn the_overlay_labels_everything_and_replaces_the_ports() {
+        let files = stack(
+            "services:\n  app:\n    image: upstream\n    ports: [\"993:993\"]\n    deploy:\n      labels: [\"a=1\", \"gone=1\"]\n\
+             volumes:\n  mail:\n  not-ours: {external: true}\n\
+             networks:\n  internal: {driver: overlay, labels: [\"b=2\"]}\n",
+        )
+        .files();
+        let run = run_labels("r");
+        let mut network = run.clone();
+        network.insert("b".into(), "2".into());
+        assert_eq!(
+            files[0],
+            json!({
+                "services": {"app": {
+                    "image": "upstream",
+                    "deploy": {"labels": {"a": "1", "backupbot.backup.volumes.mail": "false"}},
+                }},
+                "volumes": {"mail": {"labels": run}, "not-ours": {"external": true}},
+                "networks": {"internal": {"driver": "overlay", "labels": network}},
+            })
+        );
+        assert_eq!(
+            files[1],
+            json!({
+                "version": "3.8",
+                "services": {"app": {
+                    "labels": run, "init": true, "image": "standin:1",
+                    "deploy": {"labels": run, "endpoint_mode": "dnsrr"},
+                    "ports": [{"target": 993, "published": 22_001, "mode": "host"}],
+                }},
+            })
+        );
+    }
+
+    #[test]
+    fn the_slots_ports_do_not_overlap() {
+        let (a, b) = (free_ports(0, 5).expect("free"), free_ports(1, 5).expect("free"));
+        assert!(a.iter().all(|p| (22_000..24_000).contains(p)), "{a:?}");
+        assert!(b.iter().all(|p| (24_000..26_000).contains(p)), "{b:?}");
+    }
+}

@@ -1,0 +1,320 @@
+//! The one place through which anything is removed, emptied or scaled. Each call first
+//! asks the engine for the object's labels and refuses whatever does not carry this run's.
+//!
+//! `tests/ownership.rs` fails when another file calls one of the engine's removing calls.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use bollard::models::{Service, ServiceSpec};
+use bollard::query_parameters::{
+    InspectContainerOptions, InspectNetworkOptions, InspectServiceOptions, ListConfigsOptionsBuilder,
+    ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListSecretsOptionsBuilder, ListServicesOptionsBuilder,
+    ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, UpdateServiceOptionsBuilder,
+};
+
+use super::{Engine, NAMESPACE_LABEL, RUN_LABEL, label_filter, until};
+use crate::error::{Context as _, Error, Result, is_not_found};
+
+/// The right to change what one run created.
+#[derive(Clone)]
+pub struct Owned {
+    engine: Engine,
+    run: String,
+}
+
+/// What of a run is there.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Remains {
+    /// Service names.
+    pub services: Vec<String>,
+    /// Container ids.
+    pub containers: Vec<String>,
+    /// Volume names.
+    pub volumes: Vec<String>,
+    /// Network ids.
+    pub networks: Vec<String>,
+    /// Secret ids.
+    pub secrets: Vec<String>,
+    /// Config ids.
+    pub configs: Vec<String>,
+}
+
+impl Remains {
+    /// Whether nothing is there.
+    pub fn is_empty(&self) -> bool {
+        self == &Self::default()
+    }
+}
+
+impl std::fmt::Display for Remains {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [
+            ("services", &self.services),
+            ("containers", &self.containers),
+            ("volumes", &self.volumes),
+            ("networks", &self.networks),
+            ("secrets", &self.secrets),
+            ("configs", &self.configs),
+        ];
+        let parts: Vec<String> =
+            parts.iter().filter(|(_, l)| !l.is_empty()).map(|(what, l)| format!("{} {what}", l.len())).collect();
+        f.write_str(&if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") })
+    }
+}
+
+impl Owned {
+    /// The right to what carries `run`'s label.
+    pub fn new(engine: Engine, run: &str) -> Self {
+        Self { engine, run: run.to_owned() }
+    }
+
+    /// The run.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn check(&self, kind: &'static str, name: &str, labels: Option<&HashMap<String, String>>) -> Result<()> {
+        match labels.and_then(|l| l.get(RUN_LABEL)) {
+            Some(run) if *run == self.run => Ok(()),
+            Some(run) => Err(Error::NotOurs { kind, name: name.to_owned(), found: format!("it is run {run}'s") }),
+            None => Err(Error::NotOurs { kind, name: name.to_owned(), found: format!("it has no label {RUN_LABEL}") }),
+        }
+    }
+
+    async fn service(&self, name: &str) -> Result<Service> {
+        let service = self
+            .engine
+            .docker
+            .inspect_service(name, None::<InspectServiceOptions>)
+            .await
+            .context(format!("inspecting service {name}"))?;
+        self.check("service", name, service.spec.as_ref().and_then(|s| s.labels.as_ref()))?;
+        Ok(service)
+    }
+
+    /// Changes the spec of a service.
+    pub async fn update_service(&self, name: &str, change: impl Fn(&mut ServiceSpec)) -> Result<()> {
+        let mut tries = 0;
+        loop {
+            let service = self.service(name).await?;
+            let version = service.version.and_then(|v| v.index).unwrap_or_default();
+            let mut spec = service.spec.unwrap_or_default();
+            change(&mut spec);
+            let options = UpdateServiceOptionsBuilder::default().version(version as i32).build();
+            match self.engine.docker.update_service(name, spec, options, None).await {
+                Ok(_) => return Ok(()),
+                // Swarm itself updates the service (its update status) and the version moves on.
+                Err(bollard::errors::Error::DockerResponseServerError { message, .. })
+                    if message.contains("out of sequence") && tries < 20 =>
+                {
+                    tries += 1;
+                }
+                Err(e) => return Err(e).context(format!("updating service {name}")),
+            }
+        }
+    }
+
+    /// Sets the number of replicas.
+    pub async fn scale(&self, name: &str, replicas: i64) -> Result<()> {
+        self.update_service(name, |spec| {
+            if let Some(mode) = spec.mode.as_mut().and_then(|m| m.replicated.as_mut()) {
+                mode.replicas = Some(replicas);
+            }
+        })
+        .await
+    }
+
+    /// Replaces the tasks of a service by new ones of the same spec.
+    pub async fn restart(&self, name: &str) -> Result<()> {
+        self.update_service(name, |spec| {
+            if let Some(task) = spec.task_template.as_mut() {
+                task.force_update = Some(task.force_update.unwrap_or_default() + 1);
+            }
+        })
+        .await
+    }
+
+    async fn remove_service(&self, name: &str) -> Result<()> {
+        self.service(name).await?;
+        gone(self.engine.docker.delete_service(name).await).context(format!("removing service {name}"))
+    }
+
+    /// Removes a volume. Refused for one that is not this run's, and by the engine for one in use.
+    pub async fn remove_volume(&self, name: &str) -> Result<()> {
+        let volume = self.engine.docker.inspect_volume(name).await.context(format!("inspecting volume {name}"))?;
+        self.check("volume", name, Some(&volume.labels))?;
+        let options = None::<bollard::query_parameters::RemoveVolumeOptions>;
+        gone(self.engine.docker.remove_volume(name, options).await).context(format!("removing volume {name}"))
+    }
+
+    async fn remove_network(&self, id: &str) -> Result<()> {
+        let network = self
+            .engine
+            .docker
+            .inspect_network(id, None::<InspectNetworkOptions>)
+            .await
+            .context(format!("inspecting network {id}"))?;
+        self.check("network", id, network.labels.as_ref())?;
+        gone(self.engine.docker.remove_network(id).await).context(format!("removing network {id}"))
+    }
+
+    /// Removes a container, killing it if it runs.
+    pub async fn remove_container(&self, id: &str) -> Result<()> {
+        let found = self.engine.docker.inspect_container(id, None::<InspectContainerOptions>).await;
+        let container = match found {
+            Err(e) if is_not_found(&e) => return Ok(()),
+            found => found.context(format!("inspecting container {id}"))?,
+        };
+        self.check("container", id, container.config.and_then(|c| c.labels).as_ref())?;
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        gone(self.engine.docker.remove_container(id, Some(options)).await).context(format!("removing container {id}"))
+    }
+
+    async fn remove_secret(&self, id: &str) -> Result<()> {
+        let secret = self.engine.docker.inspect_secret(id).await.context(format!("inspecting secret {id}"))?;
+        self.check("secret", id, secret.spec.and_then(|s| s.labels).as_ref())?;
+        gone(self.engine.docker.delete_secret(id).await).context(format!("removing secret {id}"))
+    }
+
+    async fn remove_config(&self, id: &str) -> Result<()> {
+        let config = self.engine.docker.inspect_config(id).await.context(format!("inspecting config {id}"))?;
+        self.check("config", id, config.spec.and_then(|s| s.labels).as_ref())?;
+        gone(self.engine.docker.delete_config(id).await).context(format!("removing config {id}"))
+    }
+
+    /// What of the run is there; with `stack`, of that stack only.
+    pub async fn remains(&self, stack: Option<&str>) -> Result<Remains> {
+        let labels = [(RUN_LABEL, self.run.as_str())].into_iter().chain(stack.map(|s| (NAMESPACE_LABEL, s)));
+        let filter = label_filter(labels);
+        let docker = &self.engine.docker;
+        let what = "listing what the run has";
+        let services =
+            docker.list_services(Some(ListServicesOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
+        let containers = docker
+            .list_containers(Some(ListContainersOptionsBuilder::default().all(true).filters(&filter).build()))
+            .await
+            .context(what)?;
+        let volumes =
+            docker.list_volumes(Some(ListVolumesOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
+        let networks =
+            docker.list_networks(Some(ListNetworksOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
+        let secrets =
+            docker.list_secrets(Some(ListSecretsOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
+        let configs =
+            docker.list_configs(Some(ListConfigsOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
+        Ok(Remains {
+            services: services.into_iter().filter_map(|s| s.spec?.name).collect(),
+            containers: containers.into_iter().filter_map(|c| c.id).collect(),
+            volumes: volumes.volumes.unwrap_or_default().into_iter().map(|v| v.name).collect(),
+            networks: networks.into_iter().filter_map(|n| n.id).collect(),
+            secrets: secrets.into_iter().filter_map(|s| s.id).collect(),
+            configs: configs.into_iter().filter_map(|c| c.id).collect(),
+        })
+    }
+
+    /// Removes what the run has (with `stack`, of that stack), `keep` volumes excepted, and waits until it is gone.
+    /// Returns the names of the volumes removed.
+    pub async fn remove_all(&self, stack: Option<&str>, deadline: Duration) -> Result<BTreeSet<String>> {
+        let mut removed = BTreeSet::new();
+        for name in self.remains(stack).await?.services {
+            ignore_gone(self.remove_service(&name).await)?;
+        }
+        let removed_volumes = &mut removed;
+        let end = tokio::time::Instant::now() + deadline;
+        let mut last = None;
+        loop {
+            let remains = self.remains(stack).await?;
+            if remains.is_empty() {
+                return Ok(std::mem::take(removed_volumes));
+            }
+            if tokio::time::Instant::now() >= end {
+                let why = last.map_or_else(String::new, |e: Error| format!(": {e}"));
+                return Err(Error::Unknown(format!("after {} s there still are {remains} of run {}{why}", deadline.as_secs(), self.run)));
+            }
+            // A service may have been created while the first pass ran (a deploy that was killed).
+            for name in &remains.services {
+                ignore_gone(self.remove_service(name).await)?;
+            }
+            let mut keep_last = |result: Result<()>| match result {
+                Err(e) if !is_gone(&e) => last = Some(e),
+                _ => {}
+            };
+            if remains.services.is_empty() {
+                // Swarm is removing the tasks' containers; what it leaves behind, and our own, go here.
+                for id in &remains.containers {
+                    if !self.is_task(id).await? {
+                        keep_last(self.remove_container(id).await);
+                    }
+                }
+                if remains.containers.is_empty() {
+                    for name in &remains.volumes {
+                        match self.remove_volume(name).await {
+                            Ok(()) => {
+                                removed_volumes.insert(name.clone());
+                            }
+                            failed => keep_last(failed),
+                        }
+                    }
+                }
+                for id in &remains.networks {
+                    keep_last(self.remove_network(id).await);
+                }
+                for id in &remains.secrets {
+                    keep_last(self.remove_secret(id).await);
+                }
+                for id in &remains.configs {
+                    keep_last(self.remove_config(id).await);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    }
+
+    /// Whether a container is a running or stopping task of Swarm's, which removes it itself.
+    async fn is_task(&self, id: &str) -> Result<bool> {
+        match self.engine.docker.inspect_container(id, None::<InspectContainerOptions>).await {
+            Ok(c) => {
+                let task = c.config.and_then(|c| c.labels).is_some_and(|l| l.contains_key(super::SERVICE_LABEL));
+                let running = c.state.and_then(|s| s.running).unwrap_or(false);
+                Ok(task && running)
+            }
+            Err(e) if is_not_found(&e) => Ok(true),
+            Err(e) => Err(e).context(format!("inspecting container {id}")),
+        }
+    }
+
+    /// Waits until no container of a service is left.
+    pub async fn stopped(&self, service: &str, deadline: Duration) -> Result<()> {
+        let filter = label_filter([(super::SERVICE_LABEL, service)]);
+        until(deadline, || async {
+            let options = ListContainersOptionsBuilder::default().filters(&filter).build();
+            let left = self.engine.docker.list_containers(Some(options)).await.context("listing containers")?;
+            Ok(if left.is_empty() { Ok(()) } else { Err(format!("running: service {service}, scaled to 0")) })
+        })
+        .await
+    }
+}
+
+fn gone<T>(result: Result<T, bollard::errors::Error>) -> Result<(), bollard::errors::Error> {
+    match result {
+        Err(e) if !is_not_found(&e) => Err(e),
+        _ => Ok(()),
+    }
+}
+
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::Docker { source, .. } if is_not_found(source))
+}
+
+fn ignore_gone(result: Result<()>) -> Result<()> {
+    match result {
+        Err(e) if !is_gone(&e) => Err(e),
+        _ => Ok(()),
+    }
+}

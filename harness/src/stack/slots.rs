@@ -1,0 +1,119 @@
+//! Who lives and how many: locks on files in the state directory. The system releases a
+//! lock when its process ends, however it ends, so a lock never outlives a run.
+
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, Result};
+
+/// Drills that deploy at once on one engine.
+pub const SLOTS: u8 = 2;
+
+/// `RESTORE_DRILL_STATE_DIR`, else `$XDG_STATE_HOME/restore-drill`, else `~/.local/state/restore-drill`.
+pub fn state_dir() -> Result<PathBuf> {
+    let var = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let dir = var("RESTORE_DRILL_STATE_DIR")
+        .or_else(|| var("XDG_STATE_HOME").map(|d| d.join("restore-drill")))
+        .or_else(|| var("HOME").map(|d| d.join(".local/state/restore-drill")))
+        .unwrap_or_else(|| std::env::temp_dir().join("restore-drill"));
+    std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+    Ok(dir)
+}
+
+/// A name for this host and state directory, for the label of what runs create: only where
+/// a run's lock can be asked for is it known to be dead.
+pub fn host_id() -> String {
+    let machine = std::fs::read_to_string("/etc/machine-id")
+        .or_else(|_| std::fs::read_to_string("/etc/hostname"))
+        .unwrap_or_default();
+    let dir = state_dir().map(|d| d.display().to_string()).unwrap_or_default();
+    hex::encode(&Sha256::digest(format!("{}\n{dir}", machine.trim()))[..6])
+}
+
+fn open(name: &str) -> Result<(PathBuf, File)> {
+    let path = state_dir()?.join(name);
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(Error::io(&path))?;
+    Ok((path, file))
+}
+
+fn try_lock(file: &File, path: &std::path::Path) -> Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(e)) => Err(Error::io(path)(e)),
+    }
+}
+
+/// The sign of life of a run.
+pub struct Alive {
+    file: File,
+    path: PathBuf,
+}
+
+impl Alive {
+    /// Takes the lock of `run`.
+    pub fn take(run: &str) -> Result<Self> {
+        let (path, file) = open(&format!("run-{run}.lock"))?;
+        if try_lock(&file, &path)? {
+            Ok(Self { file, path })
+        } else {
+            Err(Error::Unknown(format!("run {run} is under way in another process")))
+        }
+    }
+
+    /// A standard input for a child process that keeps the run alive until the child has
+    /// ended too: `docker stack deploy` goes on creating services when its parent is killed.
+    pub fn inherit(&self) -> Result<Stdio> {
+        self.file.try_clone().map(Stdio::from).map_err(Error::io(&self.path))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        // The lock goes with the file handle; the name is only tidied away.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Whether a run of this host lives.
+pub fn lives(run: &str) -> Result<bool> {
+    let path = state_dir()?.join(format!("run-{run}.lock"));
+    if !path.exists() {
+        return Ok(false);
+    }
+    let (path, file) = open(&format!("run-{run}.lock"))?;
+    let free = try_lock(&file, &path)?;
+    if free {
+        let _ = std::fs::remove_file(&path);
+    }
+    Ok(!free)
+}
+
+/// A place on an engine.
+pub struct Slot {
+    _file: File,
+    /// Its number, from 0.
+    pub number: u8,
+}
+
+/// Waits for one of the engine's slots; `waiting` is called once if it has to.
+pub async fn slot(engine_id: &str, waiting: impl FnOnce()) -> Result<Slot> {
+    let name: String = engine_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let mut waiting = Some(waiting);
+    loop {
+        for number in 0..SLOTS {
+            let (path, file) = open(&format!("slot-{name}-{number}.lock"))?;
+            if try_lock(&file, &path)? {
+                return Ok(Slot { _file: file, number });
+            }
+        }
+        if let Some(waiting) = waiting.take() {
+            waiting();
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}

@@ -1,0 +1,207 @@
+//! Reading and writing volumes through the engine's archive calls, by a helper container
+//! that is created and never started: no host path is touched, so any engine will do.
+
+use std::io::{Read, Write as _};
+
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use sha2::{Digest as _, Sha256};
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+use super::ownership::Owned;
+use super::{NAMESPACE_LABEL, run_labels};
+use crate::error::{Context as _, Error, Result, is_not_found};
+use crate::evidence::FileSeen;
+
+/// A helper container with one volume mounted at `/volume`.
+pub struct Helper {
+    owned: Owned,
+    id: String,
+    volume: String,
+}
+
+/// The name that Swarm gives to a stack's volume.
+pub fn full_name(stack: &str, volume: &str) -> String {
+    format!("{stack}_{volume}")
+}
+
+impl Helper {
+    /// Mounts a volume that exists. Call [`Self::close`]; teardown is the backstop.
+    pub async fn open(owned: &Owned, image: &str, volume: &str) -> Result<Self> {
+        let docker = &owned.engine().docker;
+        // Mounting a volume by name would create it.
+        docker.inspect_volume(volume).await.context(format!("inspecting volume {volume}"))?;
+        let mount = Mount {
+            target: Some("/volume".into()),
+            source: Some(volume.into()),
+            typ: Some(MountType::VOLUME),
+            ..Default::default()
+        };
+        let body = ContainerCreateBody {
+            image: Some(image.into()),
+            cmd: Some(vec!["true".into()]),
+            labels: Some(run_labels(owned.run()).into_iter().collect()),
+            host_config: Some(HostConfig { mounts: Some(vec![mount]), network_mode: Some("none".into()), ..Default::default() }),
+            ..Default::default()
+        };
+        let options = CreateContainerOptionsBuilder::default().build();
+        let id = docker.create_container(Some(options), body).await.context(format!("a helper for volume {volume}"))?.id;
+        Ok(Self { owned: owned.clone(), id, volume: volume.into() })
+    }
+
+    /// Creates a volume of the run's stack, as `docker stack deploy` would, and opens it.
+    pub async fn create(owned: &Owned, image: &str, stack: &str, volume: &str) -> Result<Self> {
+        let name = full_name(stack, volume);
+        let mut labels = run_labels(owned.run());
+        labels.insert(NAMESPACE_LABEL.into(), stack.into());
+        let request = bollard::models::VolumeCreateRequest {
+            name: Some(name.clone()),
+            labels: Some(labels.into_iter().collect()),
+            ..Default::default()
+        };
+        owned.engine().docker.create_volume(request).await.context(format!("creating volume {name}"))?;
+        Self::open(owned, image, &name).await
+    }
+
+    /// Removes the container; the volume stays.
+    pub async fn close(self) -> Result<()> {
+        self.owned.remove_container(&self.id).await
+    }
+
+    /// Writes files (name, mode, content), owned by root, at the volume's root.
+    pub async fn write(&self, files: &[(&str, u32, &[u8])]) -> Result<()> {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, mode, content) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(*mode);
+            header.set_mtime(jiff::Timestamp::now().as_second() as u64);
+            tar.append_data(&mut header, name, *content).map_err(Error::io(*name))?;
+        }
+        let bytes = tar.into_inner().map_err(Error::io(&self.volume))?;
+        let options = UploadToContainerOptionsBuilder::default().path("/volume").build();
+        self.owned
+            .engine()
+            .docker
+            .upload_to_container(&self.id, Some(options), bollard::body_full(bytes.into()))
+            .await
+            .context(format!("writing to volume {}", self.volume))
+    }
+
+    /// Streams what is at `path` to `entry`, which gets each regular file's path from the volume's root, its
+    /// metadata and its content. False when there is nothing at `path`.
+    async fn each<T: Send + 'static>(
+        &self,
+        path: &str,
+        state: T,
+        entry: impl Fn(&mut T, &str, &tar::Header, &mut dyn Read) -> std::io::Result<()> + Send + 'static,
+    ) -> Result<Option<T>> {
+        let place = if path == "." { "/volume/.".to_owned() } else { format!("/volume/{path}") };
+        let docker = self.owned.engine().docker.clone();
+        let options = DownloadFromContainerOptionsBuilder::default().path(&place).build();
+        let mut stream = Box::pin(docker.download_from_container(&self.id, Some(options)));
+        let what = format!("reading volume {}", self.volume);
+        let first = match stream.next().await {
+            Some(Err(e)) if is_not_found(&e) => return Ok(None),
+            Some(first) => first.context(&what)?,
+            None => return Ok(None),
+        };
+        let rest = futures_util::stream::once(async { Ok(first) }).chain(stream).map_err(std::io::Error::other);
+        // The archive's names begin with the last part of the path asked for.
+        let parent = std::path::Path::new(path).parent().map(|p| p.display().to_string()).filter(|p| !p.is_empty());
+        // The stream is moved to a blocking thread, so it may not borrow.
+        let (tx, rx) = tokio::sync::mpsc::channel::<std::io::Result<bytes::Bytes>>(4);
+        let reader = StreamReader::new(tokio_stream(rx));
+        let bridge = SyncIoBridge::new(Box::pin(reader));
+        let volume = self.volume.clone();
+        let parse = tokio::task::spawn_blocking(move || {
+            let mut state = state;
+            let mut archive = tar::Archive::new(bridge);
+            for file in archive.entries()? {
+                let mut file = file?;
+                if !file.header().entry_type().is_file() {
+                    continue;
+                }
+                let header = file.header().clone();
+                let name = file.path()?.display().to_string();
+                let name = name.strip_prefix("./").unwrap_or(&name);
+                let name = parent.as_ref().map_or_else(|| name.to_owned(), |p| format!("{p}/{name}"));
+                entry(&mut state, &name, &header, &mut file)?;
+            }
+            Ok(state)
+        });
+        let mut rest = Box::pin(rest);
+        while let Some(chunk) = rest.next().await {
+            if tx.send(chunk).await.is_err() {
+                break;
+            }
+        }
+        drop(tx);
+        let done = parse.await.map_err(|e| Error::Unknown(format!("{what}: {e}")))?;
+        done.map(Some).map_err(Error::io(volume))
+    }
+
+    /// The regular files at `path`, hashed, with owner, mode and time.
+    pub async fn files(&self, volume: &str, path: &str) -> Result<Vec<FileSeen>> {
+        let volume = volume.to_owned();
+        let found = self
+            .each(path, Vec::new(), move |found, name, header, content| {
+                let mut hash = Sha256::new();
+                let mut buffer = [0; 64 << 10];
+                let mut size = 0;
+                loop {
+                    let n = content.read(&mut buffer)?;
+                    if n == 0 {
+                        break;
+                    }
+                    hash.update(&buffer[..n]);
+                    size += n as u64;
+                }
+                found.push(FileSeen {
+                    volume: volume.clone(),
+                    path: name.to_owned(),
+                    sha256: hex::encode(hash.finalize()),
+                    size,
+                    uid: header.uid()?,
+                    gid: header.gid()?,
+                    mode: header.mode()? & 0o7777,
+                    mtime: header.mtime()?,
+                });
+                Ok(())
+            })
+            .await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// The names of the regular files in the volume.
+    pub async fn names(&self) -> Result<Vec<String>> {
+        let names = self
+            .each(".", Vec::new(), |names, name, _, _| {
+                names.push(name.to_owned());
+                Ok(())
+            })
+            .await?;
+        Ok(names.unwrap_or_default())
+    }
+
+    /// Copies a file out of the volume. False when it is not there.
+    pub async fn copy_out(&self, path: &str, to: &std::path::Path) -> Result<bool> {
+        let target = to.to_owned();
+        let copied = self
+            .each(path, (), move |(), _, _, content| {
+                let mut file = std::fs::File::create(&target)?;
+                std::io::copy(content, &mut file)?;
+                file.flush()
+            })
+            .await?;
+        Ok(copied.is_some())
+    }
+}
+
+fn tokio_stream<T>(mut rx: tokio::sync::mpsc::Receiver<T>) -> impl futures_util::Stream<Item = T> {
+    futures_util::stream::poll_fn(move |cx| rx.poll_recv(cx))
+}
+

@@ -1,0 +1,58 @@
+//! The certificate authority of a run: the front gets a certificate of it, and the
+//! clients trust it and nothing else.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::pki_types::CertificateDer;
+
+use crate::error::{Error, Result};
+
+/// An authority and the certificate it issued for the front.
+pub struct Authority {
+    root: CertificateDer<'static>,
+    /// The front's certificate chain, PEM.
+    pub cert_pem: String,
+    /// The front's private key, PEM.
+    pub key_pem: String,
+    /// The host name in the certificate.
+    pub host: String,
+}
+
+impl Authority {
+    /// A new authority, and a certificate for `host`.
+    pub fn issue(host: &str) -> Result<Self> {
+        let fail = |e: rcgen::Error| Error::Unknown(format!("no certificate for {host:?}: {e}"));
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "restore-drill authority of one run");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        let key = KeyPair::generate().map_err(fail)?;
+        let root = params.self_signed(&key).map_err(fail)?;
+        let issuer = Issuer::new(params, key);
+        let mut params = CertificateParams::new(vec![host.to_owned()]).map_err(fail)?;
+        params.distinguished_name.push(DnType::CommonName, host);
+        let leaf_key = KeyPair::generate().map_err(fail)?;
+        let leaf = params.signed_by(&leaf_key, &issuer).map_err(fail)?;
+        Ok(Self { cert_pem: leaf.pem(), key_pem: leaf_key.serialize_pem(), root: root.der().clone(), host: host.to_owned() })
+    }
+
+    /// The authority's own certificate, DER.
+    pub fn root(&self) -> &CertificateDer<'static> {
+        &self.root
+    }
+
+    /// A TLS client that trusts this authority alone.
+    pub fn client(&self) -> Result<Arc<rustls::ClientConfig>> {
+        let fail = |e: rustls::Error| Error::Unknown(format!("TLS client: {e}"));
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.root.clone()).map_err(fail)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(fail)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Arc::new(config))
+    }
+}
