@@ -89,6 +89,9 @@ pub struct RunArgs {
     /// Keep the deployment, and say how to look inside and how to remove it.
     #[arg(long)]
     pub keep: bool,
+    /// Free disk of the engine, in GiB, below which nothing is deployed.
+    #[arg(long, value_name = "GIB", default_value_t = crate::drill::MIN_FREE_GIB)]
+    pub min_free_gib: u64,
     /// Commit a fault on purpose; the drill must then not hold.
     #[arg(long, value_enum)]
     pub sabotage: Option<Sabotage>,
@@ -109,6 +112,7 @@ impl RunArgs {
             connections: usize::from(self.connections),
             keep: self.keep,
             sabotage: self.sabotage,
+            min_free_gib: self.min_free_gib,
         }
     }
 }

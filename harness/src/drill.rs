@@ -28,6 +28,7 @@ use std::time::Duration;
 use seeds::{Corpus, Profile};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::backup::Bot;
 use crate::error::{Error, Result, Signal};
 use crate::events::{Event, Events, Phase};
 use crate::evidence::Evidence;
@@ -41,7 +42,7 @@ use crate::secret::Secret;
 use crate::stack::deploy::{Stack, engine_host, free_ports};
 use crate::stack::ownership::Owned;
 use crate::stack::slots::{self, Alive, Slot};
-use crate::stack::{Engine, gc};
+use crate::stack::{Engine, doctor, gc};
 use crate::tls::Authority;
 
 mod accounts;
@@ -72,6 +73,9 @@ pub enum ImageChoice {
     Standin,
 }
 
+/// Free disk that a drill of the default profile needs, in GiB.
+pub const MIN_FREE_GIB: u64 = 4;
+
 /// What to drill, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -97,6 +101,8 @@ pub struct Options {
     pub keep: bool,
     /// A fault to commit on purpose.
     pub sabotage: Option<Sabotage>,
+    /// Free disk of the engine, in GiB, below which nothing is deployed.
+    pub min_free_gib: u64,
 }
 
 impl Options {
@@ -114,6 +120,7 @@ impl Options {
             connections: 6,
             keep: false,
             sabotage: None,
+            min_free_gib: MIN_FREE_GIB,
         }
     }
 
@@ -254,14 +261,26 @@ where
         let marker = gc::keep(&run, &secret.derive("kept"))?;
         kept(&events, &run, &marker);
     } else {
+        let mut torn = std::pin::pin!(owned.remove_all(None, deadline));
         let phase = events.phase(Phase::Teardown);
-        tokio::select! {
-            torn = owned.remove_all(None, deadline) => match torn {
-                Ok(_) => { phase.finish("nothing left"); }
-                Err(e) => events.note(format!("teardown failed: {e}. `restore-drill gc` tries again.")),
-            },
-            _ = interrupt.recv() => events.note(format!("teardown cut short; `restore-drill gc` removes what run {run} left.")),
-            _ = terminate.recv() => events.note(format!("teardown cut short; `restore-drill gc` removes what run {run} left.")),
+        let mut signals = u8::from(matches!(result, Err(Error::Signal(_))));
+        loop {
+            tokio::select! {
+                torn = &mut torn => {
+                    match torn {
+                        Ok(_) => { phase.finish("nothing left"); }
+                        Err(e) => events.note(format!("teardown failed: {e}. `restore-drill gc` tries again.")),
+                    }
+                    break;
+                }
+                _ = interrupt.recv() => signals += 1,
+                _ = terminate.recv() => signals += 1,
+            }
+            if signals > 1 {
+                events.note(format!("Teardown cut short; `restore-drill gc` removes what run {run} left."));
+                break;
+            }
+            events.note("Tearing down already. A second signal ends at once and leaves the rest to `restore-drill gc`.");
         }
     }
     drop(alive);
@@ -284,6 +303,16 @@ impl Ground {
         let phase = events.phase(Phase::Slot);
         engine.ensure_swarm(&events).await?;
         let info = engine.docker.info().await.map_err(|e| Error::Engine(e.to_string()))?;
+        let root = info.docker_root_dir.as_deref().unwrap_or("/var/lib/docker");
+        if let Some(free) = doctor::free(root).await.map(|bytes| bytes >> 30).filter(|free| *free < options.min_free_gib) {
+            return Err(Error::Engine(format!(
+                "disk nearly full: {free} GiB free in {root}, {} GiB wanted. `docker system prune` frees some; --min-free-gib changes the bound",
+                options.min_free_gib
+            )));
+        }
+        if options.backupbot == BotChoice::Existing {
+            Bot::find(&engine, None).await?;
+        }
         let slot = slots::slot(info.id.as_deref().unwrap_or("engine"), || {
             events.note(format!("{} drills are under way on this engine: waiting for one to end.", slots::SLOTS));
         })
@@ -422,7 +451,7 @@ async fn use_standins(engine: &Engine, scenario: &Scenario, choice: ImageChoice)
 
 impl Drill {
     /// All phases, in order.
-    async fn play(&self) -> Result<Verdict> {
+    pub async fn play(&self) -> Result<Verdict> {
         let deployed = self.deploy().await?;
         let provisioned = self.provision(deployed).await?;
         let seeded = self.seed(provisioned).await?;

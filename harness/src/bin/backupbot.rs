@@ -23,7 +23,7 @@ use tokio::process::Command;
 #[command(name = "backup")]
 struct Cli {
     /// The stack; a domain's dots count as underscores. Without it: every stack that has backup switched on.
-    #[arg(long, short = 'h', env = "SERVICE", global = true)]
+    #[arg(long, env = "SERVICE", global = true)]
     service: Option<String>,
     /// Lines of JSON instead of text.
     #[arg(long, env = "MACHINE_LOGS", global = true, value_parser = clap::builder::BoolishValueParser::new(), default_value = "false", num_args = 0..=1)]

@@ -155,7 +155,7 @@ impl Drill {
             self.owned.stopped(&name, self.removal_deadline()).await?;
         }
         self.bot().await?.restore(&self.stack.name, &backup.snapshot).await?;
-        phase.finish(format!("into {} empty volumes", wiped.volumes()));
+        phase.finish(format!("into the {} volumes of a fresh deployment", wiped.volumes()));
         Ok(Restored { _private: () })
     }
 

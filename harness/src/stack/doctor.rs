@@ -8,7 +8,7 @@ use bollard::query_parameters::ListServicesOptionsBuilder;
 
 use super::{Engine, label_filter};
 use crate::backup::contract::ENABLED_LABEL;
-use crate::drill::bot_source;
+use crate::drill::{MIN_FREE_GIB, bot_source};
 use crate::images::sources;
 use crate::scenario::{Scenario, list};
 
@@ -33,9 +33,6 @@ pub struct Check {
     /// What was found, and what to do.
     pub found: String,
 }
-
-/// Free disk that a drill of the default profile needs, in bytes.
-const DISK: u64 = 4 << 30;
 
 /// Checks everything; never stops at the first failure.
 pub async fn doctor(scenarios: &Path) -> Vec<Check> {
@@ -69,7 +66,7 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
     }
     let root = info.docker_root_dir.unwrap_or_else(|| "/var/lib/docker".into());
     match free(&root).await {
-        Some(free) if free < DISK => add(Level::Bad, "disk", format!("{} GiB free in {root}, {} GiB needed; `docker system prune` frees some", free >> 30, DISK >> 30)),
+        Some(free) if free >> 30 < MIN_FREE_GIB => add(Level::Bad, "disk", format!("{} GiB free in {root}, {} GiB needed; `docker system prune` frees some", free >> 30, MIN_FREE_GIB)),
         Some(free) => add(Level::Ok, "disk", format!("{} GiB free in {root}", free >> 30)),
         None => add(Level::Note, "disk", format!("{root} is not on this machine: not checked")),
     }

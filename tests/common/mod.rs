@@ -1,0 +1,72 @@
+//! What the tests share.
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use restore_drill::drill::{self, Drill, Options};
+use restore_drill::events::{Event, Events, Sink};
+use restore_drill::evidence::Evidence;
+use restore_drill::report::JsonLines;
+use restore_drill::stack::Engine;
+use restore_drill::stack::ownership::Owned;
+
+/// The top of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// The scenarios of this repository.
+pub fn scenarios() -> PathBuf {
+    root().join("scenarios")
+}
+
+/// A drill of Mailu with its evidence in `dir`.
+pub fn options(dir: &Path, profile: &str) -> Options {
+    let mut options = Options::new(scenarios(), "mailu");
+    options.profile = profile.into();
+    options.evidence = Some(dir.to_owned());
+    options
+}
+
+/// Says which phase ended when, as a test's output.
+struct Plain;
+
+impl Sink for Plain {
+    fn event(&self, event: &Event) {
+        match event {
+            Event::PhaseFinished { phase, millis, summary } => println!("  {:10} {millis:6} ms  {summary}", phase.name()),
+            Event::Note { message } => println!("  note {message}"),
+            _ => {}
+        }
+    }
+}
+
+/// Prepares a drill, hands it to `play`, tears it down.
+pub async fn guarded<T, F, R>(options: Options, play: F) -> restore_drill::Result<(T, Arc<Evidence>)>
+where
+    F: FnOnce(Arc<Drill>) -> R + Send + 'static,
+    R: Future<Output = restore_drill::Result<T>> + Send,
+    T: Send + 'static,
+{
+    let sinks: drill::Sinks = Box::new(|dir| Ok(Events::new(vec![Box::new(Plain), Box::new(JsonLines::create(dir)?)])));
+    drill::guarded(options, sinks, play).await
+}
+
+/// Nothing of `run` is on the engine.
+pub async fn assert_nothing_left(run: &str) {
+    let engine = Engine::connect().await.expect("an engine");
+    let remains = Owned::new(engine, run).remains(None).await.expect("a listing");
+    assert!(remains.is_empty(), "run {run} left {remains}: {remains:?}");
+}
+
+/// Runs the program.
+pub fn restore_drill(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_restore-drill")).args(arguments).current_dir(root()).output().expect("the program runs")
+}
+
+/// What a program said on standard error.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

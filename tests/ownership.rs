@@ -1,0 +1,187 @@
+//! The program deletes volumes: it refuses whatever its own run did not create and label,
+//! and there is one place only through which anything is removed.
+
+mod common;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::models::{NetworkCreateRequest, VolumeCreateRequest};
+use bollard::query_parameters::RemoveVolumeOptions;
+use restore_drill::error::Error;
+use restore_drill::stack::ownership::Owned;
+use restore_drill::stack::slots::{self, Alive};
+use restore_drill::stack::{Engine, RUN_LABEL, gc, run_labels};
+use testcontainers::core::WaitFor;
+use testcontainers::runners::AsyncRunner as _;
+use testcontainers::{GenericImage, ImageExt as _};
+
+async fn volume(engine: &Engine, name: &str, labels: HashMap<String, String>) {
+    let request = VolumeCreateRequest { name: Some(name.into()), labels: Some(labels), ..Default::default() };
+    engine.docker.create_volume(request).await.expect("a volume");
+}
+
+async fn is_there(engine: &Engine, volume: &str) -> bool {
+    engine.docker.inspect_volume(volume).await.is_ok()
+}
+
+#[tokio::test]
+async fn a_volume_without_this_runs_label_is_refused() {
+    let engine = Engine::connect().await.expect("an engine");
+    let name = |what: &str| format!("rd-ownership-{}-{what}", std::process::id());
+    let (unlabelled, others, ours) = (name("unlabelled"), name("others"), name("ours"));
+    let run = name("run");
+    volume(&engine, &unlabelled, HashMap::new()).await;
+    volume(&engine, &others, HashMap::from([(RUN_LABEL.to_owned(), "another".to_owned())])).await;
+    volume(&engine, &ours, run_labels(&run).into_iter().collect()).await;
+
+    let owned = Owned::new(engine.clone(), &run);
+    for (volume, why) in [(&unlabelled, "it has no label restore-drill.run"), (&others, "it is run another's")] {
+        let error = owned.remove_volume(volume).await.expect_err("refused");
+        assert!(matches!(error, Error::NotOurs { .. }), "{error}");
+        assert_eq!(error.to_string(), format!("refused: volume {volume} is not this run's ({why}); nothing was changed"));
+        assert!(is_there(&engine, volume).await);
+    }
+    owned.remove_all(None, Duration::from_secs(30)).await.expect("removed");
+    assert!(!is_there(&engine, &ours).await, "what carries the label is removed");
+    assert!(is_there(&engine, &unlabelled).await && is_there(&engine, &others).await);
+    for volume in [&unlabelled, &others] {
+        engine.docker.remove_volume(volume, None::<RemoveVolumeOptions>).await.expect("the test's own");
+    }
+}
+
+/// A container that somebody else runs, with a volume of its own, through a collection.
+#[tokio::test(flavor = "multi_thread")]
+async fn gc_removes_the_dead_and_leaves_the_living_and_the_foreign() {
+    let engine = Engine::connect().await.expect("an engine");
+    let image = standin(&engine, "db").await;
+    let (repository, tag) = image.rsplit_once(':').expect("a tag");
+    let foreign = GenericImage::new(repository, tag)
+        .with_wait_for(WaitFor::message_on_stdout("Ready to accept connections"))
+        .with_startup_timeout(Duration::from_secs(60))
+        .start()
+        .await
+        .expect("a foreign container");
+
+    let (dead, live) = (format!("dead{}", std::process::id()), format!("live{}", std::process::id()));
+    let alive = Alive::take(&live).expect("a lock");
+    for run in [&dead, &live] {
+        volume(&engine, &format!("rd-{run}_mail"), run_labels(run).into_iter().collect()).await;
+        let labels = run_labels(run).into_iter().collect();
+        let network = NetworkCreateRequest { name: format!("rd-{run}_net"), labels: Some(labels), ..Default::default() };
+        engine.docker.create_network(network).await.expect("a network");
+    }
+    let collected = gc::collect(&engine, None, Duration::from_secs(60)).await.expect("collected");
+    assert!(collected.live.contains(&live), "{collected:?}");
+    assert!(!is_there(&engine, &format!("rd-{dead}_mail")).await);
+    assert!(is_there(&engine, &format!("rd-{live}_mail")).await);
+    common::assert_nothing_left(&dead).await;
+    assert!(foreign.is_running().await.expect("asked"), "a container that is not ours survives");
+
+    drop(alive);
+    let collected = gc::collect(&engine, Some(&live), Duration::from_secs(60)).await.expect("collected");
+    assert_eq!(collected.removed, [live.clone()]);
+    common::assert_nothing_left(&live).await;
+    let error = gc::collect(&engine, Some("no-such-run"), Duration::from_secs(1)).await.expect_err("unknown");
+    assert!(matches!(error, Error::Usage(_)), "{error}");
+    foreign.rm().await.expect("the test's own");
+}
+
+async fn standin(engine: &Engine, service: &str) -> String {
+    let sources = restore_drill::images::sources(&common::scenarios().join("mailu/images"), "mailu").expect("sources");
+    let only = sources.into_iter().filter(|(name, _)| name == service).collect();
+    let events = restore_drill::events::Events::default();
+    let built = engine.ensure_images(&only, &events, |_, _| ()).await.expect("built");
+    built[service].clone()
+}
+
+/// A run of another host may live: it is left alone.
+#[tokio::test]
+async fn a_run_of_another_host_is_left_alone() {
+    let engine = Engine::connect().await.expect("an engine");
+    let run = format!("foreign{}", std::process::id());
+    let mut labels = run_labels(&run);
+    labels.insert(restore_drill::stack::HOST_LABEL.into(), "elsewhere".into());
+    let name = format!("rd-{run}_mail");
+    volume(&engine, &name, labels.into_iter().collect()).await;
+    let collected = gc::collect(&engine, None, Duration::from_secs(30)).await.expect("collected");
+    assert!(collected.foreign.contains(&run), "{collected:?}");
+    assert!(is_there(&engine, &name).await);
+    Owned::new(engine, &run).remove_all(None, Duration::from_secs(30)).await.expect("the test's own");
+}
+
+/// The engine's removing calls are made in `stack/ownership.rs` and nowhere else.
+#[test]
+fn everything_that_removes_goes_through_one_place() {
+    const CALLS: [&str; 12] = [
+        ".remove_volume(",
+        ".delete_service(",
+        ".remove_network(",
+        ".remove_container(",
+        ".delete_secret(",
+        ".delete_config(",
+        ".update_service(",
+        ".kill_container(",
+        ".prune_",
+        ".remove_image(",
+        "\"stack\", \"rm\"",
+        "\"volume\", \"rm\"",
+    ];
+    let mut files = vec![common::root().join("harness/src")];
+    let mut seen = 0;
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(&path).expect("a folder").flatten().map(|e| e.path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a file");
+        if path.ends_with("stack/ownership.rs") {
+            seen = CALLS.iter().filter(|c| text.contains(**c)).count();
+            continue;
+        }
+        for line in text.lines().filter(|l| !l.trim_start().starts_with("//")) {
+            // The guard's own calls are how the others remove.
+            let line = line.replace("owned.remove_container(", "");
+            for call in CALLS {
+                assert!(!line.contains(call), "{} calls {call} past the guard: {line}", path.display());
+            }
+        }
+    }
+    assert!(seen >= 7, "the guard makes these calls itself, or this test looks for the wrong ones: {seen}");
+}
+
+/// No more than two at once, also across processes; the lock of a run ends with it.
+#[tokio::test]
+async fn slots_are_as_many_as_said_and_are_freed() {
+    let engine = format!("test{}", std::process::id());
+    let first = slots::slot(&engine, || panic!("free")).await.expect("a slot");
+    let second = slots::slot(&engine, || panic!("free")).await.expect("a slot");
+    assert_eq!((first.number, second.number), (0, 1));
+    let (told, mut waits) = tokio::sync::oneshot::channel();
+    let mut third = tokio::spawn({
+        let engine = engine.clone();
+        async move { slots::slot(&engine, || told.send(()).expect("heard")).await.expect("a slot").number }
+    });
+    tokio::select! {
+        _ = &mut third => panic!("a third slot"),
+        waiting = &mut waits => waiting.expect("said so"),
+    }
+    drop(first);
+    assert_eq!(third.await.expect("a slot"), 0);
+
+    let run = format!("lock{}", std::process::id());
+    let alive = Alive::take(&run).expect("a lock");
+    assert!(slots::lives(&run).expect("asked"));
+    assert!(Alive::take(&run).is_err(), "one process a run");
+    // A child that inherited the lock keeps the run alive when the parent is gone.
+    let mut child = std::process::Command::new("sleep").arg("60").stdin(alive.inherit().expect("a handle")).spawn().expect("sleep");
+    let path = slots::state_dir().expect("a directory").join(format!("run-{run}.lock"));
+    let copy = path.with_extension("copy");
+    std::fs::hard_link(&path, &copy).expect("a link");
+    drop(alive);
+    std::fs::rename(&copy, &path).expect("the name back, as after SIGKILL");
+    assert!(slots::lives(&run).expect("asked"), "the child holds it");
+    child.kill().expect("the test's own");
+    child.wait().expect("ended");
+    assert!(!slots::lives(&run).expect("asked"));
+}

@@ -1,0 +1,133 @@
+//! `cargo test --test restore`: whole drills of Mailu on real components. Green because the
+//! data came back; red, each with exactly its findings, when it did not.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{assert_nothing_left, guarded, options};
+use restore_drill::drill::Drill;
+use restore_drill::judge::{self, RESTORED};
+use restore_drill::model::{Status, Verdict};
+use restore_drill::sabotage::{self, Sabotage, essence};
+use restore_drill::{Error, exit_code};
+
+/// The fault-free drill holds; on what it restored, each content sabotage is found, exactly,
+/// and once it is undone the same deployment holds again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let play = |drill: Arc<Drill>| async move {
+        let deployed = drill.deploy().await?;
+        let provisioned = drill.provision(deployed).await?;
+        let seeded = drill.seed(provisioned).await?;
+        let settled = drill.settle(seeded).await?;
+        let shaped = drill.shape(settled).await?;
+        let baseline = drill.baseline(shaped).await?;
+        let backup = drill.backup(&baseline).await?;
+        let wiped = drill.wipe(&baseline, &backup).await?;
+        let restored = drill.restore(wiped, &backup).await?;
+        let restarted = drill.restart(restored).await?;
+        drill.observe(&restarted, RESTORED).await?;
+        let held = drill.judge(RESTORED)?;
+        assert_held(&held, "the fault-free drill");
+
+        sabotage::save(&drill).await?;
+        for sabotage in Sabotage::CONTENT {
+            sabotage.strike(&drill).await?;
+            drill.observe(&restarted, sabotage.name()).await?;
+            let verdict = drill.judge(sabotage.name())?;
+            assert_eq!(verdict.status, Status::Broken, "{}", sabotage.name());
+            assert_eq!(essence(&verdict.findings), sabotage.expected(&drill)?, "{}: {:#?}", sabotage.name(), verdict.findings);
+
+            sabotage.undo(&drill).await?;
+            let twin = format!("{} undone", sabotage.name());
+            drill.observe(&restarted, &twin).await?;
+            assert_held(&drill.judge(&twin)?, &twin);
+        }
+        Ok(drill.owned.run().to_owned())
+    };
+    let (run, evidence) = guarded(options(dir.path(), "smoke"), play).await.expect("a drill");
+    assert_nothing_left(&run).await;
+
+    // The stored run is judged again, without Docker, to the same verdicts.
+    drop(evidence);
+    let evidence = restore_drill::evidence::Evidence::open(dir.path()).expect("evidence");
+    assert_held(&judge::judge(&evidence, RESTORED).expect("judged"), "judged again");
+    for sabotage in Sabotage::CONTENT {
+        assert_eq!(judge::judge(&evidence, sabotage.name()).expect("judged").status, Status::Broken, "{}", sabotage.name());
+    }
+    // What an observation that never was says is: unknown.
+    assert_eq!(judge::judge(&evidence, "never made").expect("judged").status, Status::Unknown);
+}
+
+fn assert_held(verdict: &Verdict, what: &str) {
+    assert_eq!((verdict.status, &verdict.findings[..]), (Status::Held, &[][..]), "{what}: {:#?}", verdict.findings);
+    assert!(verdict.compared.messages >= 60 && verdict.compared.rows >= 20 && verdict.compared.files == 4, "{}", verdict.compared);
+}
+
+/// Runs a drill with a sabotage and gives its findings beside the expected ones.
+async fn broken_by(sabotage: Sabotage) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut options = options(dir.path(), "tiny");
+    options.sabotage = Some(sabotage);
+    let play = move |drill: Arc<Drill>| async move {
+        let verdict = drill.play().await?;
+        Ok((drill.owned.run().to_owned(), verdict, sabotage.expected(&drill)?))
+    };
+    let ((run, verdict, expected), _) = guarded(options, play).await.expect("a drill");
+    assert!(!expected.is_empty());
+    assert_eq!(essence(&verdict.findings), expected, "{}: {:#?}", sabotage.name(), verdict.findings);
+    assert_eq!(verdict.status, Status::Broken);
+    assert_nothing_left(&run).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_skipped_restore_is_found() {
+    broken_by(Sabotage::RestoreSkipped).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_excluded_mail_volume_is_found() {
+    broken_by(Sabotage::MailExcluded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_excluded_dkim_volume_is_found() {
+    broken_by(Sabotage::DkimExcluded).await;
+}
+
+/// The fault-free twin of the three above, by the program itself: exit code, summary, and `judge`.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_holds_and_says_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let evidence = dir.path().join("run");
+    let evidence = evidence.to_str().expect("a path");
+    let output = common::restore_drill(&["run", "mailu", "--profile", "tiny", "--seed", "7", "--evidence", evidence]);
+    let said = common::stderr(&output);
+    assert_eq!(output.status.code(), Some(exit_code::HELD.into()), "{said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "held\n");
+    assert!(said.contains("HELD: compared") && said.contains("reproduce: restore-drill run mailu --profile tiny --seed 7"), "{said}");
+    let summary = std::fs::read_to_string(dir.path().join("run/summary.json")).expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+    assert_eq!(summary["verdict"]["status"], "held");
+    assert_eq!(summary["images"], "stand-in images");
+    assert_nothing_left(summary["run"].as_str().expect("a run id")).await;
+    assert_eq!(common::restore_drill(&["judge", evidence]).status.code(), Some(exit_code::HELD.into()));
+    assert_eq!(common::restore_drill(&["judge", evidence, "--observation", "none"]).status.code(), Some(exit_code::UNKNOWN.into()));
+    // A directory that holds a run is not written over.
+    let output = common::restore_drill(&["run", "mailu", "--evidence", evidence]);
+    assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{}", common::stderr(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_skipped_wipe_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut options = options(dir.path(), "tiny");
+    options.sabotage = Some(Sabotage::WipeSkipped);
+    let error = guarded(options, |drill: Arc<Drill>| async move { drill.play().await }).await.err().expect("refused");
+    assert!(matches!(error, Error::WipeNotProven(_)), "{error}");
+    assert_eq!(error.exit_code(), exit_code::UNKNOWN);
+    let run = restore_drill::evidence::Evidence::open(dir.path()).expect("evidence").get("run").expect("read").expect("a run");
+    assert_nothing_left(&run).await;
+}

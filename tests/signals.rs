@@ -1,0 +1,196 @@
+//! SIGINT, SIGTERM and SIGKILL in every phase of a drill leave nothing behind; what is not
+//! ours survives it all.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::assert_nothing_left;
+use restore_drill::events::Phase;
+use restore_drill::exit_code;
+
+/// A run that has not reached its phase by then never will.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+struct Run {
+    child: Child,
+    dir: tempfile::TempDir,
+}
+
+impl Run {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let child = Command::new(env!("CARGO_BIN_EXE_restore-drill"))
+            .args(["run", "mailu", "--profile", "tiny", "--evidence"])
+            .arg(dir.path().join("run"))
+            .current_dir(common::root())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(dir.path().join("stderr")).expect("a file"))
+            .spawn()
+            .expect("the program runs");
+        Self { child, dir }
+    }
+
+    fn events(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("run/events.jsonl")).unwrap_or_default()
+    }
+
+    fn id(&self) -> String {
+        let events = self.events();
+        let started: serde_json::Value = serde_json::from_str(events.lines().next().expect("an event")).expect("JSON");
+        started["run"].as_str().expect("a run id").to_owned()
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("stderr")).unwrap_or_default()
+    }
+
+    /// Waits until the run has begun `phase`.
+    async fn reach(&mut self, phase: Phase) {
+        let wanted = format!("\"event\":\"phase-started\",\"phase\":\"{}\"", phase.name());
+        let since = Instant::now();
+        while !self.events().contains(&wanted) {
+            let ended = self.child.try_wait().expect("a child");
+            assert!(ended.is_none(), "ended before phase {}: {}", phase.name(), self.said());
+            assert!(since.elapsed() < DEADLINE, "never reached phase {}: {}", phase.name(), self.said());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Sends a signal to the process that this test started, by its id.
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    async fn wait(&mut self) -> Option<i32> {
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.code();
+            }
+            assert!(since.elapsed() < DEADLINE, "does not end: {}", self.said());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Ends a run in each phase by a signal that it can handle, and looks at what is left.
+async fn in_every_phase(signal: &str, expected: u8) {
+    for phase in Phase::ALL {
+        let mut run = Run::start();
+        run.reach(phase).await;
+        run.signal(signal);
+        let code = run.wait().await;
+        println!("{signal} in phase {:10} exit code {code:?}", phase.name());
+        // The last two are over in no time: the verdict may be out already.
+        let late = matches!(phase, Phase::Judge | Phase::Teardown) && code == Some(exit_code::HELD.into());
+        assert!(late || code == Some(expected.into()), "{signal} in phase {}: {code:?}: {}", phase.name(), run.said());
+        assert_nothing_left(&run.id()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigint_in_every_phase_leaves_nothing() {
+    in_every_phase("INT", exit_code::SIGINT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_in_every_phase_leaves_nothing() {
+    in_every_phase("TERM", exit_code::SIGTERM).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigkill_in_every_phase_leaves_nothing_after_gc() {
+    let foreign = Foreign::create();
+    for phase in Phase::ALL {
+        let mut run = Run::start();
+        run.reach(phase).await;
+        run.signal("KILL");
+        assert_eq!(run.wait().await, None, "SIGKILL gives no exit code");
+        let id = run.id();
+        collect(&id).await;
+        println!("SIGKILL in phase {:10} collected", phase.name());
+        assert_nothing_left(&id).await;
+        foreign.assert_there();
+    }
+}
+
+/// `gc`, again while a child of the killed run (`docker stack deploy`) still lives and keeps the run alive.
+async fn collect(run: &str) {
+    let since = Instant::now();
+    loop {
+        let output = common::restore_drill(&["gc"]);
+        assert!(output.status.success(), "{}", common::stderr(&output));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let live = said.lines().find(|l| l.starts_with("live:")).unwrap_or_default().to_owned();
+        if !live.contains(run) {
+            return;
+        }
+        assert!(since.elapsed() < DEADLINE, "run {run} lives on: {said}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// A volume and a network that no drill made, with names that look like a drill's.
+struct Foreign {
+    name: String,
+}
+
+impl Foreign {
+    fn create() -> Self {
+        let foreign = Self { name: format!("rd-foreign-{}_mail", std::process::id()) };
+        docker(&["volume", "create", "--label", "com.docker.stack.namespace=rd-foreign", &foreign.name]);
+        docker(&["network", "create", "--label", "com.docker.stack.namespace=rd-foreign", &foreign.name]);
+        foreign
+    }
+
+    fn assert_there(&self) {
+        docker(&["volume", "inspect", &self.name]);
+        docker(&["network", "inspect", &self.name]);
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["volume", "rm", &self.name]).output();
+        let _ = Command::new("docker").args(["network", "rm", &self.name]).output();
+    }
+}
+
+fn docker(arguments: &[&str]) {
+    let output = Command::new("docker").args(arguments).output().expect("docker runs");
+    assert!(output.status.success(), "docker {}: {}", arguments.join(" "), common::stderr(&output));
+}
+
+/// A kept run survives `gc` and goes with `gc --run`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_run_stays_until_it_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let evidence = dir.path().join("run");
+    // A wipe that is skipped ends the run early, with everything deployed.
+    let arguments = ["run", "mailu", "--profile", "tiny", "--keep", "--sabotage", "wipe-skipped", "--evidence"];
+    let output = Command::new(env!("CARGO_BIN_EXE_restore-drill"))
+        .args(arguments)
+        .arg(&evidence)
+        .current_dir(common::root())
+        .output()
+        .expect("the program runs");
+    let said = common::stderr(&output);
+    assert_eq!(output.status.code(), Some(exit_code::UNKNOWN.into()), "{said}");
+    let run = run_of(&evidence);
+    assert!(said.contains(&format!("restore-drill gc --run {run}")), "{said}");
+    let output = common::restore_drill(&["gc"]);
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(listed.lines().any(|l| l.starts_with("kept:") && l.contains(&run)), "{listed}");
+    docker(&["service", "inspect", &format!("rd-{run}_imap")]);
+    let output = common::restore_drill(&["gc", "--run", &run]);
+    assert!(output.status.success(), "{}", common::stderr(&output));
+    assert_nothing_left(&run).await;
+}
+
+fn run_of(evidence: &Path) -> String {
+    restore_drill::evidence::Evidence::open(evidence).expect("evidence").get("run").expect("read").expect("a run")
+}
