@@ -104,8 +104,11 @@ impl Sabotage {
         };
         match self {
             Self::MessageAltered => {
-                // The third byte from the end, before the last line break: the size stays, the time too.
-                mail(r#"touch -r "$file" /tmp/time; printf '#' | dd of="$file" bs=1 seek=$(($(wc -c < "$file") - 3)) conv=notrunc status=none; touch -r /tmp/time "$file""#)
+                // The third byte from the end, before the last line break: size and time stay. In a copy that takes the
+                // file's place, for Dovecot delivers one message to several users as hard links of one file.
+                mail(r#"copy=/tmp/copy; cp -p "$file" "$copy"
+                    printf '#' | dd of="$copy" bs=1 seek=$(($(wc -c < "$copy") - 3)) conv=notrunc status=none
+                    touch -r "$file" "$copy"; mv "$copy" "$file""#)
                     .await
             }
             Self::MessageRemoved => mail(r#"rm "$file""#).await,
