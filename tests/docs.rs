@@ -45,7 +45,9 @@ fn every_command_is_known() {
             ["cargo", "test", "--test", name] => {
                 assert!(common::root().join(format!("tests/{name}.rs")).is_file(), "{file}: no test {name}");
             }
-            ["cargo", "install", "--path", path] => assert!(common::root().join(path).join("Cargo.toml").is_file(), "{file}: {path}"),
+            ["cargo", "install", "--path", path] => {
+                assert!(common::root().join(path).join("Cargo.toml").is_file(), "{file}: {path}")
+            }
             ["restore-drill", ..] => {
                 // `--help` and `--version` come as errors that are none.
                 if let Err(e) = Cli::try_parse_from(&words) {

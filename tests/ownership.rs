@@ -80,7 +80,7 @@ async fn gc_removes_the_dead_and_leaves_the_living_and_the_foreign() {
 
     drop(alive);
     let collected = gc::collect(&engine, Some(&live), Duration::from_secs(60)).await.expect("collected");
-    assert_eq!(collected.removed, [live.clone()]);
+    assert_eq!(collected.removed, std::slice::from_ref(&live));
     common::assert_nothing_left(&live).await;
     let error = gc::collect(&engine, Some("no-such-run"), Duration::from_secs(1)).await.expect_err("unknown");
     assert!(matches!(error, Error::Usage(_)), "{error}");
@@ -174,7 +174,8 @@ async fn slots_are_as_many_as_said_and_are_freed() {
     assert!(slots::lives(&run).expect("asked"));
     assert!(Alive::take(&run).is_err(), "one process a run");
     // A child that inherited the lock keeps the run alive when the parent is gone.
-    let mut child = std::process::Command::new("sleep").arg("60").stdin(alive.inherit().expect("a handle")).spawn().expect("sleep");
+    let mut child =
+        std::process::Command::new("sleep").arg("60").stdin(alive.inherit().expect("a handle")).spawn().expect("sleep");
     let path = slots::state_dir().expect("a directory").join(format!("run-{run}.lock"));
     let copy = path.with_extension("copy");
     std::fs::hard_link(&path, &copy).expect("a link");

@@ -63,7 +63,11 @@ async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
 
 fn assert_held(verdict: &Verdict, what: &str) {
     assert_eq!((verdict.status, &verdict.findings[..]), (Status::Held, &[][..]), "{what}: {:#?}", verdict.findings);
-    assert!(verdict.compared.messages >= 60 && verdict.compared.rows >= 20 && verdict.compared.files == 4, "{}", verdict.compared);
+    assert!(
+        verdict.compared.messages >= 60 && verdict.compared.rows >= 20 && verdict.compared.files == 4,
+        "{}",
+        verdict.compared
+    );
 }
 
 /// Runs a drill with a sabotage and gives its findings beside the expected ones.
@@ -107,14 +111,20 @@ async fn the_program_holds_and_says_so() {
     let said = common::stderr(&output);
     assert_eq!(output.status.code(), Some(exit_code::HELD.into()), "{said}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "held\n");
-    assert!(said.contains("HELD: compared") && said.contains("reproduce: restore-drill run mailu --profile tiny --seed 7"), "{said}");
+    assert!(
+        said.contains("HELD: compared") && said.contains("reproduce: restore-drill run mailu --profile tiny --seed 7"),
+        "{said}"
+    );
     let summary = std::fs::read_to_string(dir.path().join("run/summary.json")).expect("a summary");
     let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
     assert_eq!(summary["verdict"]["status"], "held");
     assert_eq!(summary["images"], "stand-in images");
     assert_nothing_left(summary["run"].as_str().expect("a run id")).await;
     assert_eq!(common::restore_drill(&["judge", evidence]).status.code(), Some(exit_code::HELD.into()));
-    assert_eq!(common::restore_drill(&["judge", evidence, "--observation", "none"]).status.code(), Some(exit_code::UNKNOWN.into()));
+    assert_eq!(
+        common::restore_drill(&["judge", evidence, "--observation", "none"]).status.code(),
+        Some(exit_code::UNKNOWN.into())
+    );
     // A directory that holds a run is not written over.
     let output = common::restore_drill(&["run", "mailu", "--evidence", evidence]);
     assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{}", common::stderr(&output));

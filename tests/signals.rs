@@ -1,6 +1,8 @@
 //! SIGINT, SIGTERM and SIGKILL in every phase of a drill leave nothing behind; what is not
 //! ours survives it all.
 
+#![expect(clippy::print_stdout, reason = "a test says where it is")]
+
 mod common;
 
 use std::path::Path;

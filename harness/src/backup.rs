@@ -67,7 +67,9 @@ impl Bot {
                  are the labels `deploy.labels`, and is there a {}=true among them?",
                 crate::labels::BACKUP
             ))),
-            more => Err(Error::Unknown(format!("{} snapshots of stack {stack} appeared at once: another backup ran", more.len()))),
+            more => {
+                Err(Error::Unknown(format!("{} snapshots of stack {stack} appeared at once: another backup ran", more.len())))
+            }
         }
     }
 

@@ -163,6 +163,8 @@ pub struct Drill {
     pub stack: Stack,
     /// The bot's stack, if the drill deploys one.
     pub bot_stack: Option<Stack>,
+    /// Whether the app runs on stand-ins.
+    standins: bool,
     secret: Secret,
     authority: Arc<Authority>,
     /// An image that is present, for helper containers.
@@ -190,13 +192,25 @@ struct Ground {
 pub type Sinks = Box<dyn FnOnce(&std::path::Path) -> Result<Events> + Send>;
 
 /// Runs a whole drill and gives its verdict. Tears down on every way out.
-pub async fn run(options: Options, sinks: Sinks) -> Result<(Verdict, Arc<Evidence>)> {
-    guarded(options, sinks, |drill| async move { drill.play().await }).await
+pub async fn run(options: Options, sinks: Sinks) -> Result<Ended<Verdict>> {
+    let ended = guarded(options, sinks, |drill| async move { drill.play().await }).await?;
+    ended.events.emit(Event::Finished { verdict: ended.value.clone() });
+    Ok(ended)
+}
+
+/// A run after its teardown.
+pub struct Ended<T> {
+    /// What came of it.
+    pub value: T,
+    /// Where what was seen is stored.
+    pub evidence: Arc<Evidence>,
+    /// Where it is said.
+    pub events: Events,
 }
 
 /// Prepares a drill, hands it to `play`, and tears down on every way out of it: return,
 /// error, panic, SIGINT, SIGTERM.
-pub async fn guarded<T, F, R>(options: Options, sinks: Sinks, play: F) -> Result<(T, Arc<Evidence>)>
+pub async fn guarded<T, F, R>(options: Options, sinks: Sinks, play: F) -> Result<Ended<T>>
 where
     F: FnOnce(Arc<Drill>) -> R + Send + 'static,
     R: Future<Output = Result<T>> + Send,
@@ -218,10 +232,13 @@ where
         profile: profile.name.clone(),
         seed: options.seed,
     });
-    for (key, value) in [("run", &run), ("scenario", &scenario.name), ("profile", &profile.name), ("reproduce", &options.reproduce())] {
+    for (key, value) in
+        [("run", &run), ("scenario", &scenario.name), ("profile", &profile.name), ("reproduce", &options.reproduce())]
+    {
         evidence.set(key, value)?;
     }
     evidence.set("seed", &options.seed.to_string())?;
+    evidence.set("database", &scenario.spec.rows.database)?;
 
     let interrupts = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {
@@ -284,7 +301,7 @@ where
         }
     }
     drop(alive);
-    result.map(|value| (value, evidence))
+    result.map(|value| Ended { value, evidence, events })
 }
 
 fn kept(events: &Events, run: &str, marker: &std::path::Path) {
@@ -386,6 +403,7 @@ impl Ground {
             events,
             stack,
             bot_stack,
+            standins,
             secret,
             authority,
             helper_image,
@@ -442,10 +460,9 @@ async fn use_standins(engine: &Engine, scenario: &Scenario, choice: ImageChoice)
         ImageChoice::Standin => Ok(true),
         ImageChoice::Auto => Ok(!missing.is_empty() && scenario.spec.standins.is_some()),
         ImageChoice::Recipe if missing.is_empty() => Ok(false),
-        ImageChoice::Recipe => Err(Error::Engine(format!(
-            "images not present: {}. `docker pull` them, or use --images standin",
-            missing.join(", ")
-        ))),
+        ImageChoice::Recipe => {
+            Err(Error::Engine(format!("images not present: {}. `docker pull` them, or use --images standin", missing.join(", "))))
+        }
     }
 }
 

@@ -124,7 +124,10 @@ impl Error {
 
 fn unreachable(error: &bollard::errors::Error) -> bool {
     use bollard::errors::Error as E;
-    matches!(error, E::HyperResponseError { .. } | E::HyperLegacyError { .. } | E::SocketNotFoundError(_) | E::RequestTimeoutError)
+    matches!(
+        error,
+        E::HyperResponseError { .. } | E::HyperLegacyError { .. } | E::SocketNotFoundError(_) | E::RequestTimeoutError
+    )
 }
 
 /// Adds what was attempted to an engine's error.

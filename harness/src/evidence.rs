@@ -92,6 +92,19 @@ pub struct LedgerLine {
     pub expunged: bool,
 }
 
+/// What the ledger says of one message in one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// The corpus message.
+    pub item: String,
+    /// How the submission went.
+    pub sent: Sent,
+    /// Whether it is expunged before the baseline.
+    pub expunged: bool,
+    /// Of the body as submitted.
+    pub body_sha256: Vec<u8>,
+}
+
 /// An account as one observation saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
@@ -477,7 +490,13 @@ impl Evidence {
     }
 
     /// The (account, folder) other than `not` in which `after` has a message with these bytes and `before` had none.
-    pub fn strayed(&self, before: ObservationId, after: ObservationId, sha256: &[u8], not: &str) -> Result<Option<(String, String)>> {
+    pub fn strayed(
+        &self,
+        before: ObservationId,
+        after: ObservationId,
+        sha256: &[u8],
+        not: &str,
+    ) -> Result<Option<(String, String)>> {
         self.with(|db| {
             db.query_row(
                 "SELECT account, folder FROM message AS m WHERE observation = ?1 AND sha256 = ?2 AND account <> ?3
@@ -490,11 +509,18 @@ impl Evidence {
         })
     }
 
-    /// The corpus messages of an account's ledger, by item: (sent, expunged, body hash).
-    pub fn ledger_of(&self, account: &str) -> Result<Vec<(String, String, bool, Vec<u8>)>> {
+    /// The corpus messages of an account's ledger.
+    pub fn ledger_of(&self, account: &str) -> Result<Vec<Submitted>> {
         self.with(|db| {
             db.prepare("SELECT item, sent, expunged, body_sha256 FROM ledger WHERE account = ?")?
-                .query_map([account], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?
+                .query_map([account], |r| {
+                    let sent = match r.get_ref(1)?.as_str()? {
+                        "ok" => Sent::Ok,
+                        "failed" => Sent::Failed,
+                        _ => Sent::Indeterminate,
+                    };
+                    Ok(Submitted { item: r.get(0)?, sent, expunged: r.get(2)?, body_sha256: r.get(3)? })
+                })?
                 .collect()
         })
     }

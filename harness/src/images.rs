@@ -92,18 +92,13 @@ pub fn backup_program() -> Result<PathBuf> {
         return Ok(path.into());
     }
     let exe = std::env::current_exe().map_err(Error::io("the running program"))?;
-    exe.ancestors()
-        .skip(1)
-        .take(2)
-        .map(|dir| dir.join("backup"))
-        .find(|p| p.is_file())
-        .ok_or_else(|| {
-            Error::Engine(format!(
-                "no program `backup` beside {}: it goes into the bot's image. `cargo build` builds it; \
+    exe.ancestors().skip(1).take(2).map(|dir| dir.join("backup")).find(|p| p.is_file()).ok_or_else(|| {
+        Error::Engine(format!(
+            "no program `backup` beside {}: it goes into the bot's image. `cargo build` builds it; \
                  RESTORE_DRILL_BACKUP_PROGRAM names another place",
-                exe.display()
-            ))
-        })
+            exe.display()
+        ))
+    })
 }
 
 impl Engine {
@@ -130,7 +125,8 @@ impl Engine {
             Ok(Err(e)) => tracing::debug!("no registry: {e}"),
             Err(_) => tracing::debug!("the registry does not answer"),
         }
-        events.note("No image registry is reachable: bootstrapping a Debian base from Debian's archive (mmdebstrap, about 20 s).");
+        events
+            .note("No image registry is reachable: bootstrapping a Debian base from Debian's archive (mmdebstrap, about 20 s).");
         self.bootstrap().await?;
         Ok(BOOTSTRAPPED_BASE.to_owned())
     }
@@ -171,7 +167,11 @@ impl Engine {
         let body = bollard::body_try_stream(tokio_util::io::ReaderStream::with_capacity(file, 1 << 20));
         let (repo, tag) = BOOTSTRAPPED_BASE.split_once(':').unwrap_or((BOOTSTRAPPED_BASE, "latest"));
         let options = CreateImageOptionsBuilder::default().from_src("-").repo(repo).tag(tag).build();
-        self.docker.create_image(Some(options), Some(body), None).try_for_each(|_| async { Ok(()) }).await.context("importing the base image")
+        self.docker
+            .create_image(Some(options), Some(body), None)
+            .try_for_each(|_| async { Ok(()) })
+            .await
+            .context("importing the base image")
     }
 
     /// Makes sure that every source is built; gives each one's full name. `progress` is told (done, all).

@@ -4,13 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::error::Result;
-use crate::evidence::{Evidence, FileSeen, FolderSeen, Login, MessageSeen, ObservationId, RowSeen};
+use crate::evidence::{Evidence, FileSeen, FolderSeen, Login, MessageSeen, ObservationId, RowSeen, Sent, Submitted};
 use crate::model::{Counts, Finding, Item, Outcome, Verdict};
 
 /// The name of the observation before the backup.
 pub const BASELINE: &str = "baseline";
 /// The name of the observation after the restore.
 pub const RESTORED: &str = "restored";
+
+/// What the checks of a sound database say.
+const SOUND: [(&str, &str); 3] = [("file", "readable"), ("integrity_check", "ok"), ("foreign_key_check", "")];
 
 /// Compares the observation called `name` with the baseline.
 pub fn judge(evidence: &Evidence, name: &str) -> Result<Verdict> {
@@ -29,7 +32,8 @@ pub fn judge(evidence: &Evidence, name: &str) -> Result<Verdict> {
     mail(evidence, before, after, &mut counts, &mut findings)?;
     let (old, new) = (evidence.rows(before)?, evidence.rows(after)?);
     counts.rows = old.len() as u64;
-    database(&evidence.checks(before)?, &evidence.checks(after)?, &mut findings);
+    let name = evidence.get("database")?.unwrap_or_default();
+    database(&name, &evidence.checks(before)?, &evidence.checks(after)?, &mut findings);
     rows(&old, &new, &mut findings);
     let (old, new) = (evidence.files(before)?, evidence.files(after)?);
     counts.files = old.len() as u64;
@@ -38,9 +42,12 @@ pub fn judge(evidence: &Evidence, name: &str) -> Result<Verdict> {
 }
 
 /// Holds the baseline against the ledger: what SMTP accepted must be in the mailbox that
-/// it was for, with the body that was submitted. What is wrong here is the seeding's.
+/// it was for, with the body that was submitted, and the database must be sound. What is
+/// wrong here is the seeding's.
 pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
+    let sound = SOUND.map(|(property, value)| (property.to_owned(), value.to_owned()));
+    database(&evidence.get("database")?.unwrap_or_default(), &sound, &evidence.checks(baseline)?, &mut findings);
     for (account, login) in evidence.accounts(baseline)? {
         if let Login::Refused(why) | Login::Unread(why) = login {
             findings.push(finding(Item::Account { account }, Outcome::Unread, None, why));
@@ -48,15 +55,15 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
         }
         let messages = evidence.messages(baseline, &account)?;
         let seen: HashMap<&str, &MessageSeen> = messages.iter().filter_map(|m| Some((m.item.as_deref()?, m))).collect();
-        for (item, sent, expunged, body) in evidence.ledger_of(&account)? {
+        for Submitted { item, sent, expunged, body_sha256 } in evidence.ledger_of(&account)? {
             let message = |folder: &str, uid| Item::Message {
                 account: account.clone(),
                 folder: folder.into(),
                 uid,
                 corpus: Some(item.clone()),
             };
-            match (seen.get(item.as_str()), sent.as_str(), expunged) {
-                (None, "ok", false) => findings.push(finding(
+            match (seen.get(item.as_str()), sent, expunged) {
+                (None, Sent::Ok, false) => findings.push(finding(
                     message("INBOX", 0),
                     Outcome::Lost,
                     None,
@@ -65,7 +72,7 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
                 (Some(m), _, true) => {
                     findings.push(finding(message(&m.folder, m.uid), Outcome::Resurrected, None, "expunged, yet there".into()));
                 }
-                (Some(m), _, false) if m.body_sha256 != body => findings.push(finding(
+                (Some(m), _, false) if m.body_sha256 != body_sha256 => findings.push(finding(
                     message(&m.folder, m.uid),
                     Outcome::Altered,
                     Some("bytes"),
@@ -87,7 +94,13 @@ fn changed(before: impl std::fmt::Display, after: impl std::fmt::Display) -> Str
     format!("was {before}, is {after}")
 }
 
-fn mail(evidence: &Evidence, before: ObservationId, after: ObservationId, counts: &mut Counts, findings: &mut Vec<Finding>) -> Result<()> {
+fn mail(
+    evidence: &Evidence,
+    before: ObservationId,
+    after: ObservationId,
+    counts: &mut Counts,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
     let after_logins: BTreeMap<String, Login> = evidence.accounts(after)?.into_iter().collect();
     for (account, _) in evidence.accounts(before)? {
         let old = evidence.messages(before, &account)?;
@@ -108,17 +121,20 @@ fn mail(evidence: &Evidence, before: ObservationId, after: ObservationId, counts
                 continue;
             }
             None => {
-                findings.push(finding(Item::Account { account }, Outcome::Unread, None, format!("never asked for; {}", behind())));
+                findings.push(finding(
+                    Item::Account { account },
+                    Outcome::Unread,
+                    None,
+                    format!("never asked for; {}", behind()),
+                ));
                 continue;
             }
         }
         folders(&account, &old_folders, &evidence.folders(after, &account)?, findings);
         let new = evidence.messages(after, &account)?;
         let expunged: BTreeSet<String> =
-            evidence.ledger_of(&account)?.into_iter().filter(|(_, _, gone, _)| *gone).map(|(item, ..)| item).collect();
-        messages(&account, &old, &new, &expunged, findings, |sha256| {
-            evidence.strayed(before, after, sha256, &account)
-        })?;
+            evidence.ledger_of(&account)?.into_iter().filter(|s| s.expunged).map(|s| s.item).collect();
+        messages(&account, &old, &new, &expunged, findings, |sha256| evidence.strayed(before, after, sha256, &account))?;
     }
     Ok(())
 }
@@ -157,12 +173,8 @@ fn messages(
     findings: &mut Vec<Finding>,
     elsewhere: impl Fn(&[u8]) -> Result<Option<(String, String)>>,
 ) -> Result<()> {
-    let item = |m: &MessageSeen| Item::Message {
-        account: account.into(),
-        folder: m.folder.clone(),
-        uid: m.uid,
-        corpus: m.item.clone(),
-    };
+    let item =
+        |m: &MessageSeen| Item::Message { account: account.into(), folder: m.folder.clone(), uid: m.uid, corpus: m.item.clone() };
     let mut matched = vec![false; new.len()];
     let mut open: Vec<&MessageSeen> = Vec::new();
 
@@ -228,7 +240,12 @@ fn messages(
 fn properties(item: Item, o: &MessageSeen, n: &MessageSeen, findings: &mut Vec<Finding>) {
     let mut differ = |property, old: String, new: String| {
         if old != new {
-            findings.push(finding(item.clone(), Outcome::Altered, Some(property), changed(format!("[{old}]"), format!("[{new}]"))));
+            findings.push(finding(
+                item.clone(),
+                Outcome::Altered,
+                Some(property),
+                changed(format!("[{old}]"), format!("[{new}]")),
+            ));
         }
     };
     differ("flags", o.flags.clone(), n.flags.clone());
@@ -247,8 +264,8 @@ fn short(sha256: &[u8]) -> String {
     hex::encode(&sha256[..sha256.len().min(6)])
 }
 
-fn database(old: &[(String, String)], new: &[(String, String)], findings: &mut Vec<Finding>) {
-    let item = || Item::Database { database: "main.db".into() };
+fn database(name: &str, old: &[(String, String)], new: &[(String, String)], findings: &mut Vec<Finding>) {
+    let item = || Item::Database { database: name.into() };
     let new: BTreeMap<&str, &str> = new.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     for (property, was) in old {
         match new.get(property.as_str()) {
@@ -312,3 +329,6 @@ fn files(old: &[FileSeen], new: &[FileSeen], findings: &mut Vec<Finding>) {
 fn short_hex(sha256: &str) -> String {
     sha256.chars().take(12).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,9 +60,9 @@ pub fn selection<'a>(services: impl IntoIterator<Item = &'a BTreeMap<String, Str
     }
     match find(format!("{VOLUMES}{volume}.path")) {
         None => Selection::Whole,
-        Some(paths) => Selection::Paths(
-            paths.split(',').map(|p| p.trim().trim_matches('/').to_owned()).filter(|p| !p.is_empty()).collect(),
-        ),
+        Some(paths) => {
+            Selection::Paths(paths.split(',').map(|p| p.trim().trim_matches('/').to_owned()).filter(|p| !p.is_empty()).collect())
+        }
     }
 }
 

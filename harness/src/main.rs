@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use restore_drill::cli::{Cli, Command, RunArgs};
-use restore_drill::drill::{self, bot_source};
+use restore_drill::drill::{self, Ended, bot_source};
 use restore_drill::error::{Error, Result};
-use restore_drill::events::{Event, Events};
+use restore_drill::events::Events;
 use restore_drill::evidence::Evidence;
 use restore_drill::report::terminal::{Terminal, block};
 use restore_drill::report::{JsonLines, summary};
@@ -58,7 +58,9 @@ async fn execute(cli: Cli) -> Result<u8> {
         Command::Gc { run } => {
             let engine = Engine::connect().await?;
             let done = gc::collect(&engine, run.as_deref(), Duration::from_secs(120)).await?;
-            for (what, runs) in [("removed", done.removed), ("live", done.live), ("kept", done.kept), ("of other hosts", done.foreign)] {
+            for (what, runs) in
+                [("removed", done.removed), ("live", done.live), ("kept", done.kept), ("of other hosts", done.foreign)]
+            {
                 println!("{what}: {}", if runs.is_empty() { "none".into() } else { runs.join(", ") });
             }
             Ok(exit_code::HELD)
@@ -107,7 +109,7 @@ fn sinks(dir: &Path) -> Result<Events> {
 async fn run(args: &RunArgs, scenarios: &Path) -> Result<u8> {
     let options = args.options(scenarios.to_owned());
     let command = options.reproduce();
-    let (verdict, evidence) = drill::run(options, Box::new(sinks)).await.inspect_err(|e| {
+    let Ended { value: verdict, evidence, .. } = drill::run(options, Box::new(sinks)).await.inspect_err(|e| {
         if !matches!(e, Error::Input { .. } | Error::Usage(_)) {
             eprintln!("\nreproduce: {command}");
         }
@@ -117,7 +119,6 @@ async fn run(args: &RunArgs, scenarios: &Path) -> Result<u8> {
         facts[key] = serde_json::json!(evidence.get(key)?);
     }
     summary(evidence.dir(), &facts, &verdict)?;
-    Terminal::new().event_of(&verdict);
     eprintln!("\nevidence:  {}", evidence.dir().display());
     reproduce(&evidence)?;
     println!("{}", verdict.status);
@@ -129,15 +130,4 @@ fn reproduce(evidence: &Evidence) -> Result<()> {
         eprintln!("reproduce: {command}");
     }
     Ok(())
-}
-
-trait Say {
-    fn event_of(&self, verdict: &restore_drill::model::Verdict);
-}
-
-impl Say for Terminal {
-    fn event_of(&self, verdict: &restore_drill::model::Verdict) {
-        use restore_drill::events::Sink as _;
-        self.event(&Event::Finished { verdict: verdict.clone() });
-    }
 }

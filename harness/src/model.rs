@@ -252,9 +252,7 @@ mod tests {
 
     #[test]
     fn broken_outranks_unknown_outranks_held() {
-        let status = |outcomes: &[Outcome]| {
-            Verdict::from_findings(SOME, outcomes.iter().copied().map(finding).collect()).status
-        };
+        let status = |outcomes: &[Outcome]| Verdict::from_findings(SOME, outcomes.iter().copied().map(finding).collect()).status;
         assert_eq!(status(&[]), Status::Held);
         assert_eq!(status(&[Outcome::Recovered, Outcome::Unresolved]), Status::Held);
         assert_eq!(status(&[Outcome::Unread]), Status::Unknown);
@@ -263,7 +261,9 @@ mod tests {
 
     #[test]
     fn nothing_compared_is_never_held() {
-        for nothing in [Counts::default(), Counts { messages: 0, ..SOME }, Counts { rows: 0, ..SOME }, Counts { files: 0, ..SOME }] {
+        for nothing in
+            [Counts::default(), Counts { messages: 0, ..SOME }, Counts { rows: 0, ..SOME }, Counts { files: 0, ..SOME }]
+        {
             assert_eq!(Verdict::from_findings(nothing, vec![]).status, Status::Unknown, "{nothing}");
         }
     }
@@ -281,6 +281,9 @@ mod tests {
             property: None,
             detail: String::new(),
         };
-        assert_eq!(finding.to_string(), "mailbox u07@mail.test, folder Archive.2024, message with UID 17 (corpus message 42): lost");
+        assert_eq!(
+            finding.to_string(),
+            "mailbox u07@mail.test, folder Archive.2024, message with UID 17 (corpus message 42): lost"
+        );
     }
 }

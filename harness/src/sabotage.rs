@@ -50,8 +50,14 @@ struct Target {
 
 impl Sabotage {
     /// Those that strike what was restored, and can be undone.
-    pub const CONTENT: [Self; 6] =
-        [Self::MessageAltered, Self::MessageRemoved, Self::MessageDoubled, Self::FlagDropped, Self::RowDeleted, Self::QuotaChanged];
+    pub const CONTENT: [Self; 6] = [
+        Self::MessageAltered,
+        Self::MessageRemoved,
+        Self::MessageDoubled,
+        Self::FlagDropped,
+        Self::RowDeleted,
+        Self::QuotaChanged,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -106,16 +112,20 @@ impl Sabotage {
             Self::MessageAltered => {
                 // The third byte from the end, before the last line break: size and time stay. In a copy that takes the
                 // file's place, for Dovecot delivers one message to several users as hard links of one file.
-                mail(r#"copy=/tmp/copy; cp -p "$file" "$copy"
+                mail(
+                    r#"copy=/tmp/copy; cp -p "$file" "$copy"
                     printf '#' | dd of="$copy" bs=1 seek=$(($(wc -c < "$copy") - 3)) conv=notrunc status=none
-                    touch -r "$file" "$copy"; mv "$copy" "$file""#)
-                    .await
+                    touch -r "$file" "$copy"; mv "$copy" "$file""#,
+                )
+                .await
             }
             Self::MessageRemoved => mail(r#"rm "$file""#).await,
             Self::MessageDoubled => mail(r#"cp -p "$file" "$1/cur/1$(basename "$file")""#).await,
             Self::FlagDropped => mail(r#"mv "$file" "$(printf %s "$file" | sed 's/\(:2,[A-Z]*\)S/\1/')""#).await,
             Self::RowDeleted => sql(drill, &format!("DELETE FROM alias WHERE email = '{ALIAS}'")).await,
-            Self::QuotaChanged => sql(drill, &format!("UPDATE user SET quota_bytes = quota_bytes + 1 WHERE email = '{USER}'")).await,
+            Self::QuotaChanged => {
+                sql(drill, &format!("UPDATE user SET quota_bytes = quota_bytes + 1 WHERE email = '{USER}'")).await
+            }
             _ => Ok(()),
         }
     }
@@ -124,9 +134,12 @@ impl Sabotage {
     pub async fn undo(self, drill: &Drill) -> Result<()> {
         match self {
             Self::MessageAltered | Self::MessageRemoved | Self::MessageDoubled | Self::FlagDropped => {
-                run(drill, "imap", &["sh", "-ec", "cd /mail; for a in *@*; do rm -rf \"$a\"; done; cp -a /tmp/saved/. /mail/"]).await
+                run(drill, "imap", &["sh", "-ec", "cd /mail; for a in *@*; do rm -rf \"$a\"; done; cp -a /tmp/saved/. /mail/"])
+                    .await
             }
-            Self::RowDeleted | Self::QuotaChanged => run(drill, "admin", &["sh", "-ec", "cat /tmp/saved.db > /data/main.db"]).await,
+            Self::RowDeleted | Self::QuotaChanged => {
+                run(drill, "admin", &["sh", "-ec", "cat /tmp/saved.db > /data/main.db"]).await
+            }
             _ => Ok(()),
         }
     }
@@ -201,7 +214,9 @@ impl Sabotage {
                 expect(message(&t, t.message.uid), Outcome::Altered, Some("flags"));
             }
             Self::RowDeleted => expect(Item::Row { table: "alias".into(), key: ALIAS.into() }, Outcome::Lost, None),
-            Self::QuotaChanged => expect(Item::Row { table: "user".into(), key: USER.into() }, Outcome::Altered, Some("quota_bytes")),
+            Self::QuotaChanged => {
+                expect(Item::Row { table: "user".into(), key: USER.into() }, Outcome::Altered, Some("quota_bytes"))
+            }
             Self::WipeSkipped => {}
         }
         Ok(expected)

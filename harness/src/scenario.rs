@@ -58,6 +58,9 @@ pub struct Standins {
     /// More compose files, merged after the recipe's.
     #[serde(default)]
     pub compose: Vec<String>,
+    /// Commands that end with 0 once their service is ready, for images without a health check.
+    #[serde(default)]
+    pub ready: Vec<ServiceCommand>,
 }
 
 /// A published port.
@@ -305,7 +308,11 @@ impl Scenario {
                 return Ok(());
             }
             let all = all.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            Err(Error::input(&file, line_of(&file, name), format!("{what}: no {kind} {name:?} in the compose files, which have {all}")))
+            Err(Error::input(
+                &file,
+                line_of(&file, name),
+                format!("{what}: no {kind} {name:?} in the compose files, which have {all}"),
+            ))
         };
         let s = &self.spec;
         for (what, name) in s
@@ -313,13 +320,15 @@ impl Scenario {
             .iter()
             .map(|d| ("door", &d.service))
             .chain([("accounts", &s.accounts.service), ("queue", &s.queue.service), ("resync", &s.resync.service)])
+            .chain(s.standins.iter().flat_map(|s| &s.ready).map(|r| ("standins.ready", &r.service)))
             .chain(s.accounts.restart.iter().flatten().map(|n| ("accounts.restart", n)))
             .chain(s.restore.stop.iter().chain(s.restore.restart.iter().flatten()).map(|n| ("restore", n)))
         {
             known(what, "service", name, &services)?;
         }
-        for (what, name) in
-            [("certificate", &s.certificate.volume), ("rows", &s.rows.volume)].into_iter().chain(s.files.iter().map(|f| ("file", &f.volume)))
+        for (what, name) in [("certificate", &s.certificate.volume), ("rows", &s.rows.volume)]
+            .into_iter()
+            .chain(s.files.iter().map(|f| ("file", &f.volume)))
         {
             known(what, "volume", name, &volumes)?;
         }
@@ -331,15 +340,27 @@ impl Scenario {
         let file = self.dir.join("inventory.toml");
         for v in self.inventory.volumes.iter().filter(|v| !v.not_deployed) {
             if !volumes.contains(&v.name) {
-                return Err(Error::input(&file, line_of(&file, &v.name), format!("volume {:?} is in no compose file; remove it, or set not_deployed = true", v.name)));
+                return Err(Error::input(
+                    &file,
+                    line_of(&file, &v.name),
+                    format!("volume {:?} is in no compose file; remove it, or set not_deployed = true", v.name),
+                ));
             }
             if !services.contains(&v.service) {
-                return Err(Error::input(&file, line_of(&file, &v.service), format!("volume {:?}: no service {:?} in the compose files", v.name, v.service)));
+                return Err(Error::input(
+                    &file,
+                    line_of(&file, &v.service),
+                    format!("volume {:?}: no service {:?} in the compose files", v.name, v.service),
+                ));
             }
         }
         for name in &volumes {
             if !self.inventory.volumes.iter().any(|v| &v.name == name) {
-                return Err(Error::input(&file, None, format!("volume {name:?} of the compose files is missing; add a [[volume]] with its class and why")));
+                return Err(Error::input(
+                    &file,
+                    None,
+                    format!("volume {name:?} of the compose files is missing; add a [[volume]] with its class and why"),
+                ));
             }
         }
         Ok(())

@@ -13,6 +13,7 @@ pub mod deploy;
 pub mod doctor;
 pub mod exec;
 pub mod gc;
+pub mod objects;
 pub mod ownership;
 pub mod slots;
 pub mod volumes;
@@ -38,7 +39,9 @@ impl Engine {
     pub async fn connect() -> Result<Self> {
         let place = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "the local socket".into());
         let fail = |e: bollard::errors::Error| {
-            Error::Engine(format!("no Docker engine at {place}: {e}. Start it, or set DOCKER_HOST; `restore-drill doctor` checks more"))
+            Error::Engine(format!(
+                "no Docker engine at {place}: {e}. Start it, or set DOCKER_HOST; `restore-drill doctor` checks more"
+            ))
         };
         let docker = Docker::connect_with_defaults().map_err(fail)?.with_timeout(Duration::from_secs(120));
         let docker = docker.negotiate_version().await.map_err(fail)?;
@@ -49,32 +52,39 @@ impl Engine {
     /// Makes sure that the engine is a swarm manager; an engine in no swarm becomes one of a single node.
     pub async fn ensure_swarm(&self, events: &Events) -> Result<()> {
         use bollard::models::LocalNodeState as State;
-        let swarm = self.docker.info().await.context("asking the engine about itself")?.swarm.unwrap_or_default();
-        match swarm.local_node_state {
-            Some(State::ACTIVE) if swarm.control_available == Some(true) => Ok(()),
-            Some(State::ACTIVE) => Err(Error::Engine(
-                "this node is a swarm worker: a drill deploys stacks, which takes a manager. \
-                 Point DOCKER_HOST at a manager, or run `docker node promote` there"
-                    .into(),
-            )),
-            Some(State::INACTIVE) | None => {
-                let request = SwarmInitRequest {
-                    listen_addr: Some("127.0.0.1:2377".into()),
-                    advertise_addr: Some("127.0.0.1".into()),
-                    ..Default::default()
-                };
-                match self.docker.init_swarm(request).await {
-                    Ok(_) => {
-                        events.note("The engine was in no swarm: initialised a single-node one on 127.0.0.1 (`docker swarm leave --force` undoes it).");
-                        Ok(())
-                    }
-                    // Another run was faster.
-                    Err(bollard::errors::Error::DockerResponseServerError { status_code: 503 | 406, .. }) => Ok(()),
-                    Err(e) => Err(Error::Engine(format!("the engine is in no swarm, and `swarm init` failed: {e}"))),
-                }
+        until(Duration::from_secs(60), || async {
+            let swarm = self.docker.info().await.context("asking the engine about itself")?.swarm.unwrap_or_default();
+            match swarm.local_node_state {
+                Some(State::ACTIVE) if swarm.control_available == Some(true) => Ok(Ok(())),
+                Some(State::ACTIVE) => Err(Error::Engine(
+                    "this node is a swarm worker: a drill deploys stacks, which takes a manager. \
+                     Point DOCKER_HOST at a manager, or run `docker node promote` there"
+                        .into(),
+                )),
+                Some(State::INACTIVE) | None => self.init_swarm(events).await.map(Err),
+                // Another run has just initialised it.
+                Some(State::PENDING) => Ok(Err("waiting for the engine's swarm, whose state is pending".into())),
+                Some(state) => Err(Error::Engine(format!("the engine's swarm state is {state:?}; expected active or inactive"))),
             }
-            Some(state) => Err(Error::Engine(format!("the engine's swarm state is {state:?}; expected active or inactive"))),
+        })
+        .await
+    }
+
+    /// Initialises a swarm, unless another run is faster; says what to wait for.
+    async fn init_swarm(&self, events: &Events) -> Result<String> {
+        let request = SwarmInitRequest {
+            listen_addr: Some("127.0.0.1:2377".into()),
+            advertise_addr: Some("127.0.0.1".into()),
+            ..Default::default()
+        };
+        match self.docker.init_swarm(request).await {
+            Ok(_) => events.note(
+                "The engine was in no swarm: initialised a single-node one on 127.0.0.1 (`docker swarm leave --force` undoes it).",
+            ),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 503 | 406, .. }) => {}
+            Err(e) => return Err(Error::Engine(format!("the engine is in no swarm, and `swarm init` failed: {e}"))),
         }
+        Ok("waiting for the engine's new swarm".into())
     }
 }
 

@@ -205,11 +205,7 @@ impl Accounts {
     /// wildcard alias, an alternative domain, a `+detail`, or a forward.
     pub fn deliveries(&self, recipient: &str) -> BTreeSet<String> {
         let (local, domain) = recipient.split_once('@').unwrap_or((recipient, ""));
-        let domain = self
-            .domains
-            .iter()
-            .find(|d| d.alternatives.iter().any(|a| a == domain))
-            .map_or(domain, |d| d.name.as_str());
+        let domain = self.domains.iter().find(|d| d.alternatives.iter().any(|a| a == domain)).map_or(domain, |d| d.name.as_str());
         let address = format!("{}@{domain}", local.split('+').next().unwrap_or(local));
         if let Some(alias) = self.aliases.iter().find(|a| a.matches(&address)) {
             return alias.destination.iter().flat_map(|to| self.deliveries(to)).collect();
@@ -235,7 +231,8 @@ impl Alias {
 }
 
 fn user(email: String, rng: &mut Rng) -> User {
-    const NAMES: [&str; 6] = ["Ada Lovelace", "Émilie du Châtelet", "Grace \"Amazing\" Hopper", "山田 花子", "O'Neil, Pat", "Łucja Żak"];
+    const NAMES: [&str; 6] =
+        ["Ada Lovelace", "Émilie du Châtelet", "Grace \"Amazing\" Hopper", "山田 花子", "O'Neil, Pat", "Łucja Żak"];
     User {
         displayed_name: (*rng.pick(&NAMES)).to_owned(),
         quota_bytes: (1 + rng.below(5)) * 1_000_000_000,

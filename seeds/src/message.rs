@@ -123,8 +123,22 @@ pub(crate) fn place(seed: u64, n: u64, mailbox: &str) -> Placement {
 }
 
 const WORDS: [&str; 16] = [
-    "cooperative", "ledger", "harbour", "minutes", "garden", "invoice", "solar", "bread", "archive", "quorum", "bicycle",
-    "library", "tenancy", "assembly", "rota", "seedling",
+    "cooperative",
+    "ledger",
+    "harbour",
+    "minutes",
+    "garden",
+    "invoice",
+    "solar",
+    "bread",
+    "archive",
+    "quorum",
+    "bicycle",
+    "library",
+    "tenancy",
+    "assembly",
+    "rota",
+    "seedling",
 ];
 
 pub(crate) fn generate(seed: u64, profile: &Profile, accounts: &Accounts, n: u64) -> Message {
@@ -132,9 +146,8 @@ pub(crate) fn generate(seed: u64, profile: &Profile, accounts: &Accounts, n: u64
     let kind = KINDS[(n % KINDS.len() as u64) as usize];
     let mailboxes = accounts.mailboxes();
     let sender = rng.pick(mailboxes).email.clone();
-    let mut recipients: Vec<String> = (0..1 + rng.below(u64::from(profile.max_recipients)))
-        .map(|_| rng.pick(mailboxes).email.clone())
-        .collect();
+    let mut recipients: Vec<String> =
+        (0..1 + rng.below(u64::from(profile.max_recipients))).map(|_| rng.pick(mailboxes).email.clone()).collect();
     // The odd doors: alias, wildcard alias, alternative domain, detail.
     match n % 20 {
         3 => recipients[0] = "team@mail.test".into(),
@@ -148,10 +161,9 @@ pub(crate) fn generate(seed: u64, profile: &Profile, accounts: &Accounts, n: u64
 
     let mut text = Text::default();
     let subject = match kind {
-        Kind::EncodedSubject => format!(
-            "=?UTF-8?B?{}?=\r\n =?ISO-8859-1?Q?caf=E9_{n}?=",
-            BASE64.encode(format!("Grüße №{n} — 山"))
-        ),
+        Kind::EncodedSubject => {
+            format!("=?UTF-8?B?{}?=\r\n =?ISO-8859-1?Q?caf=E9_{n}?=", BASE64.encode(format!("Grüße №{n} — 山")))
+        }
         _ => format!("{} {} {n}", rng.pick(&WORDS), rng.pick(&WORDS)),
     };
     let id = if kind == Kind::Twin { n - 1 } else { n };

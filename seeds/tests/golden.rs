@@ -72,7 +72,12 @@ fn the_large_profile_delivers_a_hundred_thousand() {
     let deliveries: usize = (0..sample)
         .map(|n| {
             let message = corpus.message(n);
-            message.recipients.iter().flat_map(|r| corpus.accounts().deliveries(r)).collect::<std::collections::BTreeSet<_>>().len()
+            message
+                .recipients
+                .iter()
+                .flat_map(|r| corpus.accounts().deliveries(r))
+                .collect::<std::collections::BTreeSet<_>>()
+                .len()
         })
         .sum();
     assert!(deliveries as u64 * corpus.len() / sample >= 100_000, "{deliveries} in {sample}");

@@ -1,5 +1,5 @@
 //! What the tests share.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::print_stdout, dead_code, reason = "each test uses its part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -51,7 +51,7 @@ where
     T: Send + 'static,
 {
     let sinks: drill::Sinks = Box::new(|dir| Ok(Events::new(vec![Box::new(Plain), Box::new(JsonLines::create(dir)?)])));
-    drill::guarded(options, sinks, play).await
+    drill::guarded(options, sinks, play).await.map(|ended| (ended.value, ended.evidence))
 }
 
 /// Nothing of `run` is on the engine.

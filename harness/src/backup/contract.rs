@@ -76,7 +76,8 @@ mod tests {
         let plain = "2026-11-24T01:02:03 1a2b3c4d rd-1_x:3.0.1+2024.06.52\n\nno snapshots here\n";
         assert_eq!(snapshot_ids(plain), ["1a2b3c4d"]);
         let long = "ab".repeat(32);
-        let json = format!("{{\"id\":\"{long}\",\"short_id\":\"abababab\"}}\n{{\"message\":\"x 1a2b3c4d\"}}\n{{\"level\":\"INFO\"}}\n");
+        let json =
+            format!("{{\"id\":\"{long}\",\"short_id\":\"abababab\"}}\n{{\"message\":\"x 1a2b3c4d\"}}\n{{\"level\":\"INFO\"}}\n");
         assert_eq!(snapshot_ids(&json), [long.as_str(), "1a2b3c4d"]);
     }
 

@@ -212,15 +212,18 @@ impl Bot {
 
     async fn create(&self, name: Option<&str>, retries: u32) -> Result<()> {
         let engine = self.engine().await?;
-        let stacks: Vec<Stack> =
-            self.stacks(&engine, name).await?.into_iter().filter(|s| labels::enabled(&s.labels)).collect();
+        let stacks: Vec<Stack> = self.stacks(&engine, name).await?.into_iter().filter(|s| labels::enabled(&s.labels)).collect();
         if stacks.is_empty() {
-            return Err(format!("backup is not switched on: no service of {} has the label {}=true", name.unwrap_or("any stack"), labels::BACKUP));
+            return Err(format!(
+                "backup is not switched on: no service of {} has the label {}=true",
+                name.unwrap_or("any stack"),
+                labels::BACKUP
+            ));
         }
         self.ensure_repository().await?;
         for stack in stacks {
             let mut paths = stack.paths(|_, _| true);
-            for path in paths.iter().filter(|p| !Path::new(p).exists()) {
+            if let Some(path) = paths.iter().find(|p| !Path::new(p).exists()) {
                 return Err(format!("{path} does not exist"));
             }
             paths.extend(self.copy_secrets(&engine, &stack).await?);
@@ -289,8 +292,11 @@ impl Bot {
     }
 
     async fn snapshots(&self, stack: Option<&str>) -> Result<Vec<Value>> {
-        let listed: Vec<Value> = serde_json::from_str(&restic(&["snapshots", "--json"]).await?).map_err(|e| format!("restic snapshots: {e}"))?;
-        let of = |s: &Value, prefix: &str| s["tags"].as_array().into_iter().flatten().any(|t| t.as_str().is_some_and(|t| t.starts_with(prefix)));
+        let listed: Vec<Value> =
+            serde_json::from_str(&restic(&["snapshots", "--json"]).await?).map_err(|e| format!("restic snapshots: {e}"))?;
+        let of = |s: &Value, prefix: &str| {
+            s["tags"].as_array().into_iter().flatten().any(|t| t.as_str().is_some_and(|t| t.starts_with(prefix)))
+        };
         Ok(match stack {
             None => listed,
             Some(stack) => listed.into_iter().filter(|s| of(s, &format!("{stack}:"))).collect(),
@@ -332,7 +338,9 @@ impl Bot {
         for service in &stack.services {
             let spec = service.spec.clone().unwrap_or_default();
             let secrets = spec.task_template.and_then(|t| t.container_spec).and_then(|c| c.secrets).unwrap_or_default();
-            let Some(container) = engine.container_of(&spec.name.unwrap_or_default()).await.map_err(|e| e.to_string())? else { continue };
+            let Some(container) = engine.container_of(&spec.name.unwrap_or_default()).await.map_err(|e| e.to_string())? else {
+                continue;
+            };
             for secret in secrets {
                 let (Some(name), Some(file)) = (secret.secret_name, secret.file.and_then(|f| f.name)) else { continue };
                 let place = if file.starts_with('/') { file } else { format!("/run/secrets/{file}") };

@@ -35,7 +35,8 @@ impl Drill {
             let imap = &imap;
             async move {
                 let session = imap.login(&account, &self.secret.password(&account)).await;
-                let mut session = session.map_err(|e| Error::Unknown(format!("{account} cannot log in right after its import: {}", e.reason())))?;
+                let mut session = session
+                    .map_err(|e| Error::Unknown(format!("{account} cannot log in right after its import: {}", e.reason())))?;
                 let _ = session.logout().await;
                 Ok::<_, Error>(())
             }
@@ -84,9 +85,7 @@ fn sha512_crypt(password: &str, salt: &str) -> Result<String> {
     let fail = |e: &dyn std::fmt::Display| Error::Unknown(format!("hashing a password: {e}"));
     let params = Params::new(1_000).map_err(|e| fail(&e))?;
     let salt = &salt.as_bytes()[..12];
-    let hash = ShaCrypt::SHA512
-        .hash_password_customized(password.as_bytes(), salt, None, None, params)
-        .map_err(|e| fail(&e))?;
+    let hash = ShaCrypt::SHA512.hash_password_customized(password.as_bytes(), salt, None, None, params).map_err(|e| fail(&e))?;
     Ok(hash.as_str().to_owned())
 }
 

@@ -13,7 +13,7 @@ use super::{BotChoice, Drill};
 use crate::backup::Bot;
 use crate::error::{Context as _, Error, Result};
 use crate::events::Phase;
-use crate::scenario::Door;
+use crate::scenario::{Door, ServiceCommand};
 use crate::stack::volumes::Helper;
 use crate::stack::{run_labels, until};
 
@@ -66,15 +66,38 @@ impl Drill {
         self.up(progress).await
     }
 
-    /// Waits until the app's services run and its doors answer.
+    /// Waits until a service's own readiness command ends with 0.
+    async fn ready(&self, check: &ServiceCommand) -> Result<()> {
+        let service = self.stack.service(&check.service);
+        let command: Vec<&str> = check.command.iter().map(String::as_str).collect();
+        until(self.converge_deadline(), || async {
+            // A container that ends meanwhile is one more reason to wait.
+            let why = match self.engine().exec(&service, &command, &[], None).await {
+                Ok(output) if output.code == 0 => return Ok(Ok(())),
+                Ok(output) => output.stderr.trim().to_owned(),
+                Err(e) => e.to_string(),
+            };
+            Ok(Err(format!("waiting for {service} to be ready: {why}")))
+        })
+        .await
+    }
+
+    /// Waits until the app's services run and are ready and its doors answer.
     pub(super) async fn up(&self, progress: impl Fn(u64, u64)) -> Result<()> {
         self.engine().converged(&self.stack.name, self.converge_deadline(), progress).await?;
+        if self.standins {
+            for check in self.scenario.spec.standins.iter().flat_map(|s| &s.ready) {
+                self.ready(check).await?;
+            }
+        }
         for door in &self.scenario.spec.doors {
             until(self.converge_deadline(), || async {
                 let greeting = tokio::time::timeout(Duration::from_secs(10), self.greeting(door)).await;
                 Ok(match greeting {
                     Ok(Ok(line)) if line.starts_with(&door.greeting) => Ok(()),
-                    Ok(Ok(line)) => Err(format!("waiting for door {}: it says {:?}, expected {:?}", door.name, line.trim(), door.greeting)),
+                    Ok(Ok(line)) => {
+                        Err(format!("waiting for door {}: it says {:?}, expected {:?}", door.name, line.trim(), door.greeting))
+                    }
                     Ok(Err(e)) => Err(format!("waiting for door {}: {e}", door.name)),
                     Err(_) => Err(format!("waiting for door {}: it says nothing", door.name)),
                 })
@@ -105,7 +128,11 @@ impl Drill {
             let before = shortest;
             let result = until(Duration::from_secs(self.scenario.spec.deadlines.settle), || async {
                 let queued = self.queued().await?;
-                Ok(if queued == 0 || before.is_none_or(|b| queued < b) { Ok(queued) } else { Err(format!("{queued} messages are in the queue, and it does not get shorter")) })
+                Ok(if queued == 0 || before.is_none_or(|b| queued < b) {
+                    Ok(queued)
+                } else {
+                    Err(format!("{queued} messages are in the queue, and it does not get shorter"))
+                })
             })
             .await;
             let queued = result.map_err(|e| Error::Unknown(format!("mail was accepted and not delivered: {e}")))?;
@@ -123,7 +150,8 @@ impl Drill {
     async fn queued(&self) -> Result<u64> {
         let spec = &self.scenario.spec.queue;
         let command: Vec<&str> = spec.command.iter().map(String::as_str).collect();
-        let output = self.engine().exec(&self.stack.service(&spec.service), &command, &[], None).await?.ok("listing the mail queue")?;
+        let output =
+            self.engine().exec(&self.stack.service(&spec.service), &command, &[], None).await?.ok("listing the mail queue")?;
         Ok(output.stdout.lines().filter(|l| !l.trim().is_empty()).count() as u64)
     }
 

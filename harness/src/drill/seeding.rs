@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use lettre::address::Envelope;
@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::events::Phase;
 use crate::evidence::{LedgerLine, Sent};
 
-/// Attempts at a message that the server says to try again (4xx).
-const ATTEMPTS: u32 = 5;
+/// How long a message is tried again that the server says to try again (4xx).
+const RETRIES: Duration = Duration::from_secs(60);
 /// Lines of the ledger written at once.
 const BATCH: usize = 200;
 
@@ -70,7 +70,10 @@ impl Drill {
         self.evidence.ledger(&lines)?;
         let failed = self.evidence.ledger_count(Sent::Failed)?;
         if failed > 0 {
-            return Err(Error::Unknown(format!("seeding failed, {failed} deliveries were refused: {}", self.evidence.ledger_failures()?.join("; "))));
+            return Err(Error::Unknown(format!(
+                "seeding failed, {failed} deliveries were refused: {}",
+                self.evidence.ledger_failures()?.join("; ")
+            )));
         }
         phase.finish(format!("{total} messages, {} deliveries, {} KiB", self.evidence.ledger_count(Sent::Ok)?, bytes / 1024));
         Ok(Seeded { _private: () })
@@ -109,14 +112,15 @@ async fn submit(transport: &Transport, message: &Message) -> (Sent, String) {
     };
     // The client ends the data with CRLF "." CRLF whatever it ends with: the last CRLF is its own.
     let bytes = message.bytes.strip_suffix(b"\r\n").unwrap_or(&message.bytes);
-    let mut attempt = 1;
+    let since = Instant::now();
+    let mut pause = Duration::from_millis(250);
     loop {
         match transport.send_raw(&envelope, bytes).await {
             Ok(reply) => return (Sent::Ok, reply.message().collect::<Vec<_>>().join(" ")),
-            Err(e) if e.is_transient() && attempt < ATTEMPTS => {
-                tracing::debug!(message = message.number, attempt, "{e}");
-                tokio::time::sleep(Duration::from_millis(500) * attempt).await;
-                attempt += 1;
+            Err(e) if e.is_transient() && since.elapsed() < RETRIES => {
+                tracing::debug!(message = message.number, "{e}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(4));
             }
             Err(e) => {
                 let refused = e.is_transient() || e.is_permanent();

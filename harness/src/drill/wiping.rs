@@ -55,7 +55,9 @@ impl Drill {
                         match imap.login(&account, &password).await {
                             Err(Failure::Refused(_)) => Ok(Ok(())),
                             Ok(_) => Err(Error::WipeNotProven(format!("{account} can still log in"))),
-                            Err(Failure::Other(why)) => Ok(Err(format!("waiting for the login of {account} to be refused: {why}"))),
+                            Err(Failure::Other(why)) => {
+                                Ok(Err(format!("waiting for the login of {account} to be refused: {why}")))
+                            }
                         }
                     })
                     .await
@@ -82,7 +84,9 @@ impl Drill {
     async fn files_gone(&self, baseline: &Baseline) -> Result<usize> {
         let before = self.evidence.files(baseline.observation)?;
         let after = self.files_probe().read().await?;
-        if let Some(file) = before.iter().find(|b| after.iter().any(|a| (&a.volume, &a.path, &a.sha256) == (&b.volume, &b.path, &b.sha256))) {
+        if let Some(file) =
+            before.iter().find(|b| after.iter().any(|a| (&a.volume, &a.path, &a.sha256) == (&b.volume, &b.path, &b.sha256)))
+        {
             return Err(Error::WipeNotProven(format!("volume {} still has file {}", file.volume, file.path)));
         }
         for volume in self.scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable && !v.not_deployed) {

@@ -102,7 +102,9 @@ impl Imap {
 fn refusal(text: &str) -> bool {
     let text = text.to_ascii_uppercase();
     !text.contains("UNAVAILABLE")
-        && (text.contains("AUTHENTICATIONFAILED") || text.contains("AUTHENTICATION FAILED") || text.contains("CREDENTIALS INVALID"))
+        && (text.contains("AUTHENTICATIONFAILED")
+            || text.contains("AUTHENTICATION FAILED")
+            || text.contains("CREDENTIALS INVALID"))
 }
 
 /// The server's words out of the client's rendering, `code: …, info: Some("…")`.
@@ -112,11 +114,12 @@ fn plain(text: &str) -> String {
 
 /// The folders of a session: (name, subscribed), `\Noselect` ones left out.
 pub async fn folders(session: &mut Session) -> Result<Vec<(String, bool)>, Failure> {
-    let listed: Vec<_> = in_time("LIST", async { session.list(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
-    let subscribed: Vec<_> = in_time("LSUB", async { session.lsub(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
-    let noselect = |n: &async_imap::types::Name| {
-        n.attributes().iter().any(|a| matches!(a, async_imap::types::NameAttribute::NoSelect))
-    };
+    let listed: Vec<_> =
+        in_time("LIST", async { session.list(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
+    let subscribed: Vec<_> =
+        in_time("LSUB", async { session.lsub(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
+    let noselect =
+        |n: &async_imap::types::Name| n.attributes().iter().any(|a| matches!(a, async_imap::types::NameAttribute::NoSelect));
     let mut names: Vec<(String, bool)> = listed
         .iter()
         .filter(|n| !noselect(n))
@@ -177,7 +180,13 @@ impl Mail {
         }
     }
 
-    async fn read(&self, evidence: &Evidence, o: ObservationId, account: &str, count: &(dyn Fn() + Sync)) -> Result<Result<(), Failure>> {
+    async fn read(
+        &self,
+        evidence: &Evidence,
+        o: ObservationId,
+        account: &str,
+        count: &(dyn Fn() + Sync),
+    ) -> Result<Result<(), Failure>> {
         let mut session = match self.imap.login(account, &self.secret.password(account)).await {
             Ok(session) => session,
             Err(failure) => return Ok(Err(failure)),

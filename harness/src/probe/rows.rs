@@ -87,16 +87,15 @@ impl Rows {
 pub fn read(file: &Path, spec: &Spec) -> rusqlite::Result<Seen> {
     let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut checks = vec![("file".to_owned(), "readable".to_owned())];
-    let lines = |sql: &str| -> rusqlite::Result<Vec<String>> {
-        db.prepare(sql)?.query_map([], |r| r.get_ref(0).map(text))?.collect()
-    };
+    let lines =
+        |sql: &str| -> rusqlite::Result<Vec<String>> { db.prepare(sql)?.query_map([], |r| r.get_ref(0).map(text))?.collect() };
     checks.push(("integrity_check".into(), lines("PRAGMA integrity_check")?.join("; ")));
     checks.push(("foreign_key_check".into(), lines("PRAGMA foreign_key_check")?.join("; ")));
     checks.push(("schema revision".into(), lines(&spec.revision)?.join("; ")));
     let mut rows = Vec::new();
     for table in &spec.tables {
         let mut statement = db.prepare(&format!("SELECT * FROM \"{}\"", table.name))?;
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         for column in table.key.iter().chain(&table.volatile).chain(&table.secret) {
             if !names.contains(column) {
                 return Err(rusqlite::Error::InvalidColumnName(format!("{}.{column}", table.name)));
@@ -155,9 +154,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("m.db");
         let db = Connection::open(&file).expect("a database");
-        db.execute_batch("CREATE TABLE rev (v); INSERT INTO rev VALUES ('abc'); CREATE TABLE t (k, at, pw, n);
-             INSERT INTO t VALUES ('a', 1, 'geheim', 7);")
-            .expect("created");
+        db.execute_batch(
+            "CREATE TABLE rev (v); INSERT INTO rev VALUES ('abc'); CREATE TABLE t (k, at, pw, n);
+             INSERT INTO t VALUES ('a', 1, 'geheim', 7);",
+        )
+        .expect("created");
         let seen = read(&file, &spec()).expect("read");
         let hash = hex::encode(Sha256::digest("geheim"));
         assert_eq!(
@@ -166,7 +167,11 @@ mod tests {
                 checks: [("file", "readable"), ("integrity_check", "ok"), ("foreign_key_check", ""), ("schema revision", "abc")]
                     .map(|(k, v)| (k.to_owned(), v.to_owned()))
                     .to_vec(),
-                rows: vec![RowSeen { table: "t".into(), key: "a".into(), columns: format!("{{\"n\":7,\"pw\":\"sha256:{hash}\"}}") }],
+                rows: vec![RowSeen {
+                    table: "t".into(),
+                    key: "a".into(),
+                    columns: format!("{{\"n\":7,\"pw\":\"sha256:{hash}\"}}")
+                }],
             }
         );
     }

@@ -60,7 +60,9 @@ impl Terminal {
                 bar.set_style(style);
             }
             bar.set_position(done);
-        } else if state.said.is_none_or(|at| at.elapsed() >= PLAIN_INTERVAL) && state.since.is_some_and(|at| at.elapsed() >= PLAIN_INTERVAL) {
+        } else if state.said.is_none_or(|at| at.elapsed() >= PLAIN_INTERVAL)
+            && state.since.is_some_and(|at| at.elapsed() >= PLAIN_INTERVAL)
+        {
             state.said = Some(Instant::now());
             let seconds = state.since.map_or(1.0, |at| at.elapsed().as_secs_f64());
             let of = if total > 0 { format!("/{total}") } else { String::new() };
@@ -85,7 +87,10 @@ impl Sink for Terminal {
         }
         match event {
             Event::Started { run, scenario, profile, seed } => {
-                self.line(&format!("{} {scenario}, profile {profile}, seed {seed}, run {run}", style("drill").for_stderr().bold()));
+                self.line(&format!(
+                    "{} {scenario}, profile {profile}, seed {seed}, run {run}",
+                    style("drill").for_stderr().bold()
+                ));
             }
             Event::PhaseStarted { phase } => {
                 state.since = Some(Instant::now());

@@ -111,9 +111,17 @@ impl Stack {
             write(&path, &value.to_string())?;
             command.arg("-c").arg(&path);
         }
-        command.arg(&self.name).envs(&self.env).stdin(alive.inherit()?).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .arg(&self.name)
+            .envs(&self.env)
+            .stdin(alive.inherit()?)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         let output = command.output().await.map_err(|e| {
-            Error::Engine(format!("the docker command line, which merges compose files, cannot be run: {e}. Install it (package docker-cli)"))
+            Error::Engine(format!(
+                "the docker command line, which merges compose files, cannot be run: {e}. Install it (package docker-cli)"
+            ))
         })?;
         if output.status.success() {
             return Ok(());
@@ -199,7 +207,9 @@ impl Engine {
             Ok(if waiting.is_empty() { Ok(()) } else { Err(format!("waiting for {}", waiting.join(", "))) })
         });
         match result.await {
-            Err(Error::Unknown(why)) => Err(Error::Unknown(format!("stack {stack} did not converge: {why}. Its last log lines are in the evidence directory"))),
+            Err(Error::Unknown(why)) => Err(Error::Unknown(format!(
+                "stack {stack} did not converge: {why}. Its last log lines are in the evidence directory"
+            ))),
             result => result,
         }
     }
@@ -210,7 +220,10 @@ impl Engine {
                 let state = found.state.unwrap_or_default();
                 let health = state.health.and_then(|h| h.status);
                 Ok(state.running == Some(true)
-                    && matches!(health, None | Some(HealthStatusEnum::HEALTHY | HealthStatusEnum::NONE | HealthStatusEnum::EMPTY)))
+                    && matches!(
+                        health,
+                        None | Some(HealthStatusEnum::HEALTHY | HealthStatusEnum::NONE | HealthStatusEnum::EMPTY)
+                    ))
             }
             Err(e) if crate::error::is_not_found(&e) => Ok(false),
             Err(e) => Err(e).context("inspecting a container"),
@@ -226,10 +239,9 @@ impl Engine {
             .flat_map(|i| i.config.unwrap_or_default())
             .filter_map(|c| c.subnet)
             .collect();
-        (0..100u8)
-            .map(|n| format!("10.213.{}.0/24", slot * 100 + n))
-            .find(|s| !used.contains(s))
-            .ok_or_else(|| Error::Engine("no free subnet in 10.213.0.0/16; `restore-drill gc` removes what dead runs left".into()))
+        (0..100u8).map(|n| format!("10.213.{}.0/24", slot * 100 + n)).find(|s| !used.contains(s)).ok_or_else(|| {
+            Error::Engine("no free subnet in 10.213.0.0/16; `restore-drill gc` removes what dead runs left".into())
+        })
     }
 }
 

@@ -51,22 +51,36 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
     };
     let version = engine.docker.version().await.unwrap_or_default();
     add(Level::Ok, "engine", version.version.unwrap_or_default());
-    add(Level::Ok, "API version", format!("{}, negotiated {}", version.api_version.unwrap_or_default(), engine.docker.client_version()));
+    add(
+        Level::Ok,
+        "API version",
+        format!("{}, negotiated {}", version.api_version.unwrap_or_default(), engine.docker.client_version()),
+    );
     let info = engine.docker.info().await.unwrap_or_default();
     let swarm = info.swarm.unwrap_or_default();
     match (swarm.local_node_state, swarm.control_available) {
         (Some(LocalNodeState::ACTIVE), Some(true)) => add(Level::Ok, "swarm", "this node is a manager".into()),
-        (Some(LocalNodeState::ACTIVE), _) => add(Level::Bad, "swarm", "this node is a worker; point DOCKER_HOST at a manager, or promote it".into()),
+        (Some(LocalNodeState::ACTIVE), _) => {
+            add(Level::Bad, "swarm", "this node is a worker; point DOCKER_HOST at a manager, or promote it".into())
+        }
         _ => add(Level::Note, "swarm", "none; the first drill initialises a single-node one on 127.0.0.1".into()),
     }
     if Path::new("/proc/net/ip_vs").exists() {
         add(Level::Ok, "IPVS", "present".into());
     } else {
-        add(Level::Note, "IPVS", "not loaded: virtual IPs of Swarm would swallow connections; drills use dnsrr endpoints and need none".into());
+        add(
+            Level::Note,
+            "IPVS",
+            "not loaded: virtual IPs of Swarm would swallow connections; drills use dnsrr endpoints and need none".into(),
+        );
     }
     let root = info.docker_root_dir.unwrap_or_else(|| "/var/lib/docker".into());
     match free(&root).await {
-        Some(free) if free >> 30 < MIN_FREE_GIB => add(Level::Bad, "disk", format!("{} GiB free in {root}, {} GiB needed; `docker system prune` frees some", free >> 30, MIN_FREE_GIB)),
+        Some(free) if free >> 30 < MIN_FREE_GIB => add(
+            Level::Bad,
+            "disk",
+            format!("{} GiB free in {root}, {} GiB needed; `docker system prune` frees some", free >> 30, MIN_FREE_GIB),
+        ),
         Some(free) => add(Level::Ok, "disk", format!("{} GiB free in {root}", free >> 30)),
         None => add(Level::Note, "disk", format!("{root} is not on this machine: not checked")),
     }
@@ -78,7 +92,8 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
                 continue;
             }
         };
-        let mut all = scenario.spec.standins.as_ref().and_then(|s| sources(&scenario.dir.join(&s.images), &name).ok()).unwrap_or_default();
+        let mut all =
+            scenario.spec.standins.as_ref().and_then(|s| sources(&scenario.dir.join(&s.images), &name).ok()).unwrap_or_default();
         match bot_source(&scenarios.join("backupbot")) {
             Ok(bot) => all.extend(bot),
             Err(e) => add(Level::Bad, "backup program", e.to_string()),
@@ -88,7 +103,9 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
             Ok(missing) => {
                 let how = match command("mmdebstrap", &["--version"]).await {
                     Some(_) => "the first drill builds them; so does `make images`",
-                    None => "the first drill builds them; mmdebstrap is not installed (`make setup`), so a registry must be reachable",
+                    None => {
+                        "the first drill builds them; mmdebstrap is not installed (`make setup`), so a registry must be reachable"
+                    }
                 };
                 add(Level::Note, "images", format!("scenario {name}: not built: {}; {how}", missing.join(", ")));
             }

@@ -47,10 +47,9 @@ impl Engine {
 
     /// Runs a command in the service's container, with `env` added and `stdin` given.
     pub async fn exec(&self, service: &str, command: &[&str], env: &[(&str, &str)], stdin: Option<&[u8]>) -> Result<Output> {
-        let container = self
-            .container_of(service)
-            .await?
-            .ok_or_else(|| Error::Unknown(format!("service {service} has no running container to run {:?} in", command.first())))?;
+        let container = self.container_of(service).await?.ok_or_else(|| {
+            Error::Unknown(format!("service {service} has no running container to run {:?} in", command.first()))
+        })?;
         self.exec_in(&container, command, env, stdin).await
     }
 

@@ -3,15 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bollard::query_parameters::{
-    ListConfigsOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListSecretsOptionsBuilder,
-    ListServicesOptionsBuilder, ListVolumesOptionsBuilder,
-};
-
 use super::ownership::Owned;
 use super::slots::{Alive, host_id, lives, state_dir};
 use super::{Engine, HOST_LABEL, RUN_LABEL};
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
 
 /// What a collection did.
 #[derive(Debug, Default)]
@@ -29,24 +24,11 @@ pub struct Collected {
 /// The runs that have anything on the engine, with the host of each.
 pub async fn runs(engine: &Engine) -> Result<BTreeMap<String, String>> {
     let filter = std::collections::HashMap::from([("label".to_owned(), vec![RUN_LABEL.to_owned()])]);
-    let docker = &engine.docker;
-    let what = "listing what drills left";
-    let mut labels = Vec::new();
-    let services = docker.list_services(Some(ListServicesOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
-    labels.extend(services.into_iter().filter_map(|s| s.spec?.labels));
-    let options = ListContainersOptionsBuilder::default().all(true).filters(&filter).build();
-    labels.extend(docker.list_containers(Some(options)).await.context(what)?.into_iter().filter_map(|c| c.labels));
-    let volumes = docker.list_volumes(Some(ListVolumesOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
-    labels.extend(volumes.volumes.unwrap_or_default().into_iter().map(|v| v.labels));
-    let networks = docker.list_networks(Some(ListNetworksOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
-    labels.extend(networks.into_iter().filter_map(|n| n.labels));
-    let secrets = docker.list_secrets(Some(ListSecretsOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
-    labels.extend(secrets.into_iter().filter_map(|s| s.spec?.labels));
-    let configs = docker.list_configs(Some(ListConfigsOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
-    labels.extend(configs.into_iter().filter_map(|c| c.spec?.labels));
-    Ok(labels
+    Ok(engine
+        .objects(&filter)
+        .await?
         .into_iter()
-        .filter_map(|l| Some((l.get(RUN_LABEL)?.clone(), l.get(HOST_LABEL).cloned().unwrap_or_default())))
+        .filter_map(|o| Some((o.labels.get(RUN_LABEL)?.clone(), o.labels.get(HOST_LABEL).cloned().unwrap_or_default())))
         .collect())
 }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bollard::models::{Service, ServiceSpec};
 use bollard::query_parameters::{
-    InspectContainerOptions, InspectNetworkOptions, InspectServiceOptions, ListConfigsOptionsBuilder,
-    ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListSecretsOptionsBuilder, ListServicesOptionsBuilder,
-    ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, UpdateServiceOptionsBuilder,
+    InspectContainerOptions, InspectNetworkOptions, InspectServiceOptions, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder, UpdateServiceOptionsBuilder,
 };
 
+use super::objects::{Kind, Object};
 use super::{Engine, NAMESPACE_LABEL, RUN_LABEL, label_filter, until};
 use crate::error::{Context as _, Error, Result, is_not_found};
 
@@ -191,34 +191,21 @@ impl Owned {
     /// What of the run is there; with `stack`, of that stack only.
     pub async fn remains(&self, stack: Option<&str>) -> Result<Remains> {
         let labels = [(RUN_LABEL, self.run.as_str())].into_iter().chain(stack.map(|s| (NAMESPACE_LABEL, s)));
-        let filter = label_filter(labels);
-        let docker = &self.engine.docker;
-        let what = "listing what the run has";
-        let services =
-            docker.list_services(Some(ListServicesOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
-        let containers = docker
-            .list_containers(Some(ListContainersOptionsBuilder::default().all(true).filters(&filter).build()))
-            .await
-            .context(what)?;
-        let volumes =
-            docker.list_volumes(Some(ListVolumesOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
-        let networks =
-            docker.list_networks(Some(ListNetworksOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
-        let secrets =
-            docker.list_secrets(Some(ListSecretsOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
-        let configs =
-            docker.list_configs(Some(ListConfigsOptionsBuilder::default().filters(&filter).build())).await.context(what)?;
-        Ok(Remains {
-            services: services.into_iter().filter_map(|s| s.spec?.name).collect(),
-            containers: containers.into_iter().filter_map(|c| c.id).collect(),
-            volumes: volumes.volumes.unwrap_or_default().into_iter().map(|v| v.name).collect(),
-            networks: networks.into_iter().filter_map(|n| n.id).collect(),
-            secrets: secrets.into_iter().filter_map(|s| s.id).collect(),
-            configs: configs.into_iter().filter_map(|c| c.id).collect(),
-        })
+        let mut remains = Remains::default();
+        for Object { kind, id, .. } in self.engine.objects(&label_filter(labels)).await? {
+            match kind {
+                Kind::Service => remains.services.push(id),
+                Kind::Container => remains.containers.push(id),
+                Kind::Volume => remains.volumes.push(id),
+                Kind::Network => remains.networks.push(id),
+                Kind::Secret => remains.secrets.push(id),
+                Kind::Config => remains.configs.push(id),
+            }
+        }
+        Ok(remains)
     }
 
-    /// Removes what the run has (with `stack`, of that stack), `keep` volumes excepted, and waits until it is gone.
+    /// Removes what the run has (with `stack`, of that stack) and waits until it is gone.
     /// Returns the names of the volumes removed.
     pub async fn remove_all(&self, stack: Option<&str>, deadline: Duration) -> Result<BTreeSet<String>> {
         let mut removed = BTreeSet::new();
@@ -235,7 +222,11 @@ impl Owned {
             }
             if tokio::time::Instant::now() >= end {
                 let why = last.map_or_else(String::new, |e: Error| format!(": {e}"));
-                return Err(Error::Unknown(format!("after {} s there still are {remains} of run {}{why}", deadline.as_secs(), self.run)));
+                return Err(Error::Unknown(format!(
+                    "after {} s there still are {remains} of run {}{why}",
+                    deadline.as_secs(),
+                    self.run
+                )));
             }
             // A service may have been created while the first pass ran (a deploy that was killed).
             for name in &remains.services {

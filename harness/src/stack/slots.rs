@@ -27,9 +27,8 @@ pub fn state_dir() -> Result<PathBuf> {
 /// A name for this host and state directory, for the label of what runs create: only where
 /// a run's lock can be asked for is it known to be dead.
 pub fn host_id() -> String {
-    let machine = std::fs::read_to_string("/etc/machine-id")
-        .or_else(|_| std::fs::read_to_string("/etc/hostname"))
-        .unwrap_or_default();
+    let machine =
+        std::fs::read_to_string("/etc/machine-id").or_else(|_| std::fs::read_to_string("/etc/hostname")).unwrap_or_default();
     let dir = state_dir().map(|d| d.display().to_string()).unwrap_or_default();
     hex::encode(&Sha256::digest(format!("{}\n{dir}", machine.trim()))[..6])
 }

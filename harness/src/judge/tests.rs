@@ -1,0 +1,258 @@
+//! Whole results on tiny literal observations.
+
+use super::*;
+use crate::evidence::LedgerLine;
+use crate::model::Status;
+
+const ACCOUNT: &str = "u1@mail.test";
+
+fn message(folder: &str, uid: u32, bytes: u8, item: &str) -> MessageSeen {
+    MessageSeen {
+        folder: folder.into(),
+        uid,
+        sha256: vec![bytes; 32],
+        body_sha256: vec![bytes; 32],
+        size: 10,
+        flags: "\\Seen".into(),
+        keywords: String::new(),
+        internal_date: 0,
+        item: Some(item.into()),
+    }
+}
+
+fn folder(name: &str) -> FolderSeen {
+    FolderSeen { folder: name.into(), uid_validity: 7, uid_next: 9, messages: 1, subscribed: true }
+}
+
+fn row(key: &str, columns: &str) -> RowSeen {
+    RowSeen { table: "user".into(), key: key.into(), columns: columns.into() }
+}
+
+fn file(path: &str, sha256: &str) -> FileSeen {
+    let (volume, sha256) = ("dkim".into(), sha256.into());
+    FileSeen { volume, path: path.into(), sha256, size: 1, uid: 1000, gid: 1000, mode: 0o600, mtime: 0 }
+}
+
+/// What one observation saw.
+#[derive(Clone)]
+struct Seen {
+    login: Option<Login>,
+    folders: Vec<FolderSeen>,
+    messages: Vec<MessageSeen>,
+    checks: Vec<(String, String)>,
+    rows: Vec<RowSeen>,
+    files: Vec<FileSeen>,
+}
+
+fn seen() -> Seen {
+    Seen {
+        login: Some(Login::Read),
+        folders: vec![folder("INBOX"), folder("Archive")],
+        messages: vec![message("INBOX", 1, 1, "1"), message("INBOX", 2, 2, "2"), message("Archive", 1, 3, "3")],
+        checks: SOUND.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(),
+        rows: vec![row(ACCOUNT, r#"{"enabled":1,"quota_bytes":5}"#)],
+        files: vec![file("mail.test.dkim.key", "aa")],
+    }
+}
+
+fn store(evidence: &Evidence, name: &str, seen: &Seen) -> ObservationId {
+    let o = evidence.observation(name).expect("an observation");
+    if let Some(login) = &seen.login {
+        evidence.put_account(o, ACCOUNT, login).expect("stored");
+    }
+    seen.folders.iter().for_each(|f| evidence.put_folder(o, ACCOUNT, f).expect("stored"));
+    evidence.put_messages(o, ACCOUNT, &seen.messages).expect("stored");
+    evidence.put_rows(o, &seen.checks, &seen.rows).expect("stored");
+    evidence.put_files(o, &seen.files).expect("stored");
+    evidence.complete(o).expect("stored");
+    o
+}
+
+fn evidence() -> (tempfile::TempDir, Evidence) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let evidence = Evidence::create(dir.path()).expect("evidence");
+    evidence.set("database", "main.db").expect("stored");
+    (dir, evidence)
+}
+
+/// Judges `seen()` against what `change` makes of it: the status, and the findings without their prose.
+fn judged(change: impl FnOnce(&mut Seen)) -> (Status, Vec<String>) {
+    let (_dir, evidence) = evidence();
+    let line = |item: &str, expunged| LedgerLine {
+        item: item.into(),
+        account: ACCOUNT.into(),
+        sent: Sent::Ok,
+        reply: "250".into(),
+        body_sha256: [0; 32],
+        bytes: 10,
+        expunged,
+    };
+    evidence.ledger(&[line("1", false), line("9", true)]).expect("stored");
+    store(&evidence, BASELINE, &seen());
+    let mut after = seen();
+    change(&mut after);
+    store(&evidence, RESTORED, &after);
+    let verdict = judge(&evidence, RESTORED).expect("judged");
+    let said = |f: &Finding| Finding { detail: String::new(), ..f.clone() }.to_string();
+    (verdict.status, verdict.findings.iter().map(said).collect())
+}
+
+fn broken(change: impl FnOnce(&mut Seen), expected: &[&str]) {
+    assert_eq!(judged(change), (Status::Broken, expected.iter().map(ToString::to_string).collect()));
+}
+
+#[test]
+fn the_same_again_is_held() {
+    assert_eq!(judged(|_| ()), (Status::Held, vec![]));
+}
+
+#[test]
+fn messages() {
+    let first = "mailbox u1@mail.test, folder INBOX, message with UID 1 (corpus message 1)";
+    broken(|s| s.messages[0].sha256 = vec![9; 32], &[&format!("{first}: altered (bytes)")]);
+    broken(|s| s.messages[0].flags = String::new(), &[&format!("{first}: altered (flags)")]);
+    broken(|s| s.messages[0].keywords = "$work".into(), &[&format!("{first}: altered (keywords)")]);
+    broken(|s| s.messages[0].internal_date = 60, &[&format!("{first}: altered (internaldate)")]);
+    broken(|s| s.messages[0].size = 11, &[&format!("{first}: altered (size)")]);
+    broken(|s| s.messages[0].uid = 8, &[&format!("{first}: altered (uid)")]);
+    broken(|s| (s.messages[0].folder, s.messages[0].uid) = ("Archive".into(), 4), &[&format!("{first}: misplaced")]);
+    broken(|s| drop(s.messages.remove(0)), &[&format!("{first}: lost")]);
+    broken(
+        |s| s.messages.push(message("INBOX", 5, 1, "1")),
+        &["mailbox u1@mail.test, folder INBOX, message with UID 5 (corpus message 1): duplicated"],
+    );
+    broken(
+        |s| s.messages.push(message("INBOX", 5, 9, "9")),
+        &["mailbox u1@mail.test, folder INBOX, message with UID 5 (corpus message 9): resurrected"],
+    );
+    broken(
+        |s| s.messages.push(message("INBOX", 5, 8, "8")),
+        &["mailbox u1@mail.test, folder INBOX, message with UID 5 (corpus message 8): unexpected"],
+    );
+    // Two that changed places are not intact, though every byte is there.
+    broken(
+        |s| {
+            s.messages[0].uid = 2;
+            s.messages[1].uid = 1;
+        },
+        &[
+            &format!("{first}: altered (uid)"),
+            "mailbox u1@mail.test, folder INBOX, message with UID 2 (corpus message 2): altered (uid)",
+        ],
+    );
+}
+
+#[test]
+fn a_message_in_another_mailbox_is_misplaced_and_unexpected() {
+    let (_dir, evidence) = evidence();
+    store(&evidence, BASELINE, &seen());
+    let mut after = seen();
+    let strayed = after.messages.remove(0);
+    let restored = store(&evidence, RESTORED, &after);
+    evidence.put_account(restored, "u2@mail.test", &Login::Read).expect("stored");
+    evidence.put_messages(restored, "u2@mail.test", &[strayed]).expect("stored");
+    let found: Vec<String> = judge(&evidence, RESTORED).expect("judged").findings.iter().map(ToString::to_string).collect();
+    let first = "mailbox u1@mail.test, folder INBOX, message with UID 1 (corpus message 1)";
+    assert_eq!(found, [format!("{first}: misplaced: it is in mailbox u2@mail.test, folder INBOX")]);
+}
+
+#[test]
+fn folders() {
+    let archive = "mailbox u1@mail.test, folder Archive";
+    broken(
+        |s| {
+            s.folders.pop();
+            s.messages.pop();
+        },
+        &[&format!("{archive}: lost"), &format!("{archive}, message with UID 1 (corpus message 3): lost")],
+    );
+    broken(|s| s.folders[1].uid_validity = 8, &[&format!("{archive}: altered (uidvalidity)")]);
+    broken(|s| s.folders[1].uid_next = 8, &[&format!("{archive}: altered (uidnext)")]);
+    broken(|s| s.folders[1].subscribed = false, &[&format!("{archive}: altered (subscription)")]);
+    broken(|s| s.folders.push(folder("New")), &["mailbox u1@mail.test, folder New: unexpected"]);
+    assert_eq!(judged(|s| s.folders[1].uid_next = 10), (Status::Held, vec![]), "UIDNEXT may grow");
+}
+
+#[test]
+fn logins() {
+    let (account, gone) = ("mailbox u1@mail.test", |s: &mut Seen| {
+        s.folders.clear();
+        s.messages.clear();
+    });
+    broken(
+        |s| {
+            gone(s);
+            s.login = Some(Login::Refused("no".into()));
+        },
+        &[&format!("{account}: lost")],
+    );
+    for login in [Some(Login::Unread("stalled".into())), None] {
+        let result = judged(|s| {
+            gone(s);
+            s.login = login;
+        });
+        assert_eq!(result, (Status::Unknown, vec![format!("{account}: unread")]));
+    }
+}
+
+#[test]
+fn rows_and_files() {
+    let user = "table user, row u1@mail.test";
+    broken(|s| s.rows[0].columns = r#"{"enabled":1,"quota_bytes":6}"#.into(), &[&format!("{user}: altered (quota_bytes)")]);
+    broken(|s| s.rows[0].columns = r#"{"enabled":1}"#.into(), &[&format!("{user}: altered (quota_bytes)")]);
+    broken(|s| s.rows.clear(), &[&format!("{user}: lost")]);
+    broken(|s| s.rows.push(row("u2@mail.test", "{}")), &["table user, row u2@mail.test: unexpected"]);
+    broken(|s| s.checks[1].1 = "row 3 missing".into(), &["database main.db: altered (integrity_check)"]);
+    let key = "volume dkim, file mail.test.dkim.key";
+    broken(|s| s.files[0].sha256 = "bb".into(), &[&format!("{key}: altered (bytes)")]);
+    broken(|s| s.files[0].uid = 0, &[&format!("{key}: altered (owner)")]);
+    broken(|s| s.files[0].mode = 0o644, &[&format!("{key}: altered (mode)")]);
+    broken(|s| s.files.clear(), &[&format!("{key}: lost")]);
+    broken(|s| s.files.push(file("other", "cc")), &["volume dkim, file other: unexpected"]);
+    assert_eq!(judged(|s| s.checks.clear()).0, Status::Unknown, "a database that nobody read");
+}
+
+/// What SMTP accepted and the baseline lacks is the seeding's failure, and so is a damaged database.
+#[test]
+fn the_baseline_is_held_against_the_ledger() {
+    let (_dir, evidence) = evidence();
+    let line = |item: &str, sent, expunged, body: u8| LedgerLine {
+        item: item.into(),
+        account: ACCOUNT.into(),
+        sent,
+        reply: String::new(),
+        body_sha256: [body; 32],
+        bytes: 10,
+        expunged,
+    };
+    let lines = [
+        line("1", Sent::Ok, false, 1),
+        line("2", Sent::Ok, true, 2),
+        line("3", Sent::Ok, false, 7),
+        line("4", Sent::Ok, false, 4),
+        line("5", Sent::Indeterminate, false, 5),
+        line("6", Sent::Ok, true, 6),
+    ];
+    evidence.ledger(&lines).expect("stored");
+    let mut baseline = seen();
+    baseline.checks[1].1 = "row 3 missing".into();
+    let o = store(&evidence, BASELINE, &baseline);
+    let found: Vec<String> = seeding(&evidence, o).expect("read").iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "mailbox u1@mail.test, folder Archive, message with UID 1 (corpus message 3): altered (bytes): the body is not the one submitted",
+            "mailbox u1@mail.test, folder INBOX, message with UID 0 (corpus message 4): lost: accepted over SMTP, not in the mailbox",
+            "mailbox u1@mail.test, folder INBOX, message with UID 2 (corpus message 2): resurrected: expunged, yet there",
+            "database main.db: altered (integrity_check): was ok, is row 3 missing",
+        ]
+    );
+}
+
+#[test]
+fn an_observation_that_was_not_completed_is_unknown() {
+    let (_dir, evidence) = evidence();
+    store(&evidence, BASELINE, &seen());
+    evidence.observation(RESTORED).expect("begun");
+    assert_eq!(judge(&evidence, RESTORED).expect("judged").status, Status::Unknown);
+}
