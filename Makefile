@@ -22,6 +22,7 @@ images: build
 # The tests that need no Docker.
 fast:
 	cargo test --workspace --lib --bins
+	cargo test --test labels
 	cargo test -p seeds
 
 lint:

@@ -87,8 +87,8 @@ fn a_malformed_scenario_or_inventory_names_file_and_line() {
         ("scenario.toml", "[queue]", "[quue]", &["scenario.toml:", "unknown field `quue`"]),
         (
             "scenario.toml",
-            "stop = [\"db\"]",
-            "stop = [\"database\"]",
+            "restart = [[\"db\",",
+            "restart = [[\"database\",",
             &["scenario.toml:", "no service \"database\"", "admin, antispam, app, db"],
         ),
         ("scenario.toml", "volume = \"dkim\"", "volume = \"dkimm\"", &["scenario.toml:", "no volume \"dkimm\""]),
@@ -244,8 +244,9 @@ async fn the_bot_refuses_a_wrong_password_and_an_unknown_snapshot() {
         engine.exec(&bot.service, &["sh", "-ec", "rm -rf /repository/*"], &[], None).await?.ok("a new repository")?;
         let snapshot = bot.create(&stack).await?;
         assert_eq!(bot.snapshots(&stack).await?, std::slice::from_ref(&snapshot));
-        let listed = bot.ls(&stack, &snapshot).await?;
-        let main_db = format!("/var/lib/docker/volumes/{stack}_mailu/_data/main.db");
+        let mut listed = Vec::new();
+        bot.ls(&stack, &snapshot, &mut |path| listed.push(path.to_owned())).await?;
+        let main_db = format!("/var/lib/docker/volumes/{stack}_mailu/_data/main.db.backup");
         assert!(listed.contains(&main_db), "{listed:?}");
         assert!(!listed.iter().any(|p| p.contains("_certs/") || p.contains("_rspamd/")), "excluded by label: {listed:?}");
 

@@ -25,7 +25,8 @@ async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
         let shaped = drill.shape(settled).await?;
         let baseline = drill.baseline(shaped).await?;
         let backup = drill.backup(&baseline).await?;
-        let wiped = drill.wipe(&baseline, &backup).await?;
+        let audited = drill.audit(&backup).await?;
+        let wiped = drill.wipe(&baseline, &audited).await?;
         let restored = drill.restore(wiped, &backup).await?;
         let restarted = drill.restart(restored).await?;
         drill.observe(&restarted, RESTORED).await?;

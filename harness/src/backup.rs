@@ -1,10 +1,13 @@
 //! The client of backupbot. It knows the exec contract of [`contract`] and nothing else of
 //! the bot, so that a deployed `backup-bot-two` and our own take each other's place.
 
+use std::io::Read;
+
 use bollard::query_parameters::ListServicesOptionsBuilder;
 
 use crate::error::{Context as _, Error, Result};
 use crate::stack::exec::Output;
+use crate::stack::volumes::{archive, regular_files};
 use crate::stack::{Engine, RUN_LABEL, label_filter};
 
 pub mod contract;
@@ -89,10 +92,40 @@ impl Bot {
         self.call("restore", &env).await?.ok(&format!("backupbot's restore of snapshot {}", snapshot.id)).map(drop)
     }
 
-    /// The paths in a snapshot.
-    pub async fn ls(&self, stack: &str, snapshot: &Snapshot) -> Result<Vec<String>> {
-        let env = [("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str())];
-        let output = self.call("ls", &env).await?.ok("backupbot's ls")?;
-        Ok(contract::paths(&output.stdout))
+    /// Hands over the paths in a snapshot, one by one.
+    pub async fn ls(&self, stack: &str, snapshot: &Snapshot, path: &mut (dyn FnMut(&str) + Send)) -> Result<()> {
+        let mut env = contract::ENVIRONMENT.to_vec();
+        env.extend([("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str())]);
+        let mut line = |line: &str| {
+            contract::path(line).into_iter().for_each(&mut *path);
+        };
+        self.engine.exec_lines(&self.service, &[PROGRAM, "--", "ls"], &env, &mut line).await?.ok("backupbot's ls").map(drop)
+    }
+
+    /// Streams the files of a volume in a snapshot to `file`: path from the volume's root, content.
+    pub async fn download<T: Send + 'static>(
+        &self,
+        stack: &str,
+        snapshot: &Snapshot,
+        volume: &str,
+        mut state: T,
+        file: impl Fn(&mut T, &str, &mut dyn Read) -> std::io::Result<()> + Send + 'static,
+    ) -> Result<T> {
+        let dir = contract::volume_dir(volume);
+        let env = [("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str()), (contract::DOWNLOAD_PATH, dir.as_str())];
+        let what = format!("backupbot's download of {dir}");
+        let output = self.call("download", &env).await?.ok(&what)?;
+        let nowhere = || Error::Unknown(format!("{what} names no archive: {:?}", output.stdout.trim()));
+        let place = contract::downloaded(&output.stdout).ok_or_else(nowhere)?;
+        let container = self.engine.container_of(&self.service).await?.ok_or_else(nowhere)?;
+        let volume = volume.to_owned();
+        let read = move |outer: &mut dyn Read| {
+            // The engine gives an archive in which the bot's is the one file.
+            regular_files(outer, |_, _, inner| {
+                regular_files(inner, |name, _, content| file(&mut state, contract::within_volume(name, &volume), content))
+            })?;
+            Ok(state)
+        };
+        archive(&self.engine.docker, &container, place, &what, read).await?.ok_or_else(nowhere)
     }
 }

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::drill::{BotChoice, ImageChoice, Options};
 use crate::exit_code;
+use crate::labels::lint::Format;
 use crate::sabotage::Sabotage;
 
 /// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.
@@ -56,8 +57,77 @@ pub enum Command {
         /// The scenario.
         scenario: String,
     },
+    /// Hold a snapshot of a deployed stack against its live volumes and its inventory. Nothing is restored.
+    ///
+    /// Names what is durable and not in the snapshot, dumps that are absent or not whole, junk that was captured, and files
+    /// that differ. Drives the bot that is deployed on the engine.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill audit mail_example_org                  a snapshot created now\n",
+        "  restore-drill audit mail_example_org --snapshot 1a2b3c4d\n",
+        "\nExit codes: 0 nothing durable is missed, 1 something is, 2 it could not be told\n",
+    ))]
+    Audit {
+        /// The stack's name.
+        stack: String,
+        /// The scenario that has the stack's inventory.
+        #[arg(long, default_value = "mailu")]
+        scenario: String,
+        /// The id of a snapshot; without it the bot creates one.
+        #[arg(long, value_name = "ID")]
+        snapshot: Option<String>,
+        /// One line of JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
     /// List the scenarios, profiles and sabotages.
     List,
+    /// Read the backup labels of a recipe: find mistakes, explain them, write better ones.
+    #[command(subcommand)]
+    Labels(Labels),
+}
+
+/// What is done with labels.
+#[derive(Debug, Subcommand)]
+pub enum Labels {
+    /// Find the mistakes that lose data without a word. Needs no Docker.
+    ///
+    /// A folder is read as its operator deploys it: the files that its scenario.toml lists, else those of COMPOSE_FILE in
+    /// its .env.sample, else compose.yml. An inventory.toml in it is held against the labels.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill labels lint scenarios/mailu\n",
+        "  restore-drill labels lint compose.yml compose.smtp.yml --format github\n",
+        "  restore-drill labels lint . --base HEAD~1          also: was the version raised?\n",
+        "\nExit codes: 0 no errors (warnings do not count), 1 errors, 64 a file cannot be read\n",
+    ))]
+    Lint {
+        /// Recipe folders or compose files, merged in order.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// The recipe before the change: a folder, or a revision of the recipe's git repository.
+        #[arg(long, value_name = "DIR|REVISION")]
+        base: Option<String>,
+        /// More values for the compose files' variables, as NAME=value lines.
+        #[arg(long, value_name = "FILE")]
+        env_file: Option<PathBuf>,
+        /// For people, for programs, or as annotations of GitHub Actions.
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
+    /// Teach one rule of lint, with an example; without a code, list them.
+    Explain {
+        /// Its code, such as BB007, or its name, such as unknown-volume.
+        code: Option<String>,
+    },
+    /// Write the labels that cover what the inventory calls durable or valuable; prints a unified diff.
+    Suggest {
+        /// The recipe's folder.
+        dir: PathBuf,
+        /// Change the files.
+        #[arg(long)]
+        write: bool,
+    },
 }
 
 /// The options of `run`.

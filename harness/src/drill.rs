@@ -1,4 +1,4 @@
-//! A drill: deploy → provision → seed → settle → shape → baseline → backup → wipe →
+//! A drill: deploy → provision → seed → settle → shape → baseline → backup → audit → wipe →
 //! restore → restart → observe → judge → teardown.
 //!
 //! Each phase takes the earlier one's proof as an argument, and only the phases make
@@ -476,7 +476,8 @@ impl Drill {
         let shaped = self.shape(settled).await?;
         let baseline = self.baseline(shaped).await?;
         let backup = self.backup(&baseline).await?;
-        let wiped = self.wipe(&baseline, &backup).await?;
+        let audited = self.audit(&backup).await?;
+        let wiped = self.wipe(&baseline, &audited).await?;
         let restored = self.restore(wiped, &backup).await?;
         let restarted = self.restart(restored).await?;
         if let Some(sabotage) = self.options.sabotage {

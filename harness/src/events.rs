@@ -30,6 +30,8 @@ pub enum Phase {
     Baseline,
     /// backupbot creates a snapshot.
     Backup,
+    /// Hold the snapshot against the live volumes.
+    Audit,
     /// Stack and volumes removed, a fresh one deployed, the absence observed.
     Wipe,
     /// backupbot restores the snapshot.
@@ -46,7 +48,7 @@ pub enum Phase {
 
 impl Phase {
     /// All phases, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Slot,
         Self::Images,
         Self::Deploy,
@@ -56,6 +58,7 @@ impl Phase {
         Self::Shape,
         Self::Baseline,
         Self::Backup,
+        Self::Audit,
         Self::Wipe,
         Self::Restore,
         Self::Restart,
@@ -76,6 +79,7 @@ impl Phase {
             Self::Shape => "shape",
             Self::Baseline => "baseline",
             Self::Backup => "backup",
+            Self::Audit => "audit",
             Self::Wipe => "wipe",
             Self::Restore => "restore",
             Self::Restart => "restart",

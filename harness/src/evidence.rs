@@ -10,8 +10,12 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use crate::error::{Error, Result};
 
+mod audit;
+
+pub use audit::{AuditFile, Side};
+
 /// Version of the schema; a directory with another one is refused.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -48,6 +52,13 @@ CREATE TABLE file (
   observation INTEGER NOT NULL, volume TEXT NOT NULL, path TEXT NOT NULL, sha256 TEXT NOT NULL,
   size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mode INTEGER NOT NULL, mtime INTEGER NOT NULL,
   PRIMARY KEY (observation, volume, path)) WITHOUT ROWID;
+-- The audit. side: live or snapshot. class: what a backup owes the file; dump: the path of the dump that carries its content.
+-- size and sha256 are null where only the bot's list names the file.
+CREATE TABLE audit_file (
+  side TEXT NOT NULL, volume TEXT NOT NULL, path TEXT NOT NULL, class TEXT NOT NULL, dump TEXT, size INTEGER, sha256 TEXT,
+  PRIMARY KEY (side, volume, path)) WITHOUT ROWID;
+-- complaint: what is wrong with a dump in the snapshot.
+CREATE TABLE audit_dump (volume TEXT NOT NULL, path TEXT NOT NULL, complaint TEXT, PRIMARY KEY (volume, path)) WITHOUT ROWID;
 CREATE TABLE finding (verdict TEXT NOT NULL, finding TEXT NOT NULL);
 ";
 

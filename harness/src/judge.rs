@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::audit;
 use crate::error::Result;
 use crate::evidence::{Evidence, FileSeen, FolderSeen, Login, MessageSeen, ObservationId, RowSeen, Sent, Submitted};
 use crate::model::{Counts, Finding, Item, Outcome, Verdict};
@@ -38,7 +39,22 @@ pub fn judge(evidence: &Evidence, name: &str) -> Result<Verdict> {
     let (old, new) = (evidence.files(before)?, evidence.files(after)?);
     counts.files = old.len() as u64;
     files(&old, &new, &mut findings);
+    findings.extend(audit::findings(evidence)?);
     Ok(Verdict::from_findings(counts, findings))
+}
+
+/// Judges an audit that ran alone.
+pub fn audited(evidence: &Evidence) -> Result<Verdict> {
+    let mut findings = audit::findings(evidence)?;
+    if evidence.get("audit")?.is_none() {
+        findings.push(finding(
+            Item::Observation { what: "audit".into() },
+            Outcome::Unread,
+            None,
+            "it ended before it was complete".into(),
+        ));
+    }
+    Ok(Verdict::from_findings(Counts::default(), findings))
 }
 
 /// Holds the baseline against the ledger: what SMTP accepted must be in the mailbox that

@@ -6,6 +6,12 @@
 
 use std::collections::BTreeMap;
 
+pub mod hook;
+pub mod lint;
+pub mod recipe;
+pub mod rules;
+pub mod suggest;
+
 /// Switches backup on for the stack.
 pub const BACKUP: &str = "backupbot.backup";
 /// `backupbot.backup.volumes.<volume>` and `backupbot.backup.volumes.<volume>.path`.
@@ -25,6 +31,9 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::BackupPre, Self::BackupPost, Self::RestorePre, Self::RestorePost];
+
     /// The label.
     pub fn label(self) -> &'static str {
         match self {

@@ -3,14 +3,20 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
-use restore_drill::cli::{Cli, Command, RunArgs};
+use restore_drill::audit::{self, Report};
+use restore_drill::cli::{Cli, Command, Labels, RunArgs};
 use restore_drill::drill::{self, Ended, bot_source};
 use restore_drill::error::{Error, Result};
 use restore_drill::events::Events;
 use restore_drill::evidence::Evidence;
+use restore_drill::labels::lint::{self, lint};
+use restore_drill::labels::recipe::Sources;
+use restore_drill::labels::rules::{Lesson, lessons};
+use restore_drill::labels::suggest::suggest;
 use restore_drill::report::terminal::{Terminal, block};
 use restore_drill::report::{JsonLines, summary};
 use restore_drill::sabotage::Sabotage;
@@ -92,12 +98,72 @@ async fn execute(cli: Cli) -> Result<u8> {
             built.values().for_each(|image| println!("{image}"));
             Ok(exit_code::HELD)
         }
+        Command::Audit { stack, scenario, snapshot, json } => {
+            let scenario = Scenario::load(&cli.scenarios, &scenario)?;
+            let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+            let evidence = Arc::new(Evidence::create(dir.path())?);
+            audit::deployed(&scenario, &stack, snapshot.as_deref(), evidence.clone()).await?;
+            let (verdict, report) = (judge::audited(&evidence)?, Report::read(&evidence)?);
+            if json {
+                println!("{}", serde_json::json!({"verdict": verdict, "report": report}));
+            } else {
+                report.iter().for_each(|r| print!("{r}"));
+                verdict.findings.iter().for_each(|f| println!("{f}"));
+                println!("{}", verdict.status);
+            }
+            Ok(verdict.status.exit_code())
+        }
         Command::List => {
             println!("scenarios: {}", scenario::list(&cli.scenarios).join(", "));
             println!("profiles: {}", seeds::Profile::names().collect::<Vec<_>>().join(", "));
             let all = <Sabotage as clap::ValueEnum>::value_variants();
             println!("sabotages: {}", all.iter().map(|s| s.name()).collect::<Vec<_>>().join(", "));
             Ok(exit_code::HELD)
+        }
+        Command::Labels(command) => labels(command),
+    }
+}
+
+fn labels(command: Labels) -> Result<u8> {
+    match command {
+        Labels::Lint { paths, base, env_file, format } => {
+            let mut sources = Sources::find(&paths)?;
+            if let Some(file) = env_file {
+                sources.env.extend(scenario::read_env(&file)?);
+            }
+            let recipe = sources.read()?;
+            let base = base.map(|base| match Path::new(&base) {
+                dir if dir.exists() => Sources::find(&[dir.to_owned()])?.read(),
+                _ => sources.read_at(&base),
+            });
+            let mistakes = lint(&recipe, base.transpose()?.as_ref());
+            print!("{}", lint::render(&mistakes, format));
+            Ok(if lint::is_error(&mistakes) { exit_code::BROKEN } else { exit_code::HELD })
+        }
+        Labels::Explain { code: None } => {
+            lessons().iter().for_each(|l| println!("{}  {}", l.code, l.summary));
+            Ok(exit_code::HELD)
+        }
+        Labels::Explain { code: Some(code) } => {
+            let unknown = || Error::Usage(format!("no rule {code:?}; restore-drill labels explain lists them"));
+            print!("{}", Lesson::find(&code).ok_or_else(unknown)?.text());
+            Ok(exit_code::HELD)
+        }
+        Labels::Suggest { dir, write } => {
+            let suggestion = suggest(&Sources::find(&[dir])?)?;
+            suggestion.assumed.iter().for_each(|a| eprintln!("assumed: {a}"));
+            let diff = suggestion.diff();
+            if diff.is_empty() {
+                eprintln!("nothing to change");
+            } else if write {
+                suggestion.write()?;
+                eprintln!("written");
+            }
+            print!("{diff}");
+            if !suggestion.left.is_empty() {
+                eprint!("\nleft for you:\n{}", lint::render(&suggestion.left, lint::Format::Human));
+            }
+            Ok(if lint::is_error(&suggestion.left) { exit_code::BROKEN } else { exit_code::HELD })
         }
     }
 }
@@ -118,7 +184,10 @@ async fn run(args: &RunArgs, scenarios: &Path) -> Result<u8> {
     for key in ["run", "scenario", "profile", "seed", "images", "snapshot", "reproduce"] {
         facts[key] = serde_json::json!(evidence.get(key)?);
     }
+    let report = Report::read(&evidence)?;
+    facts["audit"] = serde_json::json!(report);
     summary(evidence.dir(), &facts, &verdict)?;
+    report.iter().for_each(|r| eprint!("\n{r}"));
     eprintln!("\nevidence:  {}", evidence.dir().display());
     reproduce(&evidence)?;
     println!("{}", verdict.status);

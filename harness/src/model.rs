@@ -104,6 +104,13 @@ pub enum Item {
         /// The path from the volume's root.
         path: String,
     },
+    /// A file, or a folder with all its files, in the snapshot.
+    Snapshot {
+        /// The volume's compose name.
+        volume: String,
+        /// The path from the volume's root; `.` for all of it.
+        path: String,
+    },
     /// What the run as a whole was to see.
     Observation {
         /// What it should have read.
@@ -123,6 +130,8 @@ impl fmt::Display for Item {
             Self::Database { database } => write!(f, "database {database}"),
             Self::Row { table, key } => write!(f, "table {table}, row {key}"),
             Self::File { volume, path } => write!(f, "volume {volume}, file {path}"),
+            Self::Snapshot { volume, path } if path == "." => write!(f, "snapshot, volume {volume}"),
+            Self::Snapshot { volume, path } => write!(f, "snapshot, volume {volume}, path {path}"),
             Self::Observation { what } => f.write_str(what),
         }
     }

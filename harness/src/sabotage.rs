@@ -174,6 +174,7 @@ impl Sabotage {
                 }
             }
             Self::MailExcluded => {
+                expect(Item::Snapshot { volume: "mail".into(), path: ".".into() }, Outcome::Lost, None);
                 for (account, _) in evidence.accounts(baseline)? {
                     for folder in evidence.folders(baseline, &account)? {
                         let item = Item::Folder { account: account.clone(), folder: folder.folder.clone() };
@@ -191,6 +192,7 @@ impl Sabotage {
                 }
             }
             Self::DkimExcluded => {
+                expect(Item::Snapshot { volume: "dkim".into(), path: ".".into() }, Outcome::Lost, None);
                 for file in evidence.files(baseline)?.into_iter().filter(|f| f.volume == "dkim") {
                     expect(Item::File { volume: file.volume, path: file.path }, Outcome::Lost, None);
                 }

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
 pub mod compose;
+pub mod variable;
+pub mod yaml;
 
 use compose::Compose;
 
@@ -37,7 +39,7 @@ pub struct Spec {
     pub queue: ServiceCommand,
     /// How the mail store is made to look at its files again; `{mailbox}` stands for each address.
     pub resync: ServiceCommand,
-    /// What surrounds a restore.
+    /// What follows a restore.
     pub restore: RestorePlan,
     /// The database whose rows are compared.
     pub rows: Rows,
@@ -114,13 +116,10 @@ pub struct AccountImport {
     pub restart: Vec<Vec<String>>,
 }
 
-/// What surrounds a restore, in the order that the app's own behaviour demands.
+/// What follows a restore, in the order that the app's own behaviour demands.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestorePlan {
-    /// Services scaled to 0 first, because their shutdown would overwrite what is restored.
-    #[serde(default)]
-    pub stop: Vec<String>,
     /// Services restarted afterwards, wave by wave.
     #[serde(default)]
     pub restart: Vec<Vec<String>>,
@@ -186,7 +185,7 @@ impl Default for Deadlines {
 }
 
 /// What a volume or path holds, and so what a backup owes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Must come back.
@@ -197,6 +196,27 @@ pub enum Class {
     Regenerated,
     /// Made anew by the app.
     Cache,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Durable, Self::Valuable, Self::Regenerated, Self::Cache];
+
+    /// As in `inventory.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Durable => "durable",
+            Self::Valuable => "valuable",
+            Self::Regenerated => "regenerated",
+            Self::Cache => "cache",
+        }
+    }
+}
+
+impl std::fmt::Display for Class {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// `inventory.toml`.
@@ -241,6 +261,10 @@ pub struct InventoryPath {
     pub path: String,
     /// What it holds.
     pub class: Class,
+    /// The path of a dump that a hook makes of it, if it is not taken live.
+    pub dump: Option<String>,
+    /// The format of the dump, or of the file itself, by which the audit tells whether it is whole.
+    pub format: Option<crate::audit::Format>,
     /// Why, in one sentence.
     pub why: String,
 }
@@ -322,7 +346,7 @@ impl Scenario {
             .chain([("accounts", &s.accounts.service), ("queue", &s.queue.service), ("resync", &s.resync.service)])
             .chain(s.standins.iter().flat_map(|s| &s.ready).map(|r| ("standins.ready", &r.service)))
             .chain(s.accounts.restart.iter().flatten().map(|n| ("accounts.restart", n)))
-            .chain(s.restore.stop.iter().chain(s.restore.restart.iter().flatten()).map(|n| ("restore", n)))
+            .chain(s.restore.restart.iter().flatten().map(|n| ("restore", n)))
         {
             known(what, "service", name, &services)?;
         }
@@ -408,7 +432,7 @@ pub fn read_env(file: &Path) -> Result<BTreeMap<String, String>> {
     Ok(env)
 }
 
-fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T> {
+pub(crate) fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T> {
     let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
     toml::from_str(&text).map_err(|e| {
         let line = e.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);

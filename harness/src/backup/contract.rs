@@ -62,9 +62,25 @@ fn hex_word(line: &str) -> Option<String> {
     line.split(|c: char| !c.is_ascii_alphanumeric()).find(is_id).map(str::to_owned)
 }
 
-/// The paths in what `ls` prints: the rest of each line from its first `/`.
-pub fn paths(stdout: &str) -> Vec<String> {
-    stdout.lines().filter_map(|l| l.find('/').map(|at| l[at..].trim_matches('"').to_owned())).collect()
+/// The path in a line that `ls` prints: the rest of it from the first `/`. (recalled: the line's form)
+pub fn path(line: &str) -> Option<&str> {
+    line.find('/').map(|at| line[at..].trim_end_matches('"'))
+}
+
+/// The variable that names the path to `download`. (recalled)
+pub const DOWNLOAD_PATH: &str = "INCLUDE_PATH";
+
+/// The archive that `download` wrote, by what it printed: a path in the bot's container. (recalled)
+pub fn downloaded(stdout: &str) -> Option<&str> {
+    stdout.lines().rev().find_map(|l| l.split_whitespace().map(|w| w.trim_matches('"')).find(|w| w.starts_with('/')))
+}
+
+/// The path from a volume's root of a file in an archive of that volume, whether its names are whole paths or relative ones.
+pub fn within_volume<'a>(name: &'a str, volume: &str) -> &'a str {
+    let dir = volume_dir(volume);
+    let dir = dir.trim_start_matches('/');
+    let name = name.trim_start_matches('/');
+    name.strip_prefix(dir).map_or(name, |rest| rest.trim_start_matches('/'))
 }
 
 #[cfg(test)]
@@ -79,6 +95,15 @@ mod tests {
         let json =
             format!("{{\"id\":\"{long}\",\"short_id\":\"abababab\"}}\n{{\"message\":\"x 1a2b3c4d\"}}\n{{\"level\":\"INFO\"}}\n");
         assert_eq!(snapshot_ids(&json), [long.as_str(), "1a2b3c4d"]);
+    }
+
+    #[test]
+    fn archives_with_whole_and_with_relative_names() {
+        for name in ["/var/lib/docker/volumes/rd_mail/_data/a/b", "var/lib/docker/volumes/rd_mail/_data/a/b", "a/b"] {
+            assert_eq!(within_volume(name, "rd_mail"), "a/b");
+        }
+        assert_eq!(downloaded("writing\n/tmp/backup.tar\n"), Some("/tmp/backup.tar"));
+        assert_eq!(path("2026-11-24T01:02:03Z 17 /a/b c"), Some("/a/b c"));
     }
 
     #[test]

@@ -223,11 +223,12 @@ impl Bot {
         self.ensure_repository().await?;
         for stack in stacks {
             let mut paths = stack.paths(|_, _| true);
+            paths.extend(self.copy_secrets(&engine, &stack).await?);
+            self.hooks(&engine, &stack, Hook::BackupPre).await?;
+            // Only now: a path may be the dump that a hook writes.
             if let Some(path) = paths.iter().find(|p| !Path::new(p).exists()) {
                 return Err(format!("{path} does not exist"));
             }
-            paths.extend(self.copy_secrets(&engine, &stack).await?);
-            self.hooks(&engine, &stack, Hook::BackupPre).await?;
             let tag = contract::tag(&stack.name, &stack.version);
             let mut arguments = vec!["backup", "--json", "--host", "backupbot", "--tag", &tag];
             arguments.extend(paths.iter().map(String::as_str));

@@ -8,8 +8,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::proof::{BackedUp, Baseline, Deployed, Restarted, Restored, Seeded, Settled, Wiped};
+use super::proof::{Audited, BackedUp, Baseline, Deployed, Restarted, Restored, Seeded, Settled, Wiped};
 use super::{BotChoice, Drill};
+use crate::audit::{self, Auditor, Report};
 use crate::backup::Bot;
 use crate::error::{Context as _, Error, Result};
 use crate::events::Phase;
@@ -170,17 +171,30 @@ impl Drill {
         Ok(BackedUp { snapshot })
     }
 
-    /// Stops what would overwrite what is restored, and has the bot restore the snapshot.
+    /// Holds the snapshot against the live volumes and the inventory. What it lacks is found here, before a wipe, and
+    /// judged with the rest.
+    pub async fn audit(&self, backup: &BackedUp) -> Result<Audited> {
+        let phase = self.events.phase(Phase::Audit);
+        let auditor = Auditor {
+            owned: self.owned.clone(),
+            stack: self.stack.name.clone(),
+            image: self.helper_image.clone(),
+            inventory: self.scenario.inventory.clone(),
+            bot: self.bot().await?,
+            evidence: self.evidence.clone(),
+        };
+        auditor.gather(&backup.snapshot).await?;
+        let total = Report::read(&self.evidence)?.map(|r| r.total()).unwrap_or_default();
+        phase.finish(format!("{total} in the snapshot; {} findings", audit::findings(&self.evidence)?.len()));
+        Ok(Audited { _private: () })
+    }
+
+    /// Has the bot restore the snapshot.
     pub async fn restore(&self, wiped: Wiped, backup: &BackedUp) -> Result<Restored> {
         let phase = self.events.phase(Phase::Restore);
         if self.options.sabotage.is_some_and(|s| s.skips_restore()) {
             phase.finish("skipped, on purpose");
             return Ok(Restored { _private: () });
-        }
-        for service in &self.scenario.spec.restore.stop {
-            let name = self.stack.service(service);
-            self.owned.scale(&name, 0).await?;
-            self.owned.stopped(&name, self.removal_deadline()).await?;
         }
         self.bot().await?.restore(&self.stack.name, &backup.snapshot).await?;
         phase.finish(format!("into the {} volumes of a fresh deployment", wiped.volumes()));
@@ -191,16 +205,11 @@ impl Drill {
     pub async fn restart(&self, _: Restored) -> Result<Restarted> {
         let phase = self.events.phase(Phase::Restart);
         let plan = &self.scenario.spec.restore;
-        let skipped = self.options.sabotage.is_some_and(|s| s.skips_restore());
         let mut restarted = 0;
         for wave in &plan.restart {
             for service in wave {
                 let name = self.stack.service(service);
-                if plan.stop.contains(service) && !skipped {
-                    self.owned.scale(&name, 1).await?;
-                } else {
-                    self.owned.restart(&name).await?;
-                }
+                self.owned.restart(&name).await?;
                 restarted += 1;
             }
             self.up(|done, all| phase.progress(done, all, "services")).await?;

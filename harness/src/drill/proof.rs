@@ -53,6 +53,12 @@ impl BackedUp {
     }
 }
 
+/// The snapshot was held against the live volumes; what is wrong with it is stored.
+#[must_use]
+pub struct Audited {
+    pub(super) _private: (),
+}
+
 /// Stack and volumes were removed, and a fresh stack has none of it.
 #[must_use]
 pub struct Wiped {

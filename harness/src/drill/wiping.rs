@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::Drill;
-use super::proof::{BackedUp, Baseline, Wiped};
+use super::proof::{Audited, Baseline, Wiped};
 use crate::error::{Error, Result};
 use crate::events::Phase;
 use crate::evidence::Login;
@@ -17,7 +17,7 @@ use crate::stack::volumes::{Helper, full_name};
 
 impl Drill {
     /// Removes the app with all its data, deploys it afresh, and proves that nothing is left.
-    pub async fn wipe(&self, baseline: &Baseline, _: &BackedUp) -> Result<Wiped> {
+    pub async fn wipe(&self, baseline: &Baseline, _: &Audited) -> Result<Wiped> {
         let phase = self.events.phase(Phase::Wipe);
         let mut removed = BTreeSet::new();
         if !self.options.sabotage.is_some_and(|s| s.skips_wipe()) {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::variable::interpolate;
+use super::yaml::Node;
 use crate::error::{Error, Result};
 
 /// One compose file. Anchors and merges are resolved; variables are not.
@@ -13,16 +15,10 @@ use crate::error::{Error, Result};
 pub struct Compose {
     /// The file.
     pub file: PathBuf,
-    /// Its content.
+    /// Its content, with places.
+    pub tree: Node,
+    /// Its content, without.
     pub value: Value,
-    variables: Vec<Variable>,
-}
-
-#[derive(Debug, Clone)]
-struct Variable {
-    name: String,
-    line: usize,
-    optional: bool,
 }
 
 impl Compose {
@@ -34,15 +30,12 @@ impl Compose {
 
     /// Parses the text of a file.
     pub fn parse(file: &Path, text: &str) -> Result<Self> {
-        let value: Value = serde_saphyr::from_str(text).map_err(|e| {
-            let line = e.location().map(|l| l.line() as usize);
-            let message = e.to_string();
-            Error::input(file, line, message.lines().next().unwrap_or("not YAML").to_owned())
-        })?;
+        let tree = Node::parse(file, text)?;
+        let value = tree.json();
         if !value.get("services").is_some_and(Value::is_object) {
             return Err(Error::input(file, None, "no services: expected a compose file with a map of services"));
         }
-        Ok(Self { file: file.to_owned(), value, variables: variables(text) })
+        Ok(Self { file: file.to_owned(), tree, value })
     }
 
     fn names(&self, section: &str) -> impl Iterator<Item = &str> {
@@ -66,14 +59,19 @@ impl Compose {
 
     /// Checks that every variable without a default has a value.
     pub fn check_env(&self, env: &BTreeMap<String, String>) -> Result<()> {
-        match self.variables.iter().find(|v| !v.optional && !env.contains_key(&v.name)) {
-            None => Ok(()),
-            Some(v) => Err(Error::input(
-                &self.file,
-                Some(v.line),
-                format!("${{{0}}} has no value and no default; set {0} in the scenario's [env] or with --env-file", v.name),
-            )),
-        }
+        let mut wrong = None;
+        self.tree.walk(&mut |text, node| {
+            let message = match interpolate(text, env) {
+                Ok((_, unset)) => unset.first().map(|name| {
+                    format!("${{{name}}} has no value and no default; set {name} in the scenario's [env] or with --env-file")
+                }),
+                Err(bad) => Some(format!("{bad:?}: expected a variable, as in ${{NAME}}; a dollar sign is written $$")),
+            };
+            if let (None, Some(message)) = (&wrong, message) {
+                wrong = Some(Error::input(&self.file, Some(node.line), message));
+            }
+        });
+        wrong.map_or(Ok(()), Err)
     }
 
     /// Labels of a service (`deploy.labels`), written as a list or as a map; uninterpolated.
@@ -94,29 +92,6 @@ pub fn labels(value: Option<&Value>) -> BTreeMap<String, String> {
             .collect(),
         _ => BTreeMap::new(),
     }
-}
-
-/// The variables of a compose file, by line: `$NAME`, `${NAME}`, `${NAME:-default}`; `$$` is a dollar sign.
-fn variables(text: &str) -> Vec<Variable> {
-    let mut found = Vec::new();
-    for (at, line) in text.lines().enumerate().filter(|(_, l)| !l.trim_start().starts_with('#')) {
-        let mut rest = line;
-        while let Some(dollar) = rest.find('$') {
-            rest = &rest[dollar + 1..];
-            if let Some(after) = rest.strip_prefix('$') {
-                rest = after;
-                continue;
-            }
-            let (braced, body) = rest.strip_prefix('{').map_or((false, rest), |b| (true, b));
-            let end = body.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(body.len());
-            if end > 0 {
-                let optional = braced && (body[end..].starts_with(":-") || body[end..].starts_with('-'));
-                found.push(Variable { name: body[..end].to_owned(), line: at + 1, optional });
-            }
-            rest = &body[end..];
-        }
-    }
-    found
 }
 
 #[cfg(test)]

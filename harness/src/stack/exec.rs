@@ -47,14 +47,56 @@ impl Engine {
 
     /// Runs a command in the service's container, with `env` added and `stdin` given.
     pub async fn exec(&self, service: &str, command: &[&str], env: &[(&str, &str)], stdin: Option<&[u8]>) -> Result<Output> {
-        let container = self.container_of(service).await?.ok_or_else(|| {
-            Error::Unknown(format!("service {service} has no running container to run {:?} in", command.first()))
-        })?;
+        let container = self.running(service, command).await?;
         self.exec_in(&container, command, env, stdin).await
     }
 
     /// Runs a command in a container.
     pub async fn exec_in(&self, container: &str, command: &[&str], env: &[(&str, &str)], stdin: Option<&[u8]>) -> Result<Output> {
+        let mut stdout = Vec::new();
+        let output = self.exec_to(container, command, env, stdin, &mut |bytes| keep(&mut stdout, bytes)).await?;
+        Ok(Output { stdout: text(&stdout), ..output })
+    }
+
+    /// Runs a command in the service's container and hands over its standard output line by line, without a limit.
+    pub async fn exec_lines(
+        &self,
+        service: &str,
+        command: &[&str],
+        env: &[(&str, &str)],
+        line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Output> {
+        let container = self.running(service, command).await?;
+        let mut rest = Vec::new();
+        let mut sink = |bytes: &[u8]| {
+            rest.extend_from_slice(bytes);
+            if let Some(end) = rest.iter().rposition(|b| *b == b'\n') {
+                String::from_utf8_lossy(&rest[..end]).lines().for_each(&mut *line);
+                rest.drain(..=end);
+            }
+        };
+        let output = self.exec_to(&container, command, env, None, &mut sink).await?;
+        if !rest.is_empty() {
+            line(&String::from_utf8_lossy(&rest));
+        }
+        Ok(output)
+    }
+
+    async fn running(&self, service: &str, command: &[&str]) -> Result<String> {
+        self.container_of(service)
+            .await?
+            .ok_or_else(|| Error::Unknown(format!("service {service} has no running container to run {:?} in", command.first())))
+    }
+
+    /// Runs a command; its standard output goes to `sink` and is not in what is returned.
+    async fn exec_to(
+        &self,
+        container: &str,
+        command: &[&str],
+        env: &[(&str, &str)],
+        stdin: Option<&[u8]>,
+        sink: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Output> {
         let what = || format!("running {} in container {}", command.join(" "), &container[..container.len().min(12)]);
         let config = CreateExecOptions {
             cmd: Some(command.iter().map(ToString::to_string).collect::<Vec<String>>()),
@@ -68,7 +110,7 @@ impl Engine {
         let StartExecResults::Attached { mut output, mut input } = self.docker.start_exec(&id, None).await.with(what)? else {
             return Err(Error::Unknown(format!("{}: not attached", what())));
         };
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut stderr = Vec::new();
         let feed = async {
             if let Some(bytes) = stdin {
                 // A command that ends early closes its end; its exit code tells.
@@ -81,7 +123,7 @@ impl Engine {
             while let Some(chunk) = output.next().await {
                 match chunk.with(what)? {
                     LogOutput::StdErr { message } => keep(&mut stderr, &message),
-                    LogOutput::StdOut { message } | LogOutput::Console { message } => keep(&mut stdout, &message),
+                    LogOutput::StdOut { message } | LogOutput::Console { message } => sink(&message),
                     LogOutput::StdIn { .. } => {}
                 }
             }
@@ -89,9 +131,12 @@ impl Engine {
         };
         tokio::try_join!(feed, drain)?;
         let code = self.docker.inspect_exec(&id).await.with(what)?.exit_code.unwrap_or(-1);
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Output { code, stdout: text(stdout), stderr: text(stderr) })
+        Ok(Output { code, stdout: String::new(), stderr: text(&stderr) })
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn keep(buffer: &mut Vec<u8>, bytes: &[u8]) {

@@ -92,56 +92,25 @@ impl Helper {
     }
 
     /// Streams what is at `path` to `entry`, which gets each regular file's path from the volume's root, its
-    /// metadata and its content. False when there is nothing at `path`.
-    async fn each<T: Send + 'static>(
+    /// metadata and its content. None when there is nothing at `path`.
+    pub async fn each<T: Send + 'static>(
         &self,
         path: &str,
-        state: T,
+        mut state: T,
         entry: impl Fn(&mut T, &str, &tar::Header, &mut dyn Read) -> std::io::Result<()> + Send + 'static,
     ) -> Result<Option<T>> {
         let place = if path == "." { "/volume/.".to_owned() } else { format!("/volume/{path}") };
-        let docker = self.owned.engine().docker.clone();
-        let options = DownloadFromContainerOptionsBuilder::default().path(&place).build();
-        let mut stream = Box::pin(docker.download_from_container(&self.id, Some(options)));
-        let what = format!("reading volume {}", self.volume);
-        let first = match stream.next().await {
-            Some(Err(e)) if is_not_found(&e) => return Ok(None),
-            Some(first) => first.context(&what)?,
-            None => return Ok(None),
-        };
-        let rest = futures_util::stream::once(async { Ok(first) }).chain(stream).map_err(std::io::Error::other);
         // The archive's names begin with the last part of the path asked for.
         let parent = std::path::Path::new(path).parent().map(|p| p.display().to_string()).filter(|p| !p.is_empty());
-        // The stream is moved to a blocking thread, so it may not borrow.
-        let (tx, rx) = tokio::sync::mpsc::channel::<std::io::Result<bytes::Bytes>>(4);
-        let reader = StreamReader::new(tokio_stream(rx));
-        let bridge = SyncIoBridge::new(Box::pin(reader));
-        let volume = self.volume.clone();
-        let parse = tokio::task::spawn_blocking(move || {
-            let mut state = state;
-            let mut archive = tar::Archive::new(bridge);
-            for file in archive.entries()? {
-                let mut file = file?;
-                if !file.header().entry_type().is_file() {
-                    continue;
-                }
-                let header = file.header().clone();
-                let name = file.path()?.display().to_string();
-                let name = name.strip_prefix("./").unwrap_or(&name);
+        let what = format!("reading volume {}", self.volume);
+        archive(&self.owned.engine().docker, &self.id, &place, &what, move |archive| {
+            regular_files(archive, |name, header, content| {
                 let name = parent.as_ref().map_or_else(|| name.to_owned(), |p| format!("{p}/{name}"));
-                entry(&mut state, &name, &header, &mut file)?;
-            }
+                entry(&mut state, &name, header, content)
+            })?;
             Ok(state)
-        });
-        let mut rest = Box::pin(rest);
-        while let Some(chunk) = rest.next().await {
-            if tx.send(chunk).await.is_err() {
-                break;
-            }
-        }
-        drop(tx);
-        let done = parse.await.map_err(|e| Error::Unknown(format!("{what}: {e}")))?;
-        done.map(Some).map_err(Error::io(volume))
+        })
+        .await
     }
 
     /// The regular files at `path`, hashed, with owner, mode and time.
@@ -149,21 +118,11 @@ impl Helper {
         let volume = volume.to_owned();
         let found = self
             .each(path, Vec::new(), move |found, name, header, content| {
-                let mut hash = Sha256::new();
-                let mut buffer = [0; 64 << 10];
-                let mut size = 0;
-                loop {
-                    let n = content.read(&mut buffer)?;
-                    if n == 0 {
-                        break;
-                    }
-                    hash.update(&buffer[..n]);
-                    size += n as u64;
-                }
+                let (sha256, size) = digest(content)?;
                 found.push(FileSeen {
                     volume: volume.clone(),
                     path: name.to_owned(),
-                    sha256: hex::encode(hash.finalize()),
+                    sha256,
                     size,
                     uid: header.uid()?,
                     gid: header.gid()?,
@@ -199,6 +158,70 @@ impl Helper {
             .await?;
         Ok(copied.is_some())
     }
+}
+
+/// The SHA-256, in hexadecimal digits, and the size of what is read.
+pub fn digest(content: &mut dyn Read) -> std::io::Result<(String, u64)> {
+    let mut hash = Sha256::new();
+    let mut buffer = [0; 64 << 10];
+    let mut size = 0;
+    loop {
+        let n = content.read(&mut buffer)?;
+        if n == 0 {
+            break;
+        }
+        hash.update(&buffer[..n]);
+        size += n as u64;
+    }
+    Ok((hex::encode(hash.finalize()), size))
+}
+
+/// Calls `entry` with the name, metadata and content of each regular file of a tar archive.
+pub fn regular_files(
+    archive: &mut dyn Read,
+    mut entry: impl FnMut(&str, &tar::Header, &mut dyn Read) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    for file in tar::Archive::new(archive).entries()? {
+        let mut file = file?;
+        if !file.header().entry_type().is_file() {
+            continue;
+        }
+        let header = file.header().clone();
+        let name = file.path()?.display().to_string();
+        entry(name.strip_prefix("./").unwrap_or(&name), &header, &mut file)?;
+    }
+    Ok(())
+}
+
+/// Streams the tar archive of `place` in a container to `read`, on a thread of its own. None when nothing is there.
+pub async fn archive<T: Send + 'static>(
+    docker: &bollard::Docker,
+    container: &str,
+    place: &str,
+    what: &str,
+    read: impl FnOnce(&mut dyn Read) -> std::io::Result<T> + Send + 'static,
+) -> Result<Option<T>> {
+    let options = DownloadFromContainerOptionsBuilder::default().path(place).build();
+    let mut stream = Box::pin(docker.download_from_container(container, Some(options)));
+    let first = match stream.next().await {
+        Some(Err(e)) if is_not_found(&e) => return Ok(None),
+        Some(first) => first.context(what)?,
+        None => return Ok(None),
+    };
+    let rest = futures_util::stream::once(async { Ok(first) }).chain(stream).map_err(std::io::Error::other);
+    // The stream is moved to a blocking thread, so it may not borrow.
+    let (tx, rx) = tokio::sync::mpsc::channel::<std::io::Result<bytes::Bytes>>(4);
+    let mut bridge = SyncIoBridge::new(Box::pin(StreamReader::new(tokio_stream(rx))));
+    let parse = tokio::task::spawn_blocking(move || read(&mut bridge));
+    let mut rest = Box::pin(rest);
+    while let Some(chunk) = rest.next().await {
+        if tx.send(chunk).await.is_err() {
+            break;
+        }
+    }
+    drop(tx);
+    let done = parse.await.map_err(|e| Error::Unknown(format!("{what}: {e}")))?;
+    done.map(Some).map_err(Error::io(what))
 }
 
 fn tokio_stream<T>(mut rx: tokio::sync::mpsc::Receiver<T>) -> impl futures_util::Stream<Item = T> {

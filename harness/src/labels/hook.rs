@@ -1,0 +1,235 @@
+//! What can be told of a hook's command without running it: the tools that it starts, the files that it
+//! writes, and whether a pipe hides a failure. What cannot be told is not guessed.
+
+/// A command, read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Command {
+    /// Programs that it starts, by name.
+    pub tools: Vec<String>,
+    /// Absolute paths that it writes.
+    pub writes: Vec<String>,
+    /// The program whose failure a pipe hides.
+    pub hiding: Option<String>,
+}
+
+/// Images, by the start of a name and a part of the tag, and what they lack.
+const LACKING: &[(&str, &str, &[&str], &str)] = &[
+    ("redis", "alpine", &["bash", "python3", "sqlite3"], "it has sh and redis-cli"),
+    ("postgres", "alpine", &["bash", "python3", "sqlite3", "mysqldump"], "it has sh, psql and pg_dump"),
+    ("postgres", "", &["python3", "sqlite3", "mysqldump", "mariadb-dump"], "it has bash, psql and pg_dump"),
+    ("mariadb", "11", &["mysqldump", "mysql", "pg_dump", "python3"], "it has mariadb and mariadb-dump"),
+    ("mariadb", "lts", &["mysqldump", "mysql", "pg_dump", "python3"], "it has mariadb and mariadb-dump"),
+    ("mariadb", "", &["pg_dump", "python3", "sqlite3"], "it has bash and mariadb-dump"),
+    ("ghcr.io/mailu/admin", "", &["sqlite3", "redis-cli", "pg_dump"], "it has python3, whose sqlite3 module has the backup API"),
+    ("ghcr.io/mailu/", "", &["sqlite3", "redis-cli", "pg_dump", "mysqldump"], "see what the image has"),
+    ("nginx", "alpine", &["bash", "python3", "sqlite3"], "it has sh"),
+    ("", "alpine", &["bash"], "it has sh"),
+];
+
+/// Whether an image is known to lack a tool, and what it has instead.
+pub fn lacks(image: &str, tool: &str) -> Option<&'static str> {
+    let (name, tag) = image.rsplit_once(':').unwrap_or((image, ""));
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    let name = name.strip_prefix("library/").unwrap_or(name);
+    let fits = |pattern: &str| pattern.is_empty() || name == pattern || (pattern.ends_with('/') && name.starts_with(pattern));
+    let (.., instead) =
+        LACKING.iter().find(|(pattern, part, tools, _)| fits(pattern) && tag.contains(part) && tools.contains(&tool))?;
+    Some(instead)
+}
+
+/// Places for a hook's scratch files, which no backup owes anything.
+pub fn is_scratch(path: &str) -> bool {
+    ["/dev/", "/proc/"].iter().any(|p| path.starts_with(p))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Word(String),
+    /// `;`, `&&`, `||`, `&`, a line's end: a new command begins.
+    Next,
+    Pipe,
+    /// `>` and `>>`.
+    Write,
+}
+
+/// Reads a command as a shell would. A program in `sh -c '…'` is read in turn.
+pub fn read(text: &str) -> Command {
+    let mut command = Command::default();
+    add(text, &mut command, 0);
+    command.tools.dedup();
+    command
+}
+
+fn add(text: &str, command: &mut Command, depth: usize) {
+    let tokens = tokens(text);
+    let pipefail = text.contains("pipefail");
+    for list in tokens.split(|t| *t == Token::Next) {
+        let stages: Vec<&[Token]> = list.split(|t| *t == Token::Pipe).collect();
+        if stages.len() > 1 && !pipefail && command.hiding.is_none() {
+            // What merely prints cannot fail in a way that matters.
+            command.hiding = program(stages[0]).filter(|p| !["echo", "printf", "yes", "true"].contains(&p.as_str()));
+        }
+        for stage in stages {
+            add_stage(stage, command, depth);
+        }
+    }
+}
+
+/// The first word that is no assignment.
+fn program(stage: &[Token]) -> Option<String> {
+    stage.iter().find_map(|t| match t {
+        Token::Word(w) if !w.split_once('=').is_some_and(|(n, _)| n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')) => {
+            Some(w.rsplit('/').next().unwrap_or(w).to_owned())
+        }
+        _ => None,
+    })
+}
+
+fn add_stage(stage: &[Token], command: &mut Command, depth: usize) {
+    let Some(tool) = program(stage) else { return };
+    command.tools.push(tool.clone());
+    let write = |path: &str, command: &mut Command| {
+        if path.starts_with('/') {
+            command.writes.push(path.to_owned());
+        }
+    };
+    let words: Vec<&str> = stage.iter().filter_map(|t| if let Token::Word(w) = t { Some(w.as_str()) } else { None }).collect();
+    for pair in stage.windows(2) {
+        if let [Token::Write, Token::Word(path)] = pair {
+            write(path, command);
+        }
+    }
+    // Options that name the file to write, of tools that dump.
+    let (after, joined): (&[&str], &[&str]) = match tool.as_str() {
+        "pg_dump" | "pg_dumpall" => (&["-f", "--file"], &["--file=", "-f"]),
+        "mysqldump" | "mariadb-dump" => (&["-r", "--result-file"], &["--result-file=", "-r"]),
+        "mongodump" => (&["--out", "-o", "--archive"], &["--out=", "--archive="]),
+        "redis-cli" => (&["--rdb"], &["--rdb="]),
+        "tee" => (&["tee", "-a"], &[]),
+        "dd" => (&[], &["of="]),
+        "curl" | "sort" => (&["-o", "--output"], &["--output="]),
+        "tar" if words.get(1).is_some_and(|w| w.trim_start_matches('-').contains('c')) => {
+            (&["-f", "cf", "-cf", "czf", "-czf"], &["--file="])
+        }
+        _ => (&[], &[]),
+    };
+    for (at, word) in words.iter().enumerate() {
+        if after.contains(word)
+            && let Some(next) = words.get(at + 1)
+        {
+            write(next, command);
+        } else if let Some(path) = joined.iter().find_map(|j| word.strip_prefix(j)) {
+            write(path, command);
+        }
+        // sqlite3's own language: .backup FILE
+        if tool == "sqlite3"
+            && let Some(rest) = word.strip_prefix(".backup ")
+        {
+            let target = rest.split_whitespace().next_back().unwrap_or_default();
+            write(target.trim_matches(['\'', '"']), command);
+        }
+    }
+    let shell = ["sh", "bash", "ash", "dash"].contains(&tool.as_str());
+    if shell && depth < 4 {
+        let script = words.iter().skip(1).skip_while(|w| !(w.starts_with('-') && w.ends_with('c'))).nth(1);
+        if let Some(script) = script {
+            add(script, command, depth + 1);
+        }
+    }
+}
+
+fn tokens(text: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut word: Option<String> = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => {
+                let word = word.get_or_insert_default();
+                word.extend(chars.by_ref().take_while(|c| *c != '\''));
+            }
+            '"' => {
+                let word = word.get_or_insert_default();
+                while let Some(c) = chars.next().filter(|c| *c != '"') {
+                    word.extend(if c == '\\' { chars.next() } else { Some(c) });
+                }
+            }
+            '\\' => word.get_or_insert_default().extend(chars.next()),
+            _ => {
+                let token = match c {
+                    ';' | '\n' | '(' | ')' => Some(Token::Next),
+                    '>' => {
+                        // The number of a descriptor is no argument; >&1 writes no file.
+                        word.take_if(|w| w.chars().all(|c| c.is_ascii_digit()));
+                        chars.next_if_eq(&'>');
+                        Some(Token::Write)
+                    }
+                    '&' if tokens.last() == Some(&Token::Write) && word.is_none() => None,
+                    '&' => {
+                        chars.next_if_eq(&'&');
+                        Some(Token::Next)
+                    }
+                    '|' => Some(if chars.next_if_eq(&'|').is_some() { Token::Next } else { Token::Pipe }),
+                    '<' => None,
+                    c if c.is_whitespace() => None,
+                    c => {
+                        word.get_or_insert_default().push(c);
+                        continue;
+                    }
+                };
+                tokens.extend(word.take().map(Token::Word));
+                tokens.extend(token);
+            }
+        }
+    }
+    tokens.extend(word.map(Token::Word));
+    tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hooks_of_real_recipes_do() {
+        for (text, tools, writes, hiding) in [
+            ("redis-cli save", &["redis-cli"][..], &[][..], None),
+            (
+                "sh -c 'PGPASSWORD=$(cat /run/secrets/db) pg_dump -U app db > /postgres.dump'",
+                &["sh", "cat", "pg_dump"],
+                &["/postgres.dump"],
+                None,
+            ),
+            (
+                "sh -c \"mysqldump -u root db | gzip > /var/lib/mysql/dump.gz\"",
+                &["sh", "mysqldump", "gzip"],
+                &["/var/lib/mysql/dump.gz"],
+                Some("mysqldump"),
+            ),
+            ("bash -c 'set -o pipefail; a | b'", &["bash", "set", "a", "b"], &[], None),
+            ("/usr/bin/pg_dump --file=/data/x db 2>/dev/null", &["pg_dump"], &["/dev/null", "/data/x"], None),
+            ("sh -c 'echo a >&2 && rm -f /dump || true'", &["sh", "echo", "rm", "true"], &[], None),
+            ("sqlite3 /data/main.db \".backup '/tmp/x.db'\"", &["sqlite3"], &["/tmp/x.db"], None),
+            ("tar -czf /srv/a.tgz /data", &["tar"], &["/srv/a.tgz"], None),
+            ("", &[], &[], None),
+            ("'unclosed", &["unclosed"], &[], None),
+        ] {
+            let found = read(text);
+            assert_eq!(found.writes, writes, "{text}");
+            assert_eq!(found.hiding.as_deref(), hiding, "{text}");
+            for tool in tools {
+                assert!(found.tools.iter().any(|t| t == tool), "{text}: no {tool} in {:?}", found.tools);
+            }
+        }
+    }
+
+    #[test]
+    fn tools_that_images_lack() {
+        assert!(lacks("redis:7-alpine", "bash").is_some());
+        assert!(lacks("docker.io/library/redis:7-alpine", "bash").is_some());
+        assert!(lacks("ghcr.io/mailu/admin:2024.06.52", "sqlite3").is_some());
+        assert!(lacks("ghcr.io/mailu/admin:2024.06.52", "python3").is_none());
+        assert!(lacks("redis:7", "bash").is_none());
+        assert!(lacks("example.org/own:1", "anything").is_none());
+    }
+}

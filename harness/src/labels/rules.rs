@@ -1,0 +1,119 @@
+//! The rules of `labels lint`, as data: `rules.toml` beside this file.
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+/// How bad a mistake is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Data is lost, or the label does not do what it says.
+    Error,
+    /// Worth a look.
+    Warning,
+}
+
+/// What one rule teaches.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lesson {
+    /// What the code calls it.
+    pub name: Rule,
+    /// Its stable code, such as `BB007`.
+    pub code: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The mistake, in a line.
+    pub summary: String,
+    /// Why it loses data.
+    pub reason: String,
+    /// How to mend it.
+    pub fix: String,
+    /// A compose file with the mistake.
+    pub wrong: String,
+    /// The same without.
+    pub right: String,
+    /// The inventory beside both.
+    pub inventory: Option<String>,
+    /// The compose file that both are compared with.
+    pub base: Option<String>,
+}
+
+/// The mistakes that are looked for; [`Rule::lesson`] says what each is.
+#[expect(missing_docs, reason = "each variant's lesson, in rules.toml, is its documentation")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    NoLabels,
+    NotEnabled,
+    EnabledTwice,
+    EnabledElsewhere,
+    #[serde(rename = "version-1")]
+    Version1,
+    ContainerPath,
+    UnknownVolume,
+    UnknownLabel,
+    ContainerLabel,
+    InexactValue,
+    BadPath,
+    PathOfExcluded,
+    NothingLeft,
+    DurableExcluded,
+    ValuableExcluded,
+    JunkCaptured,
+    StateOutsideVolumes,
+    DumpOutsideVolumes,
+    ToolMissing,
+    PipeHidesFailure,
+    BackupHookAlone,
+    RestoreHookAlone,
+    HookNeverRuns,
+    NoVersion,
+    BadVersion,
+    VersionNotBumped,
+    NoValue,
+}
+
+static LESSONS: LazyLock<Vec<Lesson>> = LazyLock::new(|| {
+    #[derive(Deserialize)]
+    struct Rules {
+        rule: Vec<Lesson>,
+    }
+    let rules: Rules = toml::from_str(include_str!("rules.toml")).expect("rules.toml is part of the program, and tested");
+    rules.rule
+});
+
+/// Every rule, by code.
+pub fn lessons() -> &'static [Lesson] {
+    &LESSONS
+}
+
+impl Rule {
+    /// What it teaches.
+    pub fn lesson(self) -> &'static Lesson {
+        LESSONS.iter().find(|l| l.name == self).expect("every rule has its lesson, which a test checks")
+    }
+}
+
+impl Lesson {
+    /// The rule with this code or name.
+    pub fn find(code: &str) -> Option<&'static Self> {
+        let named = |l: &&Self| l.code.eq_ignore_ascii_case(code) || serde_json::json!(l.name) == code;
+        LESSONS.iter().find(named)
+    }
+
+    /// As `labels explain` prints it.
+    pub fn text(&self) -> String {
+        let example = |text: &str| text.lines().map(|l| format!("    {l}\n")).collect::<String>();
+        let Self { code, severity, summary, reason, fix, wrong, right, .. } = self;
+        let severity = if *severity == Severity::Error { "error" } else { "warning" };
+        let mut text = format!("{code} ({severity}): {summary}\n\n{reason}\n{fix}\n\nWrong:\n\n{}", example(wrong));
+        for (title, file) in [("With this inventory.toml:", &self.inventory), ("Where the version before it was:", &self.base)] {
+            if let Some(file) = file {
+                text += &format!("\n{title}\n\n{}", example(file));
+            }
+        }
+        text + "\nRight:\n\n" + &example(right)
+    }
+}

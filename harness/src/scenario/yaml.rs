@@ -1,0 +1,227 @@
+//! YAML whose every node knows its place. Anchors and merges are resolved; a node that came through an
+//! alias has the place where its text stands, because that is where it is mended.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+use crate::error::{Error, Result};
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// The value.
+    pub value: Yaml,
+    /// Its line, from 1.
+    pub line: usize,
+    /// Its column in characters, from 1.
+    pub column: usize,
+}
+
+/// The values of YAML's core schema.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Yaml {
+    /// Nothing.
+    Null,
+    /// `true` or `false`, without quotes.
+    Bool(bool),
+    /// A number, without quotes.
+    Number(serde_json::Number),
+    /// Text.
+    Text(String),
+    /// A sequence.
+    List(Vec<Node>),
+    /// A mapping, in the order of the file.
+    Map(Vec<(Node, Node)>),
+}
+
+impl Node {
+    /// Parses one document. Errors name the file and the line.
+    pub fn parse(file: &Path, text: &str) -> Result<Self> {
+        // As the docker command's reader: yes, no, on and off are text.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        serde_saphyr::from_str_with_options(text, options).map_err(|e| {
+            let line = e.location().map(|l| l.line() as usize);
+            let message = e.to_string();
+            Error::input(file, line, message.lines().next().unwrap_or("not YAML").to_owned())
+        })
+    }
+
+    /// The entries of a mapping, with their keys' nodes; of anything else none.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Node, &Node)> {
+        let entries = if let Yaml::Map(map) = &self.value { map.as_slice() } else { &[] };
+        entries.iter().filter_map(|(k, v)| k.text().map(|name| (name, k, v)))
+    }
+
+    /// The items of a sequence; of anything else none.
+    pub fn items(&self) -> &[Node] {
+        if let Yaml::List(list) = &self.value { list } else { &[] }
+    }
+
+    /// The value under a key.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entries().find(|(k, ..)| *k == key).map(|(.., v)| v)
+    }
+
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        if let Yaml::Text(text) = &self.value { Some(text) } else { None }
+    }
+
+    /// The scalar as compose takes it where it wants text.
+    pub fn scalar(&self) -> Option<String> {
+        match &self.value {
+            Yaml::Null => Some(String::new()),
+            Yaml::Bool(b) => Some(b.to_string()),
+            Yaml::Number(n) => Some(n.to_string()),
+            Yaml::Text(text) => Some(text.clone()),
+            Yaml::List(_) | Yaml::Map(_) => None,
+        }
+    }
+
+    /// The same without places.
+    pub fn json(&self) -> Value {
+        match &self.value {
+            Yaml::Null => Value::Null,
+            Yaml::Bool(b) => Value::Bool(*b),
+            Yaml::Number(n) => Value::Number(n.clone()),
+            Yaml::Text(text) => Value::String(text.clone()),
+            Yaml::List(list) => list.iter().map(Node::json).collect(),
+            Yaml::Map(map) => Value::Object(map.iter().filter_map(|(k, v)| Some((k.scalar()?, v.json()))).collect()),
+        }
+    }
+
+    /// Calls `visit` with every scalar text and its node, keys included.
+    pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a str, &'a Node)) {
+        match &self.value {
+            Yaml::Text(text) => visit(text, self),
+            Yaml::List(list) => list.iter().for_each(|n| n.walk(visit)),
+            Yaml::Map(map) => map.iter().for_each(|(k, v)| {
+                k.walk(visit);
+                v.walk(visit);
+            }),
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {}
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Spanned { value, defined, .. } = Spanned::<Yaml>::deserialize(deserializer)?;
+        Ok(Self { value, line: defined.line() as usize, column: defined.column() as usize })
+    }
+}
+
+impl<'de> Deserialize<'de> for Yaml {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Yaml;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("YAML")
+            }
+
+            fn visit_unit<E>(self) -> Result<Yaml, E> {
+                Ok(Yaml::Null)
+            }
+
+            fn visit_none<E>(self) -> Result<Yaml, E> {
+                Ok(Yaml::Null)
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<Yaml, D::Error> {
+                Yaml::deserialize(d)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Yaml, E> {
+                Ok(Yaml::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Yaml, E> {
+                Ok(Yaml::Number(value.into()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Yaml, E> {
+                Ok(Yaml::Number(value.into()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Yaml, E> {
+                Ok(serde_json::Number::from_f64(value).map_or_else(|| Yaml::Text(value.to_string()), Yaml::Number))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Yaml, E> {
+                Ok(Yaml::Text(value.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Yaml, A::Error> {
+                let mut list = Vec::new();
+                while let Some(node) = seq.next_element()? {
+                    list.push(node);
+                }
+                Ok(Yaml::List(list))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Yaml, A::Error> {
+                let mut map = Vec::new();
+                while let Some(entry) = entries.next_entry()? {
+                    map.push(entry);
+                }
+                Ok(Yaml::Map(map))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Node> {
+        Node::parse(Path::new("compose.yml"), text)
+    }
+
+    #[test]
+    fn every_node_has_its_place() {
+        let root = parse("a:\n  - x: 1\n    b: true\n  - \"é\": [c,  d]\n").expect("valid");
+        let mut places = Vec::new();
+        root.walk(&mut |text, node| places.push((text.to_owned(), node.line, node.column)));
+        let expected = [("a", 1, 1), ("x", 2, 5), ("b", 3, 5), ("é", 4, 5), ("c", 4, 11), ("d", 4, 15)];
+        assert_eq!(places, expected.map(|(t, l, c)| (t.to_owned(), l, c)));
+        assert_eq!(root.json(), serde_json::json!({"a": [{"x": 1, "b": true}, {"é": ["c", "d"]}]}));
+    }
+
+    #[test]
+    fn what_came_through_an_alias_or_a_merge_stands_where_it_was_written() {
+        let root = parse("x: &x\n  k: v\na: *x\nb:\n  <<: *x\n  own: w\n").expect("valid");
+        for key in ["a", "b"] {
+            let node = root.get(key).and_then(|n| n.get("k")).expect("k");
+            assert_eq!((node.text(), node.line), (Some("v"), 2), "{key}");
+        }
+    }
+
+    #[test]
+    fn bad_yaml_is_an_error_with_a_place() {
+        let deep = "[".repeat(100_000);
+        let nested = format!("services: {}", "{a: ".repeat(5_000));
+        for text in ["a: [", "a: b: c", "a: 1\na: 2\n", "\u{0}\u{1}", "a: *nowhere", "%", &deep, &nested] {
+            let error = parse(text).expect_err(text.get(..20).unwrap_or(text)).to_string();
+            assert!(error.starts_with("compose.yml:"), "{error}");
+        }
+    }
+
+    #[test]
+    fn ten_megabytes_are_read_or_refused_with_a_place() {
+        let big: String = std::iter::once("services:\n".to_owned())
+            .chain((0..250_000).map(|i| format!("  s{i}:\n    image: x{i} # filler filler\n")))
+            .collect();
+        assert!(big.len() > 10_000_000);
+        if let Err(error) = parse(&big) {
+            assert!(error.to_string().starts_with("compose.yml:"), "{error}");
+        }
+    }
+}
