@@ -9,7 +9,6 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use bollard::query_parameters::ListServicesOptionsBuilder;
@@ -24,7 +23,7 @@ use crate::scenario::{Class, Inventory, InventoryPath, InventoryVolume, Scenario
 use crate::secret::Secret;
 use crate::stack::ownership::Owned;
 use crate::stack::slots::Alive;
-use crate::stack::volumes::{Helper, digest, full_name};
+use crate::stack::volumes::{Helper, Kind, digest, full_name};
 use crate::stack::{Engine, NAMESPACE_LABEL, RUN_LABEL, label_filter};
 
 /// What a dump is, and so how it is told whole from cut off.
@@ -121,12 +120,17 @@ pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, 
     let work = async {
         let snapshot = match snapshot {
             Some(id) => Snapshot { id: id.to_owned() },
-            None => bot.create(stack).await?,
+            None => {
+                let (snapshot, complaints) = bot.create(stack).await?;
+                evidence.put_complaints("backup", &complaints)?;
+                snapshot
+            }
         };
-        let inventory = scenario.inventory.clone();
+        let (inventory, evidence) = (scenario.inventory.clone(), evidence.clone());
         let auditor = Auditor { owned: owned.clone(), stack: stack.to_owned(), image, inventory, bot: bot.clone(), evidence };
         auditor.gather(&snapshot).await
     };
+    let work = async { evidence.step("audit", work.await).map(drop) };
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::io("signals"))?;
     let result = tokio::select! {
         result = work => result,
@@ -144,15 +148,17 @@ impl Auditor {
     /// that of a batch.
     pub async fn gather(&self, snapshot: &Snapshot) -> Result<()> {
         self.evidence.clear_audit()?;
-        for volume in self.inventory.deployed() {
-            self.live(volume).await?;
-        }
-        let captured = self.listed(snapshot).await?;
-        for volume in self.inventory.deployed() {
-            if captured.contains_key(&volume.name) {
-                self.content(volume, snapshot).await?;
+        let live = async {
+            for volume in self.inventory.deployed() {
+                self.live(volume).await?;
             }
-        }
+            Ok(())
+        };
+        let captured = async {
+            self.listed(snapshot).await?;
+            self.content(snapshot).await
+        };
+        tokio::try_join!(live, captured)?;
         self.evidence.set("audit", &snapshot.id)
     }
 
@@ -160,66 +166,65 @@ impl Auditor {
         let helper = Helper::open(&self.owned, &self.image, &full_name(&self.stack, &volume.name)).await?;
         let writer = Writer::new(&self.evidence, Side::Live, volume);
         let written = helper
-            .each(".", writer, |writer, name, _, content| {
-                let (sha256, size) = digest(content)?;
-                writer.push(name, Some((size, sha256)))
+            .each(".", writer, |writer, entry| match entry.kind {
+                Kind::File => {
+                    let (sha256, size) = digest(entry.content)?;
+                    writer.push(&entry.name, Some((size, sha256)))
+                }
+                Kind::HardLink(of) => writer.push_link(&entry.name, &of),
+                _ => Ok(()),
             })
             .await;
         helper.close().await?;
         written?.map_or(Ok(()), Writer::finish)
     }
 
-    /// Stores the paths that the bot lists; how many there are of each volume.
-    async fn listed(&self, snapshot: &Snapshot) -> Result<BTreeMap<String, u64>> {
-        let mut writers: Vec<(String, u64, Writer)> = self
-            .inventory
-            .deployed()
-            .map(|v| {
-                let dir = contract::volume_dir(&full_name(&self.stack, &v.name)) + "/";
-                (dir, 0, Writer::new(&self.evidence, Side::Snapshot, v))
-            })
-            .collect();
+    /// A writer for each volume, by the volume's directory as the snapshot names it.
+    fn writers(&self) -> Vec<(String, Writer)> {
+        let dir = |v: &InventoryVolume| contract::volume_dir(&full_name(&self.stack, &v.name)) + "/";
+        self.inventory.deployed().map(|v| (dir(v), Writer::new(&self.evidence, Side::Snapshot, v))).collect()
+    }
+
+    /// Stores the paths that the bot lists.
+    async fn listed(&self, snapshot: &Snapshot) -> Result<()> {
+        let mut writers = self.writers();
         let mut failed = Ok(());
         self.bot
             .ls(&self.stack, snapshot, &mut |path| {
-                let found = writers.iter_mut().find_map(|(dir, n, w)| Some((path.strip_prefix(dir.as_str())?, n, w)));
-                if let (Some((path, n, writer)), true) = (found, failed.is_ok()) {
-                    *n += 1;
+                if let (Some((writer, path)), true) = (writer_of(&mut writers, path), failed.is_ok()) {
                     failed = writer.push(path, None);
                 }
             })
             .await?;
         failed.map_err(Error::io(self.evidence.dir()))?;
-        let mut counts = BTreeMap::new();
-        for (_, n, writer) in writers {
-            if n > 0 {
-                counts.insert(writer.volume.name.clone(), n);
-            }
-            writer.finish()?;
-        }
-        Ok(counts)
+        writers.into_iter().try_for_each(|(_, writer)| writer.finish())
     }
 
-    /// Stores size and hash of what the snapshot has of a volume, and how its dumps are.
-    async fn content(&self, volume: &InventoryVolume, snapshot: &Snapshot) -> Result<()> {
+    /// Stores size and hash of what the snapshot has, and how its dumps are.
+    async fn content(&self, snapshot: &Snapshot) -> Result<()> {
         let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
-        let state = (Writer::new(&self.evidence, Side::Snapshot, volume), dir.path().join("dump"));
-        let full = full_name(&self.stack, &volume.name);
-        let file = |(writer, dump): &mut (Writer, std::path::PathBuf), name: &str, content: &mut dyn Read| {
-            let Some(format) = writer.volume.dump_at(name) else {
+        let state = (self.writers(), dir.path().join("dump"));
+        let file = |(writers, dump): &mut (Vec<(String, Writer)>, std::path::PathBuf), path: &str, content: &mut dyn Read| {
+            let Some((writer, path)) = writer_of(writers, path) else { return Ok(()) };
+            let Some(format) = writer.volume.dump_at(path) else {
                 let (sha256, size) = digest(content)?;
-                return writer.push(name, Some((size, sha256)));
+                return writer.push(path, Some((size, sha256)));
             };
             std::io::copy(content, &mut std::fs::File::create(&*dump)?)?;
             let (sha256, size) = digest(&mut std::fs::File::open(&*dump)?)?;
             let complaint = format.check(dump).err();
-            writer.push(name, Some((size, sha256)))?;
-            let stored = writer.evidence.put_dump(&writer.volume.name, name, complaint.as_deref());
+            writer.push(path, Some((size, sha256)))?;
+            let stored = writer.evidence.put_dump(&writer.volume.name, path, complaint.as_deref());
             stored.map_err(std::io::Error::other)
         };
-        let (writer, _) = self.bot.download(&self.stack, snapshot, &full, state, file).await?;
-        writer.finish()
+        let (writers, _) = self.bot.download(&self.stack, snapshot, state, file).await?;
+        writers.into_iter().try_for_each(|(_, writer)| writer.finish())
     }
+}
+
+/// The writer of the volume that a path of the snapshot is in, and the path from the volume's root.
+fn writer_of<'w, 'p>(writers: &'w mut [(String, Writer)], path: &'p str) -> Option<(&'w mut Writer, &'p str)> {
+    writers.iter_mut().find_map(|(dir, writer)| Some((writer, path.strip_prefix(dir.as_str())?)))
 }
 
 /// Stores files in batches.
@@ -240,6 +245,13 @@ impl Writer {
         let (class, dump) = self.volume.owed(path);
         self.batch.push(AuditFile { path: path.to_owned(), class, dump, size, sha256 });
         if self.batch.len() >= BATCH { self.flush().map_err(std::io::Error::other) } else { Ok(()) }
+    }
+
+    /// A file that is a second name of one before it.
+    fn push_link(&mut self, path: &str, of: &str) -> std::io::Result<()> {
+        self.flush().map_err(std::io::Error::other)?;
+        let content = self.evidence.audit_content(self.side, &self.volume.name, of).map_err(std::io::Error::other)?;
+        self.push(path, content)
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -284,6 +296,10 @@ fn finding(volume: &str, path: &str, outcome: Outcome, property: Option<&str>, d
 /// What is wrong with the audited snapshot: durable files that it lacks, the highest folder that lacks all of its own standing
 /// for them, and dumps that are absent or not whole.
 pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
+    if evidence.get("audit")?.is_none() {
+        // It ended before it was complete; why is among the steps.
+        return Ok(Vec::new());
+    }
     let mut found: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
     for (volume, path, size) in evidence.missed()? {
         let (volume, path) = (volume.as_str(), path.as_str());
@@ -462,6 +478,7 @@ mod tests {
         };
         evidence.put_audit_files(Side::Live, "mail", &files(live)).expect("stored");
         evidence.put_audit_files(Side::Snapshot, "mail", &files(snapshot)).expect("stored");
+        evidence.set("audit", "1a2b3c4d").expect("stored");
         (dir, evidence)
     }
 

@@ -7,7 +7,7 @@ use bollard::query_parameters::ListServicesOptionsBuilder;
 
 use crate::error::{Context as _, Error, Result};
 use crate::stack::exec::Output;
-use crate::stack::volumes::{archive, regular_files};
+use crate::stack::volumes::{Kind, archive, entries};
 use crate::stack::{Engine, RUN_LABEL, label_filter};
 
 pub mod contract;
@@ -57,19 +57,25 @@ impl Bot {
         self.engine.exec(&self.service, &[PROGRAM, "--", command], &all, None).await
     }
 
-    /// Creates a snapshot of a stack and gives its id: the one that is in the repository afterwards and was not before.
-    pub async fn create(&self, stack: &str) -> Result<Snapshot> {
+    /// Creates a snapshot of a stack: the one that is in the repository afterwards and was not before. What the bot complained
+    /// of and went on, such as a hook that failed, is given with it.
+    pub async fn create(&self, stack: &str) -> Result<(Snapshot, Vec<Complaint>)> {
+        const WHAT: &str = "backupbot's create";
         let before = self.snapshots(stack).await?;
-        self.call("create", &[("SERVICE", stack)]).await?.ok("backupbot's create")?;
+        let (_, complaints) = judged(WHAT, self.call("create", &[("SERVICE", stack)]).await?)?;
         let mut after = self.snapshots(stack).await?;
         after.retain(|s| !before.contains(s));
+        let fail = |cause, message| Error::Bot { what: WHAT.into(), complaints: vec![Complaint { cause, message }] };
         match after.as_slice() {
-            [one] => Ok(one.clone()),
-            [] => Err(Error::Unknown(format!(
-                "backupbot's create ended with exit code 0, and there is no new snapshot of stack {stack}: \
-                 are the labels `deploy.labels`, and is there a {}=true among them?",
-                crate::labels::BACKUP
-            ))),
+            [one] => Ok((one.clone(), complaints)),
+            [] => Err(fail(
+                "no snapshot",
+                format!(
+                    "it ended with exit code 0, and there is no new snapshot of stack {stack}: \
+                     are the labels `deploy.labels`, and is there a {}=true among them?",
+                    crate::labels::BACKUP
+                ),
+            )),
             more => {
                 Err(Error::Unknown(format!("{} snapshots of stack {stack} appeared at once: another backup ran", more.len())))
             }
@@ -82,14 +88,17 @@ impl Bot {
         if output.code != 0 && contract::no_repository(&output.stderr) {
             return Ok(vec![]);
         }
-        let output = output.ok("backupbot's snapshots")?;
+        let (output, _) = judged("backupbot's snapshots", output)?;
         Ok(contract::snapshot_ids(&output.stdout).into_iter().map(|id| Snapshot { id }).collect())
     }
 
-    /// Restores a snapshot of a stack in place.
-    pub async fn restore(&self, stack: &str, snapshot: &Snapshot) -> Result<()> {
-        let env = [("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str()), ("TARGET", "/")];
-        self.call("restore", &env).await?.ok(&format!("backupbot's restore of snapshot {}", snapshot.id)).map(drop)
+    /// Restores a snapshot of a stack in place; `more` are further variables of the contract. Gives what the bot complained
+    /// of and went on.
+    pub async fn restore(&self, stack: &str, snapshot: &Snapshot, more: &[(&str, &str)]) -> Result<Vec<Complaint>> {
+        let mut env = vec![("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str()), ("TARGET", "/")];
+        env.extend_from_slice(more);
+        let what = format!("backupbot's restore of snapshot {}", snapshot.id);
+        judged(&what, self.call("restore", &env).await?).map(|(_, complaints)| complaints)
     }
 
     /// Hands over the paths in a snapshot, one by one.
@@ -99,33 +108,62 @@ impl Bot {
         let mut line = |line: &str| {
             contract::path(line).into_iter().for_each(&mut *path);
         };
-        self.engine.exec_lines(&self.service, &[PROGRAM, "--", "ls"], &env, &mut line).await?.ok("backupbot's ls").map(drop)
+        let output = self.engine.exec_lines(&self.service, &[PROGRAM, "--", "ls"], &env, &mut line).await?;
+        judged("backupbot's ls", output).map(drop)
     }
 
-    /// Streams the files of a volume in a snapshot to `file`: path from the volume's root, content.
+    /// Streams the regular files of a snapshot to `file`: whole path, content.
     pub async fn download<T: Send + 'static>(
         &self,
         stack: &str,
         snapshot: &Snapshot,
-        volume: &str,
         mut state: T,
         file: impl Fn(&mut T, &str, &mut dyn Read) -> std::io::Result<()> + Send + 'static,
     ) -> Result<T> {
-        let dir = contract::volume_dir(volume);
-        let env = [("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str()), (contract::DOWNLOAD_PATH, dir.as_str())];
-        let what = format!("backupbot's download of {dir}");
-        let output = self.call("download", &env).await?.ok(&what)?;
+        let root = contract::VOLUMES_ROOT;
+        let env = [("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str()), (contract::DOWNLOAD_PATH, root)];
+        let what = format!("backupbot's download of {root}");
+        let (output, _) = judged(&what, self.call("download", &env).await?)?;
         let nowhere = || Error::Unknown(format!("{what} names no archive: {:?}", output.stdout.trim()));
         let place = contract::downloaded(&output.stdout).ok_or_else(nowhere)?;
         let container = self.engine.container_of(&self.service).await?.ok_or_else(nowhere)?;
-        let volume = volume.to_owned();
         let read = move |outer: &mut dyn Read| {
             // The engine gives an archive in which the bot's is the one file.
-            regular_files(outer, |_, _, inner| {
-                regular_files(inner, |name, _, content| file(&mut state, contract::within_volume(name, &volume), content))
+            entries(outer, |archive| {
+                entries(archive.content, |entry| match entry.kind {
+                    Kind::File => file(&mut state, &contract::whole_path(&entry.name), entry.content),
+                    _ => Ok(()),
+                })
             })?;
             Ok(state)
         };
         archive(&self.engine.docker, &container, place, &what, read).await?.ok_or_else(nowhere)
     }
+}
+
+/// Something that the bot said went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// The kind of cause, as [`contract::cause`] tells it.
+    pub cause: &'static str,
+    /// The bot's words.
+    pub message: String,
+}
+
+/// What a call printed and complained of, if it ended with 0.
+fn judged(what: &str, output: Output) -> Result<(Output, Vec<Complaint>)> {
+    let mut complaints: Vec<Complaint> = contract::errors(&output.stderr)
+        .chain(contract::errors(&output.stdout))
+        .map(|message| Complaint { cause: contract::cause(&message), message })
+        .collect();
+    if output.code == 0 {
+        return Ok((output, complaints));
+    }
+    if complaints.iter().all(|c| c.cause == contract::HOOK) {
+        // It ended with words of its own, or with none.
+        let tail = output.clone().ok(what).err().map_or_else(String::new, |e| e.to_string());
+        let cause = if output.code < 0 || output.code > 128 { "ended" } else { contract::cause(&tail) };
+        complaints.push(Complaint { cause, message: tail });
+    }
+    Err(Error::Bot { what: what.to_owned(), complaints })
 }

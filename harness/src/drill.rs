@@ -36,7 +36,9 @@ use crate::images;
 use crate::judge::{self, RESTORED};
 use crate::model::Verdict;
 use crate::probe::mail::Imap;
+use crate::probe::sieve::Sieve;
 use crate::sabotage::Sabotage;
+use crate::sabotage::restore::Older;
 use crate::scenario::Scenario;
 use crate::secret::Secret;
 use crate::stack::deploy::{Stack, engine_host, free_ports};
@@ -52,6 +54,8 @@ pub mod proof;
 mod seeding;
 mod shaping;
 mod wiping;
+
+use proof::Baseline;
 
 /// Which bot takes the backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -100,7 +104,7 @@ pub struct Options {
     /// Whether the deployment stays after the run.
     pub keep: bool,
     /// A fault to commit on purpose.
-    pub sabotage: Option<Sabotage>,
+    pub sabotage: Option<&'static Sabotage>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
     pub min_free_gib: u64,
 }
@@ -128,7 +132,7 @@ impl Options {
     pub fn reproduce(&self) -> String {
         let mut command = format!("restore-drill run {} --profile {} --seed {}", self.scenario, self.profile, self.seed);
         if let Some(sabotage) = self.sabotage {
-            command += &format!(" --sabotage {}", sabotage.name());
+            command += &format!(" --sabotage {}", sabotage.name);
         }
         if self.backupbot == BotChoice::Existing {
             command += " --backupbot existing";
@@ -165,7 +169,7 @@ pub struct Drill {
     pub bot_stack: Option<Stack>,
     /// Whether the app runs on stand-ins.
     standins: bool,
-    secret: Secret,
+    pub(crate) secret: Secret,
     authority: Arc<Authority>,
     /// An image that is present, for helper containers.
     helper_image: String,
@@ -387,7 +391,7 @@ impl Ground {
             env,
             images: built,
             ports: doors.iter().map(|d| (d.service.clone(), d.port, ports[&d.name])).collect(),
-            labels: options.sabotage.map(|s| s.labels()).unwrap_or_default(),
+            edits: options.sabotage.map(|s| s.edits(&corpus)).unwrap_or_default(),
         };
         let bot_stack = match bot_image {
             None => None,
@@ -436,7 +440,7 @@ fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_root: Optio
         env,
         images: BTreeMap::from([("app".to_owned(), image)]),
         ports: vec![],
-        labels: BTreeMap::new(),
+        edits: vec![],
     })
 }
 
@@ -467,24 +471,45 @@ async fn use_standins(engine: &Engine, scenario: &Scenario, choice: ImageChoice)
 }
 
 impl Drill {
-    /// All phases, in order.
+    /// All phases, in order, with the sabotage that was asked for.
     pub async fn play(&self) -> Result<Verdict> {
+        let fault = self.options.sabotage;
+        let (baseline, older) = self.until_baseline(fault.is_some_and(|s| s.wants_older())).await?;
+        if let Some(fault) = fault {
+            fault.before_backup(self).await?;
+        }
+        let created = match fault {
+            Some(fault) => fault.create(self, &baseline).await?,
+            None => self.backup(&baseline).await?,
+        };
+        let Some(backup) = created else { return self.judge(RESTORED) };
+        if let Some(fault) = fault {
+            fault.after_backup(self, &backup).await?;
+        }
+        let audited = self.audit(&backup).await?;
+        let Some(fault) = fault else {
+            let wiped = self.wipe(&baseline, &audited).await?;
+            let restored = self.restore(wiped, &backup).await?;
+            let restarted = self.restart(restored).await?;
+            self.observe(&restarted, RESTORED).await?;
+            return self.judge(RESTORED);
+        };
+        let wiped = if fault.skips_wipe() { self.not_wiped(&baseline).await? } else { self.wipe(&baseline, &audited).await? };
+        let restarted = fault.restore(self, wiped, &backup, older.as_ref()).await?;
+        fault.strike(self).await?;
+        self.observe(&restarted, RESTORED).await?;
+        self.judge(RESTORED)
+    }
+
+    /// The phases up to the baseline. With `older`, a snapshot is taken from which the baseline then departs.
+    pub(crate) async fn until_baseline(&self, older: bool) -> Result<(Baseline, Option<Older>)> {
         let deployed = self.deploy().await?;
         let provisioned = self.provision(deployed).await?;
         let seeded = self.seed(provisioned).await?;
         let settled = self.settle(seeded).await?;
         let shaped = self.shape(settled).await?;
-        let baseline = self.baseline(shaped).await?;
-        let backup = self.backup(&baseline).await?;
-        let audited = self.audit(&backup).await?;
-        let wiped = self.wipe(&baseline, &audited).await?;
-        let restored = self.restore(wiped, &backup).await?;
-        let restarted = self.restart(restored).await?;
-        if let Some(sabotage) = self.options.sabotage {
-            sabotage.strike(self).await?;
-        }
-        self.observe(&restarted, RESTORED).await?;
-        self.judge(RESTORED)
+        let older = if older { Some(Older::take(self).await?) } else { None };
+        Ok((self.baseline(shaped).await?, older))
     }
 
     /// Judges a stored observation, and stores and emits what was found.
@@ -499,8 +524,14 @@ impl Drill {
         Ok(verdict)
     }
 
-    fn imap(&self) -> Imap {
+    pub(crate) fn imap(&self) -> Imap {
         Imap { host: self.host.clone(), port: self.port("imaps"), authority: self.authority.clone() }
+    }
+
+    /// The ManageSieve door, if the scenario has one.
+    fn sieve(&self) -> Option<Sieve> {
+        let port = *self.ports.get("managesieve")?;
+        Some(Sieve { host: self.host.clone(), port, authority: self.authority.clone() })
     }
 
     fn port(&self, door: &str) -> u16 {

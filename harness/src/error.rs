@@ -42,6 +42,14 @@ pub enum Error {
         /// What its label says.
         found: String,
     },
+    /// backupbot said that it failed. In a drill that is a finding; on its own it ends the command.
+    #[error("{what} failed: {}", complaints.iter().map(|c| c.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Bot {
+        /// What it was to do.
+        what: String,
+        /// What it said.
+        complaints: Vec<crate::backup::Complaint>,
+    },
     /// The run could not get to a verdict.
     #[error("{0}")]
     Unknown(String),

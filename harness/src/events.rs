@@ -135,6 +135,11 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
+    /// A sabotage was committed and judged.
+    Sabotaged {
+        /// What came of it.
+        line: crate::sabotage::run::Line,
+    },
     /// One difference.
     Found {
         /// Which.

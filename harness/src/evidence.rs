@@ -11,11 +11,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use crate::error::{Error, Result};
 
 mod audit;
+mod seen;
 
 pub use audit::{AuditFile, Side};
+pub use seen::{FactSeen, ScriptSeen};
 
 /// Version of the schema; a directory with another one is refused.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 const SCHEMA: &str = "
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -48,6 +50,7 @@ CREATE TABLE db_check (
 CREATE TABLE db_row (
   observation INTEGER NOT NULL, tbl TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL,
   PRIMARY KEY (observation, tbl, key)) WITHOUT ROWID;
+-- sha256 is empty where only owner, mode and time are compared.
 CREATE TABLE file (
   observation INTEGER NOT NULL, volume TEXT NOT NULL, path TEXT NOT NULL, sha256 TEXT NOT NULL,
   size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mode INTEGER NOT NULL, mtime INTEGER NOT NULL,
@@ -59,6 +62,17 @@ CREATE TABLE audit_file (
   PRIMARY KEY (side, volume, path)) WITHOUT ROWID;
 -- complaint: what is wrong with a dump in the snapshot.
 CREATE TABLE audit_dump (volume TEXT NOT NULL, path TEXT NOT NULL, complaint TEXT, PRIMARY KEY (volume, path)) WITHOUT ROWID;
+-- Sieve scripts, and the accounts of which they could not be read.
+CREATE TABLE script (
+  observation INTEGER NOT NULL, account TEXT NOT NULL, script TEXT NOT NULL, active INTEGER NOT NULL, sha256 TEXT NOT NULL,
+  PRIMARY KEY (observation, account, script)) WITHOUT ROWID;
+CREATE TABLE script_unread (
+  observation INTEGER NOT NULL, account TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY (observation, account)) WITHOUT ROWID;
+-- What a command in a container printed; null where it failed.
+CREATE TABLE fact (
+  observation INTEGER NOT NULL, fact TEXT NOT NULL, value TEXT, PRIMARY KEY (observation, fact)) WITHOUT ROWID;
+-- What the bot said went wrong in a step of the drill.
+CREATE TABLE step (step TEXT NOT NULL, cause TEXT NOT NULL, message TEXT NOT NULL);
 CREATE TABLE finding (verdict TEXT NOT NULL, finding TEXT NOT NULL);
 ";
 
@@ -172,7 +186,7 @@ pub struct FileSeen {
     pub volume: String,
     /// From the volume's root.
     pub path: String,
-    /// Of the content, in hex.
+    /// Of the content, in hex; empty where only owner and mode are compared.
     pub sha256: String,
     /// In bytes.
     pub size: u64,
@@ -286,6 +300,11 @@ impl Evidence {
             }
             tx.commit()
         })
+    }
+
+    /// Marks a message as expunged before the baseline.
+    pub fn expunged(&self, item: &str, account: &str) -> Result<()> {
+        self.with(|db| db.execute("UPDATE ledger SET expunged = 1 WHERE item = ? AND account = ?", [item, account]).map(drop))
     }
 
     /// How many lines of the ledger have that outcome.

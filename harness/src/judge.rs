@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::audit;
 use crate::error::Result;
-use crate::evidence::{Evidence, FileSeen, FolderSeen, Login, MessageSeen, ObservationId, RowSeen, Sent, Submitted};
+use crate::evidence::{
+    Evidence, FactSeen, FileSeen, FolderSeen, Login, MessageSeen, ObservationId, RowSeen, ScriptSeen, Sent, Submitted,
+};
 use crate::model::{Counts, Finding, Item, Outcome, Verdict};
 
 /// The name of the observation before the backup.
@@ -20,13 +22,11 @@ const SOUND: [(&str, &str); 3] = [("file", "readable"), ("integrity_check", "ok"
 pub fn judge(evidence: &Evidence, name: &str) -> Result<Verdict> {
     let (Some(before), Some(after)) = (evidence.completed(BASELINE)?, evidence.completed(name)?) else {
         let missing = if evidence.completed(BASELINE)?.is_none() { BASELINE } else { name };
-        let finding = Finding {
-            item: Item::Observation { what: format!("observation {missing:?}") },
-            outcome: Outcome::Unread,
-            property: None,
-            detail: "the run ended before it was complete".into(),
-        };
-        return Ok(Verdict::from_findings(Counts::default(), vec![finding]));
+        let what = Item::Observation { what: format!("observation {missing:?}") };
+        let mut findings = vec![finding(what, Outcome::Unread, None, "the run ended before it was complete".into())];
+        findings.extend(steps(evidence)?);
+        findings.extend(audit::findings(evidence)?);
+        return Ok(Verdict::new(Counts::default(), findings));
     };
     let mut counts = Counts::default();
     let mut findings = Vec::new();
@@ -37,16 +37,22 @@ pub fn judge(evidence: &Evidence, name: &str) -> Result<Verdict> {
     database(&name, &evidence.checks(before)?, &evidence.checks(after)?, &mut findings);
     rows(&old, &new, &mut findings);
     let (old, new) = (evidence.files(before)?, evidence.files(after)?);
-    counts.files = old.len() as u64;
+    counts.files = old.iter().filter(|f| !f.sha256.is_empty()).count() as u64;
+    counts.paths = old.len() as u64 - counts.files;
     files(&old, &new, &mut findings);
+    let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
+    counts.facts = old.len() as u64;
+    facts(&old, &new, &mut findings);
+    findings.extend(steps(evidence)?);
     findings.extend(audit::findings(evidence)?);
     Ok(Verdict::from_findings(counts, findings))
 }
 
-/// Judges an audit that ran alone.
+/// Judges what is known before a restore: the backup's steps and the audit.
 pub fn audited(evidence: &Evidence) -> Result<Verdict> {
     let mut findings = audit::findings(evidence)?;
-    if evidence.get("audit")?.is_none() {
+    findings.extend(steps(evidence)?);
+    if evidence.get("audit")?.is_none() && findings.is_empty() {
         findings.push(finding(
             Item::Observation { what: "audit".into() },
             Outcome::Unread,
@@ -54,7 +60,7 @@ pub fn audited(evidence: &Evidence) -> Result<Verdict> {
             "it ended before it was complete".into(),
         ));
     }
-    Ok(Verdict::from_findings(Counts::default(), findings))
+    Ok(Verdict::new(Counts::default(), findings))
 }
 
 /// Holds the baseline against the ledger: what SMTP accepted must be in the mailbox that
@@ -102,6 +108,13 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
     Ok(findings)
 }
 
+/// What the bot said went wrong.
+fn steps(evidence: &Evidence) -> Result<Vec<Finding>> {
+    let one =
+        |(step, cause, message): (String, String, String)| finding(Item::Step { step }, Outcome::Failed, Some(&cause), message);
+    Ok(evidence.complaints()?.into_iter().map(one).collect())
+}
+
 fn finding(item: Item, outcome: Outcome, property: Option<&str>, detail: String) -> Finding {
     Finding { item, outcome, property: property.map(str::to_owned), detail }
 }
@@ -147,6 +160,7 @@ fn mail(
             }
         }
         folders(&account, &old_folders, &evidence.folders(after, &account)?, findings);
+        counts.scripts += scripts(&account, evidence.scripts(before, &account)?, evidence.scripts(after, &account)?, findings);
         let new = evidence.messages(after, &account)?;
         let expunged: BTreeSet<String> =
             evidence.ledger_of(&account)?.into_iter().filter(|s| s.expunged).map(|s| s.item).collect();
@@ -321,25 +335,111 @@ fn rows(old: &[RowSeen], new: &[RowSeen], findings: &mut Vec<Finding>) {
     }
 }
 
+/// Compares the sieve scripts of an account; how many there were.
+fn scripts(
+    account: &str,
+    old: Result<Vec<ScriptSeen>, String>,
+    new: Result<Vec<ScriptSeen>, String>,
+    findings: &mut Vec<Finding>,
+) -> u64 {
+    let item = |script: &str| Item::Script { account: account.into(), script: script.into() };
+    let (old, new) = match (old, new) {
+        (Ok(old), Ok(new)) => (old, new),
+        (Err(why), _) | (_, Err(why)) => {
+            findings.push(finding(item("*"), Outcome::Unread, None, why));
+            return 0;
+        }
+    };
+    for o in &old {
+        let Some(n) = new.iter().find(|n| n.script == o.script) else {
+            findings.push(finding(item(&o.script), Outcome::Lost, None, String::new()));
+            continue;
+        };
+        if o.sha256 != n.sha256 {
+            let detail = format!("SHA-256 {}", changed(short_hex(&o.sha256), short_hex(&n.sha256)));
+            findings.push(finding(item(&o.script), Outcome::Altered, Some("bytes"), detail));
+        }
+        if o.active != n.active {
+            findings.push(finding(item(&o.script), Outcome::Altered, Some("active"), changed(o.active, n.active)));
+        }
+    }
+    for n in new.iter().filter(|n| !old.iter().any(|o| o.script == n.script)) {
+        findings.push(finding(item(&n.script), Outcome::Unexpected, None, String::new()));
+    }
+    old.len() as u64
+}
+
+fn facts(old: &[FactSeen], new: &[FactSeen], findings: &mut Vec<Finding>) {
+    for o in old {
+        let item = Item::Fact { fact: o.fact.clone() };
+        match (&o.value, new.iter().find(|n| n.fact == o.fact).and_then(|n| n.value.as_ref())) {
+            (Some(was), Some(is)) if was == is => {}
+            (Some(was), Some(is)) => {
+                findings.push(finding(item, Outcome::Altered, None, changed(format!("{was:?}"), format!("{is:?}"))));
+            }
+            _ => findings.push(finding(item, Outcome::Unread, None, "the command that reads it failed".into())),
+        }
+    }
+}
+
+/// Files and folders named one by one; of more that differ in the same way, their highest common folder.
+const NAMED: usize = 3;
+
 fn files(old: &[FileSeen], new: &[FileSeen], findings: &mut Vec<Finding>) {
     let item = |f: &FileSeen| Item::File { volume: f.volume.clone(), path: f.path.clone() };
+    let place = |f: &FileSeen| (f.volume.clone(), f.path.clone(), f.sha256.is_empty());
+    let after: HashMap<_, _> = new.iter().map(|f| (place(f), f)).collect();
+    let before: BTreeSet<_> = old.iter().map(place).collect();
+    // By volume and property: path, and what differs.
+    let mut attributes: BTreeMap<(&str, &str), Vec<(&str, String)>> = BTreeMap::new();
     for o in old {
-        let Some(n) = new.iter().find(|n| (&n.volume, &n.path) == (&o.volume, &o.path)) else {
-            findings.push(finding(item(o), Outcome::Lost, None, String::new()));
+        let whole = !o.sha256.is_empty();
+        let Some(n) = after.get(&place(o)) else {
+            // What only has attributes here is looked for by another probe.
+            if whole {
+                findings.push(finding(item(o), Outcome::Lost, None, String::new()));
+            }
             continue;
         };
         let mut differ = |property, was: String, is: String| {
-            if was != is {
+            if was == is {
+            } else if whole {
                 findings.push(finding(item(o), Outcome::Altered, Some(property), changed(was, is)));
+            } else {
+                attributes.entry((&o.volume, property)).or_default().push((&o.path, changed(was, is)));
             }
         };
-        differ("bytes", short_hex(&o.sha256), short_hex(&n.sha256));
         differ("owner", format!("{}:{}", o.uid, o.gid), format!("{}:{}", n.uid, n.gid));
         differ("mode", format!("{:04o}", o.mode), format!("{:04o}", n.mode));
+        if whole {
+            differ("bytes", short_hex(&o.sha256), short_hex(&n.sha256));
+            differ("mtime", time(o.mtime as i64), time(n.mtime as i64));
+        }
     }
-    for n in new.iter().filter(|n| !old.iter().any(|o| (&n.volume, &n.path) == (&o.volume, &o.path))) {
+    for ((volume, property), all) in attributes {
+        let mut altered = |path: &str, detail| {
+            let item = Item::File { volume: volume.into(), path: path.into() };
+            findings.push(finding(item, Outcome::Altered, Some(property), detail));
+        };
+        if all.len() <= NAMED {
+            all.into_iter().for_each(|(path, detail)| altered(path, detail));
+        } else {
+            let (first, detail) = &all[0];
+            altered(common_folder(&all), format!("{} files and folders, of which {first} {detail}", all.len()));
+        }
+    }
+    for n in new.iter().filter(|n| !n.sha256.is_empty() && !before.contains(&place(n))) {
         findings.push(finding(item(n), Outcome::Unexpected, None, String::new()));
     }
+}
+
+/// The highest folder that all of some paths are in; `.` for the volume.
+fn common_folder<'a>(paths: &[(&'a str, String)]) -> &'a str {
+    let first = paths.first().map_or("", |(p, _)| *p);
+    let mut folders = first.match_indices('/').map(|(at, _)| &first[..at]).collect::<Vec<_>>();
+    folders.reverse();
+    let all_in = |folder: &&str| paths.iter().all(|(p, _)| p.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
+    folders.into_iter().find(all_in).unwrap_or(".")
 }
 
 fn short_hex(sha256: &str) -> String {

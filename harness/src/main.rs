@@ -1,15 +1,16 @@
 //! `restore-drill`: the program.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "results and errors of a program")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
+use futures_util::StreamExt as _;
 use restore_drill::audit::{self, Report};
-use restore_drill::cli::{Cli, Command, Labels, RunArgs};
-use restore_drill::drill::{self, Ended, bot_source};
+use restore_drill::cli::{Cli, Command, Labels, RunArgs, SabotageArgs};
+use restore_drill::drill::{self, Ended, Options, bot_source};
 use restore_drill::error::{Error, Result};
 use restore_drill::events::Events;
 use restore_drill::evidence::Evidence;
@@ -19,7 +20,8 @@ use restore_drill::labels::rules::{Lesson, lessons};
 use restore_drill::labels::suggest::suggest;
 use restore_drill::report::terminal::{Terminal, block};
 use restore_drill::report::{JsonLines, summary};
-use restore_drill::sabotage::Sabotage;
+use restore_drill::sabotage::run::{self as sabotage_run, Matrix};
+use restore_drill::sabotage::{Group, catalogue};
 use restore_drill::scenario::{self, Scenario};
 use restore_drill::stack::doctor::{Level, doctor};
 use restore_drill::stack::{Engine, gc};
@@ -113,11 +115,11 @@ async fn execute(cli: Cli) -> Result<u8> {
             }
             Ok(verdict.status.exit_code())
         }
+        Command::Sabotage(args) => sabotage(args, cli.scenarios).await,
         Command::List => {
             println!("scenarios: {}", scenario::list(&cli.scenarios).join(", "));
             println!("profiles: {}", seeds::Profile::names().collect::<Vec<_>>().join(", "));
-            let all = <Sabotage as clap::ValueEnum>::value_variants();
-            println!("sabotages: {}", all.iter().map(|s| s.name()).collect::<Vec<_>>().join(", "));
+            println!("sabotages: {}", catalogue().iter().map(|s| s.name).collect::<Vec<_>>().join(", "));
             Ok(exit_code::HELD)
         }
         Command::Labels(command) => labels(command),
@@ -170,6 +172,47 @@ fn labels(command: Labels) -> Result<u8> {
 
 fn sinks(dir: &Path) -> Result<Events> {
     Ok(Events::new(vec![Box::new(Terminal::new()), Box::new(JsonLines::create(dir)?)]))
+}
+
+async fn sabotage(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
+    if args.list {
+        for s in catalogue() {
+            println!("{:8}  {:28}  {}", s.group().to_string(), s.name, s.what);
+        }
+        return Ok(exit_code::HELD);
+    }
+    let chosen = sabotage_run::chosen(&args.names, args.group);
+    if chosen.is_empty() {
+        return Err(Error::Usage("none of these sabotages is in that group; restore-drill sabotage --list lists them".into()));
+    }
+    let dir = args.evidence.unwrap_or_else(|| {
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        PathBuf::from("runs").join(format!("sabotage-{now}"))
+    });
+    let scenario = args.scenario.unwrap_or_default();
+    let groups = Group::ALL.into_iter().map(|group| {
+        let mut options = Options::new(&scenarios, &scenario);
+        (options.profile, options.seed) = (args.profile.clone(), args.seed);
+        options.evidence = Some(dir.join(group.to_string()));
+        let sinks: drill::Sinks =
+            Box::new(|dir| Ok(Events::new(vec![Box::new(Terminal::brief()), Box::new(JsonLines::create(dir)?)])));
+        sabotage_run::group(group, &chosen, options, sinks)
+    });
+    let mut groups: Vec<Result<Vec<_>>> = futures_util::stream::iter(groups).buffered(usize::from(args.jobs)).collect().await;
+    let failed = groups.iter().position(Result::is_err).map(|at| groups.remove(at));
+    let matrix = Matrix { version: 1, lines: groups.into_iter().flatten().flatten().collect() };
+    let file = dir.join("matrix.json");
+    std::fs::write(&file, format!("{:#}\n", serde_json::json!(matrix))).map_err(Error::io(&file))?;
+    if args.json {
+        println!("{:#}", serde_json::json!(matrix));
+    } else {
+        print!("{}", matrix.text());
+    }
+    eprintln!("evidence: {}", dir.display());
+    if let Some(Err(e)) = failed {
+        return Err(e);
+    }
+    Ok(if matrix.whole() { exit_code::HELD } else { exit_code::UNDETECTED })
 }
 
 async fn run(args: &RunArgs, scenarios: &Path) -> Result<u8> {

@@ -26,6 +26,8 @@ pub enum Outcome {
     Recovered,
     /// Delivery was indeterminate; the item is not there.
     Unresolved,
+    /// A step on which the operator relies ended in an error: a hook, the backup, the restore.
+    Failed,
     /// Could not be read.
     Unread,
 }
@@ -53,6 +55,7 @@ impl fmt::Display for Outcome {
             Self::Resurrected => "resurrected",
             Self::Recovered => "recovered",
             Self::Unresolved => "unresolved",
+            Self::Failed => "failed",
             Self::Unread => "unread",
         })
     }
@@ -111,6 +114,23 @@ pub enum Item {
         /// The path from the volume's root; `.` for all of it.
         path: String,
     },
+    /// A sieve script.
+    Script {
+        /// The address.
+        account: String,
+        /// Its name; `*` for all of them.
+        script: String,
+    },
+    /// What a command in a container prints.
+    Fact {
+        /// Its name in the scenario.
+        fact: String,
+    },
+    /// A step of the drill that the bot makes.
+    Step {
+        /// `backup`, `audit` or `restore`.
+        step: String,
+    },
     /// What the run as a whole was to see.
     Observation {
         /// What it should have read.
@@ -132,6 +152,9 @@ impl fmt::Display for Item {
             Self::File { volume, path } => write!(f, "volume {volume}, file {path}"),
             Self::Snapshot { volume, path } if path == "." => write!(f, "snapshot, volume {volume}"),
             Self::Snapshot { volume, path } => write!(f, "snapshot, volume {volume}, path {path}"),
+            Self::Script { account, script } => write!(f, "mailbox {account}, sieve script {script}"),
+            Self::Fact { fact } => f.write_str(fact),
+            Self::Step { step } => f.write_str(step),
             Self::Observation { what } => f.write_str(what),
         }
     }
@@ -211,12 +234,27 @@ pub struct Counts {
     pub rows: u64,
     /// Files.
     pub files: u64,
+    /// Files and folders of which owner and mode were compared.
+    #[serde(default)]
+    pub paths: u64,
+    /// Sieve scripts.
+    #[serde(default)]
+    pub scripts: u64,
+    /// What commands print.
+    #[serde(default)]
+    pub facts: u64,
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accounts, folders, messages, rows, files } = self;
-        write!(f, "{messages} messages in {folders} folders of {accounts} mailboxes, {rows} rows, {files} files")
+        let Self { accounts, folders, messages, rows, files, paths, scripts, facts } = self;
+        write!(f, "{messages} messages in {folders} folders of {accounts} mailboxes, {rows} rows, {files} files")?;
+        for (n, what) in [(scripts, "sieve scripts"), (facts, "facts"), (paths, "owners and modes")] {
+            if *n > 0 {
+                write!(f, ", {n} {what}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -243,6 +281,11 @@ impl Verdict {
                 detail: format!("too little was there to compare: {compared}"),
             });
         }
+        Self::new(compared, findings)
+    }
+
+    /// The verdict that follows from `findings` alone.
+    pub fn new(compared: Counts, mut findings: Vec<Finding>) -> Self {
         findings.sort();
         let status = findings.iter().filter_map(|f| f.outcome.weight()).max().unwrap_or(Status::Held);
         Self { status, compared, findings }
@@ -253,7 +296,7 @@ impl Verdict {
 mod tests {
     use super::*;
 
-    const SOME: Counts = Counts { accounts: 1, folders: 1, messages: 1, rows: 1, files: 1 };
+    const SOME: Counts = Counts { accounts: 1, folders: 1, messages: 1, rows: 1, files: 1, paths: 0, scripts: 0, facts: 0 };
 
     fn finding(outcome: Outcome) -> Finding {
         Finding { item: Item::Account { account: "u@mail.test".into() }, outcome, property: None, detail: String::new() }

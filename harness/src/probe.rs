@@ -4,9 +4,11 @@
 use crate::error::Result;
 use crate::evidence::{Evidence, ObservationId};
 
+pub mod facts;
 pub mod files;
 pub mod mail;
 pub mod rows;
+pub mod sieve;
 
 /// Reads one kind of state of the deployed app.
 ///

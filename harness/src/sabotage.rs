@@ -1,274 +1,330 @@
 //! Sabotage: faults committed on purpose, each with exactly the findings it must cause.
 //! A check that no sabotage turns red is not known to check anything.
+//!
+//! [`catalogue`] lists them. One of them strikes a whole drill (`run --sabotage`), or all of a group strike one
+//! deployment in turn ([`run`]), between fault-free twins that must hold.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::LazyLock;
 
+use seeds::Corpus;
+use serde::Serialize;
+
+use crate::backup::Snapshot;
 use crate::drill::Drill;
+use crate::drill::proof::{BackedUp, Baseline, Restarted, Wiped};
 use crate::error::{Error, Result};
-use crate::evidence::{MessageSeen, ObservationId};
+use crate::evidence::ObservationId;
 use crate::judge::BASELINE;
 use crate::model::{Finding, Item, Outcome};
+use crate::stack::deploy::Edit;
+
+pub mod backup;
+pub mod content;
+pub mod labels;
+pub mod restore;
+pub mod run;
+
+/// Where a sabotage strikes; those of one group share a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    /// The recipe's labels.
+    Labels,
+    /// The backup and the repository.
+    Backup,
+    /// The wipe and the restore.
+    Restore,
+    /// What was restored.
+    Content,
+}
+
+impl Group {
+    /// All of them, in the order of a drill.
+    pub const ALL: [Self; 4] = [Self::Labels, Self::Backup, Self::Restore, Self::Content];
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Labels => "labels",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
+            Self::Content => "content",
+        })
+    }
+}
 
 /// A fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub enum Sabotage {
-    /// Nothing is restored.
-    RestoreSkipped,
-    /// Nothing is wiped.
-    WipeSkipped,
-    /// A label leaves the mail volume out of the backup.
-    MailExcluded,
-    /// A label leaves the DKIM keys out of the backup.
-    DkimExcluded,
-    /// One byte of a message's file is another one.
-    MessageAltered,
-    /// A message's file is gone.
-    MessageRemoved,
-    /// A message's file is there twice.
-    MessageDoubled,
-    /// A message is unread again.
-    FlagDropped,
-    /// An alias' row is gone.
-    RowDeleted,
-    /// A user's quota is another one.
-    QuotaChanged,
+#[derive(Debug)]
+pub struct Sabotage {
+    /// The name on the command line.
+    pub name: &'static str,
+    /// What is done, in a line.
+    pub what: &'static str,
+    deed: Deed,
+}
+
+#[derive(Debug)]
+enum Deed {
+    Label(&'static labels::Mistake),
+    Backup(backup::Deed),
+    Restore(restore::Deed),
+    Content(content::Deed),
+}
+
+static CATALOGUE: LazyLock<Vec<Sabotage>> = LazyLock::new(|| {
+    let labels = labels::MISTAKES.iter().map(|m| Sabotage { name: m.name, what: m.what, deed: Deed::Label(m) });
+    let backup = backup::DEEDS.iter().map(|(name, what, deed)| Sabotage { name, what, deed: Deed::Backup(*deed) });
+    let restore = restore::DEEDS.iter().map(|(name, what, deed)| Sabotage { name, what, deed: Deed::Restore(*deed) });
+    let content = content::DEEDS.iter().map(|(name, what, deed)| Sabotage { name, what, deed: Deed::Content(*deed) });
+    labels.chain(backup).chain(restore).chain(content).collect()
+});
+
+/// Every sabotage, by group.
+pub fn catalogue() -> &'static [Sabotage] {
+    &CATALOGUE
 }
 
 /// What a finding says, without its prose.
-pub type Expected = (Item, Outcome, Option<String>);
-
-/// The part of findings that a sabotage states in advance.
-pub fn essence(findings: &[Finding]) -> BTreeSet<Expected> {
-    findings.iter().map(|f| (f.item.clone(), f.outcome, f.property.clone())).collect()
+pub fn line(item: &Item, outcome: Outcome, property: Option<&str>) -> String {
+    property.map_or_else(|| format!("{item}: {outcome}"), |p| format!("{item}: {outcome} ({p})"))
 }
 
-/// A message that a sabotage strikes.
-struct Target {
-    account: String,
-    message: MessageSeen,
+/// What findings say, without their prose.
+pub fn essence(findings: &[Finding]) -> BTreeSet<String> {
+    findings.iter().map(|f| line(&f.item, f.outcome, f.property.as_deref())).collect()
 }
 
-impl Sabotage {
-    /// Those that strike what was restored, and can be undone.
-    pub const CONTENT: [Self; 6] = [
-        Self::MessageAltered,
-        Self::MessageRemoved,
-        Self::MessageDoubled,
-        Self::FlagDropped,
-        Self::RowDeleted,
-        Self::QuotaChanged,
-    ];
+/// State that is not back as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// Every folder, message and script, behind logins that work.
+    Mail,
+    /// Every row, and every login with them.
+    Database,
+    /// The DKIM keys.
+    Dkim,
+    /// Mailu's `instance`, of which a fresh deployment makes its own.
+    Instance,
+    /// What Redis holds.
+    Training,
+}
 
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RestoreSkipped => "restore-skipped",
-            Self::WipeSkipped => "wipe-skipped",
-            Self::MailExcluded => "mail-excluded",
-            Self::DkimExcluded => "dkim-excluded",
-            Self::MessageAltered => "message-altered",
-            Self::MessageRemoved => "message-removed",
-            Self::MessageDoubled => "message-doubled",
-            Self::FlagDropped => "flag-dropped",
-            Self::RowDeleted => "row-deleted",
-            Self::QuotaChanged => "quota-changed",
-        }
-    }
+impl Lost {
+    pub(crate) const ALL: &'static [Self] = &[Self::Database, Self::Dkim, Self::Instance, Self::Training];
 
-    pub(crate) fn skips_restore(self) -> bool {
-        self == Self::RestoreSkipped
-    }
-
-    pub(crate) fn skips_wipe(self) -> bool {
-        self == Self::WipeSkipped
-    }
-
-    /// Changes of the recipe's deploy labels, by service.
-    pub(crate) fn labels(self) -> BTreeMap<String, BTreeMap<String, Option<String>>> {
-        let exclude = |volume: &str| {
-            let label = format!("{}{volume}", crate::labels::VOLUMES);
-            BTreeMap::from([("app".to_owned(), BTreeMap::from([(label, Some("false".to_owned()))]))])
-        };
-        match self {
-            Self::MailExcluded => exclude("mail"),
-            Self::DkimExcluded => exclude("dkim"),
-            _ => BTreeMap::new(),
-        }
-    }
-
-    /// Strikes what was restored. A sabotage of another phase does nothing here.
-    pub async fn strike(self, drill: &Drill) -> Result<()> {
-        let mail = |script: &'static str| async move {
-            let target = self.target(drill)?;
-            let uid = target.message.uid.to_string();
-            let dir = match target.message.folder.as_str() {
-                "INBOX" => format!("/mail/{}", target.account),
-                folder => format!("/mail/{}/.{folder}", target.account),
-            };
-            let script = format!("{FIND}{script}");
-            run(drill, "imap", &["sh", "-ec", &script, "sh", &dir, &uid, &format!("/mail/{}", target.account)]).await
-        };
-        match self {
-            Self::MessageAltered => {
-                // The third byte from the end, before the last line break: size and time stay. In a copy that takes the
-                // file's place, for Dovecot delivers one message to several users as hard links of one file.
-                mail(
-                    r#"copy=/tmp/copy; cp -p "$file" "$copy"
-                    printf '#' | dd of="$copy" bs=1 seek=$(($(wc -c < "$copy") - 3)) conv=notrunc status=none
-                    touch -r "$file" "$copy"; mv "$copy" "$file""#,
-                )
-                .await
-            }
-            Self::MessageRemoved => mail(r#"rm "$file""#).await,
-            Self::MessageDoubled => mail(r#"cp -p "$file" "$1/cur/1$(basename "$file")""#).await,
-            Self::FlagDropped => mail(r#"mv "$file" "$(printf %s "$file" | sed 's/\(:2,[A-Z]*\)S/\1/')""#).await,
-            Self::RowDeleted => sql(drill, &format!("DELETE FROM alias WHERE email = '{ALIAS}'")).await,
-            Self::QuotaChanged => {
-                sql(drill, &format!("UPDATE user SET quota_bytes = quota_bytes + 1 WHERE email = '{USER}'")).await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes back what [`Self::strike`] did, given that [`save`] was called before it.
-    pub async fn undo(self, drill: &Drill) -> Result<()> {
-        match self {
-            Self::MessageAltered | Self::MessageRemoved | Self::MessageDoubled | Self::FlagDropped => {
-                run(drill, "imap", &["sh", "-ec", "cd /mail; for a in *@*; do rm -rf \"$a\"; done; cp -a /tmp/saved/. /mail/"])
-                    .await
-            }
-            Self::RowDeleted | Self::QuotaChanged => {
-                run(drill, "admin", &["sh", "-ec", "cat /tmp/saved.db > /data/main.db"]).await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The findings that the sabotage must cause, given the baseline, and none besides.
-    pub fn expected(self, drill: &Drill) -> Result<BTreeSet<Expected>> {
+    fn add(self, drill: &Drill, to: &mut BTreeSet<String>) -> Result<()> {
         let evidence = &drill.evidence;
         let baseline = baseline(drill)?;
-        let mut expected = BTreeSet::new();
-        let mut expect = |item, outcome, property: Option<&str>| {
-            expected.insert((item, outcome, property.map(str::to_owned)));
-        };
-        let message = |t: &Target, uid| Item::Message {
-            account: t.account.clone(),
-            folder: t.message.folder.clone(),
-            uid,
-            corpus: t.message.item.clone(),
+        let mut expect = |item: &Item, outcome, property: Option<&str>| {
+            to.insert(line(item, outcome, property));
         };
         match self {
-            Self::RestoreSkipped => {
-                for (account, _) in evidence.accounts(baseline)? {
-                    expect(Item::Account { account }, Outcome::Lost, None);
-                }
-                for row in evidence.rows(baseline)? {
-                    expect(Item::Row { table: row.table, key: row.key }, Outcome::Lost, None);
-                }
-                for file in evidence.files(baseline)? {
-                    // A fresh deployment makes an `instance` of its own.
-                    let (outcome, property) =
-                        if file.volume == "mailu" { (Outcome::Altered, Some("bytes")) } else { (Outcome::Lost, None) };
-                    expect(Item::File { volume: file.volume, path: file.path }, outcome, property);
-                }
-            }
-            Self::MailExcluded => {
-                expect(Item::Snapshot { volume: "mail".into(), path: ".".into() }, Outcome::Lost, None);
+            Self::Mail => {
                 for (account, _) in evidence.accounts(baseline)? {
                     for folder in evidence.folders(baseline, &account)? {
                         let item = Item::Folder { account: account.clone(), folder: folder.folder.clone() };
                         // Dovecot makes these by itself, under another UIDVALIDITY.
                         if ["INBOX", "Trash", "Drafts", "Sent", "Junk"].contains(&folder.folder.as_str()) {
-                            expect(item, Outcome::Altered, Some("uidvalidity"));
+                            expect(&item, Outcome::Altered, Some("uidvalidity"));
                         } else {
-                            expect(item, Outcome::Lost, None);
+                            expect(&item, Outcome::Lost, None);
                         }
                     }
                     for m in evidence.messages(baseline, &account)? {
                         let item = Item::Message { account: account.clone(), folder: m.folder, uid: m.uid, corpus: m.item };
-                        expect(item, Outcome::Lost, None);
+                        expect(&item, Outcome::Lost, None);
+                    }
+                    for s in evidence.scripts(baseline, &account)?.unwrap_or_default() {
+                        expect(&Item::Script { account: account.clone(), script: s.script }, Outcome::Lost, None);
                     }
                 }
             }
-            Self::DkimExcluded => {
-                expect(Item::Snapshot { volume: "dkim".into(), path: ".".into() }, Outcome::Lost, None);
-                for file in evidence.files(baseline)?.into_iter().filter(|f| f.volume == "dkim") {
-                    expect(Item::File { volume: file.volume, path: file.path }, Outcome::Lost, None);
+            Self::Database => {
+                for (account, _) in evidence.accounts(baseline)? {
+                    expect(&Item::Account { account }, Outcome::Lost, None);
+                }
+                for row in evidence.rows(baseline)? {
+                    expect(&Item::Row { table: row.table, key: row.key }, Outcome::Lost, None);
                 }
             }
-            Self::MessageAltered => {
-                let t = self.target(drill)?;
-                expect(message(&t, t.message.uid), Outcome::Altered, Some("bytes"));
+            Self::Dkim => {
+                for file in evidence.files(baseline)?.into_iter().filter(|f| f.volume == "dkim") {
+                    expect(&Item::File { volume: file.volume, path: file.path }, Outcome::Lost, None);
+                }
             }
-            Self::MessageRemoved => {
-                let t = self.target(drill)?;
-                expect(message(&t, t.message.uid), Outcome::Lost, None);
+            Self::Instance => {
+                let item = Item::File { volume: "mailu".into(), path: "instance".into() };
+                expect(&item, Outcome::Altered, Some("bytes"));
+                expect(&item, Outcome::Altered, Some("mtime"));
             }
-            Self::MessageDoubled => {
-                let t = self.target(drill)?;
-                let folders = evidence.folders(baseline, &t.account)?;
-                let uid = folders.iter().find(|f| f.folder == t.message.folder).map_or(0, |f| f.uid_next);
-                expect(message(&t, uid), Outcome::Duplicated, None);
-            }
-            Self::FlagDropped => {
-                let t = self.target(drill)?;
-                expect(message(&t, t.message.uid), Outcome::Altered, Some("flags"));
-            }
-            Self::RowDeleted => expect(Item::Row { table: "alias".into(), key: ALIAS.into() }, Outcome::Lost, None),
-            Self::QuotaChanged => {
-                expect(Item::Row { table: "user".into(), key: USER.into() }, Outcome::Altered, Some("quota_bytes"))
-            }
-            Self::WipeSkipped => {}
-        }
-        Ok(expected)
-    }
-
-    /// The message struck: one that is seen, in a folder that is not INBOX, with a body that ends in a letter.
-    fn target(self, drill: &Drill) -> Result<Target> {
-        let baseline = baseline(drill)?;
-        let plain = |m: &MessageSeen| {
-            let kind = m.item.as_ref().and_then(|i| i.parse().ok()).map(|n| drill.corpus.message(n).kind);
-            matches!(kind, Some(seeds::Kind::Plain | seeds::Kind::EncodedSubject | seeds::Kind::Twin))
-        };
-        for (account, _) in drill.evidence.accounts(baseline)? {
-            let messages = drill.evidence.messages(baseline, &account)?;
-            let copies = |m: &MessageSeen| messages.iter().filter(|o| o.sha256 == m.sha256).count();
-            let found = messages.iter().find(|m| m.folder != "INBOX" && m.flags.contains("\\Seen") && plain(m) && copies(m) == 1);
-            if let Some(message) = found {
-                return Ok(Target { account, message: message.clone() });
+            Self::Training => {
+                for fact in evidence.facts(baseline)? {
+                    expect(&Item::Fact { fact: fact.fact }, Outcome::Altered, None);
+                }
             }
         }
-        Err(Error::Unknown(format!("sabotage {}: no message of the baseline is fit for it; take a larger profile", self.name())))
+        Ok(())
     }
 }
 
-/// Sets `$file` to the Maildir file of the message with UID `$2` in `$1`.
-const FIND: &str = r#"
-name=$(sed -n "s/^$2 [^:]*:\(.*\)/\1/p" "$1/dovecot-uidlist"); name=${name%%:*}
-file=$(ls "$1"/cur/"$name"* "$1"/new/"$name"* 2>/dev/null | head -n 1)
-test -n "$name" && test -n "$file"
-"#;
-const ALIAS: &str = "team@mail.test";
-const USER: &str = "u02@xn--bcher-kva.example";
+/// What the loss of some state says in findings.
+pub(crate) fn all(lost: &[Lost], drill: &Drill) -> Result<BTreeSet<String>> {
+    let mut expected = BTreeSet::new();
+    lost.iter().try_for_each(|l| l.add(drill, &mut expected))?;
+    Ok(expected)
+}
 
-fn baseline(drill: &Drill) -> Result<ObservationId> {
+impl Sabotage {
+    /// The sabotage of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        CATALOGUE.iter().find(|s| s.name == name)
+    }
+
+    /// The same, for a command line.
+    pub fn parse(name: &str) -> Result<&'static Self, String> {
+        Self::named(name).ok_or_else(|| {
+            let nearest =
+                CATALOGUE.iter().map(|s| s.name).min_by_key(|n| strsim::damerau_levenshtein(n, name)).unwrap_or_default();
+            format!("no such sabotage; did you mean {nearest}? `restore-drill sabotage --list` lists them")
+        })
+    }
+
+    /// Where it strikes.
+    pub fn group(&self) -> Group {
+        match self.deed {
+            Deed::Label(_) => Group::Labels,
+            Deed::Backup(_) => Group::Backup,
+            Deed::Restore(_) => Group::Restore,
+            Deed::Content(_) => Group::Content,
+        }
+    }
+
+    /// Changes of the recipe.
+    pub fn edits(&self, corpus: &Corpus) -> Vec<Edit> {
+        match &self.deed {
+            Deed::Label(mistake) => mistake.edits(corpus),
+            Deed::Backup(deed) => deed.edits(),
+            Deed::Restore(deed) => deed.edits(),
+            Deed::Content(_) => vec![],
+        }
+    }
+
+    /// Whether it takes a snapshot from which the baseline departs.
+    pub(crate) fn wants_older(&self) -> bool {
+        matches!(self.deed, Deed::Restore(restore::Deed::Older))
+    }
+
+    pub(crate) fn skips_wipe(&self) -> bool {
+        matches!(self.deed, Deed::Restore(restore::Deed::NotWiped))
+    }
+
+    /// Strikes before the backup.
+    pub(crate) async fn before_backup(&self, drill: &Drill) -> Result<()> {
+        match self.deed {
+            Deed::Backup(deed) => deed.before(drill).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Has the bot create a snapshot, and strikes meanwhile.
+    pub(crate) async fn create(&self, drill: &Drill, baseline: &Baseline) -> Result<Option<BackedUp>> {
+        match self.deed {
+            Deed::Backup(deed) => deed.create(drill, baseline).await,
+            _ => drill.backup(baseline).await,
+        }
+    }
+
+    /// Strikes between the backup and the audit.
+    pub(crate) async fn after_backup(&self, drill: &Drill, backup: &BackedUp) -> Result<()> {
+        match self.deed {
+            Deed::Backup(deed) => deed.after(drill, backup.snapshot()).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Has the bot restore the snapshot, and the services restarted, with the fault.
+    pub(crate) async fn restore(
+        &self,
+        drill: &Drill,
+        wiped: Wiped,
+        backup: &BackedUp,
+        older: Option<&restore::Older>,
+    ) -> Result<Restarted> {
+        match self.deed {
+            Deed::Restore(deed) => deed.commit(drill, wiped, backup, older).await,
+            _ => drill.restart(drill.restore(wiped, backup).await?).await,
+        }
+    }
+
+    /// Strikes what was restored.
+    pub async fn strike(&self, drill: &Drill) -> Result<()> {
+        match self.deed {
+            Deed::Content(deed) => deed.strike(drill).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// What backup and audit must find. `snapshot` is the one taken, if any was.
+    pub(crate) async fn expected_of_backup(&self, drill: &Drill, snapshot: Option<&Snapshot>) -> Result<BTreeSet<String>> {
+        match self.deed {
+            Deed::Label(mistake) => mistake.expected(drill),
+            Deed::Backup(deed) => deed.expected(drill, snapshot).await,
+            _ => Ok(BTreeSet::new()),
+        }
+    }
+
+    /// What the comparison with the baseline must find besides.
+    pub fn expected_of_restore(&self, drill: &Drill, older: Option<&restore::Older>) -> Result<BTreeSet<String>> {
+        match self.deed {
+            Deed::Label(mistake) => all(mistake.lost, drill),
+            Deed::Backup(_) => Ok(BTreeSet::new()),
+            Deed::Restore(deed) => deed.expected(drill, older),
+            Deed::Content(deed) => deed.expected(drill),
+        }
+    }
+}
+
+pub(crate) fn baseline(drill: &Drill) -> Result<ObservationId> {
     drill.evidence.completed(BASELINE)?.ok_or_else(|| Error::Unknown("sabotage before the baseline".into()))
 }
 
-/// Saves what the content sabotages strike.
-pub async fn save(drill: &Drill) -> Result<()> {
-    run(drill, "imap", &["sh", "-ec", "rm -rf /tmp/saved; mkdir /tmp/saved; cp -a /mail/*@* /tmp/saved/"]).await?;
-    run(drill, "admin", &["sh", "-ec", "cat /data/main.db > /tmp/saved.db"]).await
-}
-
-async fn sql(drill: &Drill, statement: &str) -> Result<()> {
-    let script = "import sqlite3, sys; db = sqlite3.connect('/data/main.db'); \
-                  n = db.execute(sys.argv[1]).rowcount; db.commit(); sys.exit(0 if n == 1 else 3)";
-    run(drill, "admin", &["python3", "-c", script, statement]).await
-}
-
-async fn run(drill: &Drill, service: &str, command: &[&str]) -> Result<()> {
+/// Runs a command in the container of one of the app's services; it must end with 0.
+pub(crate) async fn within(drill: &Drill, service: &str, command: &[&str]) -> Result<String> {
     let service = drill.stack.service(service);
-    drill.owned.engine().exec(&service, command, &[], None).await?.ok("sabotage").map(drop)
+    let output = drill.owned.engine().exec(&service, command, &[], None).await?;
+    output.ok(&format!("sabotage in {service}")).map(|o| o.stdout)
+}
+
+/// The same in the bot's container, by a shell.
+pub(crate) async fn within_bot(drill: &Drill, script: &str) -> Result<String> {
+    let bot = drill.bot().await?;
+    let output = drill.owned.engine().exec(&bot.service, &["sh", "-ec", script], &[], None).await?;
+    output.ok("sabotage in the bot").map(|o| o.stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        let names: BTreeSet<&str> = catalogue().iter().map(|s| s.name).collect();
+        assert_eq!(names.len(), catalogue().len());
+        for group in Group::ALL {
+            assert!(catalogue().iter().any(|s| s.group() == group), "{group}");
+        }
+        assert_eq!(Sabotage::named("mail-excluded").map(Sabotage::group), Some(Group::Labels));
+        assert!(Sabotage::parse("mail-excludet").expect_err("a typo").contains("did you mean mail-excluded?"));
+    }
+
+    #[test]
+    fn every_rule_of_lint_has_a_mistake_that_is_deployed() {
+        let deployed: BTreeSet<_> = labels::MISTAKES.iter().flat_map(|m| m.lint).collect();
+        for lesson in crate::labels::rules::lessons() {
+            assert!(deployed.contains(&lesson.name), "{}", lesson.code);
+        }
+    }
 }

@@ -46,6 +46,9 @@ pub struct Spec {
     /// Files compared by hash, owner and mode.
     #[serde(rename = "file")]
     pub files: Vec<Files>,
+    /// What commands in containers print, compared as text.
+    #[serde(default, rename = "fact")]
+    pub facts: Vec<Fact>,
     /// Upper bounds for waiting.
     #[serde(default)]
     pub deadlines: Deadlines,
@@ -75,8 +78,22 @@ pub struct Door {
     pub service: String,
     /// The port in the container.
     pub port: u16,
-    /// What the server says first, once TLS is up.
+    /// What the server says first: once TLS is up, or before it where it is asked for.
     pub greeting: String,
+    /// How TLS begins.
+    #[serde(default)]
+    pub tls: Tls,
+}
+
+/// How TLS begins at a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    /// At once.
+    #[default]
+    Implicit,
+    /// Asked for by the client, in the door's own protocol.
+    Starttls,
 }
 
 /// Where a certificate is put before the stack starts.
@@ -164,6 +181,36 @@ pub struct Files {
     pub volume: String,
     /// A file or folder, from the volume's root; `.` for all of it.
     pub path: String,
+    /// Only owner and mode are compared, of folders and links too: another probe looks at the content.
+    #[serde(default)]
+    pub attributes_only: bool,
+}
+
+/// A command whose output is state of the app.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    /// What it is, in a few words.
+    pub name: String,
+    /// The service in whose container the command runs.
+    pub service: String,
+    /// The command and its arguments; what it prints must be the same whenever nothing changed.
+    pub command: Vec<String>,
+    /// Commands that make the state, run once before the baseline.
+    #[serde(default)]
+    pub seed: Vec<FactSeed>,
+}
+
+/// A command that makes state.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactSeed {
+    /// The service in whose container the command runs.
+    pub service: String,
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// The corpus message that it reads from its standard input.
+    pub message: Option<u64>,
 }
 
 /// Upper bounds for waiting, in seconds. They end a run as unknown; none of them is a sleep.
@@ -345,6 +392,8 @@ impl Scenario {
             .map(|d| ("door", &d.service))
             .chain([("accounts", &s.accounts.service), ("queue", &s.queue.service), ("resync", &s.resync.service)])
             .chain(s.standins.iter().flat_map(|s| &s.ready).map(|r| ("standins.ready", &r.service)))
+            .chain(s.facts.iter().map(|f| ("fact", &f.service)))
+            .chain(s.facts.iter().flat_map(|f| &f.seed).map(|s| ("fact.seed", &s.service)))
             .chain(s.accounts.restart.iter().flatten().map(|n| ("accounts.restart", n)))
             .chain(s.restore.restart.iter().flatten().map(|n| ("restore", n)))
         {

@@ -10,10 +10,12 @@ mod accounts;
 mod message;
 mod profile;
 mod rng;
+mod script;
 
 pub use accounts::{Accounts, Alias, Domain, Fetch, Relay, Token, User};
 pub use message::{ITEM_HEADER, Kind, Message, Placement};
 pub use profile::{Profile, ProfileError};
+pub use script::Script;
 
 /// The synthetic data of one run.
 #[derive(Debug, Clone)]
@@ -59,6 +61,11 @@ impl Corpus {
     /// What is done with one delivered message once it is in `mailbox`'s INBOX.
     pub fn placement(&self, n: u64, mailbox: &str) -> Placement {
         message::place(self.seed, n, mailbox)
+    }
+
+    /// The sieve scripts of an account; one of them is active.
+    pub fn scripts(&self, account: &str) -> Vec<Script> {
+        script::generate(self.seed, account)
     }
 
     /// The folders that every mailbox is given, as paths from the root.

@@ -75,12 +75,39 @@ pub fn downloaded(stdout: &str) -> Option<&str> {
     stdout.lines().rev().find_map(|l| l.split_whitespace().map(|w| w.trim_matches('"')).find(|w| w.starts_with('/')))
 }
 
-/// The path from a volume's root of a file in an archive of that volume, whether its names are whole paths or relative ones.
-pub fn within_volume<'a>(name: &'a str, volume: &str) -> &'a str {
-    let dir = volume_dir(volume);
-    let dir = dir.trim_start_matches('/');
+/// The whole path of a file in an archive that `download` wrote, whether its names are whole paths, with or without the
+/// leading slash, or relative to the directory of the volumes.
+pub fn whole_path(name: &str) -> String {
     let name = name.trim_start_matches('/');
-    name.strip_prefix(dir).map_or(name, |rest| rest.trim_start_matches('/'))
+    if name.starts_with(&VOLUMES_ROOT[1..]) { format!("/{name}") } else { format!("{VOLUMES_ROOT}/{name}") }
+}
+
+/// The messages of level ERROR in the bot's log, in lines of JSON. (recalled: the names of the fields)
+pub fn errors(log: &str) -> impl Iterator<Item = String> + '_ {
+    log.lines().filter_map(|line| {
+        let value: serde_json::Value = serde_json::from_str(line).ok()?;
+        let level = ["level", "levelname"].iter().find_map(|k| value.get(k)?.as_str())?;
+        let message = value.get("message")?.as_str()?;
+        ["ERROR", "CRITICAL"].contains(&level.to_ascii_uppercase().as_str()).then(|| message.to_owned())
+    })
+}
+
+/// The cause of a hook that failed.
+pub const HOOK: &str = "hook";
+
+/// What kind of cause the bot's or restic's words name. (recalled: the bot's words on hooks)
+pub fn cause(said: &str) -> &'static str {
+    const CAUSES: [(&str, &[&str]); 7] = [
+        (HOOK, &["pre-hook", "post-hook"]),
+        ("not enabled", &["not switched on"]),
+        ("password", &["wrong password"]),
+        ("space", &["no space left on device"]),
+        ("snapshot", &["no snapshot", "no matching id"]),
+        ("path", &["does not exist", "select no volume"]),
+        ("damage", &["ciphertext verification", "unexpected eof", "not found in", "invalid data", "unable to load", "load("]),
+    ];
+    let said = said.to_lowercase();
+    CAUSES.iter().find(|(_, words)| words.iter().any(|w| said.contains(w))).map_or("other", |(cause, _)| cause)
 }
 
 #[cfg(test)]
@@ -99,11 +126,30 @@ mod tests {
 
     #[test]
     fn archives_with_whole_and_with_relative_names() {
-        for name in ["/var/lib/docker/volumes/rd_mail/_data/a/b", "var/lib/docker/volumes/rd_mail/_data/a/b", "a/b"] {
-            assert_eq!(within_volume(name, "rd_mail"), "a/b");
+        for name in ["/var/lib/docker/volumes/rd_mail/_data/a/b", "var/lib/docker/volumes/rd_mail/_data/a/b", "rd_mail/_data/a/b"]
+        {
+            assert_eq!(whole_path(name), "/var/lib/docker/volumes/rd_mail/_data/a/b");
         }
         assert_eq!(downloaded("writing\n/tmp/backup.tar\n"), Some("/tmp/backup.tar"));
         assert_eq!(path("2026-11-24T01:02:03Z 17 /a/b c"), Some("/a/b c"));
+    }
+
+    #[test]
+    fn errors_are_told_from_other_lines_and_by_their_cause() {
+        let log =
+            "{\"level\":\"INFO\",\"message\":\"fine\"}\nplain\n{\"levelname\":\"ERROR\",\"message\":\"Fatal: wrong password\"}\n";
+        assert_eq!(errors(log).collect::<Vec<_>>(), ["Fatal: wrong password"]);
+        for (said, expected) in [
+            ("backupbot.backup.pre-hook of s_admin: exit code 1: no such file or directory", "hook"),
+            ("restic backup: Fatal: wrong password or no key found", "password"),
+            ("write /repository/data/x: no space left on device", "space"),
+            ("no snapshot deadbeef of stack s", "snapshot"),
+            ("/var/lib/docker/volumes/s_mailu/_data/dump does not exist", "path"),
+            ("restic dump: ciphertext verification failed", "damage"),
+            ("anything", "other"),
+        ] {
+            assert_eq!(cause(said), expected, "{said}");
+        }
     }
 
     #[test]

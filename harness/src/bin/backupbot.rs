@@ -223,6 +223,9 @@ impl Bot {
         self.ensure_repository().await?;
         for stack in stacks {
             let mut paths = stack.paths(|_, _| true);
+            if paths.is_empty() {
+                return Err(format!("the labels of stack {} select no volume", stack.name));
+            }
             paths.extend(self.copy_secrets(&engine, &stack).await?);
             self.hooks(&engine, &stack, Hook::BackupPre).await?;
             // Only now: a path may be the dump that a hook writes.

@@ -22,12 +22,7 @@ impl Drill {
         let command: Vec<&str> = spec.command.iter().map(String::as_str).collect();
         let service = self.stack.service(&spec.service);
         self.engine().exec(&service, &command, &[], Some(config.as_bytes())).await?.ok("importing the accounts")?;
-        for wave in &spec.restart {
-            for service in wave {
-                self.owned.restart(&self.stack.service(service)).await?;
-            }
-            self.up(|_, _| ()).await?;
-        }
+        self.restart_waves(&spec.restart, |_, _| ()).await?;
         let accounts = self.enabled();
         let imap = self.imap();
         let total = accounts.len() as u64;

@@ -6,12 +6,14 @@ use super::Drill;
 use super::proof::{Baseline, Restarted, Shaped};
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
-use crate::evidence::ObservationId;
+use crate::evidence::{Login, ObservationId};
 use crate::judge::{self, BASELINE};
 use crate::probe::Probe;
+use crate::probe::facts::Facts;
 use crate::probe::files::Files;
 use crate::probe::mail::Mail;
 use crate::probe::rows::Rows;
+use crate::probe::sieve::Scripts;
 
 impl Drill {
     /// Observes what must come back, and holds it against what was submitted.
@@ -43,7 +45,8 @@ impl Drill {
         for (account, _) in &accounts {
             messages += self.evidence.folders(o, account)?.iter().map(|f| u64::from(f.messages)).sum::<u64>();
         }
-        let (rows, files) = (self.evidence.rows(o)?.len(), self.evidence.files(o)?.len());
+        let rows = self.evidence.rows(o)?.len();
+        let files = self.evidence.files(o)?.iter().filter(|f| !f.sha256.is_empty()).count();
         Ok(format!("{messages} messages in {} mailboxes, {rows} rows, {files} files", accounts.len()))
     }
 
@@ -51,13 +54,31 @@ impl Drill {
         self.resync().await?;
         let observation = self.evidence.observation(name)?;
         let mail = Mail { imap: self.imap(), accounts: self.enabled(), secret: self.secret.clone() };
-        let (rows, files) = (self.rows_probe(), self.files_probe());
-        // Rows after mail: reading mail logs in, and a login may rewrite a row.
-        mail.observe(&self.evidence, observation, &|done, total| phase.progress(done, total, "messages")).await?;
+        let (rows, files, facts) = (self.rows_probe(), self.files_probe(), self.facts_probe());
         let quiet = |_, _| ();
-        tokio::try_join!(rows.observe(&self.evidence, observation, &quiet), files.observe(&self.evidence, observation, &quiet))?;
+        // Rows after mail and sieve: reading those logs in, and a login may rewrite a row.
+        mail.observe(&self.evidence, observation, &|done, total| phase.progress(done, total, "messages")).await?;
+        if let Some(sieve) = self.sieve() {
+            let scripts = Scripts { sieve, accounts: self.readable(observation)?, secret: self.secret.clone() };
+            scripts.observe(&self.evidence, observation, &quiet).await?;
+        }
+        tokio::try_join!(
+            rows.observe(&self.evidence, observation, &quiet),
+            files.observe(&self.evidence, observation, &quiet),
+            facts.observe(&self.evidence, observation, &quiet)
+        )?;
         self.evidence.complete(observation)?;
         Ok(observation)
+    }
+
+    /// The accounts that could be logged in to: what is behind a refused login is lost with it.
+    fn readable(&self, observation: ObservationId) -> Result<Vec<String>> {
+        let accounts = self.evidence.accounts(observation)?;
+        Ok(accounts.into_iter().filter(|(_, login)| *login == Login::Read).map(|(account, _)| account).collect())
+    }
+
+    pub(super) fn facts_probe(&self) -> Facts {
+        Facts { engine: self.engine().clone(), stack: self.stack.clone(), specs: self.scenario.spec.facts.clone() }
     }
 
     pub(super) fn rows_probe(&self) -> Rows {
@@ -75,6 +96,7 @@ impl Drill {
             stack: self.stack.name.clone(),
             image: self.helper_image.clone(),
             specs: self.scenario.spec.files.clone(),
+            inventory: self.scenario.inventory.clone(),
         }
     }
 

@@ -11,10 +11,11 @@ use tokio_rustls::TlsConnector;
 use super::proof::{Audited, BackedUp, Baseline, Deployed, Restarted, Restored, Seeded, Settled, Wiped};
 use super::{BotChoice, Drill};
 use crate::audit::{self, Auditor, Report};
-use crate::backup::Bot;
+use crate::backup::{Bot, Snapshot};
 use crate::error::{Context as _, Error, Result};
 use crate::events::Phase;
-use crate::scenario::{Door, ServiceCommand};
+use crate::scenario::{Door, ServiceCommand, Tls};
+use crate::stack::deploy::{Edit, Stack};
 use crate::stack::volumes::Helper;
 use crate::stack::{run_labels, until};
 
@@ -45,7 +46,7 @@ impl Drill {
         doors.join(", ")
     }
 
-    pub(super) fn converge_deadline(&self) -> Duration {
+    pub(crate) fn converge_deadline(&self) -> Duration {
         Duration::from_secs(self.scenario.spec.deadlines.converge)
     }
 
@@ -67,6 +68,12 @@ impl Drill {
         self.up(progress).await
     }
 
+    /// Deploys the app's stack once more, over what runs, with these changes of the recipe; waits until it converged.
+    pub(crate) async fn redeploy(&self, edits: Vec<Edit>) -> Result<()> {
+        Stack { edits, ..self.stack.clone() }.deploy(&self.alive).await?;
+        self.engine().converged(&self.stack.name, self.converge_deadline(), |_, _| ()).await
+    }
+
     /// Waits until a service's own readiness command ends with 0.
     async fn ready(&self, check: &ServiceCommand) -> Result<()> {
         let service = self.stack.service(&check.service);
@@ -85,12 +92,35 @@ impl Drill {
 
     /// Waits until the app's services run and are ready and its doors answer.
     pub(super) async fn up(&self, progress: impl Fn(u64, u64)) -> Result<()> {
+        self.running(progress).await?;
+        self.answering().await
+    }
+
+    /// Restarts services wave by wave; the doors need answer only after the last, as the front may keep the address of a
+    /// service that was.
+    pub(super) async fn restart_waves(&self, waves: &[Vec<String>], progress: impl Fn(u64, u64)) -> Result<()> {
+        for wave in waves {
+            for service in wave {
+                self.owned.restart(&self.stack.service(service)).await?;
+            }
+            self.running(&progress).await?;
+        }
+        self.answering().await
+    }
+
+    /// Waits until the app's services run and are ready.
+    async fn running(&self, progress: impl Fn(u64, u64)) -> Result<()> {
         self.engine().converged(&self.stack.name, self.converge_deadline(), progress).await?;
         if self.standins {
             for check in self.scenario.spec.standins.iter().flat_map(|s| &s.ready) {
                 self.ready(check).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Waits until the app answers on its doors.
+    async fn answering(&self) -> Result<()> {
         for door in &self.scenario.spec.doors {
             until(self.converge_deadline(), || async {
                 let greeting = tokio::time::timeout(Duration::from_secs(10), self.greeting(door)).await;
@@ -108,14 +138,16 @@ impl Drill {
         Ok(())
     }
 
-    /// The first line that a door says, over TLS that the run's authority vouches for.
+    /// The first line that a door says, over TLS that the run's authority vouches for where TLS begins at once.
     async fn greeting(&self, door: &Door) -> std::io::Result<String> {
         let config = self.authority.client().map_err(std::io::Error::other)?;
         let name = ServerName::try_from(self.authority.host.clone()).map_err(std::io::Error::other)?;
         let tcp = TcpStream::connect((self.host.as_str(), self.port(&door.name))).await?;
-        let tls = TlsConnector::from(config).connect(name, tcp).await?;
         let mut line = String::new();
-        BufReader::new(tls).read_line(&mut line).await?;
+        match door.tls {
+            Tls::Implicit => BufReader::new(TlsConnector::from(config).connect(name, tcp).await?).read_line(&mut line).await?,
+            Tls::Starttls => BufReader::new(tcp).read_line(&mut line).await?,
+        };
         Ok(line)
     }
 
@@ -162,13 +194,19 @@ impl Drill {
         Bot::find(self.engine(), run).await
     }
 
-    /// Has the bot create a snapshot.
-    pub async fn backup(&self, _: &Baseline) -> Result<BackedUp> {
+    /// Has the bot create a snapshot. None where the bot said that it failed, which is a finding.
+    pub async fn backup(&self, _: &Baseline) -> Result<Option<BackedUp>> {
         let phase = self.events.phase(Phase::Backup);
-        let snapshot = self.bot().await?.create(&self.stack.name).await?;
+        let bot = self.bot().await?;
+        let created = self.evidence.step("backup", bot.create(&self.stack.name).await)?;
+        let Some((snapshot, complaints)) = created else {
+            phase.finish("failed");
+            return Ok(None);
+        };
+        self.evidence.put_complaints("backup", &complaints)?;
         self.evidence.set("snapshot", &snapshot.id)?;
         phase.finish(format!("snapshot {}", &snapshot.id[..snapshot.id.len().min(8)]));
-        Ok(BackedUp { snapshot })
+        Ok(Some(BackedUp { snapshot }))
     }
 
     /// Holds the snapshot against the live volumes and the inventory. What it lacks is found here, before a wipe, and
@@ -183,38 +221,45 @@ impl Drill {
             bot: self.bot().await?,
             evidence: self.evidence.clone(),
         };
-        auditor.gather(&backup.snapshot).await?;
+        self.evidence.step("audit", auditor.gather(&backup.snapshot).await)?;
         let total = Report::read(&self.evidence)?.map(|r| r.total()).unwrap_or_default();
         phase.finish(format!("{total} in the snapshot; {} findings", audit::findings(&self.evidence)?.len()));
         Ok(Audited { _private: () })
     }
 
-    /// Has the bot restore the snapshot.
+    /// Has the bot restore the snapshot. Where the bot says that it failed, that is a finding, and what is there is observed
+    /// all the same.
     pub async fn restore(&self, wiped: Wiped, backup: &BackedUp) -> Result<Restored> {
+        self.restore_as(wiped, &self.stack.name, backup.snapshot(), &[]).await
+    }
+
+    /// The same with what a sabotage changes about it.
+    pub(crate) async fn restore_as(
+        &self,
+        wiped: Wiped,
+        stack: &str,
+        snapshot: &Snapshot,
+        more: &[(&str, &str)],
+    ) -> Result<Restored> {
         let phase = self.events.phase(Phase::Restore);
-        if self.options.sabotage.is_some_and(|s| s.skips_restore()) {
-            phase.finish("skipped, on purpose");
-            return Ok(Restored { _private: () });
-        }
-        self.bot().await?.restore(&self.stack.name, &backup.snapshot).await?;
-        phase.finish(format!("into the {} volumes of a fresh deployment", wiped.volumes()));
+        let complaints = self.evidence.step("restore", self.bot().await?.restore(stack, snapshot, more).await)?;
+        let said = match complaints {
+            Some(complaints) => {
+                self.evidence.put_complaints("restore", &complaints)?;
+                format!("into the {} volumes of a fresh deployment", wiped.volumes())
+            }
+            None => "failed".to_owned(),
+        };
+        phase.finish(said);
         Ok(Restored { _private: () })
     }
 
     /// Restarts the services that hold old state, wave by wave.
     pub async fn restart(&self, _: Restored) -> Result<Restarted> {
         let phase = self.events.phase(Phase::Restart);
-        let plan = &self.scenario.spec.restore;
-        let mut restarted = 0;
-        for wave in &plan.restart {
-            for service in wave {
-                let name = self.stack.service(service);
-                self.owned.restart(&name).await?;
-                restarted += 1;
-            }
-            self.up(|done, all| phase.progress(done, all, "services")).await?;
-        }
-        phase.finish(format!("{restarted} services"));
+        let waves = &self.scenario.spec.restore.restart;
+        self.restart_waves(waves, |done, all| phase.progress(done, all, "services")).await?;
+        phase.finish(format!("{} services", waves.iter().flatten().count()));
         Ok(Restarted { _private: () })
     }
 

@@ -7,43 +7,43 @@ use crate::evidence::ObservationId;
 /// The stack runs and answers on its doors.
 #[must_use]
 pub struct Deployed {
-    pub(super) _private: (),
+    pub(crate) _private: (),
 }
 
 /// The accounts are in, and each logged in once.
 #[must_use]
 pub struct Provisioned {
-    pub(super) _private: (),
+    pub(crate) _private: (),
 }
 
 /// The corpus was submitted.
 #[must_use]
 pub struct Seeded {
-    pub(super) _private: (),
+    pub(crate) _private: (),
 }
 
 /// The queue is empty.
 #[must_use]
 pub struct Settled {
-    pub(super) _private: (),
+    pub(crate) _private: (),
 }
 
 /// The mailboxes have their folders, flags and keywords.
 #[must_use]
 pub struct Shaped {
-    pub(super) _private: (),
+    pub(crate) _private: (),
 }
 
 /// What must come back was observed, whole, and is what was submitted.
 #[must_use]
 pub struct Baseline {
-    pub(super) observation: ObservationId,
+    pub(crate) observation: ObservationId,
 }
 
 /// A snapshot was created after the baseline.
 #[must_use]
 pub struct BackedUp {
-    pub(super) snapshot: Snapshot,
+    pub(crate) snapshot: Snapshot,
 }
 
 impl BackedUp {
@@ -56,13 +56,13 @@ impl BackedUp {
 /// The snapshot was held against the live volumes; what is wrong with it is stored.
 #[must_use]
 pub struct Audited {
-    pub(super) _private: (),
+    pub(crate) _private: (),
 }
 
 /// Stack and volumes were removed, and a fresh stack has none of it.
 #[must_use]
 pub struct Wiped {
-    pub(super) volumes: usize,
+    pub(crate) volumes: usize,
 }
 
 impl Wiped {
@@ -75,11 +75,11 @@ impl Wiped {
 /// The bot put the snapshot's files back.
 #[must_use]
 pub struct Restored {
-    pub(super) _private: (),
+    pub(crate) _private: (),
 }
 
 /// The services run on what was restored.
 #[must_use]
 pub struct Restarted {
-    pub(super) _private: (),
+    pub(crate) _private: (),
 }

@@ -23,7 +23,11 @@ impl Drill {
         let accounts: Vec<String> = self.corpus.accounts().mailboxes().iter().map(|u| u.email.clone()).collect();
         let total = accounts.len() as u64;
         let shapes = accounts.into_iter().map(|account| async move {
-            self.shape_mailbox(&account).await.map_err(|e| Error::Unknown(format!("shaping mailbox {account}: {}", e.reason())))
+            let shaped = match self.filter(&account).await {
+                Ok(()) => self.shape_mailbox(&account).await,
+                Err(e) => Err(e),
+            };
+            shaped.map_err(|e| Error::Unknown(format!("shaping mailbox {account}: {}", e.reason())))
         });
         let mut shapes = futures_util::stream::iter(shapes).buffer_unordered(CONNECTIONS);
         let (mut done, mut messages) = (0, 0);
@@ -32,8 +36,38 @@ impl Drill {
             messages += shaped;
             phase.progress(done, total, "mailboxes");
         }
+        self.seed_facts().await?;
         phase.finish(format!("{messages} messages in {done} mailboxes"));
         Ok(Shaped { _private: () })
+    }
+
+    /// Makes the state that only commands in the containers make.
+    async fn seed_facts(&self) -> Result<()> {
+        for seed in self.scenario.spec.facts.iter().flat_map(|f| &f.seed) {
+            let command: Vec<&str> = seed.command.iter().map(String::as_str).collect();
+            let input = seed.message.map(|n| self.corpus.message(n % self.corpus.len().max(1)).bytes);
+            let service = self.stack.service(&seed.service);
+            let output = self.engine().exec(&service, &command, &[], input.as_deref()).await?;
+            output.ok(&format!("seeding by {}", command.join(" ")))?;
+        }
+        Ok(())
+    }
+
+    /// Stores the account's sieve scripts and makes one of them the active one.
+    async fn filter(&self, account: &str) -> Result<(), Failure> {
+        let Some(sieve) = self.sieve() else { return Ok(()) };
+        let work = async {
+            let mut session = sieve.login(account, &self.secret.password(account)).await?;
+            for script in self.corpus.scripts(account) {
+                session.put(script.name, &script.text).await?;
+                if script.active {
+                    session.activate(script.name).await?;
+                }
+            }
+            session.logout().await;
+            Ok::<_, String>(())
+        };
+        work.await.map_err(|e| Failure::Other(format!("sieve: {e}")))
     }
 
     async fn shape_mailbox(&self, account: &str) -> Result<u64, Failure> {

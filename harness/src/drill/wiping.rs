@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use super::Drill;
 use super::proof::{Audited, Baseline, Wiped};
 use crate::error::{Error, Result};
-use crate::events::Phase;
+use crate::events::{Phase, Running};
 use crate::evidence::Login;
 use crate::probe::mail::Failure;
 use crate::scenario::{Class, matches};
@@ -19,12 +19,19 @@ impl Drill {
     /// Removes the app with all its data, deploys it afresh, and proves that nothing is left.
     pub async fn wipe(&self, baseline: &Baseline, _: &Audited) -> Result<Wiped> {
         let phase = self.events.phase(Phase::Wipe);
-        let mut removed = BTreeSet::new();
-        if !self.options.sabotage.is_some_and(|s| s.skips_wipe()) {
-            // The stack's own labels are on its volumes too: everything of the stack, and only that.
-            removed = self.owned.remove_all(Some(&self.stack.name), self.removal_deadline()).await?;
-            self.deploy_app(|done, all| phase.progress(done, all, "services")).await?;
-        }
+        // The stack's own labels are on its volumes too: everything of the stack, and only that.
+        let removed = self.owned.remove_all(Some(&self.stack.name), self.removal_deadline()).await?;
+        self.deploy_app(|done, all| phase.progress(done, all, "services")).await?;
+        self.prove(baseline, removed, phase).await
+    }
+
+    /// What a wipe that was skipped can prove, on purpose.
+    pub(crate) async fn not_wiped(&self, baseline: &Baseline) -> Result<Wiped> {
+        let phase = self.events.phase(Phase::Wipe);
+        self.prove(baseline, BTreeSet::new(), phase).await
+    }
+
+    async fn prove(&self, baseline: &Baseline, removed: BTreeSet<String>, phase: Running) -> Result<Wiped> {
         let expected: BTreeSet<String> = self.scenario.volumes().iter().map(|v| full_name(&self.stack.name, v)).collect();
         if let Some(volume) = expected.difference(&removed).next() {
             return Err(Error::WipeNotProven(format!("volume {volume} was not removed")));
@@ -32,6 +39,7 @@ impl Drill {
         let refused = self.logins_refused(baseline).await?;
         let rows = self.rows_gone(baseline).await?;
         let files = self.files_gone(baseline).await?;
+        self.facts_gone(baseline).await?;
         phase.finish(format!("{} volumes removed; {refused} logins refused, {rows} rows and {files} files gone", removed.len()));
         Ok(Wiped { volumes: removed.len() })
     }
@@ -79,10 +87,20 @@ impl Drill {
         }
     }
 
+    async fn facts_gone(&self, baseline: &Baseline) -> Result<()> {
+        let before = self.evidence.facts(baseline.observation)?;
+        let after = self.facts_probe().read().await?;
+        match before.iter().find(|b| after.contains(b)) {
+            Some(fact) => Err(Error::WipeNotProven(format!("{} still is {:?}", fact.fact, fact.value))),
+            None => Ok(()),
+        }
+    }
+
     /// No file of the baseline is there with its content, and the durable volumes have no files
     /// but those that a fresh deployment makes.
     async fn files_gone(&self, baseline: &Baseline) -> Result<usize> {
-        let before = self.evidence.files(baseline.observation)?;
+        let mut before = self.evidence.files(baseline.observation)?;
+        before.retain(|f| !f.sha256.is_empty());
         let after = self.files_probe().read().await?;
         if let Some(file) =
             before.iter().find(|b| after.iter().any(|a| (&a.volume, &a.path, &a.sha256) == (&b.volume, &b.path, &b.sha256)))

@@ -1,6 +1,6 @@
 //! What the audit saw, in the store.
 
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::Evidence;
 use crate::audit::Amount;
@@ -70,6 +70,17 @@ impl Evidence {
                 ])?;
             }
             tx.commit()
+        })
+    }
+
+    /// Size and hash of a file, once stored.
+    pub fn audit_content(&self, side: Side, volume: &str, path: &str) -> Result<Option<(u64, String)>> {
+        self.with(|db| {
+            db.prepare_cached(
+                "SELECT size, sha256 FROM audit_file WHERE side = ? AND volume = ? AND path = ? AND sha256 IS NOT NULL",
+            )?
+            .query_row(params![side.name(), volume, path], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()
         })
     }
 

@@ -1,9 +1,9 @@
-//! The files probe: regular files in volumes, by hash, owner and mode.
+//! The files probe: files in volumes, by hash, owner, mode and time; or everything in them, by owner and mode.
 
 use super::Probe;
 use crate::error::Result;
 use crate::evidence::{Evidence, FileSeen, ObservationId};
-use crate::scenario::Files as Spec;
+use crate::scenario::{Class, Files as Spec, Inventory};
 use crate::stack::ownership::Owned;
 use crate::stack::volumes::{Helper, full_name};
 
@@ -17,6 +17,8 @@ pub struct Files {
     pub image: String,
     /// What to read.
     pub specs: Vec<Spec>,
+    /// Tells what the app makes anew, whose attributes say nothing.
+    pub inventory: Inventory,
 }
 
 impl Probe for Files {
@@ -38,9 +40,13 @@ impl Files {
         let mut files = Vec::new();
         for spec in &self.specs {
             let helper = Helper::open(&self.owned, &self.image, &full_name(&self.stack, &spec.volume)).await?;
-            let found = helper.files(&spec.volume, &spec.path).await;
+            let found = helper.files(&spec.volume, &spec.path, spec.attributes_only).await;
             helper.close().await?;
-            files.extend(found?);
+            let mut found = found?;
+            if let Some(volume) = self.inventory.volumes.iter().find(|v| spec.attributes_only && v.name == spec.volume) {
+                found.retain(|f| !f.path.is_empty() && matches!(volume.owed(&f.path).0, Class::Durable | Class::Valuable));
+            }
+            files.extend(found);
         }
         Ok(files)
     }

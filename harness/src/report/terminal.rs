@@ -20,6 +20,8 @@ pub struct Terminal {
     term: Term,
     /// Whether somebody watches.
     live: bool,
+    /// Whether phases are left out, as where several drills share the terminal.
+    brief: bool,
     state: Mutex<State>,
 }
 
@@ -35,7 +37,12 @@ impl Terminal {
     pub fn new() -> Self {
         let term = Term::stderr();
         let live = term.is_term();
-        Self { term, live, state: Mutex::default() }
+        Self { term, live, brief: false, state: Mutex::default() }
+    }
+
+    /// Without the phases: for several drills at once.
+    pub fn brief() -> Self {
+        Self { brief: true, ..Self::new() }
     }
 
     fn line(&self, text: &str) {
@@ -86,6 +93,7 @@ impl Sink for Terminal {
             bar.finish_and_clear();
         }
         match event {
+            Event::PhaseStarted { .. } | Event::Progress { .. } | Event::PhaseFinished { .. } if self.brief => {}
             Event::Started { run, scenario, profile, seed } => {
                 self.line(&format!(
                     "{} {scenario}, profile {profile}, seed {seed}, run {run}",
@@ -105,6 +113,11 @@ impl Sink for Terminal {
                 self.line(&format!("  {:10} {seconds:7.1} s  {summary}", style(phase.name()).for_stderr().green()));
             }
             Event::Note { message } => self.line(&format!("  {} {message}", style("note").for_stderr().cyan())),
+            Event::Sabotaged { line } => {
+                let word =
+                    if line.caught() { style("caught").for_stderr().green() } else { style("MISSED").for_stderr().red().bold() };
+                self.line(&format!("  {word} {:8} {:28} {:6.1} s", line.group, line.sabotage, line.millis as f64 / 1000.0));
+            }
             Event::Found { .. } => {}
             Event::Finished { verdict } => {
                 for line in block(verdict) {
@@ -147,7 +160,7 @@ mod tests {
             property: None,
             detail: String::new(),
         };
-        let compared = Counts { accounts: 1, folders: 1, messages: 30, rows: 1, files: 1 };
+        let compared = Counts { accounts: 1, folders: 1, messages: 30, rows: 1, files: 1, ..Counts::default() };
         let lines = block(&Verdict::from_findings(compared, (1..=30).map(finding).collect()));
         assert_eq!(lines.len(), 2 + NAMED + 1);
         assert_eq!(lines[1], "BROKEN: compared 30 messages in 1 folders of 1 mailboxes, 1 rows, 1 files");

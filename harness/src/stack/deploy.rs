@@ -2,13 +2,14 @@
 //! recipe's files and one of ours, which adds only what a drill needs: the run's labels,
 //! images, free host ports, and an endpoint mode that works on kernels without IPVS.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use bollard::models::{HealthStatusEnum, TaskState};
+use bollard::models::{HealthStatusEnum, TaskSpec, TaskState};
 use bollard::query_parameters::{
     InspectContainerOptions, ListNetworksOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder,
 };
@@ -34,8 +35,76 @@ pub struct Stack {
     pub images: BTreeMap<String, String>,
     /// Published ports: (service, port in the container, port on the host).
     pub ports: Vec<(String, u16, u16)>,
-    /// Changes of deploy labels, by service: a value sets one, none removes it.
-    pub labels: BTreeMap<String, BTreeMap<String, Option<String>>>,
+    /// Changes of the recipe, on purpose.
+    pub edits: Vec<Edit>,
+}
+
+/// A change of a recipe's service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The service.
+    pub service: Cow<'static, str>,
+    /// What is changed.
+    pub change: Change,
+}
+
+/// What is changed of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A label under `deploy.labels`.
+    Set(Cow<'static, str>, Cow<'static, str>),
+    /// A label under `deploy.labels` that is taken out.
+    Unset(Cow<'static, str>),
+    /// A label under `labels`.
+    OnContainer(&'static str, &'static str),
+    /// One more entry of `volumes`.
+    Mount(&'static str),
+    /// `deploy.replicas`.
+    Replicas(u64),
+}
+
+impl Edit {
+    /// Sets a label under `deploy.labels`.
+    pub const fn set(service: &'static str, label: &'static str, value: &'static str) -> Self {
+        Self::of(service, Change::Set(Cow::Borrowed(label), Cow::Borrowed(value)))
+    }
+
+    /// Takes a label out of `deploy.labels`.
+    pub const fn unset(service: &'static str, label: &'static str) -> Self {
+        Self::of(service, Change::Unset(Cow::Borrowed(label)))
+    }
+
+    /// A change of a service.
+    pub const fn of(service: &'static str, change: Change) -> Self {
+        Self { service: Cow::Borrowed(service), change }
+    }
+
+    /// Makes the change in a compose file, if it has the service.
+    pub fn apply(&self, file: &mut Value) {
+        let place = format!("/services/{}", self.service);
+        let Some(service) = file.pointer_mut(&place).and_then(Value::as_object_mut) else { return };
+        let mut deploy = service.get("deploy").cloned().unwrap_or_else(|| json!({}));
+        let mut relabel = |change: &dyn Fn(&mut BTreeMap<String, String>)| {
+            let mut all = labels(deploy.get("labels"));
+            change(&mut all);
+            deploy["labels"] = json!(all);
+        };
+        match &self.change {
+            Change::Set(name, value) => relabel(&|all| drop(all.insert(name.to_string(), value.to_string()))),
+            Change::Unset(name) => relabel(&|all| drop(all.remove(name.as_ref()))),
+            Change::OnContainer(name, value) => {
+                let mut all = labels(service.get("labels"));
+                all.insert((*name).to_owned(), (*value).to_owned());
+                service.insert("labels".into(), json!(all));
+            }
+            Change::Mount(mount) => {
+                let mounts = service.entry("volumes").or_insert_with(|| json!([]));
+                mounts.as_array_mut().into_iter().for_each(|m| m.push(json!(mount)));
+            }
+            Change::Replicas(n) => deploy["replicas"] = json!(n),
+        }
+        service.insert("deploy".into(), deploy);
+    }
 }
 
 impl Stack {
@@ -50,13 +119,10 @@ impl Stack {
         let run = run_labels(&self.run);
         let mut files: Vec<Value> = self.compose.iter().map(|c| c.value.clone()).collect();
         for file in &mut files {
-            for (name, service) in file.get_mut("services").and_then(Value::as_object_mut).into_iter().flatten() {
-                let Some(service) = service.as_object_mut() else { continue };
-                service.remove("ports");
-                if let Some(changes) = self.labels.get(name) {
-                    change_labels(service, changes);
-                }
+            for service in file.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
+                service.as_object_mut().and_then(|s| s.remove("ports"));
             }
+            self.edits.iter().for_each(|e| e.apply(file));
             // `docker stack deploy` merges services, but of volumes and networks the last file's wins whole.
             for section in ["volumes", "networks"] {
                 for object in file.get_mut(section).and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
@@ -137,18 +203,6 @@ fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(Error::io(path))
 }
 
-fn change_labels(service: &mut Map<String, Value>, changes: &BTreeMap<String, Option<String>>) {
-    let Some(deploy) = service.entry("deploy").or_insert_with(|| json!({})).as_object_mut() else { return };
-    let mut all = labels(deploy.get("labels"));
-    for (name, value) in changes {
-        match value {
-            Some(value) => all.insert(name.clone(), value.clone()),
-            None => all.remove(name),
-        };
-    }
-    deploy.insert("labels".into(), json!(all));
-}
-
 /// Adds labels to a volume or network, which may have no properties yet and may not be ours to label.
 fn add_labels(object: &mut Value, add: &BTreeMap<String, String>) {
     if object.is_null() {
@@ -181,14 +235,15 @@ impl Engine {
                 let replicas = spec.mode.and_then(|m| m.replicated).and_then(|r| r.replicas).unwrap_or(1);
                 wanted += replicas as u64;
                 // A task of an older spec still counts as running while the new one is being prepared.
-                let force = spec.task_template.as_ref().and_then(|t| t.force_update);
+                let of = |t: Option<&TaskSpec>| t.map(|t| (t.force_update, t.container_spec.clone()));
+                let wanted_spec = of(spec.task_template.as_ref());
                 let mut running = 0;
                 let mut error = None;
                 for task in tasks.iter().filter(|t| t.service_id == service.id) {
                     let status = task.status.clone().unwrap_or_default();
                     if task.desired_state == Some(TaskState::RUNNING)
                         && status.state == Some(TaskState::RUNNING)
-                        && task.spec.as_ref().and_then(|s| s.force_update) == force
+                        && of(task.spec.as_ref()) == wanted_spec
                     {
                         let id = status.container_status.and_then(|c| c.container_id).unwrap_or_default();
                         if self.healthy(&id).await? {
@@ -284,10 +339,7 @@ mod tests {
             env: BTreeMap::new(),
             images: BTreeMap::from([("app".into(), "standin:1".into())]),
             ports: vec![("app".into(), 993, 22_001)],
-            labels: BTreeMap::from([(
-                "app".into(),
-                BTreeMap::from([("backupbot.backup.volumes.mail".into(), Some("false".into())), ("gone".into(), None)]),
-            )]),
+            edits: vec![Edit::set("app", "backupbot.backup.volumes.mail", "false"), Edit::unset("app", "gone")],
         }
     }
 

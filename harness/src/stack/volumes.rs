@@ -91,43 +91,50 @@ impl Helper {
             .context(format!("writing to volume {}", self.volume))
     }
 
-    /// Streams what is at `path` to `entry`, which gets each regular file's path from the volume's root, its
-    /// metadata and its content. None when there is nothing at `path`.
+    /// Streams what is at `path` to `entry`, which gets each entry with its path from the volume's root. None when
+    /// there is nothing at `path`.
     pub async fn each<T: Send + 'static>(
         &self,
         path: &str,
         mut state: T,
-        entry: impl Fn(&mut T, &str, &tar::Header, &mut dyn Read) -> std::io::Result<()> + Send + 'static,
+        entry: impl Fn(&mut T, Entry<'_>) -> std::io::Result<()> + Send + 'static,
     ) -> Result<Option<T>> {
         let place = if path == "." { "/volume/.".to_owned() } else { format!("/volume/{path}") };
         // The archive's names begin with the last part of the path asked for.
         let parent = std::path::Path::new(path).parent().map(|p| p.display().to_string()).filter(|p| !p.is_empty());
         let what = format!("reading volume {}", self.volume);
         archive(&self.owned.engine().docker, &self.id, &place, &what, move |archive| {
-            regular_files(archive, |name, header, content| {
-                let name = parent.as_ref().map_or_else(|| name.to_owned(), |p| format!("{p}/{name}"));
-                entry(&mut state, &name, header, content)
+            entries(archive, |mut found| {
+                if let Some(parent) = &parent {
+                    found.name = format!("{parent}/{}", found.name);
+                }
+                entry(&mut state, found)
             })?;
             Ok(state)
         })
         .await
     }
 
-    /// The regular files at `path`, hashed, with owner, mode and time.
-    pub async fn files(&self, volume: &str, path: &str) -> Result<Vec<FileSeen>> {
+    /// What is at `path`, with owner, mode and time. Regular files are hashed, unless only `attributes` are asked for; then
+    /// folders and symbolic links are listed too, and hard links.
+    pub async fn files(&self, volume: &str, path: &str, attributes: bool) -> Result<Vec<FileSeen>> {
         let volume = volume.to_owned();
         let found = self
-            .each(path, Vec::new(), move |found, name, header, content| {
-                let (sha256, size) = digest(content)?;
+            .each(path, Vec::new(), move |found, entry| {
+                let (sha256, size) = match entry.kind {
+                    _ if attributes => (String::new(), 0),
+                    Kind::File => digest(entry.content)?,
+                    _ => return Ok(()),
+                };
                 found.push(FileSeen {
                     volume: volume.clone(),
-                    path: name.to_owned(),
+                    path: entry.name,
                     sha256,
                     size,
-                    uid: header.uid()?,
-                    gid: header.gid()?,
-                    mode: header.mode()? & 0o7777,
-                    mtime: header.mtime()?,
+                    uid: entry.header.uid()?,
+                    gid: entry.header.gid()?,
+                    mode: entry.header.mode()? & 0o7777,
+                    mtime: entry.header.mtime()?,
                 });
                 Ok(())
             })
@@ -135,11 +142,13 @@ impl Helper {
         Ok(found.unwrap_or_default())
     }
 
-    /// The names of the regular files in the volume.
+    /// The names of the files in the volume, hard links included.
     pub async fn names(&self) -> Result<Vec<String>> {
         let names = self
-            .each(".", Vec::new(), |names, name, _, _| {
-                names.push(name.to_owned());
+            .each(".", Vec::new(), |names, entry| {
+                if matches!(entry.kind, Kind::File | Kind::HardLink(_)) {
+                    names.push(entry.name);
+                }
                 Ok(())
             })
             .await?;
@@ -150,9 +159,9 @@ impl Helper {
     pub async fn copy_out(&self, path: &str, to: &std::path::Path) -> Result<bool> {
         let target = to.to_owned();
         let copied = self
-            .each(path, (), move |(), _, _, content| {
+            .each(path, (), move |(), entry| {
                 let mut file = std::fs::File::create(&target)?;
-                std::io::copy(content, &mut file)?;
+                std::io::copy(entry.content, &mut file)?;
                 file.flush()
             })
             .await?;
@@ -176,19 +185,51 @@ pub fn digest(content: &mut dyn Read) -> std::io::Result<(String, u64)> {
     Ok((hex::encode(hash.finalize()), size))
 }
 
-/// Calls `entry` with the name, metadata and content of each regular file of a tar archive.
-pub fn regular_files(
-    archive: &mut dyn Read,
-    mut entry: impl FnMut(&str, &tar::Header, &mut dyn Read) -> std::io::Result<()>,
-) -> std::io::Result<()> {
+/// What an entry of an archive is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// Another name of a file that the archive has; the name it has there.
+    HardLink(String),
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    SymbolicLink,
+    /// A socket, a device, a pipe.
+    Other,
+}
+
+/// An entry of an archive.
+pub struct Entry<'a> {
+    /// Its path from the archive's root.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Owner, mode and time.
+    pub header: &'a tar::Header,
+    /// A regular file's content.
+    pub content: &'a mut dyn Read,
+}
+
+/// Calls `entry` with each entry of a tar archive.
+pub fn entries(archive: &mut dyn Read, mut entry: impl FnMut(Entry<'_>) -> std::io::Result<()>) -> std::io::Result<()> {
+    let plain = |path: &std::path::Path| {
+        let name = path.display().to_string();
+        name.strip_prefix("./").unwrap_or(&name).trim_end_matches('/').to_owned()
+    };
     for file in tar::Archive::new(archive).entries()? {
         let mut file = file?;
-        if !file.header().entry_type().is_file() {
-            continue;
-        }
         let header = file.header().clone();
-        let name = file.path()?.display().to_string();
-        entry(name.strip_prefix("./").unwrap_or(&name), &header, &mut file)?;
+        let kind = match header.entry_type() {
+            t if t.is_file() => Kind::File,
+            t if t.is_hard_link() => Kind::HardLink(file.link_name()?.map(|l| plain(&l)).unwrap_or_default()),
+            t if t.is_dir() => Kind::Folder,
+            t if t.is_symlink() => Kind::SymbolicLink,
+            _ => Kind::Other,
+        };
+        let name = plain(&file.path()?);
+        entry(Entry { name, kind, header: &header, content: &mut file })?;
     }
     Ok(())
 }

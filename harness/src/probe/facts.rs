@@ -1,0 +1,49 @@
+//! The facts probe: what commands in the app's containers print, compared as text. For state that has no better
+//! door, such as what a spam filter has learnt.
+
+use super::Probe;
+use crate::error::Result;
+use crate::evidence::{Evidence, FactSeen, ObservationId};
+use crate::scenario::Fact;
+use crate::stack::Engine;
+use crate::stack::deploy::Stack;
+
+/// The facts probe.
+pub struct Facts {
+    /// The engine.
+    pub engine: Engine,
+    /// The app's stack.
+    pub stack: Stack,
+    /// What to ask for.
+    pub specs: Vec<Fact>,
+}
+
+impl Probe for Facts {
+    fn name(&self) -> &'static str {
+        "facts"
+    }
+
+    async fn observe(&self, evidence: &Evidence, observation: ObservationId, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
+        let facts = self.read().await?;
+        evidence.put_facts(observation, &facts)?;
+        progress(facts.len() as u64, facts.len() as u64);
+        Ok(())
+    }
+}
+
+impl Facts {
+    /// What the commands print now.
+    pub async fn read(&self) -> Result<Vec<FactSeen>> {
+        let mut facts = Vec::new();
+        for spec in &self.specs {
+            let command: Vec<&str> = spec.command.iter().map(String::as_str).collect();
+            let output = self.engine.exec(&self.stack.service(&spec.service), &command, &[], None).await?;
+            if output.code != 0 {
+                tracing::debug!(fact = spec.name, code = output.code, "{}", output.stderr.trim());
+            }
+            let value = (output.code == 0).then(|| output.stdout.trim_end().to_owned());
+            facts.push(FactSeen { fact: spec.name.clone(), value });
+        }
+        Ok(facts)
+    }
+}

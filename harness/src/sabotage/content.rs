@@ -1,0 +1,349 @@
+//! Faults in what was restored. Each can be undone, so that all of them strike one deployment in turn.
+
+use std::collections::BTreeSet;
+
+use super::{baseline, line, within};
+use crate::drill::Drill;
+use crate::error::{Error, Result};
+use crate::evidence::MessageSeen;
+use crate::model::{Item, Outcome};
+
+/// A fault in what was restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    MessageAltered,
+    MessageTruncated,
+    HeaderAdded,
+    MessageRemoved,
+    MessageDoubled,
+    MessageHidden,
+    MessageMoved,
+    MessageStrayed,
+    FlagDropped,
+    KeywordDropped,
+    DateChanged,
+    UidValidityReset,
+    FolderRenamed,
+    SubscriptionLost,
+    RowDeleted,
+    RowAdded,
+    QuotaChanged,
+    PasswordChanged,
+    SchemaChanged,
+    DatabaseTorn,
+    KeysSwapped,
+    KeyReadable,
+    ScriptLost,
+    ScriptEmptied,
+    ScriptInactive,
+}
+
+pub(crate) static DEEDS: &[(&str, &str, Deed)] = &[
+    ("message-altered", "a byte of a message is another one", Deed::MessageAltered),
+    ("message-truncated", "a message is cut off", Deed::MessageTruncated),
+    ("header-added", "a message has one more header line", Deed::HeaderAdded),
+    ("message-removed", "a message's file is gone", Deed::MessageRemoved),
+    ("message-doubled", "a message's file is there twice", Deed::MessageDoubled),
+    ("message-hidden", "a message is there twice, and Dovecot's index hides it", Deed::MessageHidden),
+    ("message-moved", "a message is in another folder", Deed::MessageMoved),
+    ("message-strayed", "a message is in another user's mailbox", Deed::MessageStrayed),
+    ("flag-dropped", "a message is unread again", Deed::FlagDropped),
+    ("keyword-dropped", "a message has no keywords any more", Deed::KeywordDropped),
+    ("internaldate-changed", "a message has another INTERNALDATE", Deed::DateChanged),
+    ("uidvalidity-reset", "a folder has another UIDVALIDITY", Deed::UidValidityReset),
+    ("folder-renamed", "a folder has another name", Deed::FolderRenamed),
+    ("subscription-lost", "a folder is not subscribed to any more", Deed::SubscriptionLost),
+    ("row-deleted", "an alias' row is gone", Deed::RowDeleted),
+    ("row-added", "there is an alias that never was", Deed::RowAdded),
+    ("quota-changed", "a user has another quota", Deed::QuotaChanged),
+    ("password-hash-changed", "a user has another user's password", Deed::PasswordChanged),
+    ("schema-changed", "the database has another schema revision", Deed::SchemaChanged),
+    ("database-torn", "the database's file is cut off", Deed::DatabaseTorn),
+    ("dkim-keys-swapped", "two domains have each other's DKIM key", Deed::KeysSwapped),
+    ("dkim-key-readable", "everybody may read a DKIM key", Deed::KeyReadable),
+    ("sieve-script-lost", "a sieve script is gone", Deed::ScriptLost),
+    ("sieve-script-emptied", "the active sieve script is empty", Deed::ScriptEmptied),
+    ("sieve-script-inactive", "no sieve script is active", Deed::ScriptInactive),
+];
+
+const ALIAS: &str = "team@mail.test";
+const NEW_ALIAS: &str = "never@mail.test";
+const USER: &str = "u02@xn--bcher-kva.example";
+const OTHER_USER: &str = "u01@mail.test";
+const FOLDER: &str = "Empty";
+const RENAMED: &str = "Renamed";
+
+/// Sets `$file` to the Maildir file of the message with UID `$2` in `$1`; `$copy` is where a copy of it can be made, with its
+/// owner and times. Copies: Dovecot delivers one message to several users as hard links of one file.
+const FIND: &str = r#"
+name=$(sed -n "s/^$2 [^:]*:\(.*\)/\1/p" "$1/dovecot-uidlist"); name=${name%%:*}
+file=$(ls "$1"/cur/"$name"* "$1"/new/"$name"* 2>/dev/null | head -n 1)
+test -n "$name" && test -n "$file"
+copy=/tmp/copy; cp -p "$file" "$copy"
+"#;
+
+/// A message that a sabotage strikes.
+struct Target {
+    account: String,
+    message: MessageSeen,
+}
+
+impl Target {
+    fn item(&self, account: &str, folder: &str, uid: u32) -> Item {
+        Item::Message { account: account.into(), folder: folder.into(), uid, corpus: self.message.item.clone() }
+    }
+}
+
+impl Deed {
+    pub(crate) async fn strike(self, drill: &Drill) -> Result<()> {
+        match self {
+            Self::MessageAltered => {
+                // The third byte from the end, before the last line break.
+                self.on_message(
+                    drill,
+                    r#"printf '#' | dd of="$copy" bs=1 seek=$(($(wc -c < "$copy") - 3)) conv=notrunc status=none
+                    touch -r "$file" "$copy"; mv "$copy" "$file""#,
+                )
+                .await
+            }
+            Self::MessageTruncated => {
+                self.on_message(drill, r#"truncate -s -20 "$copy"; touch -r "$file" "$copy"; mv "$copy" "$file""#).await
+            }
+            Self::HeaderAdded => {
+                self.on_message(drill, r#"sed -i '1i X-Added: yes' "$copy"; chown mail:mail "$copy"; touch -r "$file" "$copy"; mv "$copy" "$file""#)
+                    .await
+            }
+            Self::MessageRemoved => self.on_message(drill, r#"rm "$file""#).await,
+            Self::MessageDoubled => self.on_message(drill, r#"mv "$copy" "$1/cur/1$(basename "$file")""#).await,
+            // Dovecot looks at a folder again when its time has changed.
+            Self::MessageHidden => {
+                self.on_message(
+                    drill,
+                    r#"touch -r "$1/cur" /tmp/time; mv "$copy" "$1/cur/1$(basename "$file")"; touch -r /tmp/time "$1/cur""#,
+                )
+                .await
+            }
+            Self::MessageMoved => self.on_message(drill, &format!(r#"mv "$file" "$3/.{FOLDER}/cur/""#)).await,
+            Self::MessageStrayed => self.on_message(drill, &format!(r#"mv "$file" /mail/{OTHER_USER}/cur/"#)).await,
+            Self::FlagDropped => {
+                self.on_message(drill, r#"mv "$file" "$(printf %s "$file" | sed 's/\(:2,[A-Z]*\)S/\1/')""#).await
+            }
+            Self::KeywordDropped => {
+                self.on_message(drill, r#"mv "$file" "$(printf %s "$file" | sed 's/[a-z]*$//')""#).await
+            }
+            Self::DateChanged => {
+                self.on_message(drill, r#"touch -d "@$(($(stat -c %Y "$file") - 86400))" "$copy"; mv "$copy" "$file""#).await
+            }
+            Self::UidValidityReset => {
+                self.on_message(
+                    drill,
+                    r#"list="$1/dovecot-uidlist"; v=$(sed -n '1s/.* V\([0-9]*\).*/\1/p' "$list")
+                    sed "1s/ V$v/ V$((v + 1))/" "$list" > /tmp/list; cat /tmp/list > "$list""#,
+                )
+                .await
+            }
+            Self::FolderRenamed => self.on_message(drill, &format!(r#"mv "$1" "$3/.{RENAMED}""#)).await,
+            Self::SubscriptionLost => {
+                self.on_message(drill, &format!(r#"cd "$3"; grep -v '^{FOLDER}$' subscriptions > /tmp/list; cat /tmp/list > subscriptions"#))
+                    .await
+            }
+            Self::RowDeleted => sql(drill, &format!("DELETE FROM alias WHERE email = '{ALIAS}'")).await,
+            Self::RowAdded => {
+                sql(
+                    drill,
+                    &format!(
+                        "INSERT INTO alias (email, localpart, domain_name, destination, wildcard, created_at) \
+                         SELECT '{NEW_ALIAS}', 'never', domain_name, destination, wildcard, created_at FROM alias WHERE email = '{ALIAS}'"
+                    ),
+                )
+                .await
+            }
+            Self::QuotaChanged => {
+                sql(drill, &format!("UPDATE user SET quota_bytes = quota_bytes + 1 WHERE email = '{USER}'")).await
+            }
+            Self::PasswordChanged => {
+                sql(
+                    drill,
+                    &format!(
+                        "UPDATE user SET password = (SELECT password FROM user WHERE email = '{OTHER_USER}') WHERE email = '{USER}'"
+                    ),
+                )
+                .await
+            }
+            Self::SchemaChanged => sql(drill, "UPDATE alembic_version SET version_num = '000000000000'").await,
+            Self::DatabaseTorn => within(drill, "admin", &["truncate", "-s", "9000", "/data/main.db"]).await.map(drop),
+            Self::KeysSwapped => {
+                let [a, b] = keys(drill)?;
+                let script = r#"cd /dkim; cp -p "$1" /tmp/a; cp -p "$2" /tmp/b
+                    cat /tmp/b > "$1"; cat /tmp/a > "$2"; touch -r /tmp/a "$1"; touch -r /tmp/b "$2""#;
+                within(drill, "admin", &["sh", "-ec", script, "sh", &a, &b]).await.map(drop)
+            }
+            Self::KeyReadable => {
+                let [a, _] = keys(drill)?;
+                within(drill, "admin", &["chmod", "0644", &format!("/dkim/{a}")]).await.map(drop)
+            }
+            Self::ScriptLost => on_scripts(drill, "rm sieve/holiday.sieve").await,
+            Self::ScriptEmptied => on_scripts(drill, ": > sieve/filter.sieve; rm -f .dovecot.svbin sieve/filter.svbin").await,
+            Self::ScriptInactive => on_scripts(drill, "rm .dovecot.sieve").await,
+        }
+    }
+
+    /// Takes back what [`Self::strike`] did, given that [`save`] was called before it.
+    pub(crate) async fn undo(self, drill: &Drill) -> Result<()> {
+        match self {
+            Self::RowDeleted
+            | Self::RowAdded
+            | Self::QuotaChanged
+            | Self::PasswordChanged
+            | Self::SchemaChanged
+            | Self::DatabaseTorn => within(drill, "admin", &["sh", "-ec", "cat /tmp/saved.db > /data/main.db"]).await,
+            Self::KeysSwapped | Self::KeyReadable => {
+                within(drill, "admin", &["sh", "-ec", "cp -a /tmp/saved.dkim/. /dkim/"]).await
+            }
+            _ => {
+                within(drill, "imap", &["sh", "-ec", "cd /mail; for a in *@*; do rm -rf \"$a\"; done; cp -a /tmp/saved/. /mail/"])
+                    .await
+            }
+        }
+        .map(drop)
+    }
+
+    /// The findings that the sabotage must cause, given the baseline, and none besides.
+    pub(crate) fn expected(self, drill: &Drill) -> Result<BTreeSet<String>> {
+        let evidence = &drill.evidence;
+        let observation = baseline(drill)?;
+        let mut expected = BTreeSet::new();
+        let mut expect = |item: &Item, outcome, property: Option<&str>| {
+            expected.insert(line(item, outcome, property));
+        };
+        let uid_next = |account: &str, folder: &str| -> Result<u32> {
+            let folders = evidence.folders(observation, account)?;
+            Ok(folders.iter().find(|f| f.folder == folder).map_or(0, |f| f.uid_next))
+        };
+        let row = |table: &str, key: &str| Item::Row { table: table.into(), key: key.into() };
+        let database = || Item::Database { database: drill.scenario.spec.rows.database.clone() };
+        let script = |script: &str| Item::Script { account: OTHER_USER.into(), script: script.into() };
+        let t = self.target(drill)?;
+        let (account, folder) = (t.account.as_str(), t.message.folder.as_str());
+        let own = t.item(account, folder, t.message.uid);
+        match self {
+            Self::MessageAltered | Self::MessageTruncated | Self::HeaderAdded => expect(&own, Outcome::Altered, Some("bytes")),
+            Self::MessageRemoved => expect(&own, Outcome::Lost, None),
+            Self::MessageDoubled | Self::MessageHidden => {
+                expect(&t.item(account, folder, uid_next(account, folder)?), Outcome::Duplicated, None);
+            }
+            Self::MessageMoved => expect(&own, Outcome::Misplaced, None),
+            Self::MessageStrayed => {
+                expect(&own, Outcome::Misplaced, None);
+                expect(&t.item(OTHER_USER, "INBOX", uid_next(OTHER_USER, "INBOX")?), Outcome::Unexpected, None);
+            }
+            Self::FlagDropped => expect(&own, Outcome::Altered, Some("flags")),
+            Self::KeywordDropped => expect(&own, Outcome::Altered, Some("keywords")),
+            Self::DateChanged => expect(&own, Outcome::Altered, Some("internaldate")),
+            Self::UidValidityReset => {
+                let item = Item::Folder { account: account.into(), folder: folder.into() };
+                expect(&item, Outcome::Altered, Some("uidvalidity"));
+            }
+            Self::FolderRenamed => {
+                expect(&Item::Folder { account: account.into(), folder: folder.into() }, Outcome::Lost, None);
+                expect(&Item::Folder { account: account.into(), folder: RENAMED.into() }, Outcome::Unexpected, None);
+                for m in evidence.messages(observation, account)?.into_iter().filter(|m| m.folder == folder) {
+                    let item = Item::Message { account: account.into(), folder: m.folder, uid: m.uid, corpus: m.item };
+                    expect(&item, Outcome::Misplaced, None);
+                }
+            }
+            Self::SubscriptionLost => {
+                let item = Item::Folder { account: account.into(), folder: FOLDER.into() };
+                expect(&item, Outcome::Altered, Some("subscription"));
+            }
+            Self::RowDeleted => expect(&row("alias", ALIAS), Outcome::Lost, None),
+            Self::RowAdded => expect(&row("alias", NEW_ALIAS), Outcome::Unexpected, None),
+            Self::QuotaChanged => expect(&row("user", USER), Outcome::Altered, Some("quota_bytes")),
+            Self::PasswordChanged => {
+                expect(&row("user", USER), Outcome::Altered, Some("password"));
+                expect(&Item::Account { account: USER.into() }, Outcome::Lost, None);
+            }
+            Self::SchemaChanged => expect(&database(), Outcome::Altered, Some("schema revision")),
+            Self::DatabaseTorn => {
+                expect(&database(), Outcome::Altered, Some("file"));
+                for unread in ["integrity_check", "foreign_key_check", "schema revision"] {
+                    expect(&database(), Outcome::Unread, Some(unread));
+                }
+                for r in evidence.rows(observation)? {
+                    expect(&row(&r.table, &r.key), Outcome::Lost, None);
+                }
+                for (account, _) in evidence.accounts(observation)? {
+                    expect(&Item::Account { account }, Outcome::Unread, None);
+                }
+            }
+            Self::KeysSwapped => {
+                for path in keys(drill)? {
+                    expect(&Item::File { volume: "dkim".into(), path }, Outcome::Altered, Some("bytes"));
+                }
+            }
+            Self::KeyReadable => {
+                let [path, _] = keys(drill)?;
+                expect(&Item::File { volume: "dkim".into(), path }, Outcome::Altered, Some("mode"));
+            }
+            Self::ScriptLost => expect(&script("holiday"), Outcome::Lost, None),
+            Self::ScriptEmptied => expect(&script("filter"), Outcome::Altered, Some("bytes")),
+            Self::ScriptInactive => expect(&script("filter"), Outcome::Altered, Some("active")),
+        }
+        Ok(expected)
+    }
+
+    /// Runs a script with `$file` and `$copy` of the target, `$1` its folder, `$2` its UID, `$3` its mailbox.
+    async fn on_message(self, drill: &Drill, script: &str) -> Result<()> {
+        let t = self.target(drill)?;
+        let home = format!("/mail/{}", t.account);
+        let dir = if t.message.folder == "INBOX" { home.clone() } else { format!("{home}/.{}", t.message.folder) };
+        let script = format!("{FIND}{script}");
+        within(drill, "imap", &["sh", "-ec", &script, "sh", &dir, &t.message.uid.to_string(), &home]).await.map(drop)
+    }
+
+    /// The message struck: one that is seen and has keywords, in a folder below Archive, with a body that ends in a letter,
+    /// of which the mailbox has one copy.
+    fn target(self, drill: &Drill) -> Result<Target> {
+        let observation = baseline(drill)?;
+        let plain = |m: &MessageSeen| {
+            let kind = m.item.as_ref().and_then(|i| i.parse().ok()).map(|n| drill.corpus.message(n).kind);
+            matches!(kind, Some(seeds::Kind::Plain | seeds::Kind::EncodedSubject | seeds::Kind::Twin))
+        };
+        for (account, _) in drill.evidence.accounts(observation)?.into_iter().filter(|(a, _)| a != OTHER_USER) {
+            let messages = drill.evidence.messages(observation, &account)?;
+            let copies = |m: &MessageSeen| messages.iter().filter(|o| o.sha256 == m.sha256).count();
+            let fit = |m: &&MessageSeen| m.folder.starts_with("Archive") && m.flags.contains("\\Seen") && !m.keywords.is_empty();
+            if let Some(message) = messages.iter().filter(fit).find(|m| plain(m) && copies(m) == 1) {
+                return Ok(Target { account, message: message.clone() });
+            }
+        }
+        Err(Error::Unknown("sabotage: no message of the baseline is fit for it; take a larger profile".into()))
+    }
+}
+
+/// Two DKIM keys.
+fn keys(drill: &Drill) -> Result<[String; 2]> {
+    let files = drill.evidence.files(baseline(drill)?)?;
+    let mut keys = files.into_iter().filter(|f| f.volume == "dkim").map(|f| f.path);
+    match (keys.next(), keys.next()) {
+        (Some(a), Some(b)) => Ok([a, b]),
+        _ => Err(Error::Unknown("sabotage: fewer than two DKIM keys".into())),
+    }
+}
+
+/// Saves what these sabotages strike.
+pub(crate) async fn save(drill: &Drill) -> Result<()> {
+    within(drill, "imap", &["sh", "-ec", "rm -rf /tmp/saved; mkdir /tmp/saved; cp -a /mail/*@* /tmp/saved/"]).await?;
+    within(drill, "admin", &["sh", "-ec", "cat /data/main.db > /tmp/saved.db; cp -a /dkim /tmp/saved.dkim"]).await.map(drop)
+}
+
+async fn sql(drill: &Drill, statement: &str) -> Result<()> {
+    let script = "import sqlite3, sys; db = sqlite3.connect('/data/main.db'); \
+                  n = db.execute(sys.argv[1]).rowcount; db.commit(); sys.exit(0 if n == 1 else 3)";
+    within(drill, "admin", &["python3", "-c", script, statement]).await.map(drop)
+}
+
+async fn on_scripts(drill: &Drill, script: &str) -> Result<()> {
+    let script = format!("cd /mail/{OTHER_USER}; {script}");
+    within(drill, "imap", &["sh", "-ec", &script]).await.map(drop)
+}

@@ -1,0 +1,279 @@
+//! Sabotages in turn on one deployment a group, each with its findings beside those that it must cause, between
+//! fault-free twins that must have none.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::labels::reported;
+use super::restore::NOT_PROVEN;
+use super::{Deed, Group, Sabotage, backup, catalogue, content, essence};
+use crate::drill::proof::{BackedUp, Baseline, Restarted};
+use crate::drill::{self, Drill, Options, Sinks};
+use crate::error::{Error, Result};
+use crate::events::Event;
+use crate::judge;
+
+/// The name of the fault-free twin in a matrix.
+pub const TWIN: &str = "(no fault)";
+
+/// What came of one sabotage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// Its name.
+    pub sabotage: String,
+    /// Where it strikes.
+    pub group: Group,
+    /// What is done, in a line.
+    pub what: String,
+    /// The findings that it must cause.
+    pub expected: BTreeSet<String>,
+    /// The findings that there were.
+    pub found: BTreeSet<String>,
+    /// How long it took, milliseconds.
+    pub millis: u64,
+}
+
+impl Line {
+    /// Whether exactly what had to be found was found.
+    pub fn caught(&self) -> bool {
+        self.expected == self.found
+    }
+}
+
+/// Every sabotage that was committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Matrix {
+    /// Of this form.
+    pub version: u32,
+    /// One for each sabotage, and one for each twin.
+    pub lines: Vec<Line>,
+}
+
+impl Matrix {
+    /// Whether every sabotage was caught and every twin was clean; no lines prove nothing.
+    pub fn whole(&self) -> bool {
+        !self.lines.is_empty() && self.lines.iter().all(Line::caught)
+    }
+
+    /// As text: one row a sabotage, and under it what was missed or too much.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        let _ = writeln!(out, "{:9} {:28} {:>8} {:>5} {:>8}", "group", "sabotage", "expected", "found", "time");
+        for line in &self.lines {
+            let word = if line.caught() { "" } else { "  MISSED" };
+            let (expected, found) = (line.expected.len(), line.found.len());
+            let seconds = line.millis as f64 / 1000.0;
+            let _ = writeln!(
+                out,
+                "{:9} {:28} {expected:>8} {found:>5} {seconds:>6.1} s{word}",
+                line.group.to_string(),
+                line.sabotage
+            );
+            for (mark, these) in
+                [("expected", line.expected.difference(&line.found)), ("found   ", line.found.difference(&line.expected))]
+            {
+                for finding in these.take(10) {
+                    let _ = writeln!(out, "            {mark}  {finding}");
+                }
+            }
+        }
+        let sabotages = self.lines.iter().filter(|l| l.sabotage != TWIN);
+        let (caught, all) = (sabotages.clone().filter(|l| l.caught()).count(), sabotages.count());
+        let _ = writeln!(out, "{caught} of {all} sabotages caught");
+        out
+    }
+}
+
+/// Which sabotages `names` are; none for all.
+pub fn chosen(names: &[&'static Sabotage], group: Option<Group>) -> Vec<&'static Sabotage> {
+    let all = catalogue().iter().filter(|s| names.is_empty() || names.iter().any(|n| n.name == s.name));
+    all.filter(|s| group.is_none_or(|g| s.group() == g)).collect()
+}
+
+/// Commits the sabotages of one group, all of `chosen` that are in it, on one deployment.
+pub async fn group(group: Group, chosen: &[&'static Sabotage], options: Options, sinks: Sinks) -> Result<Vec<Line>> {
+    let of: Vec<&'static Sabotage> = chosen.iter().copied().filter(|s| s.group() == group).collect();
+    if of.is_empty() {
+        return Ok(vec![]);
+    }
+    let play = move |drill: Arc<Drill>| async move {
+        let mut run = Run { drill, group, lines: Vec::new() };
+        match group {
+            Group::Labels | Group::Backup => run.backups(&of).await?,
+            Group::Restore => run.restores(&of).await?,
+            Group::Content => run.contents(&of).await?,
+        }
+        Ok(run.lines)
+    };
+    drill::guarded(options, sinks, play).await.map(|ended| ended.value)
+}
+
+struct Run {
+    drill: Arc<Drill>,
+    group: Group,
+    lines: Vec<Line>,
+}
+
+impl Run {
+    fn add(&mut self, sabotage: Option<&Sabotage>, since: Instant, expected: BTreeSet<String>, found: BTreeSet<String>) {
+        let (name, what) = sabotage.map_or((TWIN, "nothing is wrong"), |s| (s.name, s.what));
+        let (group, millis) = (self.group, since.elapsed().as_millis() as u64);
+        let line = Line { sabotage: name.into(), group, what: what.into(), expected, found, millis };
+        self.drill.events.emit(Event::Sabotaged { line: line.clone() });
+        self.lines.push(line);
+    }
+
+    /// Backup and audit, once for each sabotage; nothing is wiped.
+    async fn backups(&mut self, of: &[&'static Sabotage]) -> Result<()> {
+        let (baseline, _) = self.drill.until_baseline(false).await?;
+        self.one_backup(None, &baseline).await?;
+        backup::save(&self.drill).await?;
+        for sabotage in of {
+            self.one_backup(Some(sabotage), &baseline).await?;
+        }
+        self.one_backup(None, &baseline).await
+    }
+
+    async fn one_backup(&mut self, sabotage: Option<&'static Sabotage>, baseline: &Baseline) -> Result<()> {
+        let drill = self.drill.clone();
+        let since = Instant::now();
+        drill.evidence.clear_complaints()?;
+        drill.evidence.clear_audit()?;
+        // A dump of an earlier backup would stand for one that was not made.
+        super::within(&drill, "admin", &["rm", "-f", "/data/main.db.backup"]).await?;
+        let edits = sabotage.map(|s| s.edits(&drill.corpus)).unwrap_or_default();
+        drill.redeploy(edits).await?;
+        let created = match sabotage {
+            Some(sabotage) => {
+                sabotage.before_backup(&drill).await?;
+                sabotage.create(&drill, baseline).await?
+            }
+            None => drill.backup(baseline).await?,
+        };
+        if let Some(backup) = &created {
+            if let Some(sabotage) = sabotage {
+                sabotage.after_backup(&drill, backup).await?;
+            }
+            let _audited = drill.audit(backup).await?;
+        }
+        let mut found = essence(&judge::audited(&drill.evidence)?.findings);
+        found.extend(reported(&drill)?);
+        let mut expected = BTreeSet::new();
+        if let Some(sabotage) = sabotage {
+            expected = sabotage.expected_of_backup(&drill, created.as_ref().map(BackedUp::snapshot)).await?;
+            match sabotage.deed {
+                Deed::Label(mistake) => found.extend(mistake.linted(&drill)?),
+                Deed::Backup(deed) => deed.undo(&drill).await?,
+                _ => {}
+            }
+        }
+        self.add(sabotage, since, expected, found);
+        Ok(())
+    }
+
+    /// Wipe, restore and observation, once for each sabotage, from one snapshot.
+    async fn restores(&mut self, of: &[&'static Sabotage]) -> Result<()> {
+        let drill = self.drill.clone();
+        let (baseline, older) = drill.until_baseline(of.iter().any(|s| s.wants_older())).await?;
+        let backup =
+            drill.backup(&baseline).await?.ok_or_else(|| Error::Unknown("the backup of a fault-free drill failed".into()))?;
+        let audited = drill.audit(&backup).await?;
+        for sabotage in [None].into_iter().chain(of.iter().copied().map(Some)).chain([None]) {
+            let since = Instant::now();
+            let name = format!("{} {}", sabotage.map_or(TWIN, |s| s.name), self.lines.len());
+            drill.evidence.clear_complaints()?;
+            if sabotage.is_some_and(|s| s.skips_wipe()) {
+                let found = match drill.not_wiped(&baseline).await {
+                    Err(Error::WipeNotProven(_)) => BTreeSet::from([NOT_PROVEN.to_owned()]),
+                    Err(e) => return Err(e),
+                    Ok(_) => BTreeSet::new(),
+                };
+                self.add(sabotage, since, BTreeSet::from([NOT_PROVEN.to_owned()]), found);
+                continue;
+            }
+            let wiped = drill.wipe(&baseline, &audited).await?;
+            let restarted = match sabotage {
+                None => drill.restart(drill.restore(wiped, &backup).await?).await?,
+                Some(sabotage) => {
+                    let edits = sabotage.edits(&drill.corpus);
+                    if !edits.is_empty() {
+                        drill.redeploy(edits).await?;
+                    }
+                    sabotage.restore(&drill, wiped, &backup, older.as_ref()).await?
+                }
+            };
+            let found = self.observed(&restarted, &name).await?;
+            let expected = sabotage.map(|s| s.expected_of_restore(&drill, older.as_ref())).transpose()?.unwrap_or_default();
+            self.add(sabotage, since, expected, found);
+        }
+        Ok(())
+    }
+
+    /// Strikes on what one restore brought back, each of them undone.
+    async fn contents(&mut self, of: &[&'static Sabotage]) -> Result<()> {
+        let drill = self.drill.clone();
+        let (baseline, _) = drill.until_baseline(false).await?;
+        let backup =
+            drill.backup(&baseline).await?.ok_or_else(|| Error::Unknown("the backup of a fault-free drill failed".into()))?;
+        let audited = drill.audit(&backup).await?;
+        let wiped = drill.wipe(&baseline, &audited).await?;
+        let restarted = drill.restart(drill.restore(wiped, &backup).await?).await?;
+        content::save(&drill).await?;
+        for sabotage in [None].into_iter().chain(of.iter().copied().map(Some)).chain([None]) {
+            let since = Instant::now();
+            let name = format!("{} {}", sabotage.map_or(TWIN, |s| s.name), self.lines.len());
+            if let Some(sabotage) = sabotage {
+                sabotage.strike(&drill).await?;
+            }
+            let found = self.observed(&restarted, &name).await?;
+            let mut expected = BTreeSet::new();
+            if let Some(Sabotage { deed: Deed::Content(deed), .. }) = sabotage {
+                expected = deed.expected(&drill)?;
+                deed.undo(&drill).await?;
+            }
+            self.add(sabotage, since, expected, found);
+        }
+        Ok(())
+    }
+
+    async fn observed(&self, restarted: &Restarted, name: &str) -> Result<BTreeSet<String>> {
+        self.drill.observe(restarted, name).await?;
+        Ok(essence(&self.drill.judge(name)?.findings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(name: &str, expected: &[&str], found: &[&str]) -> Line {
+        let set = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
+        let (expected, found) = (set(expected), set(found));
+        Line { sabotage: name.into(), group: Group::Content, what: String::new(), expected, found, millis: 1500 }
+    }
+
+    #[test]
+    fn a_matrix_is_whole_when_exactly_the_expected_was_found() {
+        let whole = |lines: &[Line]| Matrix { version: 1, lines: lines.to_vec() }.whole();
+        assert!(whole(&[line(TWIN, &[], &[]), line("a", &["x: lost"], &["x: lost"])]));
+        assert!(!whole(&[]), "nothing committed proves nothing");
+        assert!(!whole(&[line("a", &["x: lost"], &[])]), "undetected");
+        assert!(!whole(&[line("a", &["x: lost"], &["y: lost"])]), "misnamed");
+        assert!(!whole(&[line("a", &["x: lost"], &["x: lost", "y: lost"])]), "too much");
+        assert!(!whole(&[line(TWIN, &[], &["x: lost"])]), "a twin that does not hold");
+    }
+
+    #[test]
+    fn the_text_names_what_was_missed_and_what_was_too_much() {
+        let text = Matrix { version: 1, lines: vec![line(TWIN, &[], &[]), line("a", &["x: lost"], &["y: lost"])] }.text();
+        assert!(text.contains("content   a                                   1     1    1.5 s  MISSED\n"), "{text}");
+        assert!(
+            text.contains("            expected  x: lost\n            found     y: lost\n0 of 1 sabotages caught\n"),
+            "{text}"
+        );
+    }
+}
