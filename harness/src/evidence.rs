@@ -163,7 +163,7 @@ pub struct MessageSeen {
     pub folder: String,
     /// UID.
     pub uid: u32,
-    /// Of the full bytes as served.
+    /// Of the full bytes as served; empty for a message that the server cannot serve.
     pub sha256: Vec<u8>,
     /// Of the bytes after the first empty line.
     pub body_sha256: Vec<u8>,
@@ -411,6 +411,17 @@ impl Evidence {
         self.with(|db| {
             for table in ["account", "folder", "message"] {
                 db.execute(&format!("DELETE FROM {table} WHERE observation = ? AND account = ?"), params![o.0, account])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets what was read of a folder, before it is read again.
+    pub fn clear_folder(&self, o: ObservationId, account: &str, folder: &str) -> Result<()> {
+        self.with(|db| {
+            for table in ["folder", "message"] {
+                let sql = format!("DELETE FROM {table} WHERE observation = ? AND account = ? AND folder = ?");
+                db.execute(&sql, params![o.0, account, folder])?;
             }
             Ok(())
         })

@@ -232,8 +232,12 @@ fn messages(
     open.retain(|o| match by_place.get(&(o.folder.as_str(), o.uid)) {
         Some(&i) if !matched[i] && (new[i].item == o.item || new[i].item.is_none()) => {
             matched[i] = true;
-            let detail = format!("SHA-256 {}", changed(short(&o.sha256), short(&new[i].sha256)));
-            findings.push(finding(item(o), Outcome::Altered, Some("bytes"), detail));
+            let (property, detail) = if new[i].sha256.is_empty() {
+                ("unreadable", "the server cannot serve it; its log says why".to_owned())
+            } else {
+                ("bytes", format!("SHA-256 {}", changed(short(&o.sha256), short(&new[i].sha256))))
+            };
+            findings.push(finding(item(o), Outcome::Altered, Some(property), detail));
             properties(item(o), o, &new[i], findings);
             false
         }

@@ -198,9 +198,9 @@ async fn sabotage(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
             Box::new(|dir| Ok(Events::new(vec![Box::new(Terminal::brief()), Box::new(JsonLines::create(dir)?)])));
         sabotage_run::group(group, &chosen, options, sinks)
     });
-    let mut groups: Vec<Result<Vec<_>>> = futures_util::stream::iter(groups).buffered(usize::from(args.jobs)).collect().await;
-    let failed = groups.iter().position(Result::is_err).map(|at| groups.remove(at));
-    let matrix = Matrix { version: 1, lines: groups.into_iter().flatten().flatten().collect() };
+    let groups: Vec<_> = futures_util::stream::iter(groups).buffered(usize::from(args.jobs)).collect().await;
+    let (lines, results): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+    let matrix = Matrix { version: 1, lines: lines.concat() };
     let file = dir.join("matrix.json");
     std::fs::write(&file, format!("{:#}\n", serde_json::json!(matrix))).map_err(Error::io(&file))?;
     if args.json {
@@ -209,9 +209,7 @@ async fn sabotage(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
         print!("{}", matrix.text());
     }
     eprintln!("evidence: {}", dir.display());
-    if let Some(Err(e)) = failed {
-        return Err(e);
-    }
+    results.into_iter().collect::<Result<()>>()?;
     Ok(if matrix.whole() { exit_code::HELD } else { exit_code::UNDETECTED })
 }
 

@@ -11,7 +11,6 @@ use std::sync::LazyLock;
 use seeds::Corpus;
 use serde::Serialize;
 
-use crate::backup::Snapshot;
 use crate::drill::Drill;
 use crate::drill::proof::{BackedUp, Baseline, Restarted, Wiped};
 use crate::error::{Error, Result};
@@ -267,11 +266,11 @@ impl Sabotage {
         }
     }
 
-    /// What backup and audit must find. `snapshot` is the one taken, if any was.
-    pub(crate) async fn expected_of_backup(&self, drill: &Drill, snapshot: Option<&Snapshot>) -> Result<BTreeSet<String>> {
+    /// What backup and audit must find.
+    pub(crate) fn expected_of_backup(&self, drill: &Drill) -> Result<BTreeSet<String>> {
         match self.deed {
             Deed::Label(mistake) => mistake.expected(drill),
-            Deed::Backup(deed) => deed.expected(drill, snapshot).await,
+            Deed::Backup(deed) => deed.expected(drill),
             _ => Ok(BTreeSet::new()),
         }
     }

@@ -167,15 +167,13 @@ impl Bot {
                 let id = self.resolve(snapshot, name.as_deref()).await?;
                 let file = "/tmp/backup.tar";
                 let out = std::fs::File::create(file).map_err(|e| format!("{file}: {e}"))?;
-                let status = restic_command(&["dump", "--archive", "tar", &id, path]).stdout(out).status().await;
-                match status {
-                    Ok(s) if s.success() => {
-                        self.print(file);
-                        Ok(())
-                    }
-                    Ok(s) => Err(format!("restic dump of {path}: {s}")),
-                    Err(e) => Err(format!("restic: {e}")),
+                let dump = restic_command(&["dump", "--archive", "tar", &id, path]).stdout(out).output().await;
+                let dump = dump.map_err(|e| format!("restic cannot be run: {e}"))?;
+                if !dump.status.success() {
+                    return Err(said("dump", &dump.stderr));
                 }
+                self.print(file);
+                Ok(())
             }
         }
     }
@@ -417,7 +415,15 @@ async fn restic(arguments: &[&str]) -> Result<String> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said: Vec<&str> = said.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    Err(format!("restic {}: {}", arguments.first().unwrap_or(&""), said.join(" / ")))
+    Err(said(arguments.first().unwrap_or(&""), &output.stderr))
 }
+
+/// restic's own words on its last lines.
+fn said(command: &str, stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    format!("restic {command}: {}", lines[lines.len().saturating_sub(LINES)..].join(" / "))
+}
+
+/// Lines of restic's that are handed on.
+const LINES: usize = 10;

@@ -25,8 +25,10 @@ const CONNECTIONS: usize = 4;
 const BATCH: usize = 500;
 /// The longest wait for one response.
 const STALL: Duration = Duration::from_secs(60);
-/// Attempts at reading one account, where the cause may pass.
+/// Attempts at reading one account, where the cause may pass. The last one reads a folder that fails message by message.
 const ATTEMPTS: u32 = 3;
+/// The most messages of one folder that the server cannot serve; with more, the account counts as unread.
+const UNREADABLE: usize = 10;
 
 /// An authenticated IMAP session.
 pub type Session = async_imap::Session<TlsStream<TcpStream>>;
@@ -112,17 +114,22 @@ fn plain(text: &str) -> String {
     text.split_once("info: Some(\"").and_then(|(_, rest)| rest.strip_suffix("\")")).unwrap_or(text).to_owned()
 }
 
-/// The folders of a session: (name, subscribed), `\Noselect` ones left out.
+/// The folders of a session: (name, subscribed); names that cannot be selected are left out.
 pub async fn folders(session: &mut Session) -> Result<Vec<(String, bool)>, Failure> {
     let listed: Vec<_> =
         in_time("LIST", async { session.list(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
     let subscribed: Vec<_> =
         in_time("LSUB", async { session.lsub(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
-    let noselect =
-        |n: &async_imap::types::Name| n.attributes().iter().any(|a| matches!(a, async_imap::types::NameAttribute::NoSelect));
+    use async_imap::types::NameAttribute as Attribute;
+    let absent = |a: &Attribute<'_>| match a {
+        Attribute::NoSelect => true,
+        // RFC 5258: a parent of folders that is none itself.
+        Attribute::Extension(name) => name.eq_ignore_ascii_case("\\NonExistent"),
+        _ => false,
+    };
     let mut names: Vec<(String, bool)> = listed
         .iter()
-        .filter(|n| !noselect(n))
+        .filter(|n| !n.attributes().iter().any(absent))
         .map(|n| (n.name().to_owned(), subscribed.iter().any(|s| s.name() == n.name())))
         .collect();
     names.sort();
@@ -162,7 +169,7 @@ impl Mail {
         let mut attempt = 1;
         loop {
             evidence.clear_account(o, account)?;
-            let login = match self.read(evidence, o, account, count).await? {
+            let login = match self.read(evidence, o, account, attempt == ATTEMPTS, count).await? {
                 Ok(()) => Login::Read,
                 Err(Failure::Refused(why)) => Login::Refused(why),
                 Err(Failure::Other(why)) if attempt < ATTEMPTS => {
@@ -185,6 +192,7 @@ impl Mail {
         evidence: &Evidence,
         o: ObservationId,
         account: &str,
+        careful: bool,
         count: &(dyn Fn() + Sync),
     ) -> Result<Result<(), Failure>> {
         let mut session = match self.imap.login(account, &self.secret.password(account)).await {
@@ -196,12 +204,75 @@ impl Mail {
             Err(failure) => return Ok(Err(failure)),
         };
         for (folder, subscribed) in names {
-            if let Err(failure) = self.folder(evidence, o, account, &mut session, &folder, subscribed, count).await? {
+            let mut read = self.folder(evidence, o, account, &mut session, &folder, subscribed, count).await?;
+            if careful && read.is_err() {
+                evidence.clear_folder(o, account, &folder)?;
+                read = match self.one_by_one(account, &folder, subscribed).await {
+                    Ok((fresh, seen, messages)) => {
+                        session = fresh;
+                        evidence.put_messages(o, account, &messages)?;
+                        evidence.put_folder(o, account, &seen)?;
+                        Ok(())
+                    }
+                    Err(failure) => Err(failure),
+                };
+            }
+            if let Err(failure) = read {
                 return Ok(Err(Failure::Other(format!("folder {folder}: {}", failure.reason()))));
             }
         }
         let _ = tokio::time::timeout(STALL, session.logout()).await;
         Ok(Ok(()))
+    }
+
+    /// Reads a folder message by message, each that fails twice, over fresh connections, as one that the server cannot serve:
+    /// it has no hash then. Their number is bounded, and so is the memory: the folder's messages without their bytes.
+    async fn one_by_one(
+        &self,
+        account: &str,
+        folder: &str,
+        subscribed: bool,
+    ) -> Result<(Session, FolderSeen, Vec<MessageSeen>), Failure> {
+        let connect = || async {
+            let mut session = self.imap.login(account, &self.secret.password(account)).await?;
+            let mailbox = in_time("EXAMINE", session.examine(folder)).await?;
+            Ok::<_, Failure>((session, mailbox))
+        };
+        let (mut session, mailbox) = connect().await?;
+        let (Some(uid_validity), Some(uid_next)) = (mailbox.uid_validity, mailbox.uid_next) else {
+            return Err(Failure::Other("the server gave no UIDVALIDITY or UIDNEXT".into()));
+        };
+        let listed: Vec<_> =
+            in_time("FETCH", async { session.uid_fetch("1:*", "(UID FLAGS INTERNALDATE)").await?.try_collect::<Vec<_>>().await })
+                .await?;
+        let mut messages = listed.iter().map(|f| bare(folder, f)).collect::<Result<Vec<_>, _>>()?;
+        let mut unreadable = 0;
+        for seen in &mut messages {
+            let mut tries = 0;
+            *seen = loop {
+                tries += 1;
+                let fetched = in_time("FETCH", async {
+                    let what = "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])";
+                    session.uid_fetch(seen.uid.to_string(), what).await?.try_collect::<Vec<_>>().await
+                })
+                .await;
+                let found = fetched.and_then(|all| all.iter().find_map(|f| message(folder, f).transpose()).transpose());
+                match found {
+                    Ok(Some(message)) => break message,
+                    _ if tries == 1 => session = connect().await?.0,
+                    _ if unreadable == UNREADABLE => {
+                        return Err(Failure::Other(format!("more than {UNREADABLE} messages cannot be fetched")));
+                    }
+                    _ => {
+                        unreadable += 1;
+                        session = connect().await?.0;
+                        break seen.clone();
+                    }
+                }
+            };
+        }
+        let seen = FolderSeen { folder: folder.to_owned(), uid_validity, uid_next, messages: mailbox.exists, subscribed };
+        Ok((session, seen, messages))
     }
 
     #[expect(clippy::too_many_arguments, reason = "one folder of one account in one observation")]
@@ -262,10 +333,10 @@ impl Mail {
     }
 }
 
-fn message(folder: &str, fetch: &async_imap::types::Fetch) -> Result<Option<MessageSeen>, Failure> {
-    let Some(body) = fetch.body() else { return Ok(None) };
-    let (Some(uid), Some(size), Some(date)) = (fetch.uid, fetch.size, fetch.internal_date()) else {
-        return Err(Failure::Other("a FETCH response without UID, RFC822.SIZE or INTERNALDATE".into()));
+/// A message without its bytes.
+fn bare(folder: &str, fetch: &async_imap::types::Fetch) -> Result<MessageSeen, Failure> {
+    let (Some(uid), Some(date)) = (fetch.uid, fetch.internal_date()) else {
+        return Err(Failure::Other("a FETCH response without UID or INTERNALDATE".into()));
     };
     let (mut flags, mut keywords) = (Vec::new(), Vec::new());
     for flag in fetch.flags() {
@@ -278,17 +349,30 @@ fn message(folder: &str, fetch: &async_imap::types::Fetch) -> Result<Option<Mess
     }
     flags.sort();
     keywords.sort();
-    let header_end = body.windows(4).position(|w| w == b"\r\n\r\n").map_or(body.len(), |at| at + 4);
-    Ok(Some(MessageSeen {
+    Ok(MessageSeen {
         folder: folder.to_owned(),
         uid,
-        sha256: Sha256::digest(body).to_vec(),
-        body_sha256: Sha256::digest(&body[header_end..]).to_vec(),
-        size: u64::from(size),
+        sha256: vec![],
+        body_sha256: vec![],
+        size: 0,
         flags: flags.join(" "),
         keywords: keywords.join(" "),
         internal_date: date.timestamp(),
+        item: None,
+    })
+}
+
+/// A message; none for a FETCH response that only tells of changed flags.
+fn message(folder: &str, fetch: &async_imap::types::Fetch) -> Result<Option<MessageSeen>, Failure> {
+    let Some(body) = fetch.body() else { return Ok(None) };
+    let Some(size) = fetch.size else { return Err(Failure::Other("a FETCH response without RFC822.SIZE".into())) };
+    let header_end = body.windows(4).position(|w| w == b"\r\n\r\n").map_or(body.len(), |at| at + 4);
+    Ok(Some(MessageSeen {
+        sha256: Sha256::digest(body).to_vec(),
+        body_sha256: Sha256::digest(&body[header_end..]).to_vec(),
+        size: u64::from(size),
         item: item(&body[..header_end]),
+        ..bare(folder, fetch)?
     }))
 }
 

@@ -96,7 +96,7 @@ impl Deed {
 
     pub(crate) async fn after(self, drill: &Drill, snapshot: &Snapshot) -> Result<()> {
         let script = match self {
-            Self::PackTruncated => format!("{PACK} truncate -s -64 $pack; rm -rf /tmp/restic-cache"),
+            Self::PackTruncated => format!("{PACK} truncate -s $(($(wc -c < $pack) / 2)) $pack; rm -rf /tmp/restic-cache"),
             Self::PackFlipped => {
                 format!(
                     "{PACK} printf '\\377\\000' | dd of=$pack bs=1 seek=100 conv=notrunc status=none; rm -rf /tmp/restic-cache"
@@ -105,14 +105,14 @@ impl Deed {
             Self::IndexRemoved => "rm -f /repository/index/*; rm -rf /tmp/restic-cache".to_owned(),
             Self::Forgotten => format!("restic forget -q --prune {}", snapshot.id),
             Self::PasswordChanged => "echo another > /tmp/another; restic key passwd --new-password-file /tmp/another".to_owned(),
-            Self::TooEarly => return deliver_late(drill).await.map(drop),
+            Self::TooEarly => return deliver_late(drill).await,
             _ => return Ok(()),
         };
         within_bot(drill, &script).await.map(drop)
     }
 
     /// What backup and audit must find.
-    pub(crate) async fn expected(self, drill: &Drill, _: Option<&Snapshot>) -> Result<BTreeSet<String>> {
+    pub(crate) fn expected(self, drill: &Drill) -> Result<BTreeSet<String>> {
         let all: &[&str] = match self {
             Self::HookFails => &["backup: failed (hook)", "backup: failed (path)"],
             Self::HookWritesNothing => &["snapshot, volume mailu, path main.db.backup: altered (dump)"],
@@ -123,7 +123,8 @@ impl Deed {
             Self::Forgotten | Self::OtherStackLatest => &["audit: failed (snapshot)"],
             Self::PasswordChanged => &["audit: failed (password)"],
             Self::TooEarly => {
-                let path = late_file(drill).await?;
+                // The one message in this folder, which so stands for it.
+                let path = format!("{}/new", first_account(drill)?);
                 let item = Item::Snapshot { volume: "mail".into(), path };
                 return Ok(BTreeSet::from([line(&item, Outcome::Lost, None)]));
             }
@@ -155,18 +156,13 @@ pub(crate) async fn save(drill: &Drill) -> Result<()> {
     within_bot(drill, script).await.map(drop)
 }
 
-/// Appends a message to the first mailbox; its UID there.
-pub(crate) async fn deliver_late(drill: &Drill) -> Result<(String, u32)> {
+/// Delivers a message to the first mailbox's INBOX, past the doors.
+pub(crate) async fn deliver_late(drill: &Drill) -> Result<()> {
+    let service = drill.stack.service("imap");
     let account = first_account(drill)?;
-    let work = async {
-        let mut session = drill.imap().login(&account, &drill.secret.password(&account)).await?;
-        let inbox = session.select("INBOX").await?;
-        session.append("INBOX", None, None, LATE.as_bytes()).await?;
-        session.logout().await?;
-        Ok::<_, crate::probe::mail::Failure>(inbox.uid_next.unwrap_or_default())
-    };
-    let uid = work.await.map_err(|e| Error::Unknown(format!("sabotage: appending a message: {}", e.reason())))?;
-    Ok((account, uid))
+    let command = ["doveadm", "save", "-u", &account, "-m", "INBOX"];
+    let output = drill.owned.engine().exec(&service, &command, &[], Some(LATE.as_bytes())).await?;
+    output.ok("sabotage: delivering a message").map(drop)
 }
 
 fn first_account(drill: &Drill) -> Result<String> {

@@ -227,7 +227,9 @@ impl Deed {
         let (account, folder) = (t.account.as_str(), t.message.folder.as_str());
         let own = t.item(account, folder, t.message.uid);
         match self {
-            Self::MessageAltered | Self::MessageTruncated | Self::HeaderAdded => expect(&own, Outcome::Altered, Some("bytes")),
+            Self::MessageAltered => expect(&own, Outcome::Altered, Some("bytes")),
+            // Dovecot has the size in the file's name, and does not serve a file of another one.
+            Self::MessageTruncated | Self::HeaderAdded => expect(&own, Outcome::Altered, Some("unreadable")),
             Self::MessageRemoved => expect(&own, Outcome::Lost, None),
             Self::MessageDoubled | Self::MessageHidden => {
                 expect(&t.item(account, folder, uid_next(account, folder)?), Outcome::Duplicated, None);

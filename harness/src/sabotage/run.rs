@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::labels::reported;
 use super::restore::NOT_PROVEN;
 use super::{Deed, Group, Sabotage, backup, catalogue, content, essence};
-use crate::drill::proof::{BackedUp, Baseline, Restarted};
+use crate::drill::proof::{Baseline, Restarted};
 use crate::drill::{self, Drill, Options, Sinks};
 use crate::error::{Error, Result};
 use crate::events::Event;
@@ -94,41 +94,49 @@ pub fn chosen(names: &[&'static Sabotage], group: Option<Group>) -> Vec<&'static
     all.filter(|s| group.is_none_or(|g| s.group() == g)).collect()
 }
 
-/// Commits the sabotages of one group, all of `chosen` that are in it, on one deployment.
-pub async fn group(group: Group, chosen: &[&'static Sabotage], options: Options, sinks: Sinks) -> Result<Vec<Line>> {
+/// Commits the sabotages of one group, all of `chosen` that are in it, on one deployment. Gives the lines so far also where
+/// it could not go on.
+pub async fn group(group: Group, chosen: &[&'static Sabotage], options: Options, sinks: Sinks) -> (Vec<Line>, Result<()>) {
     let of: Vec<&'static Sabotage> = chosen.iter().copied().filter(|s| s.group() == group).collect();
     if of.is_empty() {
-        return Ok(vec![]);
+        return (vec![], Ok(()));
     }
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let run_lines = lines.clone();
     let play = move |drill: Arc<Drill>| async move {
-        let mut run = Run { drill, group, lines: Vec::new() };
+        let run = Run { drill, group, lines: run_lines };
         match group {
-            Group::Labels | Group::Backup => run.backups(&of).await?,
-            Group::Restore => run.restores(&of).await?,
-            Group::Content => run.contents(&of).await?,
+            Group::Labels | Group::Backup => run.backups(&of).await,
+            Group::Restore => run.restores(&of).await,
+            Group::Content => run.contents(&of).await,
         }
-        Ok(run.lines)
     };
-    drill::guarded(options, sinks, play).await.map(|ended| ended.value)
+    let result = drill::guarded(options, sinks, play).await.map(drop);
+    let lines = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
+    (lines, result)
 }
 
 struct Run {
     drill: Arc<Drill>,
     group: Group,
-    lines: Vec<Line>,
+    lines: Arc<Mutex<Vec<Line>>>,
 }
 
 impl Run {
-    fn add(&mut self, sabotage: Option<&Sabotage>, since: Instant, expected: BTreeSet<String>, found: BTreeSet<String>) {
+    fn lines(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, sabotage: Option<&Sabotage>, since: Instant, expected: BTreeSet<String>, found: BTreeSet<String>) {
         let (name, what) = sabotage.map_or((TWIN, "nothing is wrong"), |s| (s.name, s.what));
         let (group, millis) = (self.group, since.elapsed().as_millis() as u64);
         let line = Line { sabotage: name.into(), group, what: what.into(), expected, found, millis };
         self.drill.events.emit(Event::Sabotaged { line: line.clone() });
-        self.lines.push(line);
+        self.lines().push(line);
     }
 
     /// Backup and audit, once for each sabotage; nothing is wiped.
-    async fn backups(&mut self, of: &[&'static Sabotage]) -> Result<()> {
+    async fn backups(&self, of: &[&'static Sabotage]) -> Result<()> {
         let (baseline, _) = self.drill.until_baseline(false).await?;
         self.one_backup(None, &baseline).await?;
         backup::save(&self.drill).await?;
@@ -138,15 +146,15 @@ impl Run {
         self.one_backup(None, &baseline).await
     }
 
-    async fn one_backup(&mut self, sabotage: Option<&'static Sabotage>, baseline: &Baseline) -> Result<()> {
+    async fn one_backup(&self, sabotage: Option<&'static Sabotage>, baseline: &Baseline) -> Result<()> {
         let drill = self.drill.clone();
         let since = Instant::now();
         drill.evidence.clear_complaints()?;
         drill.evidence.clear_audit()?;
-        // A dump of an earlier backup would stand for one that was not made.
-        super::within(&drill, "admin", &["rm", "-f", "/data/main.db.backup"]).await?;
         let edits = sabotage.map(|s| s.edits(&drill.corpus)).unwrap_or_default();
         drill.redeploy(edits).await?;
+        // A dump of an earlier backup would stand for one that was not made.
+        super::within(&drill, "admin", &["rm", "-f", "/data/main.db.backup"]).await?;
         let created = match sabotage {
             Some(sabotage) => {
                 sabotage.before_backup(&drill).await?;
@@ -160,11 +168,15 @@ impl Run {
             }
             let _audited = drill.audit(backup).await?;
         }
-        let mut found = essence(&judge::audited(&drill.evidence)?.findings);
+        let verdict = judge::audited(&drill.evidence)?;
+        for finding in &verdict.findings {
+            drill.events.emit(Event::Found { finding: finding.clone() });
+        }
+        let mut found = essence(&verdict.findings);
         found.extend(reported(&drill)?);
         let mut expected = BTreeSet::new();
         if let Some(sabotage) = sabotage {
-            expected = sabotage.expected_of_backup(&drill, created.as_ref().map(BackedUp::snapshot)).await?;
+            expected = sabotage.expected_of_backup(&drill)?;
             match sabotage.deed {
                 Deed::Label(mistake) => found.extend(mistake.linted(&drill)?),
                 Deed::Backup(deed) => deed.undo(&drill).await?,
@@ -176,7 +188,7 @@ impl Run {
     }
 
     /// Wipe, restore and observation, once for each sabotage, from one snapshot.
-    async fn restores(&mut self, of: &[&'static Sabotage]) -> Result<()> {
+    async fn restores(&self, of: &[&'static Sabotage]) -> Result<()> {
         let drill = self.drill.clone();
         let (baseline, older) = drill.until_baseline(of.iter().any(|s| s.wants_older())).await?;
         let backup =
@@ -184,7 +196,7 @@ impl Run {
         let audited = drill.audit(&backup).await?;
         for sabotage in [None].into_iter().chain(of.iter().copied().map(Some)).chain([None]) {
             let since = Instant::now();
-            let name = format!("{} {}", sabotage.map_or(TWIN, |s| s.name), self.lines.len());
+            let name = format!("{} {}", sabotage.map_or(TWIN, |s| s.name), self.lines().len());
             drill.evidence.clear_complaints()?;
             if sabotage.is_some_and(|s| s.skips_wipe()) {
                 let found = match drill.not_wiped(&baseline).await {
@@ -214,7 +226,7 @@ impl Run {
     }
 
     /// Strikes on what one restore brought back, each of them undone.
-    async fn contents(&mut self, of: &[&'static Sabotage]) -> Result<()> {
+    async fn contents(&self, of: &[&'static Sabotage]) -> Result<()> {
         let drill = self.drill.clone();
         let (baseline, _) = drill.until_baseline(false).await?;
         let backup =
@@ -225,7 +237,7 @@ impl Run {
         content::save(&drill).await?;
         for sabotage in [None].into_iter().chain(of.iter().copied().map(Some)).chain([None]) {
             let since = Instant::now();
-            let name = format!("{} {}", sabotage.map_or(TWIN, |s| s.name), self.lines.len());
+            let name = format!("{} {}", sabotage.map_or(TWIN, |s| s.name), self.lines().len());
             if let Some(sabotage) = sabotage {
                 sabotage.strike(&drill).await?;
             }
