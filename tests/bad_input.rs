@@ -64,7 +64,7 @@ fn check(output: &Output, code: u8, says: &[&str]) -> String {
 fn the_command_line() {
     for (arguments, says) in [
         (&["run"][..], "<SCENARIO>"),
-        (&["run", "mailu", "--sabotage", "nonsense"], "mail-excluded"),
+        (&["run", "mailu", "--sabotage", "mail-exclude"], "did you mean mail-excluded?"),
         (&["run", "mailu", "--connections", "0"], "1..=64"),
         (&["walk"], "unrecognized subcommand"),
         (&["run", "mailu", "--profile", "smok"], "there are tiny, smoke, default, large"),
@@ -242,7 +242,8 @@ async fn the_bot_refuses_a_wrong_password_and_an_unknown_snapshot() {
         assert!(error.contains("wrong password"), "{error}");
 
         engine.exec(&bot.service, &["sh", "-ec", "rm -rf /repository/*"], &[], None).await?.ok("a new repository")?;
-        let snapshot = bot.create(&stack).await?;
+        let (snapshot, complaints) = bot.create(&stack).await?;
+        assert_eq!(complaints, []);
         assert_eq!(bot.snapshots(&stack).await?, std::slice::from_ref(&snapshot));
         let mut listed = Vec::new();
         bot.ls(&stack, &snapshot, &mut |path| listed.push(path.to_owned())).await?;
@@ -251,7 +252,7 @@ async fn the_bot_refuses_a_wrong_password_and_an_unknown_snapshot() {
         assert!(!listed.iter().any(|p| p.contains("_certs/") || p.contains("_rspamd/")), "excluded by label: {listed:?}");
 
         let unknown = Snapshot { id: "deadbeef".into() };
-        let error = bot.restore(&stack, &unknown).await.expect_err("unknown").to_string();
+        let error = bot.restore(&stack, &unknown, &[]).await.expect_err("unknown").to_string();
         assert!(error.contains("no snapshot deadbeef of stack"), "{error}");
         let error = bot.create("no-such-stack").await.expect_err("no stack").to_string();
         assert!(error.contains("no stack no-such-stack"), "{error}");

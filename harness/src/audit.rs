@@ -13,10 +13,9 @@ use std::time::Duration;
 
 use bollard::query_parameters::ListServicesOptionsBuilder;
 use serde::{Deserialize, Serialize};
-use tokio::signal::unix::{SignalKind, signal};
 
-use crate::backup::{Bot, Snapshot, contract};
-use crate::error::{Context as _, Error, Result, Signal};
+use crate::backup::{Bot, Complaint, Snapshot, contract};
+use crate::error::{Context as _, Error, Result};
 use crate::evidence::{AuditFile, Evidence, Side};
 use crate::model::{Finding, Item, Outcome};
 use crate::scenario::{Class, Inventory, InventoryPath, InventoryVolume, Scenario, matches};
@@ -24,7 +23,7 @@ use crate::secret::Secret;
 use crate::stack::ownership::Owned;
 use crate::stack::slots::Alive;
 use crate::stack::volumes::{Helper, Kind, digest, full_name};
-use crate::stack::{Engine, NAMESPACE_LABEL, RUN_LABEL, label_filter};
+use crate::stack::{Engine, NAMESPACE_LABEL, RUN_LABEL, interruptible, label_filter};
 
 /// What a dump is, and so how it is told whole from cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,12 +130,7 @@ pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, 
         auditor.gather(&snapshot).await
     };
     let work = async { evidence.step("audit", work.await).map(drop) };
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::io("signals"))?;
-    let result = tokio::select! {
-        result = work => result,
-        _ = tokio::signal::ctrl_c() => Err(Error::Signal(Signal::Interrupt)),
-        _ = terminate.recv() => Err(Error::Signal(Signal::Terminate)),
-    };
+    let result = interruptible(work).await;
     let removed = owned.remove_all(None, Duration::from_secs(scenario.spec.deadlines.removal)).await;
     result.and(removed.map(drop))
 }
@@ -159,6 +153,12 @@ impl Auditor {
             self.content(snapshot).await
         };
         tokio::try_join!(live, captured)?;
+        // What the bot lists and does not hand over was not looked at.
+        if let Some((n, first)) = self.evidence.unread_of_snapshot()? {
+            let message = format!("{n} of the files listed are not in the download, the first: {first}");
+            let complaints = vec![Complaint { cause: "unread", message }];
+            return Err(Error::Bot { what: "backupbot's download".into(), complaints });
+        }
         self.evidence.set("audit", &snapshot.id)
     }
 

@@ -93,6 +93,23 @@ pub enum Command {
         "\nExit codes: 0 all were caught, 3 one was not, 2 it could not be told\n",
     ))]
     Sabotage(SabotageArgs),
+    /// Test a backupbot against what version 2 must do: label sets, and what follows from each.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill conformance                          the bot of this repository\n",
+        "  restore-drill conformance --backupbot existing     the one that is deployed, such as backup-bot-two\n",
+        "\nExit codes: 0 every case was kept, 1 one was not\n",
+    ))]
+    Conformance {
+        /// Only these cases.
+        names: Vec<String>,
+        /// The bot: one that is deployed for this, or the one that is there.
+        #[arg(long, value_enum, default_value_t = BotChoice::Own)]
+        backupbot: BotChoice,
+        /// JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
     /// List the scenarios, profiles and sabotages.
     List,
     /// Read the backup labels of a recipe: find mistakes, explain them, write better ones.
@@ -132,6 +149,14 @@ pub enum Labels {
     Explain {
         /// Its code, such as BB007, or its name, such as unknown-volume.
         code: Option<String>,
+    },
+    /// Write the text of a recipe's pull request from a drill that held: what is backed up and why, and the measured proof.
+    Pr {
+        /// The run's directory.
+        evidence: PathBuf,
+        /// A run of the recipe as it was before.
+        #[arg(long, value_name = "DIR")]
+        before: Option<PathBuf>,
     },
     /// Write the labels that cover what the inventory calls durable or valuable; prints a unified diff.
     Suggest {

@@ -41,7 +41,7 @@ use crate::sabotage::Sabotage;
 use crate::sabotage::restore::Older;
 use crate::scenario::Scenario;
 use crate::secret::Secret;
-use crate::stack::deploy::{Stack, engine_host, free_ports};
+use crate::stack::deploy::{Edit, Stack, engine_host, free_ports};
 use crate::stack::ownership::Owned;
 use crate::stack::slots::{self, Alive, Slot};
 use crate::stack::{Engine, doctor, gc};
@@ -55,6 +55,7 @@ mod seeding;
 mod shaping;
 mod wiping;
 
+pub(crate) use phases::deploy_bot;
 use proof::Baseline;
 
 /// Which bot takes the backup.
@@ -380,6 +381,11 @@ impl Ground {
         }
         env.insert("STACK_NAME".into(), stack_name.clone());
         scenario.check_env(&env)?;
+        evidence.set(
+            "recipe",
+            &serde_json::json!(deployed_labels(&scenario, options.sabotage.map(|s| s.edits(&corpus)))).to_string(),
+        )?;
+        evidence.set("inventory", &serde_json::json!(scenario.inventory).to_string())?;
         let helper_image = match built.values().next().cloned().or_else(|| bot_image.clone()) {
             Some(image) => image,
             None => recipe_images(&scenario).into_iter().next().unwrap_or_default(),
@@ -427,7 +433,8 @@ pub fn bot_source(dir: &std::path::Path) -> Result<BTreeMap<String, images::Sour
     Ok(sources)
 }
 
-fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_root: Option<&str>) -> Result<Stack> {
+/// The bot's stack, for a run of its own.
+pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_root: Option<&str>) -> Result<Stack> {
     let name = format!("rd-{run}-bot");
     let mut env = BTreeMap::from([("STACK_NAME".to_owned(), name.clone())]);
     if let Some(root) = docker_root {
@@ -442,6 +449,18 @@ fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_root: Optio
         ports: vec![],
         edits: vec![],
     })
+}
+
+/// What is written under `deploy.labels` of each of the recipe's services.
+fn deployed_labels(scenario: &Scenario, edits: Option<Vec<Edit>>) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut labels: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for mut compose in scenario.compose.iter().cloned() {
+        edits.iter().flatten().for_each(|e| e.apply(&mut compose.value));
+        for service in compose.services() {
+            labels.entry(service.to_owned()).or_default().extend(compose.deploy_labels(service));
+        }
+    }
+    labels
 }
 
 fn recipe_images(scenario: &Scenario) -> Vec<String> {

@@ -56,6 +56,9 @@ pub enum Error {
     /// The wipe left something behind, so that a restore would prove nothing.
     #[error("wipe not proven, restore refused: {0}")]
     WipeNotProven(String),
+    /// A claim was asked for that the run does not prove.
+    #[error("{0}")]
+    NotHeld(String),
     /// A signal ended the run.
     #[error("ended by {0}")]
     Signal(Signal),
@@ -112,6 +115,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Input { .. } | Self::Usage(_) => exit_code::USAGE,
+            Self::NotHeld(_) => exit_code::BROKEN,
             Self::Engine(_) => exit_code::ENGINE,
             Self::Signal(Signal::Interrupt) => exit_code::SIGINT,
             Self::Signal(Signal::Terminate) => exit_code::SIGTERM,

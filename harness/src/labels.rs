@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 pub mod hook;
 pub mod lint;
+pub mod pr;
 pub mod recipe;
 pub mod rules;
 pub mod suggest;

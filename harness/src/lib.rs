@@ -8,7 +8,8 @@
 //! - [`drill`]: the phases, each of which takes the earlier one's proof.
 //! - [`scenario`]: a folder that describes one app.
 //! - [`stack`]: Docker Swarm; [`stack::ownership`] is the one place that removes anything.
-//! - [`backup`]: the client of backupbot; [`labels`]: what its labels select.
+//! - [`backup`]: the client of backupbot; [`labels`]: what its labels select; [`audit`]: what its snapshots hold;
+//!   [`conformance`]: what any such bot must do.
 //! - [`probe`]: reads one kind of state; [`evidence`] stores what it saw.
 //! - [`judge`]: compares two stored observations; [`model`]: outcome, finding, verdict.
 //! - [`sabotage`]: faults on purpose, with the findings they must cause.
@@ -17,6 +18,7 @@
 pub mod audit;
 pub mod backup;
 pub mod cli;
+pub mod conformance;
 pub mod drill;
 pub mod error;
 pub mod events;

@@ -15,6 +15,7 @@ use restore_drill::error::{Error, Result};
 use restore_drill::events::Events;
 use restore_drill::evidence::Evidence;
 use restore_drill::labels::lint::{self, lint};
+use restore_drill::labels::pr;
 use restore_drill::labels::recipe::Sources;
 use restore_drill::labels::rules::{Lesson, lessons};
 use restore_drill::labels::suggest::suggest;
@@ -25,7 +26,7 @@ use restore_drill::sabotage::{Group, catalogue};
 use restore_drill::scenario::{self, Scenario};
 use restore_drill::stack::doctor::{Level, doctor};
 use restore_drill::stack::{Engine, gc};
-use restore_drill::{exit_code, images, judge};
+use restore_drill::{conformance, exit_code, images, judge};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -116,6 +117,22 @@ async fn execute(cli: Cli) -> Result<u8> {
             Ok(verdict.status.exit_code())
         }
         Command::Sabotage(args) => sabotage(args, cli.scenarios).await,
+        Command::Conformance { names, backupbot, json } => {
+            let events = Events::new(vec![Box::new(Terminal::new())]);
+            let outcomes = conformance::run(&cli.scenarios, backupbot, &names, &events).await?;
+            if json {
+                println!("{:#}", serde_json::json!(outcomes));
+            } else {
+                for outcome in outcomes.iter().filter(|o| !o.differences.is_empty()) {
+                    println!("{}: {}", outcome.case, outcome.why);
+                    outcome.differences.iter().for_each(|d| println!("  {d}"));
+                }
+                let kept = outcomes.iter().filter(|o| o.differences.is_empty()).count();
+                println!("{kept} of {} cases kept", outcomes.len());
+            }
+            let all = !outcomes.is_empty() && outcomes.iter().all(|o| o.differences.is_empty());
+            Ok(if all { exit_code::HELD } else { exit_code::BROKEN })
+        }
         Command::List => {
             println!("scenarios: {}", scenario::list(&cli.scenarios).join(", "));
             println!("profiles: {}", seeds::Profile::names().collect::<Vec<_>>().join(", "));
@@ -149,6 +166,11 @@ fn labels(command: Labels) -> Result<u8> {
         Labels::Explain { code: Some(code) } => {
             let unknown = || Error::Usage(format!("no rule {code:?}; restore-drill labels explain lists them"));
             print!("{}", Lesson::find(&code).ok_or_else(unknown)?.text());
+            Ok(exit_code::HELD)
+        }
+        Labels::Pr { evidence, before } => {
+            let before = before.map(|dir| Evidence::open(&dir)).transpose()?;
+            print!("{}", pr::text(&Evidence::open(&evidence)?, before.as_ref())?);
             Ok(exit_code::HELD)
         }
         Labels::Suggest { dir, write } => {

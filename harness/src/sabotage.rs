@@ -266,24 +266,34 @@ impl Sabotage {
         }
     }
 
-    /// What backup and audit must find.
-    pub(crate) fn expected_of_backup(&self, drill: &Drill) -> Result<BTreeSet<String>> {
+    /// What a whole drill with it must find.
+    pub fn expected(&self, drill: &Drill) -> Result<BTreeSet<String>> {
         match self.deed {
-            Deed::Label(mistake) => mistake.expected(drill),
+            Deed::Label(mistake) => {
+                let mut expected = mistake.expected(drill)?;
+                // Lint and the audit's report tell more than findings do.
+                expected.retain(|e| !e.starts_with("lint: ") && !e.ends_with(": junk") && !e.ends_with("not captured"));
+                expected.extend(all(mistake.lost, drill)?);
+                Ok(expected)
+            }
             Deed::Backup(deed) => deed.expected(drill),
-            _ => Ok(BTreeSet::new()),
-        }
-    }
-
-    /// What the comparison with the baseline must find besides.
-    pub fn expected_of_restore(&self, drill: &Drill, older: Option<&restore::Older>) -> Result<BTreeSet<String>> {
-        match self.deed {
-            Deed::Label(mistake) => all(mistake.lost, drill),
-            Deed::Backup(_) => Ok(BTreeSet::new()),
-            Deed::Restore(deed) => deed.expected(drill, older),
+            Deed::Restore(deed) => deed.expected(drill, None),
             Deed::Content(deed) => deed.expected(drill),
         }
     }
+
+    /// Takes back what it did to what was restored, given that [`save`] was called before it struck.
+    pub async fn undo(&self, drill: &Drill) -> Result<()> {
+        match self.deed {
+            Deed::Content(deed) => deed.undo(drill).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Saves what the sabotages of what was restored strike.
+pub async fn save(drill: &Drill) -> Result<()> {
+    content::save(drill).await
 }
 
 pub(crate) fn baseline(drill: &Drill) -> Result<ObservationId> {

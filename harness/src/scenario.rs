@@ -267,7 +267,7 @@ impl std::fmt::Display for Class {
 }
 
 /// `inventory.toml`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inventory {
     /// Every volume of the stack.
@@ -276,7 +276,7 @@ pub struct Inventory {
 }
 
 /// One volume of the inventory.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct InventoryVolume {
     /// The compose name.
@@ -289,6 +289,8 @@ pub struct InventoryVolume {
     pub class: Class,
     /// Why, in one sentence.
     pub why: String,
+    /// Why a copy of it, taken while the app runs, is whole.
+    pub live: Option<String>,
     /// Files that a fresh deployment makes by itself: globs from the volume's root (`*` also matches `/`).
     #[serde(default)]
     pub fresh: Vec<String>,
@@ -301,7 +303,7 @@ pub struct InventoryVolume {
 }
 
 /// A path within a volume.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct InventoryPath {
     /// A glob from the volume's root.

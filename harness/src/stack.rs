@@ -6,7 +6,7 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::models::SwarmInitRequest;
 
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, Result, Signal};
 use crate::events::Events;
 
 pub mod deploy;
@@ -114,5 +114,16 @@ where
             Err(_) => tokio::time::sleep(pause).await,
         }
         pause = (pause * 3 / 2).min(Duration::from_millis(500));
+    }
+}
+
+/// Does `work` unless SIGINT or SIGTERM ends it; what it created is for the caller to remove.
+pub async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::io("signals"))?;
+    tokio::select! {
+        result = work => result,
+        _ = tokio::signal::ctrl_c() => Err(Error::Signal(Signal::Interrupt)),
+        _ = terminate.recv() => Err(Error::Signal(Signal::Terminate)),
     }
 }

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 
 use bollard::models::{MountType, Service};
 use bollard::query_parameters::ListServicesOptionsBuilder;
@@ -167,8 +167,10 @@ impl Bot {
                 let id = self.resolve(snapshot, name.as_deref()).await?;
                 let file = "/tmp/backup.tar";
                 let out = std::fs::File::create(file).map_err(|e| format!("{file}: {e}"))?;
-                let dump = restic_command(&["dump", "--archive", "tar", &id, path]).stdout(out).output().await;
-                let dump = dump.map_err(|e| format!("restic cannot be run: {e}"))?;
+                let mut dump = restic_command(&["dump", "--archive", "tar", &id, path]);
+                let dump = dump.stdout(out).stderr(Stdio::piped()).spawn();
+                let dump = dump.map_err(|e| format!("restic cannot be run: {e}"))?.wait_with_output().await;
+                let dump = dump.map_err(|e| format!("restic dump: {e}"))?;
                 if !dump.status.success() {
                     return Err(said("dump", &dump.stderr));
                 }
@@ -269,6 +271,7 @@ impl Bot {
         if hooks {
             self.hooks(&engine, &stack, Hook::RestorePre).await?;
         }
+        make_way(&id, target, &paths).await?;
         let mut arguments = vec!["restore", id.as_str(), "--target", target];
         for path in &paths {
             arguments.extend(["--include", path]);
@@ -416,6 +419,24 @@ async fn restic(arguments: &[&str]) -> Result<String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(said(arguments.first().unwrap_or(&""), &output.stderr))
+}
+
+/// Removes what restic 0.14, which is Debian 12's, cannot restore over, and a restore is about to make anew: a symbolic link
+/// that is there is an error to it, and of a file with hard links that are there it removes all but one, without a word.
+async fn make_way(id: &str, target: &str, paths: &[String]) -> Result<()> {
+    let listed = restic(&["ls", "--json", id]).await?;
+    let mut in_the_way = Vec::new();
+    for node in listed.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()) {
+        let (Some("symlink" | "file"), Some(path)) = (node["type"].as_str(), node["path"].as_str()) else { continue };
+        let place = Path::new(target).join(path.trim_start_matches('/'));
+        let Ok(there) = place.symlink_metadata() else { continue };
+        if (there.is_symlink() || (there.is_file() && there.nlink() > 1)) && paths.iter().any(|p| Path::new(path).starts_with(p))
+        {
+            in_the_way.push(place);
+        }
+    }
+    // Only now: with each name that goes, the others have one link less.
+    in_the_way.into_iter().try_for_each(|p| std::fs::remove_file(&p).map_err(|e| format!("{}: {e}", p.display())))
 }
 
 /// restic's own words on its last lines.

@@ -15,23 +15,18 @@ use crate::backup::{Bot, Snapshot};
 use crate::error::{Context as _, Error, Result};
 use crate::events::Phase;
 use crate::scenario::{Door, ServiceCommand, Tls};
+use crate::secret::Secret;
 use crate::stack::deploy::{Edit, Stack};
+use crate::stack::slots::Alive;
 use crate::stack::volumes::Helper;
-use crate::stack::{run_labels, until};
+use crate::stack::{Engine, run_labels, until};
 
 impl Drill {
     /// Deploys the app and the bot, and waits until both run and the app answers on its doors.
     pub async fn deploy(&self) -> Result<Deployed> {
         let phase = self.events.phase(Phase::Deploy);
         if let Some(bot) = &self.bot_stack {
-            let spec = bollard::models::SecretSpec {
-                name: Some(format!("{}_restic_password", bot.name)),
-                labels: Some(run_labels(&bot.run).into_iter().collect()),
-                data: Some(base64_of(&self.secret.derive("restic"))),
-                ..Default::default()
-            };
-            self.engine().docker.create_secret(spec).await.context("creating the repository's password")?;
-            bot.deploy(&self.alive).await?;
+            deploy_bot(self.engine(), bot, &self.secret, &self.alive).await?;
         }
         self.deploy_app(|done, all| phase.progress(done, all, "services")).await?;
         if let Some(bot) = &self.bot_stack {
@@ -282,6 +277,18 @@ impl Drill {
             let _ = std::fs::write(self.evidence.dir().join("logs").join(format!("{service}.log")), text);
         }
     }
+}
+
+/// Deploys the bot's stack, its repository's password first.
+pub(crate) async fn deploy_bot(engine: &Engine, bot: &Stack, secret: &Secret, alive: &Alive) -> Result<()> {
+    let spec = bollard::models::SecretSpec {
+        name: Some(format!("{}_restic_password", bot.name)),
+        labels: Some(run_labels(&bot.run).into_iter().collect()),
+        data: Some(base64_of(&secret.derive("restic"))),
+        ..Default::default()
+    };
+    engine.docker.create_secret(spec).await.context("creating the repository's password")?;
+    bot.deploy(alive).await
 }
 
 fn base64_of(text: &str) -> String {

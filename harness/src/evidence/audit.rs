@@ -84,6 +84,18 @@ impl Evidence {
         })
     }
 
+    /// How many files of the snapshot were listed and not read, and the first of them; none if all were read.
+    pub fn unread_of_snapshot(&self) -> Result<Option<(u64, String)>> {
+        self.with(|db| {
+            db.query_row(
+                "SELECT count(*), min(volume || ': ' || path) FROM audit_file WHERE side = 'snapshot' AND sha256 IS NULL",
+                [],
+                |r| Ok((r.get(0)?, r.get(1)?)),
+            )
+            .map(|(n, first): (u64, Option<String>)| first.map(|first| (n, first)))
+        })
+    }
+
     /// Stores how a dump in the snapshot is.
     pub fn put_dump(&self, volume: &str, path: &str, complaint: Option<&str>) -> Result<()> {
         self.with(|db| {

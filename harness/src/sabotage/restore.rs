@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_imap::types::{Fetch, Flag};
 use futures_util::TryStreamExt as _;
 
 use super::backup::{bot_back, deliver_late, kill_bot};
@@ -233,11 +234,15 @@ impl Older {
         session.select("INBOX").await?;
         let headers = format!("(UID FLAGS BODY.PEEK[HEADER.FIELDS ({})])", seeds::ITEM_HEADER);
         let fetched: Vec<_> = session.uid_fetch("1:*", &headers).await?.try_collect().await?;
-        let all = fetched.iter().filter_map(|f| Some((f.uid?, f.header().and_then(item)?, f.flags().count())));
-        let all: BTreeMap<u32, (String, usize)> = all.map(|(uid, item, flags)| (uid, (item, flags))).collect();
+        let has_all = |f: &Fetch| {
+            let flags: Vec<Flag<'_>> = f.flags().collect();
+            [Flag::Seen, Flag::Answered, Flag::Flagged].iter().all(|flag| flags.contains(flag))
+        };
+        let all = fetched.iter().filter_map(|f| Some((f.uid?, (f.header().and_then(item)?, has_all(f)))));
+        let all: BTreeMap<u32, (String, bool)> = all.collect();
         let none = || Failure::Other(format!("INBOX of {account} has too few messages of the corpus: {}", all.len()));
         let (&gone, (gone_item, _)) = all.iter().next().ok_or_else(none)?;
-        let (&kept, (kept_item, _)) = all.iter().skip(1).find(|(_, (_, flags))| *flags < 2).ok_or_else(none)?;
+        let (&kept, (kept_item, _)) = all.iter().skip(1).find(|(_, (_, has_all))| !has_all).ok_or_else(none)?;
         let _: Vec<_> =
             session.uid_store(kept.to_string(), "+FLAGS.SILENT (\\Seen \\Answered \\Flagged)").await?.try_collect().await?;
         let _: Vec<_> = session.uid_store(gone.to_string(), "+FLAGS.SILENT (\\Deleted)").await?.try_collect().await?;

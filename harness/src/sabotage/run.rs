@@ -176,10 +176,15 @@ impl Run {
         found.extend(reported(&drill)?);
         let mut expected = BTreeSet::new();
         if let Some(sabotage) = sabotage {
-            expected = sabotage.expected_of_backup(&drill)?;
             match sabotage.deed {
-                Deed::Label(mistake) => found.extend(mistake.linted(&drill)?),
-                Deed::Backup(deed) => deed.undo(&drill).await?,
+                Deed::Label(mistake) => {
+                    expected = mistake.expected(&drill)?;
+                    found.extend(mistake.linted(&drill)?);
+                }
+                Deed::Backup(deed) => {
+                    expected = deed.expected(&drill)?;
+                    deed.undo(&drill).await?;
+                }
                 _ => {}
             }
         }
@@ -219,7 +224,10 @@ impl Run {
                 }
             };
             let found = self.observed(&restarted, &name).await?;
-            let expected = sabotage.map(|s| s.expected_of_restore(&drill, older.as_ref())).transpose()?.unwrap_or_default();
+            let expected = match sabotage.map(|s| &s.deed) {
+                Some(Deed::Restore(deed)) => deed.expected(&drill, older.as_ref())?,
+                _ => BTreeSet::new(),
+            };
             self.add(sabotage, since, expected, found);
         }
         Ok(())

@@ -237,7 +237,7 @@ impl Engine {
                 // A task of an older spec still counts as running while the new one is being prepared.
                 let of = |t: Option<&TaskSpec>| t.map(|t| (t.force_update, t.container_spec.clone()));
                 let wanted_spec = of(spec.task_template.as_ref());
-                let mut running = 0;
+                let (mut running, mut ending) = (0, false);
                 let mut error = None;
                 for task in tasks.iter().filter(|t| t.service_id == service.id) {
                     let status = task.status.clone().unwrap_or_default();
@@ -249,11 +249,16 @@ impl Engine {
                         if self.healthy(&id).await? {
                             running += 1;
                         }
+                    } else if task.desired_state != Some(TaskState::RUNNING) && status.state == Some(TaskState::RUNNING) {
+                        ending = true;
                     } else if let Some(message) = status.err {
                         error = Some(message);
                     }
                 }
                 ready += running.min(replicas) as u64;
+                if ending {
+                    waiting.push(format!("the end of {name}'s task before"));
+                }
                 if running < replicas {
                     waiting.push(error.map_or_else(|| name.clone(), |e| format!("{name} (its last task: {e})")));
                 }
