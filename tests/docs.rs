@@ -83,6 +83,15 @@ fn the_exit_codes_in_the_readme_are_the_programs() {
 }
 
 #[test]
+fn every_sabotage_is_documented() {
+    let text = std::fs::read_to_string(common::root().join("docs/sabotage.md")).expect("a document");
+    for sabotage in restore_drill::sabotage::catalogue() {
+        let row = format!("| {} | {} |", sabotage.name, sabotage.what);
+        assert!(text.contains(&row), "docs/sabotage.md has no row {row:?}");
+    }
+}
+
+#[test]
 fn help_doctor_and_list_work() {
     let output = common::restore_drill(&["--help"]);
     let help = String::from_utf8_lossy(&output.stdout).into_owned();

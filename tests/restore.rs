@@ -79,6 +79,13 @@ fn assert_held(verdict: &Verdict, what: &str) {
     );
 }
 
+/// What did not hold makes no pull request.
+fn assert_no_pr(dir: &std::path::Path) {
+    let output = common::restore_drill(&["labels", "pr", dir.to_str().expect("a path")]);
+    assert_eq!(output.status.code(), Some(exit_code::BROKEN.into()));
+    assert!(common::stderr(&output).contains("the verdict is broken"), "{}", common::stderr(&output));
+}
+
 /// Runs a drill with a sabotage and gives its findings beside the expected ones.
 async fn broken_by(name: &str) {
     let sabotage = named(name);
@@ -94,6 +101,7 @@ async fn broken_by(name: &str) {
     assert_eq!(essence(&verdict.findings), expected, "{}: {:#?}", sabotage.name, verdict.findings);
     assert_eq!(verdict.status, Status::Broken);
     assert_nothing_left(&run).await;
+    assert_no_pr(dir.path());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,6 +143,16 @@ async fn the_program_holds_and_says_so() {
         common::restore_drill(&["judge", evidence, "--observation", "none"]).status.code(),
         Some(exit_code::UNKNOWN.into())
     );
+    // A pull request's text from what was proven; refused where nothing was.
+    let output = common::restore_drill(&["labels", "pr", evidence]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", common::stderr(&output));
+    for expected in ["| `mail` | durable: ", "- `certs`, regenerated: ", "\"backupbot.backup=true\"", "| differences | none |"] {
+        assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
+    }
+    let reserved =
+        |a: &str| [".test", ".example", ".invalid", "example.org"].iter().any(|r| a.trim_end_matches(['.', '|']).ends_with(r));
+    assert!(text.split_whitespace().filter(|w| w.contains('@')).all(reserved), "{text}");
     // A directory that holds a run is not written over.
     let output = common::restore_drill(&["run", "mailu", "--evidence", evidence]);
     assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{}", common::stderr(&output));

@@ -111,11 +111,12 @@ pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, 
     let filter = label_filter([(NAMESPACE_LABEL, stack)]);
     let options = ListServicesOptionsBuilder::default().filters(&filter).build();
     let services = engine.docker.list_services(Some(options)).await.context("listing services")?;
+    let of = |s: &bollard::models::Service| s.spec.clone()?.task_template?.container_spec?.image;
+    let image = services.iter().find_map(of);
+    let image = image.ok_or_else(|| Error::Usage(format!("no stack {stack:?} on this engine; `docker stack ls` lists them")))?;
     // A drill that was kept has a bot of its own.
     let kept = services.iter().find_map(|s| s.spec.as_ref()?.labels.as_ref()?.get(RUN_LABEL).cloned());
     let bot = Bot::find(&engine, kept.as_deref()).await?;
-    let image = services.into_iter().find_map(|s| s.spec?.task_template?.container_spec?.image);
-    let image = image.ok_or_else(|| Error::Usage(format!("no stack {stack:?} on this engine; `docker stack ls` lists them")))?;
     let work = async {
         let snapshot = match snapshot {
             Some(id) => Snapshot { id: id.to_owned() },
@@ -343,6 +344,17 @@ pub struct Amount {
     pub bytes: u64,
 }
 
+/// A file that is another one live than in the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The volume's compose name.
+    pub volume: String,
+    /// The path from the volume's root.
+    pub path: String,
+    /// `hash`, or both sizes.
+    pub what: String,
+}
+
 /// What the audit saw that is no fault of the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -354,8 +366,8 @@ pub struct Report {
     pub valuable_missed: Vec<(String, Amount)>,
     /// How many files are other ones in the snapshot than live.
     pub differing: u64,
-    /// The first of them: volume, path, what differs.
-    pub differing_first: Vec<(String, String, String)>,
+    /// The first of them.
+    pub differing_first: Vec<Difference>,
 }
 
 impl Report {
@@ -416,7 +428,7 @@ impl fmt::Display for Report {
         if self.differing > 0 {
             writeln!(f, "files that are other ones live than in the snapshot: {}", self.differing)?;
         }
-        for (volume, path, what) in &self.differing_first {
+        for Difference { volume, path, what } in &self.differing_first {
             writeln!(f, "  volume {volume}, {path}: {what}")?;
         }
         Ok(())

@@ -21,7 +21,7 @@ use restore_drill::labels::rules::{Lesson, lessons};
 use restore_drill::labels::suggest::suggest;
 use restore_drill::report::terminal::{Terminal, block};
 use restore_drill::report::{JsonLines, summary};
-use restore_drill::sabotage::run::{self as sabotage_run, Matrix};
+use restore_drill::sabotage::run::{self as sabotage_run, Line, Matrix};
 use restore_drill::sabotage::{Group, catalogue};
 use restore_drill::scenario::{self, Scenario};
 use restore_drill::stack::doctor::{Level, doctor};
@@ -212,7 +212,8 @@ async fn sabotage(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
         PathBuf::from("runs").join(format!("sabotage-{now}"))
     });
     let scenario = args.scenario.unwrap_or_default();
-    let groups = Group::ALL.into_iter().map(|group| {
+    // The longest first, so that the others run beside it.
+    let groups = [Group::Restore, Group::Labels, Group::Content, Group::Backup].into_iter().map(|group| {
         let mut options = Options::new(&scenarios, &scenario);
         (options.profile, options.seed) = (args.profile.clone(), args.seed);
         options.evidence = Some(dir.join(group.to_string()));
@@ -221,7 +222,8 @@ async fn sabotage(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
         sabotage_run::group(group, &chosen, options, sinks)
     });
     let groups: Vec<_> = futures_util::stream::iter(groups).buffered(usize::from(args.jobs)).collect().await;
-    let (lines, results): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+    let (mut lines, results): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+    lines.sort_by_key(|of: &Vec<Line>| of.first().map(|l| l.group));
     let matrix = Matrix { version: 1, lines: lines.concat() };
     let file = dir.join("matrix.json");
     std::fs::write(&file, format!("{:#}\n", serde_json::json!(matrix))).map_err(Error::io(&file))?;

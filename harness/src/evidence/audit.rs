@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::Evidence;
-use crate::audit::Amount;
+use crate::audit::{Amount, Difference};
 use crate::error::Result;
 use crate::scenario::Class;
 
@@ -179,8 +179,8 @@ impl Evidence {
         })
     }
 
-    /// How many files are other ones live than in the snapshot, and the first of them: volume, path, what differs.
-    pub fn differing(&self, first: usize) -> Result<(u64, Vec<(String, String, String)>)> {
+    /// How many files are other ones live than in the snapshot, and the first of them.
+    pub fn differing(&self, first: usize) -> Result<(u64, Vec<Difference>)> {
         const PAIRS: &str = "FROM audit_file AS l JOIN audit_file AS s
             ON l.side = 'live' AND s.side = 'snapshot' AND s.volume = l.volume AND s.path = l.path AND s.sha256 <> l.sha256";
         self.with(|db| {
@@ -188,8 +188,10 @@ impl Evidence {
             let what =
                 "CASE WHEN s.size = l.size THEN 'hash' ELSE 'size: ' || l.size || ' live, ' || s.size || ' in the snapshot' END";
             let sql = format!("SELECT l.volume, l.path, {what} {PAIRS} ORDER BY l.volume, l.path LIMIT {first}");
-            let rows =
-                db.prepare(&sql)?.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect::<rusqlite::Result<_>>()?;
+            let rows = db
+                .prepare(&sql)?
+                .query_map([], |r| Ok(Difference { volume: r.get(0)?, path: r.get(1)?, what: r.get(2)? }))?
+                .collect::<rusqlite::Result<_>>()?;
             Ok((count, rows))
         })
     }

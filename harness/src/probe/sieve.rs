@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use rustls::pki_types::ServerName;
 use sha2::{Digest as _, Sha256};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -146,7 +146,7 @@ async fn send(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Try<()> {
 }
 
 /// The lines of a response up to its `OK`; `NO` and `BYE` are errors.
-async fn response(from: &mut (impl AsyncBufRead + AsyncRead + Unpin)) -> Try<Vec<Line>> {
+async fn response(from: &mut (impl AsyncBufRead + Unpin)) -> Try<Vec<Line>> {
     let mut lines = Vec::new();
     loop {
         let line = line(from).await?;
@@ -169,7 +169,7 @@ async fn response(from: &mut (impl AsyncBufRead + AsyncRead + Unpin)) -> Try<Vec
 }
 
 /// One line, its literals included (RFC 5804, 4).
-async fn line(from: &mut (impl AsyncBufRead + AsyncRead + Unpin)) -> Try<Line> {
+async fn line(from: &mut (impl AsyncBufRead + Unpin)) -> Try<Line> {
     let mut tokens = Vec::new();
     loop {
         let mut bytes = Vec::new();

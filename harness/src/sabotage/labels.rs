@@ -181,7 +181,6 @@ pub(crate) static MISTAKES: &[Mistake] = &[
         lint: &[Rule::PathOfExcluded, Rule::DurableExcluded],
         found: &["snapshot, volume dkim: lost"],
         lost: &[Lost::Dkim],
-        ..NOTHING
     },
     Mistake {
         name: "everything-excluded",
@@ -204,7 +203,6 @@ pub(crate) static MISTAKES: &[Mistake] = &[
         lint: &[Rule::DurableExcluded],
         found: &["snapshot, volume mail: lost"],
         lost: &[Lost::Mail],
-        ..NOTHING
     },
     Mistake {
         name: "dkim-excluded",
@@ -213,7 +211,6 @@ pub(crate) static MISTAKES: &[Mistake] = &[
         lint: &[Rule::DurableExcluded],
         found: &["snapshot, volume dkim: lost"],
         lost: &[Lost::Dkim],
-        ..NOTHING
     },
     Mistake {
         name: "training-excluded",
@@ -222,7 +219,6 @@ pub(crate) static MISTAKES: &[Mistake] = &[
         lint: &[Rule::ValuableExcluded],
         found: &["snapshot, volume redis: valuable, not captured"],
         lost: &[Lost::Training],
-        ..NOTHING
     },
     Mistake {
         name: "junk-captured",

@@ -1,0 +1,121 @@
+//! What a backupbot v2 must do, held against the bot of this repository; and that a bot that does otherwise is named.
+
+mod common;
+
+use common::stderr;
+use restore_drill::exit_code;
+
+fn stdout(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn our_bot_keeps_every_case() {
+    let output = common::restore_drill(&["conformance", "--json"]);
+    assert_eq!(output.status.code(), Some(exit_code::HELD.into()), "{}{}", stdout(&output), stderr(&output));
+    let outcomes: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let cases = std::fs::read_to_string(common::scenarios().join("backupbot/conformance.toml")).expect("the cases");
+    assert_eq!(outcomes.as_array().map(Vec::len), Some(cases.matches("\n[[case]]").count()));
+}
+
+/// Cases with another expectation stand for a bot that does otherwise: the difference is named, and the exit code says so.
+#[test]
+fn what_is_not_kept_is_named() {
+    let copy = tempfile::tempdir().expect("a directory");
+    let status = std::process::Command::new("cp").arg("-R").arg(common::scenarios()).arg(copy.path()).status();
+    assert!(status.expect("cp runs").success());
+    let file = copy.path().join("scenarios/backupbot/conformance.toml");
+    let text = std::fs::read_to_string(&file).expect("the cases");
+    let wrong = text
+        .replacen("captured = [\"data/a/one\", \"data/b/two\", \"db/d\"]", "captured = [\"data/a/one\"]", 1)
+        .replacen("app = [\"pre of-app\", \"post of-app\"]", "app = [\"post of-app\", \"pre of-app\"]", 1)
+        .replacen("refused = \"not enabled\"", "refused = \"path\"", 1)
+        .replacen("restore = { VOLUMES = \"db\" }", "restore = { VOLUMES = \"data\" }", 1);
+    std::fs::write(&file, wrong).expect("written");
+    let scenarios = copy.path().join("scenarios");
+    let names = ["not-switched-on", "volume-left-out", "hooks-around-the-copy", "restore-of-one-volume", "one-path"];
+    let arguments = [&["--scenarios", scenarios.to_str().expect("a path"), "conformance"][..], &names].concat();
+    let output = common::restore_drill(&arguments);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(exit_code::BROKEN.into()), "{text}{}", stderr(&output));
+    for expected in [
+        "captured: expected {\"data/a/one\"}, found {\"data/a/one\", \"data/b/two\", \"db/d\"}",
+        "hooks of app: expected [\"post of-app\", \"pre of-app\"], found [\"pre of-app\", \"post of-app\"]",
+        "create refused: expected {\"path\"}, found {\"not enabled\"}",
+        "db/d: expected db/d, found changed",
+        "1 of 5 cases kept",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
+    }
+}
+
+/// A bot that no drill deployed, as an operator's would be; it goes with the test.
+struct Foreign {
+    stack: String,
+}
+
+impl Foreign {
+    fn deploy(dir: &std::path::Path) -> Self {
+        let foreign = Self { stack: format!("foreign-bot-{}", std::process::id()) };
+        // Initialises a swarm where there is none.
+        let output = common::restore_drill(&["conformance", "not-switched-on"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let built = common::restore_drill(&["images", "mailu"]);
+        assert!(built.status.success(), "{}", stderr(&built));
+        let image = stdout(&built).lines().find(|l| l.contains("/bot-backupbot:")).expect("the bot's image").to_owned();
+        let compose = std::fs::read_to_string(common::scenarios().join("backupbot/compose.yml")).expect("the bot's stack");
+        let upstream = compose.lines().find(|l| l.trim_start().starts_with("image:")).expect("an image").to_owned();
+        let file = dir.join("compose.yml");
+        std::fs::write(&file, compose.replace(&upstream, &format!("    image: {image}"))).expect("written");
+        let password = dir.join("password");
+        std::fs::write(&password, "of-this-test-only").expect("written");
+        let secret = format!("{}_restic_password", foreign.stack);
+        docker(&["secret", "create", &secret, password.to_str().expect("a path")], &foreign.stack);
+        let file = file.to_str().expect("a path");
+        docker(&["stack", "deploy", "--resolve-image", "never", "-c", file, &foreign.stack], &foreign.stack);
+        foreign
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        let run = |arguments: &[&str]| {
+            std::process::Command::new("docker").args(arguments).output().map(|o| o.status.success()).unwrap_or_default()
+        };
+        run(&["stack", "rm", &self.stack]);
+        // The volume is in use until the container is gone.
+        let since = std::time::Instant::now();
+        while !run(&["volume", "rm", &format!("{}_repository", self.stack)]) && since.elapsed().as_secs() < 60 {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        run(&["secret", "rm", &format!("{}_restic_password", self.stack)]);
+    }
+}
+
+fn docker(arguments: &[&str], stack: &str) {
+    let output = std::process::Command::new("docker").args(arguments).env("STACK_NAME", stack).output().expect("docker runs");
+    assert!(output.status.success(), "docker {}: {}", arguments.join(" "), stderr(&output));
+}
+
+/// With `--backupbot existing`, the deployed bot is tested, and a drill is done with it.
+#[test]
+fn an_existing_bot_is_driven() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let _foreign = Foreign::deploy(dir.path());
+    let output = common::restore_drill(&["conformance", "--backupbot", "existing", "restore-in-place", "hooks-around-the-copy"]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(exit_code::HELD.into()), "{text}{}", stderr(&output));
+    assert!(text.contains("2 of 2 cases kept"), "{text}");
+    let evidence = dir.path().join("run");
+    let arguments = ["run", "mailu", "--profile", "tiny", "--backupbot", "existing", "--evidence"];
+    let output = common::restore_drill(&[&arguments[..], &[evidence.to_str().expect("a path")]].concat());
+    assert_eq!(output.status.code(), Some(exit_code::HELD.into()), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--backupbot existing"), "the command that reproduces it says so");
+}
+
+#[test]
+fn an_unknown_case_is_refused() {
+    let output = common::restore_drill(&["conformance", "no-such-case"]);
+    assert_eq!(output.status.code(), Some(exit_code::USAGE.into()));
+    assert!(stderr(&output).contains("no case \"no-such-case\"; there are everything-by-default"), "{}", stderr(&output));
+}
