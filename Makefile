@@ -7,7 +7,7 @@ demo: setup build
 
 # Every test; those that deploy want Docker.
 test: setup build images
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 # What a bare machine lacks, once.
 setup:
