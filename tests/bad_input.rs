@@ -8,18 +8,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use common::{assert_nothing_left, guarded, options, scenarios, stderr};
+use common::{assert_nothing_left, copy_of_scenarios, guarded, options, stderr};
 use restore_drill::backup::Snapshot;
 use restore_drill::drill::Drill;
 use restore_drill::exit_code;
-
-/// A copy of the scenarios, to be damaged.
-fn copy() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a directory");
-    let status = Command::new("cp").arg("-R").arg(scenarios()).arg(dir.path()).status().expect("cp runs");
-    assert!(status.success());
-    dir
-}
 
 fn edit(file: &Path, from: &str, to: &str) {
     let text = std::fs::read_to_string(file).expect("a file");
@@ -109,7 +101,7 @@ fn a_malformed_scenario_or_inventory_names_file_and_line() {
         ("compose.yml", "services:\n", "services: [\n", &["compose.yml:"]),
         ("compose.yml", "${DOMAIN}", "${DOMAYN}", &["compose.yml:6:", "${DOMAYN} has no value"]),
     ] {
-        let copy = copy();
+        let copy = copy_of_scenarios();
         edit(&copy.path().join("scenarios/mailu").join(file), from, to);
         fails(copy.path(), &["mailu"], exit_code::USAGE, says);
     }
@@ -117,7 +109,7 @@ fn a_malformed_scenario_or_inventory_names_file_and_line() {
 
 #[test]
 fn an_env_file_names_its_line() {
-    let copy = copy();
+    let copy = copy_of_scenarios();
     let file = copy.path().join("my.env");
     std::fs::write(&file, "# mine\nDOMAIN mail.test\n").expect("written");
     fails(
@@ -191,10 +183,10 @@ fn a_node_that_is_no_manager() {
 
 #[test]
 fn images_that_are_neither_present_nor_buildable() {
-    let copy = copy();
+    let copy = copy_of_scenarios();
     edit(&copy.path().join("scenarios/mailu/images/db/Dockerfile"), "WORKDIR /data", "RUN echo no such luck; exit 9");
     fails(copy.path(), &["mailu"], exit_code::ENGINE, &["building image restore-drill/mailu-db:", "no such luck"]);
-    let copy = self::copy();
+    let copy = copy_of_scenarios();
     fails(
         copy.path(),
         &["mailu", "--images", "recipe"],
@@ -205,7 +197,7 @@ fn images_that_are_neither_present_nor_buildable() {
 
 #[test]
 fn a_disk_nearly_full() {
-    let copy = copy();
+    let copy = copy_of_scenarios();
     fails(
         copy.path(),
         &["mailu", "--min-free-gib", "100000000"],
@@ -216,7 +208,7 @@ fn a_disk_nearly_full() {
 
 #[test]
 fn a_bot_that_is_not_there() {
-    let copy = copy();
+    let copy = copy_of_scenarios();
     fails(
         copy.path(),
         &["mailu", "--backupbot", "existing"],

@@ -21,9 +21,7 @@ fn our_bot_keeps_every_case() {
 /// Cases with another expectation stand for a bot that does otherwise: the difference is named, and the exit code says so.
 #[test]
 fn what_is_not_kept_is_named() {
-    let copy = tempfile::tempdir().expect("a directory");
-    let status = std::process::Command::new("cp").arg("-R").arg(common::scenarios()).arg(copy.path()).status();
-    assert!(status.expect("cp runs").success());
+    let copy = common::copy_of_scenarios();
     let file = copy.path().join("scenarios/backupbot/conformance.toml");
     let text = std::fs::read_to_string(&file).expect("the cases");
     let wrong = text

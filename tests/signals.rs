@@ -23,9 +23,14 @@ struct Run {
 
 impl Run {
     fn start() -> Self {
+        Self::of(&["run", "mailu", "--profile", "tiny"])
+    }
+
+    fn of(arguments: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let child = Command::new(env!("CARGO_BIN_EXE_restore-drill"))
-            .args(["run", "mailu", "--profile", "tiny", "--evidence"])
+            .args(arguments)
+            .arg("--evidence")
             .arg(dir.path().join("run"))
             .current_dir(common::root())
             .stdout(Stdio::null())
@@ -133,6 +138,25 @@ async fn collect(run: &str) {
         }
         assert!(since.elapsed() < DEADLINE, "run {run} lives on: {said}");
         tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// The catalogue's first group is torn down, and the others do not begin.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigint_ends_a_catalogue() {
+    let mut run = Run::of(&["sabotage", "mailu", "restored-twice", "message-altered", "pack-flipped", "--jobs", "1"]);
+    let group = run.dir.path().join("run/restore");
+    let events = || std::fs::read_to_string(group.join("events.jsonl")).unwrap_or_default();
+    let since = Instant::now();
+    while !events().contains("\"phase\":\"provision\"") {
+        assert!(run.child.try_wait().expect("a child").is_none() && since.elapsed() < DEADLINE, "{}", run.said());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    run.signal("INT");
+    assert_eq!(run.wait().await, Some(exit_code::SIGINT.into()), "{}", run.said());
+    assert_nothing_left(&run_of(&group)).await;
+    for other in ["labels", "backup", "content"] {
+        assert!(!run.dir.path().join("run").join(other).exists(), "group {other} began");
     }
 }
 

@@ -104,6 +104,12 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
             }
         }
     }
+    for FactSeen { fact, value } in evidence.facts(baseline)? {
+        if value.is_none() {
+            let detail = "the command that reads it failed".to_owned();
+            findings.push(finding(Item::Fact { fact }, Outcome::Unread, None, detail));
+        }
+    }
     findings.sort();
     Ok(findings)
 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -26,7 +27,7 @@ use restore_drill::sabotage::{Group, catalogue};
 use restore_drill::scenario::{self, Scenario};
 use restore_drill::stack::doctor::{Level, doctor};
 use restore_drill::stack::{Engine, gc};
-use restore_drill::{conformance, exit_code, images, judge};
+use restore_drill::{conformance, exit_code, images, judge, sabotage};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -116,7 +117,7 @@ async fn execute(cli: Cli) -> Result<u8> {
             }
             Ok(verdict.status.exit_code())
         }
-        Command::Sabotage(args) => sabotage(args, cli.scenarios).await,
+        Command::Sabotage(args) => commit(args, cli.scenarios).await,
         Command::Conformance { names, backupbot, json } => {
             let events = Events::new(vec![Box::new(Terminal::new())]);
             let outcomes = conformance::run(&cli.scenarios, backupbot, &names, &events).await?;
@@ -196,7 +197,7 @@ fn sinks(dir: &Path) -> Result<Events> {
     Ok(Events::new(vec![Box::new(Terminal::new()), Box::new(JsonLines::create(dir)?)]))
 }
 
-async fn sabotage(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
+async fn commit(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
     if args.list {
         for s in catalogue() {
             println!("{:8}  {:28}  {}", s.group().to_string(), s.name, s.what);
@@ -212,6 +213,10 @@ async fn sabotage(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
         PathBuf::from("runs").join(format!("sabotage-{now}"))
     });
     let scenario = args.scenario.unwrap_or_default();
+    if Scenario::load(&scenarios, &scenario)?.name != sabotage::SCENARIO {
+        return Err(Error::Usage(format!("the catalogue strikes scenario {}, not {scenario}", sabotage::SCENARIO)));
+    }
+    let signalled = AtomicBool::new(false);
     // The longest first, so that the others run beside it.
     let groups = [Group::Restore, Group::Labels, Group::Content, Group::Backup].into_iter().map(|group| {
         let mut options = Options::new(&scenarios, &scenario);
@@ -219,7 +224,16 @@ async fn sabotage(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
         options.evidence = Some(dir.join(group.to_string()));
         let sinks: drill::Sinks =
             Box::new(|dir| Ok(Events::new(vec![Box::new(Terminal::brief()), Box::new(JsonLines::create(dir)?)])));
-        sabotage_run::group(group, &chosen, options, sinks)
+        let (chosen, signalled) = (&chosen, &signalled);
+        async move {
+            // A group that has not begun when a signal comes does not begin.
+            if signalled.load(Ordering::Relaxed) {
+                return (vec![], Ok(()));
+            }
+            let (lines, result) = sabotage_run::group(group, chosen, options, sinks).await;
+            signalled.fetch_or(matches!(result, Err(Error::Signal(_))), Ordering::Relaxed);
+            (lines, result)
+        }
     });
     let groups: Vec<_> = futures_util::stream::iter(groups).buffered(usize::from(args.jobs)).collect().await;
     let (mut lines, results): (Vec<_>, Vec<_>) = groups.into_iter().unzip();

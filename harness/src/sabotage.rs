@@ -25,6 +25,9 @@ pub mod labels;
 pub mod restore;
 pub mod run;
 
+/// The scenario that the catalogue strikes: it knows where its services keep what.
+pub const SCENARIO: &str = "mailu";
+
 /// Where a sabotage strikes; those of one group share a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]

@@ -22,6 +22,14 @@ pub fn scenarios() -> PathBuf {
     root().join("scenarios")
 }
 
+/// A copy of the scenarios, to be changed: `scenarios` in the directory.
+pub fn copy_of_scenarios() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    let status = Command::new("cp").arg("-R").arg(scenarios()).arg(dir.path()).status().expect("cp runs");
+    assert!(status.success());
+    dir
+}
+
 /// A drill of Mailu with its evidence in `dir`.
 pub fn options(dir: &Path, profile: &str) -> Options {
     let mut options = Options::new(scenarios(), "mailu");

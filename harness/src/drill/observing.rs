@@ -1,13 +1,15 @@
 //! Observing: the baseline before the backup, and whatever is there after the restore.
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use sha2::{Digest as _, Sha256};
 
 use super::Drill;
 use super::proof::{Baseline, Restarted, Shaped};
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
-use crate::evidence::{Login, ObservationId};
+use crate::evidence::{Login, ObservationId, ScriptSeen};
 use crate::judge::{self, BASELINE};
+use crate::model::{Finding, Item, Outcome};
 use crate::probe::Probe;
 use crate::probe::facts::Facts;
 use crate::probe::files::Files;
@@ -20,7 +22,8 @@ impl Drill {
     pub async fn baseline(&self, _: Shaped) -> Result<Baseline> {
         let phase = self.events.phase(Phase::Baseline);
         let observation = self.see(BASELINE, &phase).await?;
-        let wrong = judge::seeding(&self.evidence, observation)?;
+        let mut wrong = judge::seeding(&self.evidence, observation)?;
+        wrong.extend(self.scripts_not_seeded(observation)?);
         if let Some(first) = wrong.first() {
             return Err(Error::Unknown(format!(
                 "the baseline is not what was submitted, so a restore of it would prove nothing: {} differences, the first: {first}",
@@ -69,6 +72,28 @@ impl Drill {
         )?;
         self.evidence.complete(observation)?;
         Ok(observation)
+    }
+
+    /// Where the sieve scripts of the baseline are not the corpus'.
+    fn scripts_not_seeded(&self, observation: ObservationId) -> Result<Vec<Finding>> {
+        let mut wrong = Vec::new();
+        if self.sieve().is_none() {
+            return Ok(wrong);
+        }
+        for user in self.corpus.accounts().mailboxes() {
+            let seeded = self.corpus.scripts(&user.email).into_iter().map(|s| ScriptSeen {
+                script: s.name.to_owned(),
+                active: s.active,
+                sha256: hex::encode(Sha256::digest(s.text)),
+            });
+            let seen = self.evidence.scripts(observation, &user.email)?;
+            if seen.as_ref().ok() != Some(&seeded.collect()) {
+                let item = Item::Script { account: user.email.clone(), script: "*".into() };
+                let detail = format!("seen: {seen:?}");
+                wrong.push(Finding { item, outcome: Outcome::Altered, property: None, detail });
+            }
+        }
+        Ok(wrong)
     }
 
     /// The accounts that could be logged in to: what is behind a refused login is lost with it.

@@ -1,6 +1,7 @@
 //! Whole results on tiny literal observations.
 
 use super::*;
+use crate::error::Error;
 use crate::evidence::LedgerLine;
 use crate::model::Status;
 
@@ -42,6 +43,21 @@ struct Seen {
     checks: Vec<(String, String)>,
     rows: Vec<RowSeen>,
     files: Vec<FileSeen>,
+    scripts: Result<Vec<ScriptSeen>, String>,
+    facts: Vec<FactSeen>,
+}
+
+fn script(name: &str, active: bool, sha256: &str) -> ScriptSeen {
+    ScriptSeen { script: name.into(), active, sha256: sha256.into() }
+}
+
+fn fact(value: Option<&str>) -> FactSeen {
+    FactSeen { fact: "spam training".into(), value: value.map(str::to_owned) }
+}
+
+/// A path of which only owner and mode are compared.
+fn path(path: &str) -> FileSeen {
+    FileSeen { volume: "mail".into(), path: path.into(), mode: 0o700, ..file("", "") }
 }
 
 fn seen() -> Seen {
@@ -51,7 +67,16 @@ fn seen() -> Seen {
         messages: vec![message("INBOX", 1, 1, "1"), message("INBOX", 2, 2, "2"), message("Archive", 1, 3, "3")],
         checks: SOUND.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(),
         rows: vec![row(ACCOUNT, r#"{"enabled":1,"quota_bytes":5}"#)],
-        files: vec![file("mail.test.dkim.key", "aa")],
+        files: vec![
+            file("mail.test.dkim.key", "aa"),
+            path("u/cur/1"),
+            path("u/cur/2"),
+            path("u/cur"),
+            path("u/new/3"),
+            path("v"),
+        ],
+        scripts: Ok(vec![script("filter", true, "aa"), script("holiday", false, "bb")]),
+        facts: vec![fact(Some("1 1 40"))],
     }
 }
 
@@ -64,6 +89,8 @@ fn store(evidence: &Evidence, name: &str, seen: &Seen) -> ObservationId {
     evidence.put_messages(o, ACCOUNT, &seen.messages).expect("stored");
     evidence.put_rows(o, &seen.checks, &seen.rows).expect("stored");
     evidence.put_files(o, &seen.files).expect("stored");
+    evidence.put_scripts(o, ACCOUNT, &seen.scripts).expect("stored");
+    evidence.put_facts(o, &seen.facts).expect("stored");
     evidence.complete(o).expect("stored");
     o
 }
@@ -207,9 +234,66 @@ fn rows_and_files() {
     broken(|s| s.files[0].sha256 = "bb".into(), &[&format!("{key}: altered (bytes)")]);
     broken(|s| s.files[0].uid = 0, &[&format!("{key}: altered (owner)")]);
     broken(|s| s.files[0].mode = 0o644, &[&format!("{key}: altered (mode)")]);
+    broken(|s| s.files[0].mtime = 60, &[&format!("{key}: altered (mtime)")]);
     broken(|s| s.files.clear(), &[&format!("{key}: lost")]);
     broken(|s| s.files.push(file("other", "cc")), &["volume dkim, file other: unexpected"]);
     assert_eq!(judged(|s| s.checks.clear()).0, Status::Unknown, "a database that nobody read");
+}
+
+/// One by one while they are few; then the highest folder that all of them are in. What is not there is another probe's.
+#[test]
+fn owners_and_modes() {
+    broken(
+        |s| {
+            s.files[1].uid = 0;
+            s.files[5].mode = 0o755;
+        },
+        &["volume mail, file u/cur/1: altered (owner)", "volume mail, file v: altered (mode)"],
+    );
+    broken(|s| (1..5).for_each(|at| s.files[at].uid = 0), &["volume mail, file u: altered (owner)"]);
+    broken(|s| (1..6).for_each(|at| s.files[at].mode = 0o777), &["volume mail, file .: altered (mode)"]);
+    assert_eq!(judged(|s| drop(s.files.remove(1))), (Status::Held, vec![]));
+}
+
+#[test]
+fn sieve_scripts_and_facts() {
+    let name = |script: &str| format!("mailbox u1@mail.test, sieve script {script}");
+    let change = |change: fn(&mut Vec<ScriptSeen>)| move |s: &mut Seen| s.scripts.iter_mut().for_each(change);
+    broken(change(|s| drop(s.pop())), &[&format!("{}: lost", name("holiday"))]);
+    broken(change(|s| s[0].sha256 = "cc".into()), &[&format!("{}: altered (bytes)", name("filter"))]);
+    broken(change(|s| s[0].active = false), &[&format!("{}: altered (active)", name("filter"))]);
+    broken(change(|s| s.push(script("new", false, "cc"))), &[&format!("{}: unexpected", name("new"))]);
+    let unread = judged(|s| s.scripts = Err("the server closed the connection".into()));
+    assert_eq!(unread, (Status::Unknown, vec![format!("{}: unread", name("*"))]));
+
+    broken(|s| s.facts[0] = fact(Some("0 0 0")), &["spam training: altered"]);
+    for gone in [vec![], vec![fact(None)]] {
+        assert_eq!(judged(|s| s.facts = gone), (Status::Unknown, vec!["spam training: unread".to_owned()]));
+    }
+}
+
+#[test]
+fn a_message_that_the_server_cannot_serve() {
+    let first = "mailbox u1@mail.test, folder INBOX, message with UID 1 (corpus message 1)";
+    broken(|s| (s.messages[0].sha256, s.messages[0].item) = (vec![], None), &[&format!("{first}: altered (unreadable)")]);
+}
+
+/// What the bot complained of is broken, also where nothing could be restored.
+#[test]
+fn steps_that_failed() {
+    let (_dir, evidence) = evidence();
+    store(&evidence, BASELINE, &seen());
+    let complaint = crate::backup::Complaint { cause: "hook", message: "exit code 1".into() };
+    evidence.put_complaints("backup", std::slice::from_ref(&complaint)).expect("stored");
+    let failed = evidence.step::<()>("restore", Err(Error::Bot { what: "restore".into(), complaints: vec![complaint] }));
+    assert_eq!(failed.expect("stored"), None);
+    let verdict = judge(&evidence, RESTORED).expect("judged");
+    let found: Vec<String> = verdict.findings.iter().map(ToString::to_string).collect();
+    let unread = "observation \"restored\": unread: the run ended before it was complete";
+    assert_eq!(found, ["backup: failed (hook): exit code 1", "restore: failed (hook): exit code 1", unread]);
+    assert_eq!(verdict.status, Status::Broken);
+    store(&evidence, RESTORED, &seen());
+    assert_eq!(judge(&evidence, RESTORED).expect("judged").findings.len(), 2);
 }
 
 /// What SMTP accepted and the baseline lacks is the seeding's failure, and so is a damaged database.
