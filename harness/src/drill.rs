@@ -35,7 +35,7 @@ use crate::evidence::Evidence;
 use crate::images;
 use crate::judge::{self, RESTORED};
 use crate::model::Verdict;
-use crate::probe::mail::Imap;
+use crate::probe::mail::{Imap, STALL};
 use crate::probe::sieve::Sieve;
 use crate::sabotage::Sabotage;
 use crate::sabotage::restore::Older;
@@ -544,7 +544,7 @@ impl Drill {
     }
 
     pub(crate) fn imap(&self) -> Imap {
-        Imap { host: self.host.clone(), port: self.port("imaps"), authority: self.authority.clone() }
+        Imap { host: self.host.clone(), port: self.port("imaps"), authority: self.authority.clone(), patience: STALL }
     }
 
     /// The ManageSieve door, if the scenario has one.

@@ -9,7 +9,7 @@ use super::Drill;
 use super::proof::{Settled, Shaped};
 use crate::error::{Error, Result};
 use crate::events::Phase;
-use crate::probe::mail::{Failure, Session, folders, item};
+use crate::probe::mail::{Failure, STALL, Session, folders, item};
 
 /// Mailboxes shaped at once.
 const CONNECTIONS: usize = 4;
@@ -77,7 +77,7 @@ impl Drill {
             root.first().and_then(|n| n.delimiter().map(str::to_owned)).unwrap_or_else(|| ".".into())
         };
         let names: Vec<String> = self.corpus.folders().iter().map(|path| path.join(&delimiter)).collect();
-        let there: Vec<String> = folders(&mut session).await?.into_iter().map(|(name, _)| name).collect();
+        let there: Vec<String> = folders(&mut session, STALL).await?.into_iter().map(|(name, _)| name).collect();
         for (at, name) in names.iter().enumerate() {
             if !there.contains(name) {
                 session.create(name).await?;

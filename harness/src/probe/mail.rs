@@ -1,14 +1,17 @@
 //! The mail probe: every mailbox and every message, through the IMAP door, as its user.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_imap::error::Error as ImapError;
-use async_imap::types::Flag;
+use async_imap::types::{Flag, Mailbox};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use rustls::pki_types::ServerName;
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -24,14 +27,62 @@ const CONNECTIONS: usize = 4;
 /// Messages stored at once.
 const BATCH: usize = 500;
 /// The longest wait for one response.
-const STALL: Duration = Duration::from_secs(60);
+pub const STALL: Duration = Duration::from_secs(60);
+/// The longest line that is taken, in bytes; RFC 5322 allows 998 in a message, and a parser has to hold it.
+const LINE: u64 = 16 << 20;
+/// The longest response that is taken, in bytes: a message and what is said of it.
+const RESPONSE: u64 = 96 << 20;
 /// Attempts at reading one account, where the cause may pass. The last one reads a folder that fails message by message.
 const ATTEMPTS: u32 = 3;
 /// The most messages of one folder that the server cannot serve; with more, the account counts as unread.
 const UNREADABLE: usize = 10;
 
 /// An authenticated IMAP session.
-pub type Session = async_imap::Session<TlsStream<TcpStream>>;
+pub type Session = async_imap::Session<Bounded>;
+
+/// A connection on which no line and no response is longer than what can be held: the client library holds both whole.
+#[derive(Debug)]
+pub struct Bounded {
+    inner: TlsStream<TcpStream>,
+    line: u64,
+    /// Bytes since the last response was handed on.
+    response: Arc<AtomicU64>,
+}
+
+impl AsyncRead for Bounded {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
+        let new = &buf.filled()[before..];
+        self.line = match new.iter().rev().position(|b| *b == b'\n') {
+            Some(since) => since as u64,
+            None => self.line + new.len() as u64,
+        };
+        let response = self.response.fetch_add(new.len() as u64, Ordering::Relaxed) + new.len() as u64;
+        for (length, most, what) in [(self.line, LINE, "line"), (response, RESPONSE, "response")] {
+            if length > most {
+                return Poll::Ready(Err(std::io::Error::other(format!("a {what} of more than {} MiB", most >> 20))));
+            }
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Bounded {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+        // A new command is answered by new responses.
+        self.response.store(0, Ordering::Relaxed);
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
 
 /// The IMAP door: where it is, and whom to trust.
 #[derive(Clone)]
@@ -42,6 +93,8 @@ pub struct Imap {
     pub port: u16,
     /// The run's authority.
     pub authority: Arc<Authority>,
+    /// The longest wait for one response; [`STALL`] outside tests.
+    pub patience: Duration,
 }
 
 /// Why a session or a reading failed.
@@ -68,10 +121,14 @@ impl From<ImapError> for Failure {
     }
 }
 
-async fn in_time<T, E: Into<Failure>>(what: &str, step: impl Future<Output = Result<T, E>>) -> Result<T, Failure> {
-    match tokio::time::timeout(STALL, step).await {
+async fn in_time<T, E: Into<Failure>>(
+    patience: Duration,
+    what: &str,
+    step: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(patience, step).await {
         Ok(result) => result.map_err(Into::into),
-        Err(_) => Err(Failure::Other(format!("{what}: no answer in {} s", STALL.as_secs()))),
+        Err(_) => Err(Failure::Other(format!("{what}: no answer in {} s", patience.as_secs()))),
     }
 }
 
@@ -84,13 +141,13 @@ impl Imap {
             let name = ServerName::try_from(self.authority.host.clone()).map_err(|e| other("host name", &e))?;
             let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| other("connecting", &e))?;
             let tls = TlsConnector::from(config).connect(name, tcp).await.map_err(|e| other("TLS", &e))?;
-            let mut client = async_imap::Client::new(tls);
+            let mut client = async_imap::Client::new(Bounded { inner: tls, line: 0, response: Arc::default() });
             let greeting = client.read_response().await.map_err(|e| other("greeting", &e))?;
             greeting.ok_or_else(|| Failure::Other("the server closed the connection before its greeting".into()))?;
             Ok::<_, Failure>(client)
         };
-        let client = in_time("connecting", connect).await?;
-        in_time("login", async {
+        let client = in_time(self.patience, "connecting", connect).await?;
+        in_time(self.patience, "login", async {
             client.login(account, password).await.map_err(|(e, _)| match &e {
                 ImapError::No(text) if refusal(text) => Failure::Refused(plain(text)),
                 _ => Failure::Other(format!("login: {e}")),
@@ -115,11 +172,11 @@ fn plain(text: &str) -> String {
 }
 
 /// The folders of a session: (name, subscribed); names that cannot be selected are left out.
-pub async fn folders(session: &mut Session) -> Result<Vec<(String, bool)>, Failure> {
+pub async fn folders(session: &mut Session, patience: Duration) -> Result<Vec<(String, bool)>, Failure> {
     let listed: Vec<_> =
-        in_time("LIST", async { session.list(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
+        in_time(patience, "LIST", async { session.list(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
     let subscribed: Vec<_> =
-        in_time("LSUB", async { session.lsub(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
+        in_time(patience, "LSUB", async { session.lsub(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
     use async_imap::types::NameAttribute as Attribute;
     let absent = |a: &Attribute<'_>| match a {
         Attribute::NoSelect => true,
@@ -199,7 +256,7 @@ impl Mail {
             Ok(session) => session,
             Err(failure) => return Ok(Err(failure)),
         };
-        let names = match folders(&mut session).await {
+        let names = match folders(&mut session, self.imap.patience).await {
             Ok(names) => names,
             Err(failure) => return Ok(Err(failure)),
         };
@@ -221,7 +278,7 @@ impl Mail {
                 return Ok(Err(Failure::Other(format!("folder {folder}: {}", failure.reason()))));
             }
         }
-        let _ = tokio::time::timeout(STALL, session.logout()).await;
+        let _ = tokio::time::timeout(self.imap.patience, session.logout()).await;
         Ok(Ok(()))
     }
 
@@ -235,23 +292,24 @@ impl Mail {
     ) -> Result<(Session, FolderSeen, Vec<MessageSeen>), Failure> {
         let connect = || async {
             let mut session = self.imap.login(account, &self.secret.password(account)).await?;
-            let mailbox = in_time("EXAMINE", session.examine(folder)).await?;
+            let mailbox = in_time(self.imap.patience, "EXAMINE", session.examine(folder)).await?;
             Ok::<_, Failure>((session, mailbox))
         };
         let (mut session, mailbox) = connect().await?;
         let (Some(uid_validity), Some(uid_next)) = (mailbox.uid_validity, mailbox.uid_next) else {
             return Err(Failure::Other("the server gave no UIDVALIDITY or UIDNEXT".into()));
         };
-        let listed: Vec<_> =
-            in_time("FETCH", async { session.uid_fetch("1:*", "(UID FLAGS INTERNALDATE)").await?.try_collect::<Vec<_>>().await })
-                .await?;
+        let listed: Vec<_> = in_time(self.imap.patience, "FETCH", async {
+            session.uid_fetch("1:*", "(UID FLAGS INTERNALDATE)").await?.try_collect::<Vec<_>>().await
+        })
+        .await?;
         let mut messages = listed.iter().map(|f| bare(folder, f)).collect::<Result<Vec<_>, _>>()?;
         let mut unreadable = 0;
         for seen in &mut messages {
             let mut tries = 0;
             *seen = loop {
                 tries += 1;
-                let fetched = in_time("FETCH", async {
+                let fetched = in_time(self.imap.patience, "FETCH", async {
                     let what = "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])";
                     session.uid_fetch(seen.uid.to_string(), what).await?.try_collect::<Vec<_>>().await
                 })
@@ -271,8 +329,21 @@ impl Mail {
                 }
             };
         }
+        self.unchanged(&mut session, folder, &mailbox).await?;
+        if messages.len() != mailbox.exists as usize {
+            return Err(Failure::Other(format!("{} messages are there, {} were listed", mailbox.exists, messages.len())));
+        }
         let seen = FolderSeen { folder: folder.to_owned(), uid_validity, uid_next, messages: mailbox.exists, subscribed };
         Ok((session, seen, messages))
+    }
+
+    /// A folder that is made anew or grows while it is read is no observation: whatever was read is of two folders.
+    async fn unchanged(&self, session: &mut Session, folder: &str, before: &Mailbox) -> Result<(), Failure> {
+        let after = in_time(self.imap.patience, "EXAMINE", session.examine(folder)).await?;
+        if (after.uid_validity, after.exists) != (before.uid_validity, before.exists) {
+            return Err(Failure::Other("the folder changed while it was read".into()));
+        }
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "one folder of one account in one observation")]
@@ -286,7 +357,7 @@ impl Mail {
         subscribed: bool,
         count: &(dyn Fn() + Sync),
     ) -> Result<Result<(), Failure>> {
-        let mailbox = match in_time("EXAMINE", session.examine(folder)).await {
+        let mailbox = match in_time(self.imap.patience, "EXAMINE", session.examine(folder)).await {
             Ok(mailbox) => mailbox,
             Err(failure) => return Ok(Err(failure)),
         };
@@ -296,19 +367,21 @@ impl Mail {
         let seen = FolderSeen { folder: folder.to_owned(), uid_validity, uid_next, messages: mailbox.exists, subscribed };
         let mut read = 0;
         if mailbox.exists > 0 {
+            let response = AsMut::<Bounded>::as_mut(session).response.clone();
             let fetch = session.uid_fetch("1:*", "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])");
-            let mut stream = match in_time("FETCH", fetch).await {
+            let mut stream = match in_time(self.imap.patience, "FETCH", fetch).await {
                 Ok(stream) => Box::pin(stream),
                 Err(failure) => return Ok(Err(failure)),
             };
             let mut batch = Vec::new();
             loop {
-                let next = match in_time("FETCH", async { Ok::<_, Failure>(stream.next().await) }).await {
+                let next = match in_time(self.imap.patience, "FETCH", async { Ok::<_, Failure>(stream.next().await) }).await {
                     Ok(Some(Ok(fetch))) => fetch,
                     Ok(None) => break,
                     Ok(Some(Err(e))) => return Ok(Err(e.into())),
                     Err(failure) => return Ok(Err(failure)),
                 };
+                response.store(0, Ordering::Relaxed);
                 match message(folder, &next) {
                     Ok(Some(message)) => batch.push(message),
                     // A FETCH response that only tells of changed flags.
@@ -323,6 +396,9 @@ impl Mail {
                 }
             }
             evidence.put_messages(o, account, &batch)?;
+        }
+        if let Err(failure) = self.unchanged(session, folder, &mailbox).await {
+            return Ok(Err(failure));
         }
         // The client library does not report a FETCH that ends with NO: the count does.
         if read != mailbox.exists {

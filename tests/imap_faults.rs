@@ -1,0 +1,248 @@
+//! An IMAP server that misbehaves by script: every fault ends as *unread* with its reason, in bounded time and memory; never
+//! a hang, a panic or a pass.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use restore_drill::evidence::{Evidence, Login, ObservationId};
+use restore_drill::probe::Probe as _;
+use restore_drill::probe::mail::{Imap, Mail};
+use restore_drill::secret::Secret;
+use restore_drill::tls::Authority;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// What the server does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    NoTls,
+    ClosesAtOnce,
+    ClosesInFetch,
+    Garbage,
+    GarbageInFetch,
+    EndlessLine,
+    EndlessResponse,
+    LiteralTooLong,
+    LiteralTooShort,
+    NewUidValidity,
+    FewerThanSaid,
+    FetchRefused,
+    OneConnection,
+    StallsAtGreeting,
+    StallsInFetch,
+    Unavailable,
+    Refuses,
+}
+
+const MESSAGE: &str = "From: a@mail.test\r\nRestore-Drill-Item: 1\r\n\r\nbody\r\n";
+
+struct Server {
+    fault: Fault,
+    open: AtomicUsize,
+    examined: AtomicUsize,
+}
+
+type Connection = BufReader<TlsStream<TcpStream>>;
+
+impl Server {
+    async fn start(fault: Fault, authority: &Authority) -> u16 {
+        let certificates = CertificateDer::pem_slice_iter(authority.cert_pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+        let key = PrivateKeyDer::from_pem_slice(authority.key_pem.as_bytes()).expect("a key");
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(certificates.expect("certificates"), key)
+            .expect("a configuration");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let server = Arc::new(Self { fault, open: AtomicUsize::new(0), examined: AtomicUsize::new(0) });
+        tokio::spawn(async move {
+            while let Ok((mut tcp, _)) = listener.accept().await {
+                let (server, acceptor) = (server.clone(), acceptor.clone());
+                tokio::spawn(async move {
+                    if fault == Fault::NoTls {
+                        let _ = tcp.write_all(b"* OK plain\r\n").await;
+                        return;
+                    }
+                    if let Ok(tls) = acceptor.accept(tcp).await {
+                        let others = server.open.fetch_add(1, Ordering::SeqCst);
+                        let _ = server.serve(&mut BufReader::new(tls), others).await;
+                        server.open.fetch_sub(1, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        port
+    }
+
+    async fn serve(&self, to: &mut Connection, others: usize) -> std::io::Result<()> {
+        match self.fault {
+            Fault::ClosesAtOnce => return Ok(()),
+            Fault::Garbage => return say(to, &"\u{0}\u{7f}} {9999999999}\r\n)(\r\n".repeat(100)).await,
+            Fault::StallsAtGreeting => std::future::pending().await,
+            Fault::OneConnection if others > 0 => return say(to, "* BYE too many connections\r\n").await,
+            _ => {}
+        }
+        say(to, "* OK ready\r\n").await?;
+        let mut line = String::new();
+        while {
+            line.clear();
+            to.read_line(&mut line).await?
+        } > 0
+        {
+            let (tag, command) = line.trim_end().split_once(' ').unwrap_or(("*", ""));
+            let answer = match command.split(' ').next().unwrap_or_default() {
+                "LOGIN" if self.fault == Fault::Refuses => format!("{tag} NO [AUTHENTICATIONFAILED] no\r\n"),
+                "LOGIN" if self.fault == Fault::Unavailable => format!("{tag} NO [UNAVAILABLE] later\r\n"),
+                "LIST" => format!("* LIST () \".\" INBOX\r\n{tag} OK\r\n"),
+                "LSUB" => format!("* LSUB () \".\" INBOX\r\n{tag} OK\r\n"),
+                "EXAMINE" => {
+                    let times = self.examined.fetch_add(1, Ordering::SeqCst);
+                    let validity = if self.fault == Fault::NewUidValidity { 7 + times } else { 7 };
+                    format!(
+                        "* 1 EXISTS\r\n* 0 RECENT\r\n* FLAGS (\\Seen)\r\n* OK [UIDVALIDITY {validity}] x\r\n* OK [UIDNEXT 2] x\r\n{tag} OK [READ-ONLY] x\r\n"
+                    )
+                }
+                "UID" => match self.fetch(to, tag).await? {
+                    Some(answer) => answer,
+                    None => return Ok(()),
+                },
+                "LOGOUT" => format!("* BYE\r\n{tag} OK\r\n"),
+                _ => format!("{tag} OK\r\n"),
+            };
+            say(to, &answer).await?;
+        }
+        Ok(())
+    }
+
+    /// The answer to a FETCH; none ends the connection.
+    async fn fetch(&self, to: &mut Connection, tag: &str) -> std::io::Result<Option<String>> {
+        let item = |size: usize| {
+            format!(
+                "* 1 FETCH (UID 1 FLAGS (\\Seen) INTERNALDATE \" 1-Jan-2024 00:00:00 +0000\" RFC822.SIZE {} BODY[] {{{size}}}\r\n{MESSAGE})\r\n",
+                MESSAGE.len()
+            )
+        };
+        let whole = format!("{}{tag} OK\r\n", item(MESSAGE.len()));
+        Ok(match self.fault {
+            Fault::ClosesInFetch => {
+                say(to, &whole[..whole.len() / 2]).await?;
+                None
+            }
+            Fault::GarbageInFetch => Some("* 1 FETCH (((((\r\n* \u{0}\u{1}\r\n".into()),
+            Fault::EndlessLine => {
+                say(to, "* 1 FETCH (FLAGS (").await?;
+                // 100 MB, if anybody takes them.
+                for _ in 0..100 {
+                    say(to, &"x".repeat(1_000_000)).await?;
+                }
+                None
+            }
+            Fault::EndlessResponse => {
+                say(to, "* 1 FETCH (UID 1 BODY[] {400000000}\r\n").await?;
+                for _ in 0..400 {
+                    say(to, &"0123456789\r\n".repeat(83_334)).await?;
+                }
+                None
+            }
+            Fault::LiteralTooLong => Some(format!("{}{tag} OK\r\n", item(MESSAGE.len() - 10))),
+            Fault::LiteralTooShort => Some(format!("{}{tag} OK\r\n", item(MESSAGE.len() + 4000))),
+            Fault::FewerThanSaid => Some(format!("{tag} OK\r\n")),
+            Fault::FetchRefused => Some(format!("{tag} NO [SERVERBUG] internal error\r\n")),
+            Fault::StallsInFetch => std::future::pending().await,
+            _ => Some(whole),
+        })
+    }
+}
+
+async fn say(to: &mut Connection, text: &str) -> std::io::Result<()> {
+    to.write_all(text.as_bytes()).await?;
+    to.flush().await
+}
+
+/// Reads two accounts from a server with a fault.
+async fn read(fault: Fault) -> (tempfile::TempDir, Evidence, ObservationId) {
+    let authority = Arc::new(Authority::issue("front.mail.test").expect("an authority"));
+    let port = Server::start(fault, &authority).await;
+    let imap = Imap { host: "127.0.0.1".into(), port, authority, patience: Duration::from_secs(2) };
+    let accounts = vec!["a@mail.test".to_owned(), "b@mail.test".to_owned()];
+    let mail = Mail { imap, accounts, secret: Secret::random().expect("random") };
+    let dir = tempfile::tempdir().expect("a directory");
+    let evidence = Evidence::create(dir.path()).expect("evidence");
+    let o = evidence.observation("baseline").expect("an observation");
+    let reading = mail.observe(&evidence, o, &|_, _| ());
+    // No wait here is longer than the patience, and each is repeated a bounded number of times.
+    tokio::time::timeout(Duration::from_secs(120), reading).await.expect("it ends").expect("stored");
+    (dir, evidence, o)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_fault_everything_is_read() {
+    let (_dir, evidence, o) = read(Fault::None).await;
+    for (account, login) in evidence.accounts(o).expect("read") {
+        assert_eq!(login, Login::Read);
+        let messages = evidence.messages(o, &account).expect("read");
+        assert_eq!((messages.len(), messages[0].item.as_deref()), (1, Some("1")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_login_is_refused_and_nothing_else_is() {
+    let (_dir, evidence, o) = read(Fault::Refuses).await;
+    assert!(evidence.accounts(o).expect("read").iter().all(|(_, l)| matches!(l, Login::Refused(why) if why.contains("no"))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_other_fault_is_unread_with_its_reason() {
+    for (fault, says) in [
+        (Fault::NoTls, "TLS"),
+        (Fault::ClosesAtOnce, "greeting"),
+        (Fault::ClosesInFetch, "folder INBOX"),
+        (Fault::Garbage, "greeting"),
+        (Fault::GarbageInFetch, "folder INBOX"),
+        // Cut off by length or by time, whichever comes first.
+        (Fault::EndlessLine, "folder INBOX: FETCH"),
+        (Fault::EndlessResponse, "folder INBOX: "),
+        (Fault::LiteralTooLong, "folder INBOX"),
+        (Fault::LiteralTooShort, "no answer in 2 s"),
+        (Fault::NewUidValidity, "the folder changed while it was read"),
+        (Fault::FewerThanSaid, "1 messages are there, 0 were listed"),
+        (Fault::FetchRefused, "folder INBOX"),
+        (Fault::StallsAtGreeting, "no answer in 2 s"),
+        (Fault::StallsInFetch, "no answer in 2 s"),
+        (Fault::Unavailable, "later"),
+    ] {
+        let (_dir, evidence, o) = read(fault).await;
+        let accounts = evidence.accounts(o).expect("read");
+        assert_eq!(accounts.len(), 2, "{fault:?}");
+        for (account, login) in accounts {
+            assert!(matches!(&login, Login::Unread(why) if why.contains(says)), "{fault:?}: {login:?}");
+            assert_eq!(
+                evidence.messages(o, &account).expect("read"),
+                [],
+                "{fault:?}: what was read before it broke is no observation"
+            );
+        }
+    }
+}
+
+/// A server that takes one connection at a time: each account is read, or unread with the server's words.
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_connections_are_never_a_pass() {
+    let (_dir, evidence, o) = read(Fault::OneConnection).await;
+    for (account, login) in evidence.accounts(o).expect("read") {
+        let messages = evidence.messages(o, &account).expect("read").len();
+        match login {
+            Login::Read => assert_eq!(messages, 1),
+            other => assert_eq!((matches!(other, Login::Unread(_)), messages), (true, 0), "{other:?}"),
+        }
+    }
+}
