@@ -243,6 +243,23 @@ async fn the_bot_refuses_a_wrong_password_and_an_unknown_snapshot() {
         assert!(listed.contains(&main_db), "{listed:?}");
         assert!(!listed.iter().any(|p| p.contains("_certs/") || p.contains("_rspamd/")), "excluded by label: {listed:?}");
 
+        // A restore that fails leaves what it was to replace: also links, which the bot moves out of restic's way.
+        let admin = drill.stack.service("admin");
+        let within = async |script: &str| engine.exec(&admin, &["sh", "-ec", script], &[], None).await?.ok("links");
+        let whole = "cd /dkim; for f in one two three; do test \"$(cat $f)\" = key; done; test -z \"$(ls -A | grep '^[.]')\"";
+        within("cd /dkim; echo key > one; ln one two; ln -s one three").await?;
+        let (linked, _) = bot.create(&stack).await?;
+        // Of the same size, so that restic does not try again and again; its cache still has the list of files.
+        let damage = "cp -a /repository/data /tmp/data; find /repository/data -type f | while read f; do
+            size=$(stat -c %s $f); chmod u+w $f; head -c $size /dev/zero > $f; done";
+        engine.exec(&bot.service, &["sh", "-ec", damage], &[], None).await?.ok("damage")?;
+        bot.restore(&stack, &linked, &[]).await.expect_err("packs of zeros");
+        within(whole).await?;
+        let mended = "rm -rf /repository/data; cp -a /tmp/data /repository/data";
+        engine.exec(&bot.service, &["sh", "-ec", mended], &[], None).await?.ok("mended")?;
+        assert_eq!(bot.restore(&stack, &linked, &[]).await?, []);
+        within(whole).await?;
+
         let unknown = Snapshot { id: "deadbeef".into() };
         let error = bot.restore(&stack, &unknown, &[]).await.expect_err("unknown").to_string();
         assert!(error.contains("no snapshot deadbeef of stack"), "{error}");

@@ -237,6 +237,11 @@ async fn commit(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
     });
     let groups: Vec<_> = futures_util::stream::iter(groups).buffered(usize::from(args.jobs)).collect().await;
     let (mut lines, results): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+    let ended = results.into_iter().collect::<Result<()>>();
+    if lines.iter().all(Vec::is_empty) {
+        ended?;
+        return Err(Error::Unknown("no sabotage was committed".into()));
+    }
     lines.sort_by_key(|of: &Vec<Line>| of.first().map(|l| l.group));
     let matrix = Matrix { version: 1, lines: lines.concat() };
     let file = dir.join("matrix.json");
@@ -247,7 +252,10 @@ async fn commit(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
         print!("{}", matrix.text());
     }
     eprintln!("evidence: {}", dir.display());
-    results.into_iter().collect::<Result<()>>()?;
+    if !matrix.whole() {
+        eprintln!("again:    restore-drill sabotage {scenario} {}", matrix.missed().join(" "));
+    }
+    ended?;
     Ok(if matrix.whole() { exit_code::HELD } else { exit_code::UNDETECTED })
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
 use bollard::models::{MountType, Service};
@@ -271,12 +271,14 @@ impl Bot {
         if hooks {
             self.hooks(&engine, &stack, Hook::RestorePre).await?;
         }
-        make_way(&id, target, &paths).await?;
+        let aside = Aside::make_way(&id, target, &paths).await?;
         let mut arguments = vec!["restore", id.as_str(), "--target", target];
         for path in &paths {
             arguments.extend(["--include", path]);
         }
-        let said = restic(&arguments).await?;
+        let restored = restic(&arguments).await;
+        aside.settle()?;
+        let said = restored?;
         self.log("INFO", said.lines().last().unwrap_or_default());
         if hooks {
             self.hooks(&engine, &stack, Hook::RestorePost).await?;
@@ -421,22 +423,38 @@ async fn restic(arguments: &[&str]) -> Result<String> {
     Err(said(arguments.first().unwrap_or(&""), &output.stderr))
 }
 
-/// Removes what restic 0.14, which is Debian 12's, cannot restore over, and a restore is about to make anew: a symbolic link
-/// that is there is an error to it, and of a file with hard links that are there it removes all but one, without a word.
-async fn make_way(id: &str, target: &str, paths: &[String]) -> Result<()> {
-    let listed = restic(&["ls", "--json", id]).await?;
-    let mut in_the_way = Vec::new();
-    for node in listed.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()) {
-        let (Some("symlink" | "file"), Some(path)) = (node["type"].as_str(), node["path"].as_str()) else { continue };
-        let place = Path::new(target).join(path.trim_start_matches('/'));
-        let Ok(there) = place.symlink_metadata() else { continue };
-        if (there.is_symlink() || (there.is_file() && there.nlink() > 1)) && paths.iter().any(|p| Path::new(path).starts_with(p))
-        {
-            in_the_way.push(place);
+/// Files that stand aside while restic makes them anew.
+struct Aside(Vec<(PathBuf, PathBuf)>);
+
+impl Aside {
+    /// Moves aside what restic 0.14, which is Debian 12's, cannot restore over, and a restore is about to make anew: a symbolic
+    /// link that is there is an error to it, and of a file with hard links that are there it removes all but one, without a word.
+    async fn make_way(id: &str, target: &str, paths: &[String]) -> Result<Self> {
+        let listed = restic(&["ls", "--json", id]).await?;
+        let mut in_the_way = Vec::new();
+        for node in listed.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()) {
+            let (Some("symlink" | "file"), Some(path)) = (node["type"].as_str(), node["path"].as_str()) else { continue };
+            let place = Path::new(target).join(path.trim_start_matches('/'));
+            let Ok(there) = place.symlink_metadata() else { continue };
+            let linked = there.is_symlink() || (there.is_file() && there.nlink() > 1);
+            if linked && paths.iter().any(|p| Path::new(path).starts_with(p)) {
+                // A name that begins with a dot is no message in a Maildir.
+                let name = format!(".before-restore.{}", place.file_name().unwrap_or_default().display());
+                in_the_way.push((place.clone(), place.with_file_name(name)));
+            }
         }
+        in_the_way.iter().try_for_each(|(from, to)| std::fs::rename(from, to).map_err(|e| format!("{}: {e}", from.display())))?;
+        Ok(Self(in_the_way))
     }
-    // Only now: with each name that goes, the others have one link less.
-    in_the_way.into_iter().try_for_each(|p| std::fs::remove_file(&p).map_err(|e| format!("{}: {e}", p.display())))
+
+    /// After the restore: what was made anew replaces what stood aside, and what was not gets its place back.
+    fn settle(self) -> Result<()> {
+        self.0.into_iter().try_for_each(|(place, aside)| {
+            let made = place.symlink_metadata().is_ok();
+            let settled = if made { std::fs::remove_file(&aside) } else { std::fs::rename(&aside, &place) };
+            settled.map_err(|e| format!("{}: {e}", place.display()))
+        })
+    }
 }
 
 /// restic's own words on its last lines.

@@ -166,7 +166,7 @@ fn proof(
 
 fn seeded(evidence: &Evidence) -> Result<String> {
     use crate::evidence::Sent;
-    Ok(format!("{} messages accepted over SMTP for the mailboxes they are in", evidence.ledger_count(Sent::Ok)?))
+    Ok(format!("{} deliveries accepted over SMTP, through the front", evidence.ledger_count(Sent::Ok)?))
 }
 
 /// Milliseconds of each phase, from the run's events.

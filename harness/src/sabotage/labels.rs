@@ -360,11 +360,14 @@ impl Mistake {
 
     /// What lint says of the recipe with the mistake.
     pub(crate) fn linted(&self, drill: &Drill) -> Result<BTreeSet<String>> {
-        let base = recipe(drill, &[])?;
-        let edited = recipe(drill, &self.edits(&drill.corpus))?;
-        let base = (self.name == NOT_BUMPED).then_some(&base);
-        Ok(lint(&edited, base).into_iter().map(|m| said(m.rule)).collect())
+        linted(drill, &self.edits(&drill.corpus), self.name == NOT_BUMPED)
     }
+}
+
+/// What lint says of the scenario's recipe with some changes; with `base`, of the change too.
+pub(crate) fn linted(drill: &Drill, edits: &[Edit], base: bool) -> Result<BTreeSet<String>> {
+    let (before, after) = (recipe(drill, &[])?, recipe(drill, edits)?);
+    Ok(lint(&after, base.then_some(&before)).into_iter().map(|m| said(m.rule)).collect())
 }
 
 fn said(rule: Rule) -> String {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::labels::reported;
+use super::labels::{linted, reported};
 use super::restore::NOT_PROVEN;
 use super::{Deed, Group, Sabotage, backup, catalogue, content, essence};
 use crate::drill::proof::{Baseline, Restarted};
@@ -57,6 +57,11 @@ impl Matrix {
     /// Whether every sabotage was caught and every twin was clean; no lines prove nothing.
     pub fn whole(&self) -> bool {
         !self.lines.is_empty() && self.lines.iter().all(Line::caught)
+    }
+
+    /// The names of the sabotages that were not caught; a twin that did not hold has none.
+    pub fn missed(&self) -> Vec<&str> {
+        self.lines.iter().filter(|l| !l.caught() && l.sabotage != TWIN).map(|l| l.sabotage.as_str()).collect()
     }
 
     /// As text: one row a sabotage, and under it what was missed or too much.
@@ -175,18 +180,17 @@ impl Run {
         let mut found = essence(&verdict.findings);
         found.extend(reported(&drill)?);
         let mut expected = BTreeSet::new();
-        if let Some(sabotage) = sabotage {
-            match sabotage.deed {
-                Deed::Label(mistake) => {
-                    expected = mistake.expected(&drill)?;
-                    found.extend(mistake.linted(&drill)?);
-                }
-                Deed::Backup(deed) => {
-                    expected = deed.expected(&drill)?;
-                    deed.undo(&drill).await?;
-                }
-                _ => {}
+        match sabotage.map(|s| &s.deed) {
+            None => found.extend(linted(&drill, &[], false)?),
+            Some(Deed::Label(mistake)) => {
+                expected = mistake.expected(&drill)?;
+                found.extend(mistake.linted(&drill)?);
             }
+            Some(Deed::Backup(deed)) => {
+                expected = deed.expected(&drill)?;
+                deed.undo(&drill).await?;
+            }
+            Some(_) => {}
         }
         self.add(sabotage, since, expected, found);
         Ok(())
