@@ -457,12 +457,14 @@ impl Aside {
     }
 }
 
-/// restic's own words on its last lines.
+/// restic's own words: the first lines, as what follows an error may be a stack trace, and the last, as what goes before it may
+/// be a row of attempts.
 fn said(command: &str, stderr: &[u8]) -> String {
+    const EACH: usize = 5;
     let text = String::from_utf8_lossy(stderr);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    format!("restic {command}: {}", lines[lines.len().saturating_sub(LINES)..].join(" / "))
+    let mut lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    if lines.len() > 2 * EACH {
+        lines.drain(EACH..lines.len() - EACH);
+    }
+    format!("restic {command}: {}", lines.join(" / "))
 }
-
-/// Lines of restic's that are handed on.
-const LINES: usize = 10;
