@@ -1,4 +1,4 @@
-//! The one place through which anything is removed, emptied or scaled. Each call first
+//! The one place through which anything is removed or restarted. Each call first
 //! asks the engine for the object's labels and refuses whatever does not carry this run's.
 //!
 //! `tests/ownership.rs` fails when another file calls one of the engine's removing calls.
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use bollard::models::{Service, ServiceSpec};
 use bollard::query_parameters::{
-    InspectContainerOptions, InspectNetworkOptions, InspectServiceOptions, ListContainersOptionsBuilder,
-    RemoveContainerOptionsBuilder, UpdateServiceOptionsBuilder,
+    InspectContainerOptions, InspectNetworkOptions, InspectServiceOptions, RemoveContainerOptionsBuilder,
+    UpdateServiceOptionsBuilder,
 };
 
 use super::objects::{Kind, Object};
-use super::{Engine, NAMESPACE_LABEL, RUN_LABEL, label_filter, until};
+use super::{Engine, NAMESPACE_LABEL, RUN_LABEL, label_filter};
 use crate::error::{Context as _, Error, Result, is_not_found};
 
 /// The right to change what one run created.
@@ -118,16 +118,6 @@ impl Owned {
                 Err(e) => return Err(e).context(format!("updating service {name}")),
             }
         }
-    }
-
-    /// Sets the number of replicas.
-    pub async fn scale(&self, name: &str, replicas: i64) -> Result<()> {
-        self.update_service(name, |spec| {
-            if let Some(mode) = spec.mode.as_mut().and_then(|m| m.replicated.as_mut()) {
-                mode.replicas = Some(replicas);
-            }
-        })
-        .await
     }
 
     /// Replaces the tasks of a service by new ones of the same spec.
@@ -278,17 +268,6 @@ impl Owned {
             Err(e) if is_not_found(&e) => Ok(true),
             Err(e) => Err(e).context(format!("inspecting container {id}")),
         }
-    }
-
-    /// Waits until no container of a service is left.
-    pub async fn stopped(&self, service: &str, deadline: Duration) -> Result<()> {
-        let filter = label_filter([(super::SERVICE_LABEL, service)]);
-        until(deadline, || async {
-            let options = ListContainersOptionsBuilder::default().filters(&filter).build();
-            let left = self.engine.docker.list_containers(Some(options)).await.context("listing containers")?;
-            Ok(if left.is_empty() { Ok(()) } else { Err(format!("running: service {service}, scaled to 0")) })
-        })
-        .await
     }
 }
 
