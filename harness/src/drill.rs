@@ -381,10 +381,8 @@ impl Ground {
         }
         env.insert("STACK_NAME".into(), stack_name.clone());
         scenario.check_env(&env)?;
-        evidence.set(
-            "recipe",
-            &serde_json::json!(deployed_labels(&scenario, options.sabotage.map(|s| s.edits(&corpus)))).to_string(),
-        )?;
+        let edits = options.sabotage.map(|s| s.edits(&corpus)).unwrap_or_default();
+        evidence.set("recipe", &serde_json::json!(deployed_labels(&scenario, &edits)).to_string())?;
         evidence.set("inventory", &serde_json::json!(scenario.inventory).to_string())?;
         let helper_image = match built.values().next().cloned().or_else(|| bot_image.clone()) {
             Some(image) => image,
@@ -397,7 +395,7 @@ impl Ground {
             env,
             images: built,
             ports: doors.iter().map(|d| (d.service.clone(), d.port, ports[&d.name])).collect(),
-            edits: options.sabotage.map(|s| s.edits(&corpus)).unwrap_or_default(),
+            edits,
         };
         let bot_stack = match bot_image {
             None => None,
@@ -452,10 +450,10 @@ pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_
 }
 
 /// What is written under `deploy.labels` of each of the recipe's services.
-fn deployed_labels(scenario: &Scenario, edits: Option<Vec<Edit>>) -> BTreeMap<String, BTreeMap<String, String>> {
+fn deployed_labels(scenario: &Scenario, edits: &[Edit]) -> BTreeMap<String, BTreeMap<String, String>> {
     let mut labels: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for mut compose in scenario.compose.iter().cloned() {
-        edits.iter().flatten().for_each(|e| e.apply(&mut compose.value));
+        edits.iter().for_each(|e| e.apply(&mut compose.value));
         for service in compose.services() {
             labels.entry(service.to_owned()).or_default().extend(compose.deploy_labels(service));
         }

@@ -413,7 +413,9 @@ fn files(old: &[FileSeen], new: &[FileSeen], findings: &mut Vec<Finding>) {
         };
         let mut differ = |property, was: String, is: String| {
             if was == is {
-            } else if whole {
+                return;
+            }
+            if whole {
                 findings.push(finding(item(o), Outcome::Altered, Some(property), changed(was, is)));
             } else {
                 attributes.entry((&o.volume, property)).or_default().push((&o.path, changed(was, is)));
