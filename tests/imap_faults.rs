@@ -32,6 +32,7 @@ enum Fault {
     LiteralTooShort,
     NewUidValidity,
     FewerThanSaid,
+    NotInOrder,
     FetchRefused,
     OneConnection,
     StallsAtGreeting,
@@ -156,6 +157,12 @@ impl Server {
             Fault::LiteralTooLong => Some(format!("{}{tag} OK\r\n", item(MESSAGE.len() - 10))),
             Fault::LiteralTooShort => Some(format!("{}{tag} OK\r\n", item(MESSAGE.len() + 4000))),
             Fault::FewerThanSaid => Some(format!("{tag} OK\r\n")),
+            Fault::NotInOrder => {
+                let second =
+                    "* 2 FETCH (UID 1 FLAGS () INTERNALDATE \" 1-Jan-2024 00:00:00 +0000\" RFC822.SIZE 2 BODY[] {2}\r\nx\n)\r\n";
+                let first = item(MESSAGE.len()).replace("UID 1 ", "UID 2 ");
+                Some(format!("{first}{second}{tag} OK\r\n"))
+            }
             Fault::FetchRefused => Some(format!("{tag} NO [SERVERBUG] internal error\r\n")),
             Fault::StallsInFetch => std::future::pending().await,
             _ => Some(whole),
@@ -174,7 +181,7 @@ async fn read(fault: Fault) -> (tempfile::TempDir, Evidence, ObservationId) {
     let port = Server::start(fault, &authority).await;
     let imap = Imap { host: "127.0.0.1".into(), port, authority, patience: Duration::from_secs(2) };
     let accounts = vec!["a@mail.test".to_owned(), "b@mail.test".to_owned()];
-    let mail = Mail { imap, accounts, secret: Secret::random().expect("random") };
+    let mail = Mail { imap, accounts, secret: Secret::random().expect("random"), modseqs: None };
     let dir = tempfile::tempdir().expect("a directory");
     let evidence = Evidence::create(dir.path()).expect("evidence");
     let o = evidence.observation("baseline").expect("an observation");
@@ -215,6 +222,7 @@ async fn every_other_fault_is_unread_with_its_reason() {
         (Fault::LiteralTooShort, "no answer in 2 s"),
         (Fault::NewUidValidity, "the folder changed while it was read"),
         (Fault::FewerThanSaid, "1 messages are there, 0 were listed"),
+        (Fault::NotInOrder, "message 1 has UID 2, and message 2 UID 1: not in order"),
         (Fault::FetchRefused, "folder INBOX"),
         (Fault::StallsAtGreeting, "no answer in 2 s"),
         (Fault::StallsInFetch, "no answer in 2 s"),

@@ -229,6 +229,9 @@ pub struct RunArgs {
     /// Keep the deployment, and say how to look inside and how to remove it.
     #[arg(long)]
     pub keep: bool,
+    /// Have others write while the backup is taken: operations a second.
+    #[arg(long, value_name = "RATE", num_args = 0..=1, default_missing_value = "12", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub live: Option<u32>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
     #[arg(long, value_name = "GIB", default_value_t = crate::drill::MIN_FREE_GIB)]
     pub min_free_gib: u64,
@@ -252,6 +255,7 @@ impl RunArgs {
             connections: usize::from(self.connections),
             keep: self.keep,
             sabotage: self.sabotage,
+            live: self.live,
             min_free_gib: self.min_free_gib,
         }
     }
@@ -275,6 +279,7 @@ mod tests {
         options.seed = 42;
         options.sabotage = Sabotage::named("mail-excluded");
         options.backupbot = BotChoice::Existing;
+        options.live = Some(30);
         options.images = ImageChoice::Standin;
         let cli = Cli::parse_from(options.reproduce().split(' '));
         let Command::Run(args) = cli.command else { panic!("not run") };

@@ -48,11 +48,13 @@ use crate::stack::{Engine, doctor, gc};
 use crate::tls::Authority;
 
 mod accounts;
+mod live;
 mod observing;
 mod phases;
 pub mod proof;
 mod seeding;
 mod shaping;
+mod trials;
 mod wiping;
 
 pub(crate) use phases::deploy_bot;
@@ -106,6 +108,8 @@ pub struct Options {
     pub keep: bool,
     /// A fault to commit on purpose.
     pub sabotage: Option<&'static Sabotage>,
+    /// Operations a second that go on while the backup is taken; none has nobody write.
+    pub live: Option<u32>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
     pub min_free_gib: u64,
 }
@@ -125,6 +129,7 @@ impl Options {
             connections: 6,
             keep: false,
             sabotage: None,
+            live: None,
             min_free_gib: MIN_FREE_GIB,
         }
     }
@@ -134,6 +139,9 @@ impl Options {
         let mut command = format!("restore-drill run {} --profile {} --seed {}", self.scenario, self.profile, self.seed);
         if let Some(sabotage) = self.sabotage {
             command += &format!(" --sabotage {}", sabotage.name);
+        }
+        if let Some(rate) = self.live {
+            command += &format!(" --live {rate}");
         }
         if self.backupbot == BotChoice::Existing {
             command += " --backupbot existing";
@@ -489,15 +497,21 @@ async fn use_standins(engine: &Engine, scenario: &Scenario, choice: ImageChoice)
 
 impl Drill {
     /// All phases, in order, with the sabotage that was asked for.
-    pub async fn play(&self) -> Result<Verdict> {
+    pub async fn play(self: &Arc<Self>) -> Result<Verdict> {
         let fault = self.options.sabotage;
         let (baseline, older) = self.until_baseline(fault.is_some_and(|s| s.wants_older())).await?;
         if let Some(fault) = fault {
             fault.before_backup(self).await?;
         }
-        let created = match fault {
-            Some(fault) => fault.create(self, &baseline).await?,
-            None => self.backup(&baseline).await?,
+        let create = async {
+            match fault {
+                Some(fault) => fault.create(self, &baseline).await,
+                None => self.backup(&baseline).await,
+            }
+        };
+        let created = match self.options.live {
+            Some(rate) => self.while_others_write(rate, &baseline, create).await?,
+            None => create.await?,
         };
         let Some(backup) = created else { return self.judge(RESTORED) };
         if let Some(fault) = fault {
@@ -509,12 +523,18 @@ impl Drill {
             let restored = self.restore(wiped, &backup).await?;
             let restarted = self.restart(restored).await?;
             self.observe(&restarted, RESTORED).await?;
+            self.try_after(RESTORED, true).await?;
             return self.judge(RESTORED);
         };
         let wiped = if fault.skips_wipe() { self.not_wiped(&baseline).await? } else { self.wipe(&baseline, &audited).await? };
         let restarted = fault.restore(self, wiped, &backup, older.as_ref()).await?;
         fault.strike(self).await?;
         self.observe(&restarted, RESTORED).await?;
+        if fault.is_tried() {
+            self.try_after(RESTORED, false).await?;
+        } else {
+            self.evidence.try_nothing(RESTORED)?;
+        }
         self.judge(RESTORED)
     }
 
@@ -525,6 +545,7 @@ impl Drill {
         let seeded = self.seed(provisioned).await?;
         let settled = self.settle(seeded).await?;
         let shaped = self.shape(settled).await?;
+        self.try_before(&shaped).await?;
         let older = if older { Some(Older::take(self).await?) } else { None };
         Ok((self.baseline(shaped).await?, older))
     }

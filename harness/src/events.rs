@@ -26,6 +26,8 @@ pub enum Phase {
     Settle,
     /// Folders, moves, copies, flags, keywords, over IMAP.
     Shape,
+    /// Logins, mail, filters, signatures: tried, and what came of them.
+    Try,
     /// The first observation: what must come back.
     Baseline,
     /// backupbot creates a snapshot.
@@ -48,7 +50,7 @@ pub enum Phase {
 
 impl Phase {
     /// All phases, in order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Slot,
         Self::Images,
         Self::Deploy,
@@ -56,6 +58,7 @@ impl Phase {
         Self::Seed,
         Self::Settle,
         Self::Shape,
+        Self::Try,
         Self::Baseline,
         Self::Backup,
         Self::Audit,
@@ -77,6 +80,7 @@ impl Phase {
             Self::Seed => "seed",
             Self::Settle => "settle",
             Self::Shape => "shape",
+            Self::Try => "try",
             Self::Baseline => "baseline",
             Self::Backup => "backup",
             Self::Audit => "audit",

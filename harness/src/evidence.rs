@@ -11,13 +11,15 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use crate::error::{Error, Result};
 
 mod audit;
+mod live;
 mod seen;
 
 pub use audit::{AuditFile, Side};
-pub use seen::{FactSeen, ScriptSeen};
+pub use live::{LiveKind, LiveOp, When};
+pub use seen::{FactSeen, ScriptSeen, TrialSeen};
 
 /// Version of the schema; a directory with another one is refused.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 
 const SCHEMA: &str = "
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -32,9 +34,14 @@ CREATE TABLE observation (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, com
 CREATE TABLE account (
   observation INTEGER NOT NULL, account TEXT NOT NULL, status TEXT NOT NULL, detail TEXT NOT NULL,
   PRIMARY KEY (observation, account)) WITHOUT ROWID;
+-- In KiB (RFC 2087 counts in those), as the server says; no row where it has no quota.
+CREATE TABLE quota (
+  observation INTEGER NOT NULL, account TEXT NOT NULL, used INTEGER NOT NULL, most INTEGER NOT NULL,
+  PRIMARY KEY (observation, account)) WITHOUT ROWID;
+-- modseq: HIGHESTMODSEQ, null where the server has none. special_use: attributes of RFC 6154, space-separated.
 CREATE TABLE folder (
   observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL, uid_validity INTEGER NOT NULL,
-  uid_next INTEGER NOT NULL, messages INTEGER NOT NULL, subscribed INTEGER NOT NULL,
+  uid_next INTEGER NOT NULL, messages INTEGER NOT NULL, subscribed INTEGER NOT NULL, modseq INTEGER, special_use TEXT NOT NULL,
   PRIMARY KEY (observation, account, folder)) WITHOUT ROWID;
 -- internal_date: seconds since 1970. item: the corpus message, where the header names one.
 CREATE TABLE message (
@@ -43,6 +50,7 @@ CREATE TABLE message (
   keywords TEXT NOT NULL, internal_date INTEGER NOT NULL, item TEXT,
   PRIMARY KEY (observation, account, folder, uid)) WITHOUT ROWID;
 CREATE INDEX message_bytes ON message (sha256);
+CREATE INDEX message_item ON message (item);
 CREATE TABLE db_check (
   observation INTEGER NOT NULL, property TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY (observation, property)) WITHOUT ROWID;
@@ -53,7 +61,7 @@ CREATE TABLE db_row (
 -- sha256 is empty where only owner, mode and time are compared.
 CREATE TABLE file (
   observation INTEGER NOT NULL, volume TEXT NOT NULL, path TEXT NOT NULL, sha256 TEXT NOT NULL,
-  size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mode INTEGER NOT NULL, mtime INTEGER NOT NULL,
+  size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mode INTEGER NOT NULL, mtime INTEGER NOT NULL, link TEXT NOT NULL,
   PRIMARY KEY (observation, volume, path)) WITHOUT ROWID;
 -- The audit. side: live or snapshot. class: what a backup owes the file; dump: the path of the dump that carries its content.
 -- size and sha256 are null where only the bot's list names the file.
@@ -71,8 +79,18 @@ CREATE TABLE script_unread (
 -- What a command in a container printed; null where it failed.
 CREATE TABLE fact (
   observation INTEGER NOT NULL, fact TEXT NOT NULL, value TEXT, PRIMARY KEY (observation, fact)) WITHOUT ROWID;
+-- What was tried through a door at a stage of the drill. value is null, and why says it, where nothing can be told.
+CREATE TABLE trial (
+  stage TEXT NOT NULL, trial TEXT NOT NULL, expected TEXT NOT NULL, value TEXT, why TEXT NOT NULL,
+  PRIMARY KEY (stage, trial)) WITHOUT ROWID;
 -- What the bot said went wrong in a step of the drill.
 CREATE TABLE step (step TEXT NOT NULL, cause TEXT NOT NULL, message TEXT NOT NULL);
+-- What was done while the backup ran: one row for each operation. Times in milliseconds of the run's clock; ended is null where
+-- it is not known to have ended well. message: the UID it is about, or the number in the corpus; detail: the flag that was
+-- changed, or the body's SHA-256 in hex.
+CREATE TABLE live (
+  number INTEGER PRIMARY KEY, kind TEXT NOT NULL, account TEXT NOT NULL, message TEXT NOT NULL, detail TEXT NOT NULL,
+  began INTEGER NOT NULL, ended INTEGER, error TEXT NOT NULL);
 CREATE TABLE finding (verdict TEXT NOT NULL, finding TEXT NOT NULL);
 ";
 
@@ -154,6 +172,19 @@ pub struct FolderSeen {
     pub messages: u32,
     /// Whether LSUB lists it.
     pub subscribed: bool,
+    /// HIGHESTMODSEQ (RFC 7162), where the server has one.
+    pub modseq: Option<u64>,
+    /// What it is for (RFC 6154): `\\Sent`, …, sorted, space-separated.
+    pub special_use: String,
+}
+
+/// The storage quota of an account (RFC 2087).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// In KiB.
+    pub used: u64,
+    /// In KiB.
+    pub most: u64,
 }
 
 /// A message as one observation saw it.
@@ -198,6 +229,8 @@ pub struct FileSeen {
     pub mode: u32,
     /// Seconds since 1970.
     pub mtime: u64,
+    /// `to …`, where a symbolic link points to; `is …`, the first name of a file that has several; else empty.
+    pub link: String,
 }
 
 /// A row as one observation saw it: the table, the key, the durable columns as JSON.
@@ -209,6 +242,21 @@ pub struct RowSeen {
     pub key: String,
     /// A JSON object of the durable columns.
     pub columns: String,
+}
+
+/// A message out of its row.
+fn message_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<MessageSeen> {
+    Ok(MessageSeen {
+        folder: r.get(0)?,
+        uid: r.get(1)?,
+        sha256: r.get(2)?,
+        body_sha256: r.get(3)?,
+        size: r.get(4)?,
+        flags: r.get(5)?,
+        keywords: r.get(6)?,
+        internal_date: r.get(7)?,
+        item: r.get(8)?,
+    })
 }
 
 /// The number of an observation in `evidence.db`.
@@ -328,7 +376,7 @@ impl Evidence {
             if let Some(old) =
                 tx.query_row("SELECT id FROM observation WHERE name = ?", [name], |r| r.get::<_, i64>(0)).optional()?
             {
-                for table in ["account", "folder", "message", "db_check", "db_row", "file"] {
+                for table in ["account", "quota", "folder", "message", "db_check", "db_row", "file"] {
                     tx.execute(&format!("DELETE FROM {table} WHERE observation = ?"), [old])?;
                 }
                 tx.execute("DELETE FROM observation WHERE id = ?", [old])?;
@@ -376,8 +424,8 @@ impl Evidence {
     pub fn put_folder(&self, o: ObservationId, account: &str, f: &FolderSeen) -> Result<()> {
         self.with(|db| {
             db.execute(
-                "INSERT INTO folder VALUES (?, ?, ?, ?, ?, ?, ?)",
-                params![o.0, account, f.folder, f.uid_validity, f.uid_next, f.messages, f.subscribed],
+                "INSERT INTO folder VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                params![o.0, account, f.folder, f.uid_validity, f.uid_next, f.messages, f.subscribed, f.modseq, f.special_use],
             )
             .map(drop)
         })
@@ -409,7 +457,7 @@ impl Evidence {
     /// Forgets what was read of an account, before it is read again.
     pub fn clear_account(&self, o: ObservationId, account: &str) -> Result<()> {
         self.with(|db| {
-            for table in ["account", "folder", "message"] {
+            for table in ["account", "quota", "folder", "message"] {
                 db.execute(&format!("DELETE FROM {table} WHERE observation = ? AND account = ?"), params![o.0, account])?;
             }
             Ok(())
@@ -448,8 +496,8 @@ impl Evidence {
             let tx = db.transaction()?;
             for f in files {
                 tx.execute(
-                    "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    params![o.0, f.volume, f.path, f.sha256, f.size, f.uid, f.gid, f.mode, f.mtime],
+                    "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    params![o.0, f.volume, f.path, f.sha256, f.size, f.uid, f.gid, f.mode, f.mtime, f.link],
                 )?;
             }
             tx.commit()
@@ -490,7 +538,7 @@ impl Evidence {
     pub fn folders(&self, o: ObservationId, account: &str) -> Result<Vec<FolderSeen>> {
         self.with(|db| {
             db.prepare(
-                "SELECT folder, uid_validity, uid_next, messages, subscribed FROM folder
+                "SELECT folder, uid_validity, uid_next, messages, subscribed, modseq, special_use FROM folder
                  WHERE observation = ? AND account = ? ORDER BY folder",
             )?
             .query_map(params![o.0, account], |r| {
@@ -500,6 +548,8 @@ impl Evidence {
                     uid_next: r.get(2)?,
                     messages: r.get(3)?,
                     subscribed: r.get(4)?,
+                    modseq: r.get(5)?,
+                    special_use: r.get(6)?,
                 })
             })?
             .collect()
@@ -513,19 +563,7 @@ impl Evidence {
                 "SELECT folder, uid, sha256, body_sha256, size, flags, keywords, internal_date, item FROM message
                  WHERE observation = ? AND account = ? ORDER BY folder, uid",
             )?
-            .query_map(params![o.0, account], |r| {
-                Ok(MessageSeen {
-                    folder: r.get(0)?,
-                    uid: r.get(1)?,
-                    sha256: r.get(2)?,
-                    body_sha256: r.get(3)?,
-                    size: r.get(4)?,
-                    flags: r.get(5)?,
-                    keywords: r.get(6)?,
-                    internal_date: r.get(7)?,
-                    item: r.get(8)?,
-                })
-            })?
+            .query_map(params![o.0, account], message_of)?
             .collect()
         })
     }
@@ -588,7 +626,7 @@ impl Evidence {
     pub fn files(&self, o: ObservationId) -> Result<Vec<FileSeen>> {
         self.with(|db| {
             db.prepare(
-                "SELECT volume, path, sha256, size, uid, gid, mode, mtime FROM file WHERE observation = ? ORDER BY volume, path",
+                "SELECT volume, path, sha256, size, uid, gid, mode, mtime, link FROM file WHERE observation = ? ORDER BY volume, path",
             )?
             .query_map([o.0], |r| {
                 Ok(FileSeen {
@@ -600,6 +638,7 @@ impl Evidence {
                     gid: r.get(5)?,
                     mode: r.get(6)?,
                     mtime: r.get(7)?,
+                    link: r.get(8)?,
                 })
             })?
             .collect()

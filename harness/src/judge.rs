@@ -6,8 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::audit;
 use crate::error::Result;
 use crate::evidence::{
-    Evidence, FactSeen, FileSeen, FolderSeen, Login, MessageSeen, ObservationId, RowSeen, ScriptSeen, Sent, Submitted,
+    Evidence, FactSeen, FileSeen, FolderSeen, Login, MessageSeen, ObservationId, Quota, RowSeen, ScriptSeen, Sent, Submitted,
+    TrialSeen,
 };
+pub mod live;
+
 use crate::model::{Counts, Finding, Item, Outcome, Verdict};
 
 /// The name of the observation before the backup.
@@ -18,10 +21,10 @@ pub const RESTORED: &str = "restored";
 /// What the checks of a sound database say.
 const SOUND: [(&str, &str); 3] = [("file", "readable"), ("integrity_check", "ok"), ("foreign_key_check", "")];
 
-/// Compares the observation called `name` with the baseline.
-pub fn judge(evidence: &Evidence, name: &str) -> Result<Verdict> {
-    let (Some(before), Some(after)) = (evidence.completed(BASELINE)?, evidence.completed(name)?) else {
-        let missing = if evidence.completed(BASELINE)?.is_none() { BASELINE } else { name };
+/// Compares the observation called `stage` with the baseline.
+pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
+    let (Some(before), Some(after)) = (evidence.completed(BASELINE)?, evidence.completed(stage)?) else {
+        let missing = if evidence.completed(BASELINE)?.is_none() { BASELINE } else { stage };
         let what = Item::Observation { what: format!("observation {missing:?}") };
         let mut findings = vec![finding(what, Outcome::Unread, None, "the run ended before it was complete".into())];
         findings.extend(steps(evidence)?);
@@ -43,8 +46,14 @@ pub fn judge(evidence: &Evidence, name: &str) -> Result<Verdict> {
     let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
     counts.facts = old.len() as u64;
     facts(&old, &new, &mut findings);
-    findings.extend(steps(evidence)?);
     findings.extend(audit::findings(evidence)?);
+    let mut findings = live::judged(evidence, before, after, findings)?;
+    let tried = evidence.trials(BASELINE)?;
+    if !evidence.not_tried(stage)? {
+        counts.trials = tried.len() as u64;
+        findings.extend(trials(&tried, &evidence.trials(stage)?));
+    }
+    findings.extend(steps(evidence)?);
     Ok(Verdict::from_findings(counts, findings))
 }
 
@@ -110,8 +119,22 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
             findings.push(finding(Item::Fact { fact }, Outcome::Unread, None, detail));
         }
     }
+    findings.extend(trials(&[], &evidence.trials(BASELINE)?));
     findings.sort();
     Ok(findings)
+}
+
+/// What did not come of what was tried after a restore as it must; what was tried before it must be tried again.
+fn trials(before: &[TrialSeen], after: &[TrialSeen]) -> Vec<Finding> {
+    let item = |t: &TrialSeen| Item::Trial { trial: t.trial.clone() };
+    let missing = before.iter().filter(|b| !after.iter().any(|a| a.trial == b.trial));
+    let mut findings: Vec<Finding> = missing.map(|t| finding(item(t), Outcome::Unread, None, "not tried again".into())).collect();
+    findings.extend(after.iter().filter_map(|t| match &t.value {
+        Ok(value) if *value == t.expected => None,
+        Ok(value) => Some(finding(item(t), Outcome::Altered, None, format!("expected {:?}, was {value:?}", t.expected))),
+        Err(why) => Some(finding(item(t), Outcome::Unread, None, why.clone())),
+    }));
+    findings
 }
 
 /// What the bot said went wrong.
@@ -166,6 +189,7 @@ fn mail(
             }
         }
         folders(&account, &old_folders, &evidence.folders(after, &account)?, findings);
+        quota(&account, evidence.quota(before, &account)?, evidence.quota(after, &account)?, findings);
         counts.scripts += scripts(&account, evidence.scripts(before, &account)?, evidence.scripts(after, &account)?, findings);
         let new = evidence.messages(after, &account)?;
         let expunged: BTreeSet<String> =
@@ -173,6 +197,25 @@ fn mail(
         messages(&account, &old, &new, &expunged, findings, |sha256| evidence.strayed(before, after, sha256, &account))?;
     }
     Ok(())
+}
+
+/// Usage may differ by a hundredth: servers count in KiB, and some by what a file takes.
+fn quota(account: &str, old: Option<Quota>, new: Option<Quota>, findings: &mut Vec<Finding>) {
+    let item = || Item::Account { account: account.into() };
+    match (old, new) {
+        (None, _) => {}
+        (Some(_), None) => {
+            findings.push(finding(item(), Outcome::Unread, Some("quota"), "the server says none any more".into()));
+        }
+        (Some(o), Some(n)) => {
+            if o.most != n.most {
+                findings.push(finding(item(), Outcome::Altered, Some("quota limit"), changed(o.most, n.most) + " KiB"));
+            }
+            if o.used.abs_diff(n.used) > 1 + o.used / 100 {
+                findings.push(finding(item(), Outcome::Altered, Some("quota usage"), changed(o.used, n.used) + " KiB"));
+            }
+        }
+    }
 }
 
 fn folders(account: &str, old: &[FolderSeen], new: &[FolderSeen], findings: &mut Vec<Finding>) {
@@ -188,6 +231,13 @@ fn folders(account: &str, old: &[FolderSeen], new: &[FolderSeen], findings: &mut
             altered("uidvalidity", changed(o.uid_validity, n.uid_validity) + "; every client downloads the folder again");
         } else if n.uid_next < o.uid_next {
             altered("uidnext", changed(o.uid_next, n.uid_next) + "; UIDs will be given out twice");
+        }
+        if o.uid_validity == n.uid_validity && n.modseq < o.modseq {
+            let show = |m: Option<u64>| m.map_or_else(|| "none".to_owned(), |m| m.to_string());
+            altered("highestmodseq", changed(show(o.modseq), show(n.modseq)) + "; clients will miss changes (RFC 7162)");
+        }
+        if o.special_use != n.special_use {
+            altered("special-use", changed(format!("[{}]", o.special_use), format!("[{}]", n.special_use)));
         }
         if o.subscribed != n.subscribed {
             altered("subscription", changed(o.subscribed, n.subscribed));
@@ -423,6 +473,14 @@ fn files(old: &[FileSeen], new: &[FileSeen], findings: &mut Vec<Finding>) {
         };
         differ("owner", format!("{}:{}", o.uid, o.gid), format!("{}:{}", n.uid, n.gid));
         differ("mode", format!("{:04o}", o.mode), format!("{:04o}", n.mode));
+        // Another file may be gone for a reason of its own: what it was the same as is compared where both are there.
+        let gone = o
+            .link
+            .strip_prefix("is ")
+            .is_some_and(|first| !after.contains_key(&(o.volume.clone(), first.to_owned(), o.sha256.is_empty())));
+        if !gone {
+            differ("link", o.link.clone(), n.link.clone());
+        }
         if whole {
             differ("bytes", short_hex(&o.sha256), short_hex(&n.sha256));
             differ("mtime", time(o.mtime as i64), time(n.mtime as i64));

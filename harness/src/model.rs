@@ -126,6 +126,11 @@ pub enum Item {
         /// Its name in the scenario.
         fact: String,
     },
+    /// What was tried through a door, as a user would.
+    Trial {
+        /// What was tried.
+        trial: String,
+    },
     /// A step of the drill that the bot makes.
     Step {
         /// `backup`, `audit` or `restore`.
@@ -154,6 +159,7 @@ impl fmt::Display for Item {
             Self::Snapshot { volume, path } => write!(f, "snapshot, volume {volume}, path {path}"),
             Self::Script { account, script } => write!(f, "mailbox {account}, sieve script {script}"),
             Self::Fact { fact } => f.write_str(fact),
+            Self::Trial { trial } => write!(f, "trial: {trial}"),
             Self::Step { step } => f.write_str(step),
             Self::Observation { what } => f.write_str(what),
         }
@@ -243,13 +249,16 @@ pub struct Counts {
     /// What commands print.
     #[serde(default)]
     pub facts: u64,
+    /// What was tried through the doors.
+    #[serde(default)]
+    pub trials: u64,
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accounts, folders, messages, rows, files, paths, scripts, facts } = self;
+        let Self { accounts, folders, messages, rows, files, paths, scripts, facts, trials } = self;
         write!(f, "{messages} messages in {folders} folders of {accounts} mailboxes, {rows} rows, {files} files")?;
-        for (n, what) in [(scripts, "sieve scripts"), (facts, "facts"), (paths, "owners and modes")] {
+        for (n, what) in [(scripts, "sieve scripts"), (facts, "facts"), (trials, "trials"), (paths, "owners and modes")] {
             if *n > 0 {
                 write!(f, ", {n} {what}")?;
             }
@@ -296,7 +305,8 @@ impl Verdict {
 mod tests {
     use super::*;
 
-    const SOME: Counts = Counts { accounts: 1, folders: 1, messages: 1, rows: 1, files: 1, paths: 0, scripts: 0, facts: 0 };
+    const SOME: Counts =
+        Counts { accounts: 1, folders: 1, messages: 1, rows: 1, files: 1, paths: 0, scripts: 0, facts: 0, trials: 0 };
 
     fn finding(outcome: Outcome) -> Finding {
         Finding { item: Item::Account { account: "u@mail.test".into() }, outcome, property: None, detail: String::new() }

@@ -4,9 +4,12 @@
 use crate::error::Result;
 use crate::evidence::{Evidence, ObservationId};
 
+pub mod dkim;
+pub mod doors;
 pub mod facts;
 pub mod files;
 pub mod mail;
+pub mod queue;
 pub mod rows;
 pub mod sieve;
 

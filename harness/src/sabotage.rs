@@ -17,9 +17,11 @@ use crate::error::{Error, Result};
 use crate::evidence::ObservationId;
 use crate::judge::BASELINE;
 use crate::model::{Finding, Item, Outcome};
+use crate::probe::queue;
 use crate::stack::deploy::Edit;
 
 pub mod backup;
+pub mod behaviour;
 pub mod content;
 pub mod labels;
 pub mod restore;
@@ -74,6 +76,7 @@ enum Deed {
     Backup(backup::Deed),
     Restore(restore::Deed),
     Content(content::Deed),
+    Behaviour(behaviour::Deed),
 }
 
 static CATALOGUE: LazyLock<Vec<Sabotage>> = LazyLock::new(|| {
@@ -81,7 +84,8 @@ static CATALOGUE: LazyLock<Vec<Sabotage>> = LazyLock::new(|| {
     let backup = backup::DEEDS.iter().map(|(name, what, deed)| Sabotage { name, what, deed: Deed::Backup(*deed) });
     let restore = restore::DEEDS.iter().map(|(name, what, deed)| Sabotage { name, what, deed: Deed::Restore(*deed) });
     let content = content::DEEDS.iter().map(|(name, what, deed)| Sabotage { name, what, deed: Deed::Content(*deed) });
-    labels.chain(backup).chain(restore).chain(content).collect()
+    let behaviour = behaviour::DEEDS.iter().map(|(name, what, deed)| Sabotage { name, what, deed: Deed::Behaviour(*deed) });
+    labels.chain(backup).chain(restore).chain(content).chain(behaviour).collect()
 });
 
 /// Every sabotage, by group.
@@ -112,10 +116,12 @@ pub(crate) enum Lost {
     Instance,
     /// What Redis holds.
     Training,
+    /// The mail in the queue.
+    Queue,
 }
 
 impl Lost {
-    pub(crate) const ALL: &'static [Self] = &[Self::Database, Self::Dkim, Self::Instance, Self::Training];
+    pub(crate) const ALL: &'static [Self] = &[Self::Database, Self::Dkim, Self::Instance, Self::Training, Self::Queue];
 
     fn add(self, drill: &Drill, to: &mut BTreeSet<String>) -> Result<()> {
         let evidence = &drill.evidence;
@@ -126,6 +132,9 @@ impl Lost {
         match self {
             Self::Mail => {
                 for (account, _) in evidence.accounts(baseline)? {
+                    if evidence.quota(baseline, &account)?.is_some_and(|q| q.used > 1) {
+                        expect(&Item::Account { account: account.clone() }, Outcome::Altered, Some("quota usage"));
+                    }
                     for folder in evidence.folders(baseline, &account)? {
                         let item = Item::Folder { account: account.clone(), folder: folder.folder.clone() };
                         // Dovecot makes these by itself, under another UIDVALIDITY.
@@ -156,14 +165,17 @@ impl Lost {
                 for file in evidence.files(baseline)?.into_iter().filter(|f| f.volume == "dkim") {
                     expect(&Item::File { volume: file.volume, path: file.path }, Outcome::Lost, None);
                 }
+                expect(&Item::Fact { fact: content::ATTRIBUTES_OF_DKIM.into() }, Outcome::Altered, None);
             }
             Self::Instance => {
                 let item = Item::File { volume: "mailu".into(), path: "instance".into() };
                 expect(&item, Outcome::Altered, Some("bytes"));
                 expect(&item, Outcome::Altered, Some("mtime"));
+                expect(&Item::Fact { fact: content::ATTRIBUTES_OF_MAILU.into() }, Outcome::Altered, None);
             }
+            Self::Queue => expect(&Item::Fact { fact: queue::FACT.into() }, Outcome::Altered, None),
             Self::Training => {
-                for fact in evidence.facts(baseline)? {
+                for fact in evidence.facts(baseline)?.into_iter().filter(|f| f.fact.contains("spam")) {
                     expect(&Item::Fact { fact: fact.fact }, Outcome::Altered, None);
                 }
             }
@@ -200,7 +212,7 @@ impl Sabotage {
             Deed::Label(_) => Group::Labels,
             Deed::Backup(_) => Group::Backup,
             Deed::Restore(_) => Group::Restore,
-            Deed::Content(_) => Group::Content,
+            Deed::Content(_) | Deed::Behaviour(_) => Group::Content,
         }
     }
 
@@ -210,13 +222,18 @@ impl Sabotage {
             Deed::Label(mistake) => mistake.edits(corpus),
             Deed::Backup(deed) => deed.edits(),
             Deed::Restore(deed) => deed.edits(),
-            Deed::Content(_) => vec![],
+            Deed::Content(_) | Deed::Behaviour(_) => vec![],
         }
     }
 
     /// Whether it takes a snapshot from which the baseline departs.
     pub(crate) fn wants_older(&self) -> bool {
         matches!(self.deed, Deed::Restore(restore::Deed::Older))
+    }
+
+    /// Whether trials tell of it, and so are made; with others they would only take their time.
+    pub(crate) fn is_tried(&self) -> bool {
+        matches!(self.deed, Deed::Behaviour(deed) if deed.is_tried())
     }
 
     pub(crate) fn skips_wipe(&self) -> bool {
@@ -265,6 +282,7 @@ impl Sabotage {
     pub async fn strike(&self, drill: &Drill) -> Result<()> {
         match self.deed {
             Deed::Content(deed) => deed.strike(drill).await,
+            Deed::Behaviour(deed) => deed.strike(drill).await,
             _ => Ok(()),
         }
     }
@@ -282,15 +300,17 @@ impl Sabotage {
             Deed::Backup(deed) => deed.expected(drill),
             Deed::Restore(deed) => deed.expected(drill, None),
             Deed::Content(deed) => deed.expected(drill),
+            Deed::Behaviour(deed) => deed.expected(drill),
         }
     }
 
     /// Takes back what it did to what was restored, given that [`save`] was called before it struck.
     pub async fn undo(&self, drill: &Drill) -> Result<()> {
         match self.deed {
-            Deed::Content(deed) => deed.undo(drill).await,
+            Deed::Behaviour(deed) => deed.undo(drill).await,
             _ => Ok(()),
-        }
+        }?;
+        content::put_back(drill).await
     }
 }
 

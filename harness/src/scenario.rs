@@ -35,8 +35,14 @@ pub struct Spec {
     pub certificate: CertificatePlace,
     /// How accounts get in.
     pub accounts: AccountImport,
-    /// How the mail queue is listed, as JSON lines.
-    pub queue: ServiceCommand,
+    /// The mail queue.
+    pub queue: Queue,
+    /// The server outside that relayed mail is passed on to, if a drill can be one.
+    pub outside: Option<Outside>,
+    /// The keys by which outgoing mail is signed.
+    pub dkim: Option<Dkim>,
+    /// How a user is created and deleted, while a backup runs.
+    pub users: Option<UserCommands>,
     /// How the mail store is made to look at its files again; `{mailbox}` stands for each address.
     pub resync: ServiceCommand,
     /// What follows a restore.
@@ -94,6 +100,8 @@ pub enum Tls {
     Implicit,
     /// Asked for by the client, in the door's own protocol.
     Starttls,
+    /// Not at all: other servers' mail comes in so.
+    None,
 }
 
 /// Where a certificate is put before the stack starts.
@@ -120,6 +128,46 @@ pub struct ServiceCommand {
     pub command: Vec<String>,
 }
 
+/// The mail queue: Postfix's, or one with the same words.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// The service.
+    pub service: String,
+    /// Lists it: one JSON object a line, as `postqueue -j` writes them.
+    pub command: Vec<String>,
+    /// Has everything in it stay where it is.
+    pub hold: Vec<String>,
+    /// Has what was held tried at once.
+    pub release: Vec<String>,
+}
+
+/// A mail server outside of the app, at the place where the corpus' relay is: port 2526 of the mail server's own host.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outside {
+    /// The service in whose container it runs.
+    pub service: String,
+    /// Starts it.
+    pub start: Vec<String>,
+    /// Stops it.
+    pub stop: Vec<String>,
+    /// Prints every message that it got.
+    pub received: Vec<String>,
+}
+
+/// DKIM keys, one file a domain.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dkim {
+    /// The volume.
+    pub volume: String,
+    /// The file's path; `{domain}` stands for the domain.
+    pub key: String,
+    /// The selector (RFC 6376, 3.1).
+    pub selector: String,
+}
+
 /// How accounts get in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,6 +179,18 @@ pub struct AccountImport {
     /// Services restarted afterwards, wave by wave.
     #[serde(default)]
     pub restart: Vec<Vec<String>>,
+}
+
+/// How users are created and deleted. `{localpart}`, `{domain}`, `{email}` and `{password}` stand for a user's.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserCommands {
+    /// The service.
+    pub service: String,
+    /// Creates one.
+    pub create: Vec<String>,
+    /// Deletes one.
+    pub delete: Vec<String>,
 }
 
 /// What follows a restore, in the order that the app's own behaviour demands.
@@ -196,6 +256,8 @@ pub struct Fact {
     pub service: String,
     /// The command and its arguments; what it prints must be the same whenever nothing changed.
     pub command: Vec<String>,
+    /// The corpus message that the command reads from its standard input.
+    pub message: Option<u64>,
     /// Commands that make the state, run once before the baseline.
     #[serde(default)]
     pub seed: Vec<FactSeed>,
@@ -395,6 +457,8 @@ impl Scenario {
             .chain([("accounts", &s.accounts.service), ("queue", &s.queue.service), ("resync", &s.resync.service)])
             .chain(s.standins.iter().flat_map(|s| &s.ready).map(|r| ("standins.ready", &r.service)))
             .chain(s.facts.iter().map(|f| ("fact", &f.service)))
+            .chain(s.users.iter().map(|u| ("users", &u.service)))
+            .chain(s.outside.iter().map(|o| ("outside", &o.service)))
             .chain(s.facts.iter().flat_map(|f| &f.seed).map(|s| ("fact.seed", &s.service)))
             .chain(s.accounts.restart.iter().flatten().map(|n| ("accounts.restart", n)))
             .chain(s.restore.restart.iter().flatten().map(|n| ("restore", n)))
@@ -404,6 +468,7 @@ impl Scenario {
         for (what, name) in [("certificate", &s.certificate.volume), ("rows", &s.rows.volume)]
             .into_iter()
             .chain(s.files.iter().map(|f| ("file", &f.volume)))
+            .chain(s.dkim.iter().map(|d| ("dkim", &d.volume)))
         {
             known(what, "volume", name, &volumes)?;
         }

@@ -30,6 +30,11 @@ impl Secret {
         hex::encode(&mac.finalize().into_bytes()[..16])
     }
 
+    /// An app token of an account, by its place among the account's tokens.
+    pub fn token(&self, at: usize, account: &str) -> String {
+        self.derive(&format!("token {at} {account}"))
+    }
+
     /// The password of an account.
     pub fn password(&self, account: &str) -> String {
         self.derive(&format!("password {account}"))

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::error::{Error, Result};
 
@@ -40,6 +43,19 @@ impl Authority {
     /// The authority's own certificate, DER.
     pub fn root(&self) -> &CertificateDer<'static> {
         &self.root
+    }
+
+    /// A connection with TLS from its first byte, to a port on which the front answers.
+    pub async fn connect(&self, host: &str, port: u16) -> std::io::Result<TlsStream<TcpStream>> {
+        let tcp = TcpStream::connect((host, port)).await?;
+        self.encrypt(tcp).await
+    }
+
+    /// TLS on a connection to the front.
+    pub async fn encrypt(&self, tcp: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+        let config = self.client().map_err(std::io::Error::other)?;
+        let name = ServerName::try_from(self.host.clone()).map_err(std::io::Error::other)?;
+        TlsConnector::from(config).connect(name, tcp).await
     }
 
     /// A TLS client that trusts this authority alone.

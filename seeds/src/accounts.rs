@@ -131,7 +131,12 @@ pub struct Accounts {
     mailboxes: usize,
 }
 
-/// `bücher.example` and `ünïcode.test`: internationalised domains in IDNA form.
+/// The relayed domain, and the port of the server that it is passed on to.
+pub const RELAYED: &str = "relayed.example";
+/// See [`RELAYED`].
+pub const RELAY_PORT: u16 = 2526;
+
+/// `bücher.example` is among them, an internationalised domain in IDNA form.
 const DOMAINS: [&str; 3] = ["mail.test", "xn--bcher-kva.example", "co-op.example.org"];
 
 impl Accounts {
@@ -168,6 +173,12 @@ impl Accounts {
         disabled.enabled = false;
         disabled.comment = "left the co-op".into();
         users.push(disabled);
+        let mut moved = user(format!("moved@{}", DOMAINS[0]), &mut rng);
+        moved.forward_enabled = true;
+        moved.forward_keep = false;
+        moved.forward_destination = vec![address(0)];
+        moved.comment = "moved on; mail goes after".into();
+        users.push(moved);
 
         let domains = DOMAINS
             .iter()
@@ -187,7 +198,8 @@ impl Accounts {
             alias(format!("post@{}", DOMAINS[1]), false, vec![address(1)]),
             alias(format!("shop-%@{}", DOMAINS[2]), true, vec![address(0)]),
         ];
-        let relays = vec![Relay { name: "relayed.example".into(), smtp: "mx.relayed.invalid".into() }];
+        // Within the mail server's own host: where a drill can be the server outside, and nothing else is.
+        let relays = vec![Relay { name: RELAYED.into(), smtp: format!("[127.0.0.1]:{RELAY_PORT}") }];
         Self { domains, users, aliases, relays, mailboxes }
     }
 

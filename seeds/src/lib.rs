@@ -12,7 +12,7 @@ mod profile;
 mod rng;
 mod script;
 
-pub use accounts::{Accounts, Alias, Domain, Fetch, Relay, Token, User};
+pub use accounts::{Accounts, Alias, Domain, Fetch, RELAY_PORT, RELAYED, Relay, Token, User};
 pub use message::{ITEM_HEADER, Kind, Message, Placement};
 pub use profile::{Profile, ProfileError};
 pub use script::Script;
@@ -66,6 +66,11 @@ impl Corpus {
     /// The sieve scripts of an account; one of them is active.
     pub fn scripts(&self, account: &str) -> Vec<Script> {
         script::generate(self.seed, account)
+    }
+
+    /// The List-Id (RFC 2919) of the mail that an account's active script files, and the folder it goes to.
+    pub fn list(&self, account: &str) -> (String, &'static str) {
+        (script::list(self.seed, account), script::FILED)
     }
 
     /// The folders that every mailbox is given, as paths from the root.

@@ -65,8 +65,8 @@ fn user(user: &User, secret: &Secret) -> Result<Value> {
     let mut value = json!(user);
     value["password"] = json!(sha512_crypt(&secret.password(&user.email), &secret.derive(&format!("salt {}", user.email)))?);
     for (at, token) in user.tokens.iter().enumerate() {
-        let name = format!("token {at} {}", user.email);
-        value["tokens"][at]["password"] = json!(pbkdf2_sha256(&secret.derive(&name), &secret.derive(&format!("salt {name}"))));
+        let salt = secret.derive(&format!("salt token {at} {}", user.email));
+        value["tokens"][at]["password"] = json!(pbkdf2_sha256(&secret.token(at, &user.email), &salt));
         value["tokens"][at]["ip"] = json!(token.ip);
     }
     for at in 0..user.fetches.len() {

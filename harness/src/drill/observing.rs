@@ -54,19 +54,30 @@ impl Drill {
     }
 
     async fn see(&self, name: &str, phase: &Running) -> Result<ObservationId> {
-        self.resync().await?;
+        let mut accounts = self.enabled();
+        accounts.extend(judge::live::users(&self.evidence)?);
+        let mut mail = Mail { imap: self.imap(), accounts, secret: self.secret.clone(), modseqs: None };
+        if name == BASELINE {
+            self.resync().await?;
+            mail.stir().await.map_err(|e| Error::Unknown(format!("before the baseline: {}", e.reason())))?;
+        } else {
+            mail.modseqs = Some(mail.first_look().await);
+            self.resync().await?;
+        }
         let observation = self.evidence.observation(name)?;
-        let mail = Mail { imap: self.imap(), accounts: self.enabled(), secret: self.secret.clone() };
         let (rows, files, facts) = (self.rows_probe(), self.files_probe(), self.facts_probe());
         let quiet = |_, _| ();
         // Rows after mail and sieve: reading those logs in, and a login may rewrite a row.
         mail.observe(&self.evidence, observation, &|done, total| phase.progress(done, total, "messages")).await?;
-        if let Some(sieve) = self.sieve() {
-            let scripts = Scripts { sieve, accounts: self.readable(observation)?, secret: self.secret.clone() };
-            scripts.observe(&self.evidence, observation, &quiet).await?;
-        }
+        let scripts_and_rows = async {
+            if let Some(sieve) = self.sieve() {
+                let scripts = Scripts { sieve, accounts: self.readable(observation)?, secret: self.secret.clone() };
+                scripts.observe(&self.evidence, observation, &quiet).await?;
+            }
+            rows.observe(&self.evidence, observation, &quiet).await
+        };
         tokio::try_join!(
-            rows.observe(&self.evidence, observation, &quiet),
+            scripts_and_rows,
             files.observe(&self.evidence, observation, &quiet),
             facts.observe(&self.evidence, observation, &quiet)
         )?;
@@ -103,7 +114,14 @@ impl Drill {
     }
 
     pub(super) fn facts_probe(&self) -> Facts {
-        Facts { engine: self.engine().clone(), stack: self.stack.clone(), specs: self.scenario.spec.facts.clone() }
+        Facts {
+            engine: self.engine().clone(),
+            stack: self.stack.clone(),
+            specs: self.scenario.spec.facts.clone(),
+            corpus: self.corpus.clone(),
+            // Nothing is left in the queue where there is no world outside.
+            queue: self.scenario.spec.outside.is_some().then(|| self.scenario.spec.queue.clone()),
+        }
     }
 
     pub(super) fn rows_probe(&self) -> Rows {

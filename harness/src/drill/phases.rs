@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::proof::{Audited, BackedUp, Baseline, Deployed, Restarted, Restored, Seeded, Settled, Wiped};
 use super::{BotChoice, Drill};
@@ -135,13 +133,13 @@ impl Drill {
 
     /// The first line that a door says, over TLS that the run's authority vouches for where TLS begins at once.
     async fn greeting(&self, door: &Door) -> std::io::Result<String> {
-        let config = self.authority.client().map_err(std::io::Error::other)?;
-        let name = ServerName::try_from(self.authority.host.clone()).map_err(std::io::Error::other)?;
-        let tcp = TcpStream::connect((self.host.as_str(), self.port(&door.name))).await?;
+        let port = self.port(&door.name);
         let mut line = String::new();
         match door.tls {
-            Tls::Implicit => BufReader::new(TlsConnector::from(config).connect(name, tcp).await?).read_line(&mut line).await?,
-            Tls::Starttls => BufReader::new(tcp).read_line(&mut line).await?,
+            Tls::Implicit => BufReader::new(self.authority.connect(&self.host, port).await?).read_line(&mut line).await?,
+            Tls::Starttls | Tls::None => {
+                BufReader::new(TcpStream::connect((self.host.as_str(), port)).await?).read_line(&mut line).await?
+            }
         };
         Ok(line)
     }
@@ -176,11 +174,7 @@ impl Drill {
     }
 
     async fn queued(&self) -> Result<u64> {
-        let spec = &self.scenario.spec.queue;
-        let command: Vec<&str> = spec.command.iter().map(String::as_str).collect();
-        let output =
-            self.engine().exec(&self.stack.service(&spec.service), &command, &[], None).await?.ok("listing the mail queue")?;
-        Ok(output.stdout.lines().filter(|l| !l.trim().is_empty()).count() as u64)
+        Ok(self.queue().await?.len() as u64)
     }
 
     /// The bot that this run drives.

@@ -6,11 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use lettre::address::Envelope;
-use lettre::transport::smtp::PoolConfig;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use lettre::{Address, AsyncTransport as _};
 use seeds::Message;
 
 use super::Drill;
@@ -18,13 +14,12 @@ use super::proof::{Provisioned, Seeded};
 use crate::error::{Error, Result};
 use crate::events::Phase;
 use crate::evidence::{LedgerLine, Sent};
+use crate::probe::doors::Transport;
 
 /// How long a message is tried again that the server says to try again (4xx).
 const RETRIES: Duration = Duration::from_secs(60);
 /// Lines of the ledger written at once.
 const BATCH: usize = 200;
-
-type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
 impl Drill {
     /// Submits every message of the corpus and keeps the ledger. Messages are computed as they are sent.
@@ -33,7 +28,9 @@ impl Drill {
         let mut transports: HashMap<String, Transport> = HashMap::new();
         for user in self.corpus.accounts().mailboxes() {
             if let Entry::Vacant(place) = transports.entry(user.email.clone()) {
-                place.insert(self.transport(&user.email)?);
+                let login = (user.email.as_str(), self.secret.password(&user.email));
+                let (port, connections) = (self.port("submissions"), self.options.connections);
+                place.insert(self.doors_of_run().submission(port, Some((login.0, &login.1)), connections)?);
             }
         }
         let total = self.corpus.len();
@@ -77,24 +74,6 @@ impl Drill {
         }
         phase.finish(format!("{total} messages, {} deliveries, {} KiB", self.evidence.ledger_count(Sent::Ok)?, bytes / 1024));
         Ok(Seeded { _private: () })
-    }
-
-    fn transport(&self, account: &str) -> Result<Transport> {
-        let fail = |e: lettre::transport::smtp::Error| Error::Unknown(format!("SMTP client: {e}"));
-        let root = Certificate::from_der(self.authority.root().to_vec()).map_err(fail)?;
-        let tls = TlsParameters::builder(self.authority.host.clone())
-            .certificate_store(CertificateStore::None)
-            .add_root_certificate(root)
-            .build_rustls()
-            .map_err(fail)?;
-        Ok(Transport::builder_dangerous(&self.host)
-            .port(self.port("submissions"))
-            .tls(Tls::Wrapper(tls))
-            .hello_name(ClientId::Domain("drill.example".into()))
-            .credentials(Credentials::new(account.to_owned(), self.secret.password(account)))
-            .timeout(Some(Duration::from_secs(60)))
-            .pool_config(PoolConfig::new().max_size(self.options.connections as u32))
-            .build())
     }
 }
 

@@ -77,7 +77,7 @@ impl Drill {
             root.first().and_then(|n| n.delimiter().map(str::to_owned)).unwrap_or_else(|| ".".into())
         };
         let names: Vec<String> = self.corpus.folders().iter().map(|path| path.join(&delimiter)).collect();
-        let there: Vec<String> = folders(&mut session, STALL).await?.into_iter().map(|(name, _)| name).collect();
+        let there: Vec<String> = folders(&mut session, STALL).await?.into_iter().map(|f| f.name).collect();
         for (at, name) in names.iter().enumerate() {
             if !there.contains(name) {
                 session.create(name).await?;

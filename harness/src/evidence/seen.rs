@@ -1,8 +1,8 @@
 //! What the smaller probes saw, and what the bot complained of, in the store.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
-use super::{Evidence, ObservationId};
+use super::{Evidence, ObservationId, Quota};
 use crate::backup::Complaint;
 use crate::error::{Error, Result};
 
@@ -26,7 +26,73 @@ pub struct FactSeen {
     pub value: Option<String>,
 }
 
+/// What was tried through a door, as a user would, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrialSeen {
+    /// What was tried.
+    pub trial: String,
+    /// What must come of it.
+    pub expected: String,
+    /// What came of it, or why nothing can be told.
+    pub value: Result<String, String>,
+}
+
 impl Evidence {
+    /// Stores an account's quota.
+    pub fn put_quota(&self, o: ObservationId, account: &str, quota: Quota) -> Result<()> {
+        self.with(|db| {
+            db.execute("INSERT OR REPLACE INTO quota VALUES (?, ?, ?, ?)", params![o.0, account, quota.used, quota.most])
+                .map(drop)
+        })
+    }
+
+    /// An account's quota, where the server said one.
+    pub fn quota(&self, o: ObservationId, account: &str) -> Result<Option<Quota>> {
+        self.with(|db| {
+            db.prepare_cached("SELECT used, most FROM quota WHERE observation = ? AND account = ?")?
+                .query_row(params![o.0, account], |r| Ok(Quota { used: r.get(0)?, most: r.get(1)? }))
+                .optional()
+        })
+    }
+
+    /// Stores what was tried at a stage, in place of what was tried there before.
+    pub fn put_trials(&self, stage: &str, trials: &[TrialSeen]) -> Result<()> {
+        self.with(|db| {
+            let tx = db.transaction()?;
+            tx.execute("DELETE FROM trial WHERE stage = ?", [stage])?;
+            for t in trials {
+                let (value, why) = match &t.value {
+                    Ok(value) => (Some(value), ""),
+                    Err(why) => (None, why.as_str()),
+                };
+                tx.execute("INSERT INTO trial VALUES (?, ?, ?, ?, ?)", params![stage, t.trial, t.expected, value, why])?;
+            }
+            tx.commit()
+        })
+    }
+
+    /// Remembers that nothing is to be tried at a stage, on purpose.
+    pub fn try_nothing(&self, stage: &str) -> Result<()> {
+        self.set(&format!("not tried: {stage}"), "on purpose")
+    }
+
+    /// Whether nothing was to be tried at a stage.
+    pub fn not_tried(&self, stage: &str) -> Result<bool> {
+        Ok(self.get(&format!("not tried: {stage}"))?.is_some())
+    }
+
+    /// What was tried at a stage, by name.
+    pub fn trials(&self, stage: &str) -> Result<Vec<TrialSeen>> {
+        self.with(|db| {
+            db.prepare("SELECT trial, expected, value, why FROM trial WHERE stage = ? ORDER BY trial")?
+                .query_map([stage], |r| {
+                    let value = r.get::<_, Option<String>>(2)?.ok_or(r.get::<_, String>(3)?);
+                    Ok(TrialSeen { trial: r.get(0)?, expected: r.get(1)?, value })
+                })?
+                .collect()
+        })
+    }
+
     /// Stores the sieve scripts of an account, or why they could not be read.
     pub fn put_scripts(&self, o: ObservationId, account: &str, scripts: &Result<Vec<ScriptSeen>, String>) -> Result<()> {
         self.with(|db| {

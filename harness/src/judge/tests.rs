@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::Error;
-use crate::evidence::LedgerLine;
+use crate::evidence::{LedgerLine, LiveKind, LiveOp, When};
 use crate::model::Status;
 
 const ACCOUNT: &str = "u1@mail.test";
@@ -22,7 +22,15 @@ fn message(folder: &str, uid: u32, bytes: u8, item: &str) -> MessageSeen {
 }
 
 fn folder(name: &str) -> FolderSeen {
-    FolderSeen { folder: name.into(), uid_validity: 7, uid_next: 9, messages: 1, subscribed: true }
+    FolderSeen {
+        folder: name.into(),
+        uid_validity: 7,
+        uid_next: 9,
+        messages: 1,
+        subscribed: true,
+        modseq: Some(5),
+        special_use: String::new(),
+    }
 }
 
 fn row(key: &str, columns: &str) -> RowSeen {
@@ -31,7 +39,7 @@ fn row(key: &str, columns: &str) -> RowSeen {
 
 fn file(path: &str, sha256: &str) -> FileSeen {
     let (volume, sha256) = ("dkim".into(), sha256.into());
-    FileSeen { volume, path: path.into(), sha256, size: 1, uid: 1000, gid: 1000, mode: 0o600, mtime: 0 }
+    FileSeen { volume, path: path.into(), sha256, size: 1, uid: 1000, gid: 1000, mode: 0o600, mtime: 0, link: String::new() }
 }
 
 /// What one observation saw.
@@ -45,6 +53,13 @@ struct Seen {
     files: Vec<FileSeen>,
     scripts: Result<Vec<ScriptSeen>, String>,
     facts: Vec<FactSeen>,
+    quota: Option<Quota>,
+    trials: Vec<TrialSeen>,
+}
+
+fn trial(value: Result<&str, &str>) -> TrialSeen {
+    let value = value.map(str::to_owned).map_err(str::to_owned);
+    TrialSeen { trial: "mail to an alias".into(), expected: "u1 INBOX".into(), value }
 }
 
 fn script(name: &str, active: bool, sha256: &str) -> ScriptSeen {
@@ -77,6 +92,8 @@ fn seen() -> Seen {
         ],
         scripts: Ok(vec![script("filter", true, "aa"), script("holiday", false, "bb")]),
         facts: vec![fact(Some("1 1 40"))],
+        quota: Some(Quota { used: 1000, most: 5000 }),
+        trials: vec![trial(Ok("u1 INBOX"))],
     }
 }
 
@@ -91,6 +108,8 @@ fn store(evidence: &Evidence, name: &str, seen: &Seen) -> ObservationId {
     evidence.put_files(o, &seen.files).expect("stored");
     evidence.put_scripts(o, ACCOUNT, &seen.scripts).expect("stored");
     evidence.put_facts(o, &seen.facts).expect("stored");
+    seen.quota.into_iter().for_each(|q| evidence.put_quota(o, ACCOUNT, q).expect("stored"));
+    evidence.put_trials(name, &seen.trials).expect("stored");
     evidence.complete(o).expect("stored");
     o
 }
@@ -197,6 +216,11 @@ fn folders() {
     broken(|s| s.folders[1].uid_next = 8, &[&format!("{archive}: altered (uidnext)")]);
     broken(|s| s.folders[1].subscribed = false, &[&format!("{archive}: altered (subscription)")]);
     broken(|s| s.folders.push(folder("New")), &["mailbox u1@mail.test, folder New: unexpected"]);
+    for lower in [Some(4), None] {
+        broken(|s| s.folders[1].modseq = lower, &[&format!("{archive}: altered (highestmodseq)")]);
+    }
+    broken(|s| s.folders[1].special_use = "\\Archive".into(), &[&format!("{archive}: altered (special-use)")]);
+    assert_eq!(judged(|s| s.folders[1].modseq = Some(6)), (Status::Held, vec![]), "HIGHESTMODSEQ may grow");
     assert_eq!(judged(|s| s.folders[1].uid_next = 10), (Status::Held, vec![]), "UIDNEXT may grow");
 }
 
@@ -223,6 +247,24 @@ fn logins() {
 }
 
 #[test]
+fn quotas() {
+    let account = "mailbox u1@mail.test";
+    let quota = |used, most| move |s: &mut Seen| s.quota = Some(Quota { used, most });
+    broken(quota(1000, 5001), &[&format!("{account}: altered (quota limit)")]);
+    broken(quota(988, 5000), &[&format!("{account}: altered (quota usage)")]);
+    assert_eq!(judged(quota(1011, 5000)), (Status::Held, vec![]), "within a hundredth");
+    assert_eq!(judged(|s| s.quota = None), (Status::Unknown, vec![format!("{account}: unread (quota)")]));
+}
+
+#[test]
+fn trials_come_out_as_expected_or_not_or_cannot_be_told() {
+    broken(|s| s.trials = vec![trial(Ok("nowhere"))], &["trial: mail to an alias: altered"]);
+    for untold in [vec![], vec![trial(Err("the queue cannot be listed"))]] {
+        assert_eq!(judged(|s| s.trials = untold), (Status::Unknown, vec!["trial: mail to an alias: unread".to_owned()]));
+    }
+}
+
+#[test]
 fn rows_and_files() {
     let user = "table user, row u1@mail.test";
     broken(|s| s.rows[0].columns = r#"{"enabled":1,"quota_bytes":6}"#.into(), &[&format!("{user}: altered (quota_bytes)")]);
@@ -235,6 +277,7 @@ fn rows_and_files() {
     broken(|s| s.files[0].uid = 0, &[&format!("{key}: altered (owner)")]);
     broken(|s| s.files[0].mode = 0o644, &[&format!("{key}: altered (mode)")]);
     broken(|s| s.files[0].mtime = 60, &[&format!("{key}: altered (mtime)")]);
+    broken(|s| s.files[0].link = "to b".into(), &[&format!("{key}: altered (link)")]);
     broken(|s| s.files.clear(), &[&format!("{key}: lost")]);
     broken(|s| s.files.push(file("other", "cc")), &["volume dkim, file other: unexpected"]);
     assert_eq!(judged(|s| s.checks.clear()).0, Status::Unknown, "a database that nobody read");
@@ -339,4 +382,108 @@ fn an_observation_that_was_not_completed_is_unknown() {
     store(&evidence, BASELINE, &seen());
     evidence.observation(RESTORED).expect("begun");
     assert_eq!(judge(&evidence, RESTORED).expect("judged").status, Status::Unknown);
+}
+
+/// Judges `seen()` against what `change` makes of it, after these writes around a backup from 100 to 200.
+fn judged_live(ops: &[LiveOp], change: impl FnOnce(&mut Seen)) -> Vec<String> {
+    let (_dir, evidence) = evidence();
+    evidence.put_live_backup((100, 200)).expect("stored");
+    ops.iter().for_each(|op| evidence.put_live(op).expect("stored"));
+    store(&evidence, BASELINE, &seen());
+    let mut after = seen();
+    change(&mut after);
+    store(&evidence, RESTORED, &after);
+    judge(&evidence, RESTORED).expect("a verdict").findings.iter().map(essence).collect()
+}
+
+fn essence(f: &Finding) -> String {
+    crate::sabotage::line(&f.item, f.outcome, f.property.as_deref())
+}
+
+const BEFORE: (u64, Option<u64>) = (10, Some(90));
+const DURING: (u64, Option<u64>) = (90, Some(150));
+const AFTER: (u64, Option<u64>) = (200, Some(250));
+
+fn op(kind: LiveKind, account: &str, message: &str, detail: &str, (began, ended): (u64, Option<u64>)) -> LiveOp {
+    let (account, message, detail) = (account.into(), message.into(), detail.into());
+    LiveOp { kind, account, message, detail, began, ended, error: String::new() }
+}
+
+#[test]
+fn when_an_operation_was() {
+    let when = |times| op(LiveKind::Flag, ACCOUNT, "1", "", times).when((100, 200));
+    assert_eq!([BEFORE, DURING, AFTER].map(when), [When::Before, When::During, When::After]);
+    assert_eq!(when((10, Some(100))), When::Before);
+    assert_eq!(when((10, None)), When::During, "it may have ended, or not");
+    assert_eq!(when((199, Some(300))), When::During);
+}
+
+#[test]
+fn mail_that_came_while_the_backup_ran() {
+    let deliver = |times| [op(LiveKind::Deliver, ACCOUNT, "live-0", &"09".repeat(32), times)];
+    let there = |bytes| move |s: &mut Seen| s.messages.push(message("INBOX", 9, bytes, "live-0"));
+    let line = |uid: u32, outcome: &str| {
+        format!("mailbox u1@mail.test, folder INBOX, message with UID {uid} (corpus message live-0): {outcome}")
+    };
+    assert_eq!(judged_live(&deliver(BEFORE), there(9)), [""; 0]);
+    assert_eq!(judged_live(&deliver(BEFORE), |_| ()), [line(0, "lost")]);
+    assert_eq!(judged_live(&deliver(DURING), there(9)), [line(9, "recovered")]);
+    assert_eq!(judged_live(&deliver(DURING), |_| ()), [line(0, "unresolved")]);
+    assert_eq!(judged_live(&deliver(AFTER), |_| ()), [""; 0]);
+    assert_eq!(judged_live(&deliver(AFTER), there(9)), [line(9, "resurrected")]);
+    for times in [BEFORE, DURING] {
+        assert_eq!(judged_live(&deliver(times), there(8)), [line(9, "altered (bytes)")], "torn");
+    }
+    let twice = judged_live(&deliver(BEFORE), |s| {
+        s.messages.extend([message("INBOX", 9, 9, "live-0"), message("INBOX", 10, 9, "live-0")])
+    });
+    assert_eq!(twice, [line(10, "duplicated")]);
+}
+
+#[test]
+fn mail_that_was_changed_while_the_backup_ran() {
+    let line = |outcome: &str| format!("mailbox u1@mail.test, folder INBOX, message with UID 1 (corpus message 1): {outcome}");
+    let write = |kind, flag, times| [op(kind, ACCOUNT, "1", flag, times)];
+    let flags = |flags: &'static str| move |s: &mut Seen| s.messages[0].flags = flags.into();
+    let (old, new) = (flags("\\Seen"), flags("\\Flagged \\Seen"));
+    let flag = |times| write(LiveKind::Flag, "\\Flagged", times);
+    let nothing: [&str; 0] = [];
+    assert_eq!(judged_live(&flag(BEFORE), new), nothing);
+    assert_eq!(judged_live(&flag(BEFORE), old), [line("altered (flags)")]);
+    assert_eq!(judged_live(&flag(DURING), new), nothing);
+    assert_eq!(judged_live(&flag(DURING), old), nothing);
+    assert_eq!(judged_live(&flag(DURING), flags("")), [line("altered (flags)")]);
+    assert_eq!(judged_live(&flag(AFTER), old), nothing);
+    assert_eq!(judged_live(&flag(AFTER), new), [line("altered (flags)")]);
+
+    let expunge = |times| write(LiveKind::Expunge, "\\Deleted", times);
+    let gone = |s: &mut Seen| drop(s.messages.remove(0));
+    assert_eq!(judged_live(&expunge(BEFORE), gone), nothing);
+    assert_eq!(judged_live(&expunge(BEFORE), old), [line("resurrected")]);
+    assert_eq!(judged_live(&expunge(DURING), gone), nothing);
+    assert_eq!(judged_live(&expunge(DURING), old), nothing);
+    assert_eq!(judged_live(&expunge(DURING), flags("\\Deleted \\Seen")), nothing, "half-way");
+    assert_eq!(judged_live(&expunge(AFTER), gone), [line("lost")]);
+    // What nobody wrote to is judged as ever.
+    assert_eq!(judged_live(&flag(BEFORE), |s| s.messages.clear()).len(), 3);
+}
+
+#[test]
+fn users_that_came_and_went_while_the_backup_ran() {
+    const NEW: &str = "live0@mail.test";
+    let line = |outcome: &str| vec![format!("table user, row {NEW}: {outcome}")];
+    let create = |times| op(LiveKind::Create, NEW, "", "", times);
+    let delete = |times| op(LiveKind::Delete, NEW, "", "", times);
+    let there = |s: &mut Seen| s.rows.push(row(NEW, "{}"));
+    let nothing = Vec::<String>::new();
+    assert_eq!(judged_live(&[create(BEFORE)], there), nothing);
+    assert_eq!(judged_live(&[create(BEFORE)], |_| ()), line("lost"));
+    assert_eq!(judged_live(&[create(DURING)], there), nothing);
+    assert_eq!(judged_live(&[create(DURING)], |_| ()), nothing);
+    assert_eq!(judged_live(&[create(AFTER)], there), line("resurrected"));
+    assert_eq!(judged_live(&[create(BEFORE), delete(BEFORE)], there), line("resurrected"));
+    assert_eq!(judged_live(&[create(BEFORE), delete(DURING)], |_| ()), nothing);
+    assert_eq!(judged_live(&[create(BEFORE), delete(AFTER)], |_| ()), line("lost"));
+    let orphan = |s: &mut Seen| s.files.push(path("stray@mail.test/cur/1"));
+    assert_eq!(judged_live(&[], orphan), ["mailbox stray@mail.test: unexpected"], "a mailbox that the database does not know");
 }

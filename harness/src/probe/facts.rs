@@ -1,10 +1,12 @@
 //! The facts probe: what commands in the app's containers print, compared as text. For state that has no better
 //! door, such as what a spam filter has learnt.
 
-use super::Probe;
+use seeds::Corpus;
+
+use super::{Probe, queue};
 use crate::error::Result;
 use crate::evidence::{Evidence, FactSeen, ObservationId};
-use crate::scenario::Fact;
+use crate::scenario::{Fact, Queue};
 use crate::stack::Engine;
 use crate::stack::deploy::Stack;
 
@@ -16,6 +18,10 @@ pub struct Facts {
     pub stack: Stack,
     /// What to ask for.
     pub specs: Vec<Fact>,
+    /// What they read from.
+    pub corpus: Corpus,
+    /// The mail queue, whose content is one more fact.
+    pub queue: Option<Queue>,
 }
 
 impl Probe for Facts {
@@ -35,9 +41,14 @@ impl Facts {
     /// What the commands print now.
     pub async fn read(&self) -> Result<Vec<FactSeen>> {
         let mut facts = Vec::new();
+        if let Some(spec) = &self.queue {
+            let queued = queue::list(&self.engine, &self.stack, spec).await;
+            facts.push(FactSeen { fact: queue::FACT.into(), value: queued.ok().map(|q| queue::content(&q)) });
+        }
         for spec in &self.specs {
             let command: Vec<&str> = spec.command.iter().map(String::as_str).collect();
-            let output = self.engine.exec(&self.stack.service(&spec.service), &command, &[], None).await?;
+            let input = spec.message.map(|n| self.corpus.message(n % self.corpus.len().max(1)).bytes);
+            let output = self.engine.exec(&self.stack.service(&spec.service), &command, &[], input.as_deref()).await?;
             if output.code != 0 {
                 tracing::debug!(fact = spec.name, code = output.code, "{}", output.stderr.trim());
             }

@@ -1,5 +1,6 @@
 //! The mail probe: every mailbox and every message, through the IMAP door, as its user.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,18 +8,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_imap::error::Error as ImapError;
-use async_imap::types::{Flag, Mailbox};
+use async_imap::types::{Flag, Mailbox, QuotaResource, QuotaResourceName};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use rustls::pki_types::ServerName;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::Probe;
 use crate::error::Result;
-use crate::evidence::{Evidence, FolderSeen, Login, MessageSeen, ObservationId};
+use crate::evidence::{Evidence, FolderSeen, Login, MessageSeen, ObservationId, Quota};
 use crate::secret::Secret;
 use crate::tls::Authority;
 
@@ -137,10 +136,8 @@ impl Imap {
     pub async fn login(&self, account: &str, password: &str) -> Result<Session, Failure> {
         let other = |what: &str, e: &dyn std::fmt::Display| Failure::Other(format!("{what}: {e}"));
         let connect = async {
-            let config = self.authority.client().map_err(|e| other("TLS", &e))?;
-            let name = ServerName::try_from(self.authority.host.clone()).map_err(|e| other("host name", &e))?;
             let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| other("connecting", &e))?;
-            let tls = TlsConnector::from(config).connect(name, tcp).await.map_err(|e| other("TLS", &e))?;
+            let tls = self.authority.encrypt(tcp).await.map_err(|e| other("TLS", &e))?;
             let mut client = async_imap::Client::new(Bounded { inner: tls, line: 0, response: Arc::default() });
             let greeting = client.read_response().await.map_err(|e| other("greeting", &e))?;
             greeting.ok_or_else(|| Failure::Other("the server closed the connection before its greeting".into()))?;
@@ -171,8 +168,19 @@ fn plain(text: &str) -> String {
     text.split_once("info: Some(\"").and_then(|(_, rest)| rest.strip_suffix("\")")).unwrap_or(text).to_owned()
 }
 
-/// The folders of a session: (name, subscribed); names that cannot be selected are left out.
-pub async fn folders(session: &mut Session, patience: Duration) -> Result<Vec<(String, bool)>, Failure> {
+/// A folder as LIST and LSUB tell of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// The name as the server gives it.
+    pub name: String,
+    /// Whether LSUB has it.
+    pub subscribed: bool,
+    /// What it is for (RFC 6154), sorted, space-separated.
+    pub special_use: String,
+}
+
+/// The folders of a session, by name; names that cannot be selected are left out.
+pub async fn folders(session: &mut Session, patience: Duration) -> Result<Vec<Listed>, Failure> {
     let listed: Vec<_> =
         in_time(patience, "LIST", async { session.list(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
     let subscribed: Vec<_> =
@@ -184,13 +192,58 @@ pub async fn folders(session: &mut Session, patience: Duration) -> Result<Vec<(S
         Attribute::Extension(name) => name.eq_ignore_ascii_case("\\NonExistent"),
         _ => false,
     };
-    let mut names: Vec<(String, bool)> = listed
+    let mut names: Vec<Listed> = listed
         .iter()
         .filter(|n| !n.attributes().iter().any(absent))
-        .map(|n| (n.name().to_owned(), subscribed.iter().any(|s| s.name() == n.name())))
+        .map(|n| Listed {
+            name: n.name().to_owned(),
+            subscribed: subscribed.iter().any(|s| s.name() == n.name()),
+            special_use: special_use(n.attributes()),
+        })
         .collect();
     names.sort();
     Ok(names)
+}
+
+/// The attributes of RFC 6154 among those of a folder.
+fn special_use(attributes: &[async_imap::types::NameAttribute<'_>]) -> String {
+    use async_imap::types::NameAttribute as Attribute;
+    let name = |a: &Attribute<'_>| {
+        Some(match a {
+            Attribute::All => "\\All",
+            Attribute::Archive => "\\Archive",
+            Attribute::Drafts => "\\Drafts",
+            Attribute::Flagged => "\\Flagged",
+            Attribute::Junk => "\\Junk",
+            Attribute::Sent => "\\Sent",
+            Attribute::Trash => "\\Trash",
+            _ => return None,
+        })
+    };
+    let mut names: Vec<&str> = attributes.iter().filter_map(name).collect();
+    names.sort_unstable();
+    names.join(" ")
+}
+
+/// HIGHESTMODSEQ of folders, by account and name.
+pub type ModSeqs = HashMap<(String, String), u64>;
+
+/// A folder to be read, and what is known of it by now.
+struct Opened<'a> {
+    listed: &'a Listed,
+    modseq: Option<u64>,
+}
+
+impl Opened<'_> {
+    /// What is known of it, and what opening it told.
+    fn seen(&self, mailbox: &Mailbox) -> Result<FolderSeen, Failure> {
+        let (Some(uid_validity), Some(uid_next)) = (mailbox.uid_validity, mailbox.uid_next) else {
+            return Err(Failure::Other("the server gave no UIDVALIDITY or UIDNEXT".into()));
+        };
+        let Listed { name: folder, subscribed, special_use } = self.listed.clone();
+        let (messages, modseq) = (mailbox.exists, self.modseq);
+        Ok(FolderSeen { folder, uid_validity, uid_next, messages, subscribed, modseq, special_use })
+    }
 }
 
 /// The mail probe.
@@ -201,6 +254,8 @@ pub struct Mail {
     pub accounts: Vec<String>,
     /// Where their passwords come from.
     pub secret: Secret,
+    /// What [`Self::first_look`] saw, where it was before the mail server was made to look at its files again.
+    pub modseqs: Option<ModSeqs>,
 }
 
 impl Probe for Mail {
@@ -260,11 +315,27 @@ impl Mail {
             Ok(names) => names,
             Err(failure) => return Ok(Err(failure)),
         };
-        for (folder, subscribed) in names {
-            let mut read = self.folder(evidence, o, account, &mut session, &folder, subscribed, count).await?;
+        match self.quota(&mut session).await {
+            Ok(Some(quota)) => evidence.put_quota(o, account, quota)?,
+            Ok(None) => {}
+            Err(failure) => return Ok(Err(failure)),
+        }
+        let modseqs = match &self.modseqs {
+            Some(_) => Ok(ModSeqs::new()),
+            None => self.modseqs_of(&mut session, account, &names).await,
+        };
+        let modseqs = match modseqs {
+            Ok(modseqs) => modseqs,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        for listed in names {
+            let folder = &listed.name;
+            let modseqs = self.modseqs.as_ref().unwrap_or(&modseqs);
+            let opened = Opened { modseq: modseqs.get(&(account.to_owned(), folder.clone())).copied(), listed: &listed };
+            let mut read = self.folder(evidence, o, account, &mut session, &opened, count).await?;
             if careful && read.is_err() {
-                evidence.clear_folder(o, account, &folder)?;
-                read = match self.one_by_one(account, &folder, subscribed).await {
+                evidence.clear_folder(o, account, folder)?;
+                read = match self.one_by_one(account, &opened).await {
                     Ok((fresh, seen, messages)) => {
                         session = fresh;
                         evidence.put_messages(o, account, &messages)?;
@@ -284,26 +355,22 @@ impl Mail {
 
     /// Reads a folder message by message, each that fails twice, over fresh connections, as one that the server cannot serve:
     /// it has no hash then. Their number is bounded, and so is the memory: the folder's messages without their bytes.
-    async fn one_by_one(
-        &self,
-        account: &str,
-        folder: &str,
-        subscribed: bool,
-    ) -> Result<(Session, FolderSeen, Vec<MessageSeen>), Failure> {
+    async fn one_by_one(&self, account: &str, opened: &Opened<'_>) -> Result<(Session, FolderSeen, Vec<MessageSeen>), Failure> {
+        let folder = opened.listed.name.as_str();
         let connect = || async {
             let mut session = self.imap.login(account, &self.secret.password(account)).await?;
             let mailbox = in_time(self.imap.patience, "EXAMINE", session.examine(folder)).await?;
             Ok::<_, Failure>((session, mailbox))
         };
         let (mut session, mailbox) = connect().await?;
-        let (Some(uid_validity), Some(uid_next)) = (mailbox.uid_validity, mailbox.uid_next) else {
-            return Err(Failure::Other("the server gave no UIDVALIDITY or UIDNEXT".into()));
-        };
-        let listed: Vec<_> = in_time(self.imap.patience, "FETCH", async {
+        let seen = opened.seen(&mailbox)?;
+        let fetched: Vec<_> = in_time(self.imap.patience, "FETCH", async {
             session.uid_fetch("1:*", "(UID FLAGS INTERNALDATE)").await?.try_collect::<Vec<_>>().await
         })
         .await?;
-        let mut messages = listed.iter().map(|f| bare(folder, f)).collect::<Result<Vec<_>, _>>()?;
+        let mut last = (0, 0);
+        fetched.iter().try_for_each(|f| in_order(&mut last, f.message, f.uid.unwrap_or_default()))?;
+        let mut messages = fetched.iter().map(|f| bare(folder, f)).collect::<Result<Vec<_>, _>>()?;
         let mut unreadable = 0;
         for seen in &mut messages {
             let mut tries = 0;
@@ -333,8 +400,73 @@ impl Mail {
         if messages.len() != mailbox.exists as usize {
             return Err(Failure::Other(format!("{} messages are there, {} were listed", mailbox.exists, messages.len())));
         }
-        let seen = FolderSeen { folder: folder.to_owned(), uid_validity, uid_next, messages: mailbox.exists, subscribed };
         Ok((session, seen, messages))
+    }
+
+    /// HIGHESTMODSEQ of some folders; of none where the server does not offer CONDSTORE.
+    async fn modseqs_of(&self, session: &mut Session, account: &str, listed: &[Listed]) -> Result<ModSeqs, Failure> {
+        let mut seen = ModSeqs::new();
+        if !in_time(self.imap.patience, "CAPABILITY", session.capabilities()).await?.has_str("CONDSTORE") {
+            return Ok(seen);
+        }
+        for folder in listed {
+            let status = in_time(self.imap.patience, "STATUS", async {
+                match session.status(&folder.name, "(HIGHESTMODSEQ)").await {
+                    // A list may have what is not there any more; reading in full tells.
+                    Err(ImapError::No(_)) => Ok(None),
+                    result => result.map(|status| status.highest_modseq),
+                }
+            });
+            if let Some(modseq) = status.await? {
+                seen.insert((account.to_owned(), folder.name.clone()), modseq);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The account's storage quota; none where the server has no quotas.
+    async fn quota(&self, session: &mut Session) -> Result<Option<Quota>, Failure> {
+        let offered = in_time(self.imap.patience, "CAPABILITY", session.capabilities()).await?;
+        if !offered.has_str("QUOTA") {
+            return Ok(None);
+        }
+        let (_, quotas) = in_time(self.imap.patience, "GETQUOTAROOT", session.get_quota_root("INBOX")).await?;
+        let storage = |r: &QuotaResource| r.name == QuotaResourceName::Storage;
+        let resource = quotas.into_iter().flat_map(|q| q.resources).find(storage);
+        Ok(resource.map(|r| Quota { used: r.usage, most: r.limit }))
+    }
+
+    /// HIGHESTMODSEQ of every folder, before anything makes the mail server look at its files again: it is in the indexes,
+    /// and rebuilt ones count anew. What cannot be read here has none; reading it in full says why.
+    pub async fn first_look(&self) -> ModSeqs {
+        let look = |account: String| async move {
+            let mut session = self.imap.login(&account, &self.secret.password(&account)).await?;
+            let listed = folders(&mut session, self.imap.patience).await?;
+            let seen = self.modseqs_of(&mut session, &account, &listed).await?;
+            let _ = tokio::time::timeout(self.imap.patience, session.logout()).await;
+            Ok::<_, Failure>(seen)
+        };
+        let looks = futures_util::stream::iter(self.accounts.clone()).map(look).buffer_unordered(CONNECTIONS);
+        looks.collect::<Vec<_>>().await.into_iter().flatten().flatten().collect()
+    }
+
+    /// Changes a flag of a message of every INBOX and takes the change back, so that HIGHESTMODSEQ is not what a rebuilt
+    /// index would begin with.
+    pub async fn stir(&self) -> Result<(), Failure> {
+        let stir = |account: String| async move {
+            let mut session = self.imap.login(&account, &self.secret.password(&account)).await?;
+            if in_time(self.imap.patience, "SELECT", session.select("INBOX")).await?.exists > 0 {
+                for change in ["+FLAGS.SILENT (\\Deleted)", "-FLAGS.SILENT (\\Deleted)"] {
+                    in_time(self.imap.patience, "STORE", async {
+                        session.store("1", change).await?.try_collect::<Vec<_>>().await.map(drop)
+                    })
+                    .await?;
+                }
+            }
+            let _ = tokio::time::timeout(self.imap.patience, session.logout()).await;
+            Ok(())
+        };
+        futures_util::stream::iter(self.accounts.clone()).map(stir).buffer_unordered(CONNECTIONS).try_collect().await
     }
 
     /// A folder that is made anew or grows while it is read is no observation: whatever was read is of two folders.
@@ -346,26 +478,25 @@ impl Mail {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one folder of one account in one observation")]
     async fn folder(
         &self,
         evidence: &Evidence,
         o: ObservationId,
         account: &str,
         session: &mut Session,
-        folder: &str,
-        subscribed: bool,
+        opened: &Opened<'_>,
         count: &(dyn Fn() + Sync),
     ) -> Result<Result<(), Failure>> {
+        let folder = opened.listed.name.as_str();
         let mailbox = match in_time(self.imap.patience, "EXAMINE", session.examine(folder)).await {
             Ok(mailbox) => mailbox,
             Err(failure) => return Ok(Err(failure)),
         };
-        let (Some(uid_validity), Some(uid_next)) = (mailbox.uid_validity, mailbox.uid_next) else {
-            return Ok(Err(Failure::Other("the server gave no UIDVALIDITY or UIDNEXT".into())));
+        let seen = match opened.seen(&mailbox) {
+            Ok(seen) => seen,
+            Err(failure) => return Ok(Err(failure)),
         };
-        let seen = FolderSeen { folder: folder.to_owned(), uid_validity, uid_next, messages: mailbox.exists, subscribed };
-        let mut read = 0;
+        let (mut read, mut last) = (0, (0, 0));
         if mailbox.exists > 0 {
             let response = AsMut::<Bounded>::as_mut(session).response.clone();
             let fetch = session.uid_fetch("1:*", "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])");
@@ -383,7 +514,12 @@ impl Mail {
                 };
                 response.store(0, Ordering::Relaxed);
                 match message(folder, &next) {
-                    Ok(Some(message)) => batch.push(message),
+                    Ok(Some(message)) => {
+                        if let Err(failure) = in_order(&mut last, next.message, message.uid) {
+                            return Ok(Err(failure));
+                        }
+                        batch.push(message);
+                    }
                     // A FETCH response that only tells of changed flags.
                     Ok(None) => continue,
                     Err(failure) => return Ok(Err(failure)),
@@ -407,6 +543,15 @@ impl Mail {
         evidence.put_folder(o, account, &seen)?;
         Ok(Ok(()))
     }
+}
+
+/// Message numbers are in the order of UIDs (RFC 3501, 2.3.1.2): clients show messages so.
+fn in_order(last: &mut (u32, u32), number: u32, uid: u32) -> Result<(), Failure> {
+    let (last_number, last_uid) = std::mem::replace(last, (number, uid));
+    if (number > last_number) == (uid > last_uid) {
+        return Ok(());
+    }
+    Err(Failure::Other(format!("message {last_number} has UID {last_uid}, and message {number} UID {uid}: not in order")))
 }
 
 /// A message without its bytes.
@@ -454,8 +599,14 @@ fn message(folder: &str, fetch: &async_imap::types::Fetch) -> Result<Option<Mess
 
 /// The corpus message that a header names.
 pub fn item(header: &[u8]) -> Option<String> {
-    let prefix = format!("{}:", seeds::ITEM_HEADER);
-    header.split(|b| *b == b'\n').find_map(|line| {
+    header_field(header, seeds::ITEM_HEADER)
+}
+
+/// The value of a header field that is on one line.
+pub fn header_field(message: &[u8], field: &str) -> Option<String> {
+    let prefix = format!("{field}:");
+    let end = message.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or(message.len());
+    message[..end].split(|b| *b == b'\n').find_map(|line| {
         let line = std::str::from_utf8(line).ok()?;
         let (name, value) = line.split_at_checked(prefix.len())?;
         name.eq_ignore_ascii_case(&prefix).then(|| value.trim().to_owned())

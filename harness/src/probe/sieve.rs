@@ -6,11 +6,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use rustls::pki_types::ServerName;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::Probe;
@@ -71,9 +69,7 @@ impl Sieve {
             }
             send(&mut plain, b"STARTTLS\r\n").await?;
             response(&mut plain).await?;
-            let config = self.authority.client().map_err(|e| fail(&e))?;
-            let name = ServerName::try_from(self.authority.host.clone()).map_err(|e| fail(&e))?;
-            let tls = TlsConnector::from(config).connect(name, plain.into_inner()).await.map_err(|e| fail(&e))?;
+            let tls = self.authority.encrypt(plain.into_inner()).await.map_err(|e| fail(&e))?;
             let mut tls = BufReader::new(tls);
             // The capabilities again, now to be trusted (RFC 5804, 2.2).
             response(&mut tls).await?;

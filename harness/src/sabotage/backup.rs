@@ -27,6 +27,7 @@ pub(crate) enum Deed {
     PasswordChanged,
     OtherStackLatest,
     TooEarly,
+    CopiedLive,
 }
 
 pub(crate) static DEEDS: &[(&str, &str, Deed)] = &[
@@ -42,11 +43,31 @@ pub(crate) static DEEDS: &[(&str, &str, Deed)] = &[
     ("password-changed", "the repository has another password", Deed::PasswordChanged),
     ("other-stack-latest", "the latest snapshot is another stack's, and that one is taken", Deed::OtherStackLatest),
     ("backup-too-early", "a message arrives after the backup", Deed::TooEarly),
+    ("database-copied-live", "no hook dumps the database, and its file is copied amid a transaction", Deed::CopiedLive),
 ];
 
 const PRE: &str = "backupbot.backup.pre-hook";
 /// A message that is in no corpus.
 const LATE: &str = "From: late@corpus.example\r\nSubject: too late for the backup\r\n\r\nIt came after.\r\n";
+/// A transaction larger than SQLite's cache, some pages of which are in the database's file long before it ends, and it ends
+/// well: it is taken back. Until then the journal alone tells what the file should be.
+const TRANSACTION: &str = r#"
+import pathlib, sqlite3, time
+under_way, over = pathlib.Path("/tmp/under-way"), pathlib.Path("/tmp/over")
+over.unlink(missing_ok=True)
+db = sqlite3.connect("/data/main.db", isolation_level=None)
+db.execute("PRAGMA cache_size = 4")
+db.execute("BEGIN IMMEDIATE")
+rows = [(f"under-way-{n}", "x" * 500) for n in range(500)]
+db.executemany("INSERT INTO config (created_at, name, value) VALUES (date('now'), ?, ?)", rows)
+# Another table's pages take the place of the first one's in the cache, its root among them.
+db.executemany("INSERT INTO alias (created_at, localpart, email, destination) VALUES (date('now'), 'x', ?, ?)", rows)
+under_way.touch()
+while not over.exists():
+    time.sleep(0.05)
+db.execute("ROLLBACK")
+under_way.unlink()
+"#;
 /// Sets `$pack` to the largest pack file: one of data, which restic does not cache.
 const PACK: &str =
     "pack=$(find /repository/data -type f -printf '%s %p\\n' | sort -n | tail -n 1 | cut -d' ' -f2); chmod u+w $pack;";
@@ -59,6 +80,11 @@ impl Deed {
             Self::HookWritesNothing => hook(": > /data/main.db.backup"),
             Self::HookCutOff => hook("head -c 4096 /data/main.db > /data/main.db.backup; kill 1; tail -f /dev/null"),
             Self::BotKilled => hook("touch /tmp/hook-reached; tail -f /dev/null"),
+            Self::CopiedLive => vec![
+                Edit::unset("admin", PRE),
+                Edit::unset("admin", "backupbot.restore.post-hook"),
+                Edit::set("admin", "backupbot.backup.volumes.mailu.path", "main.db,instance"),
+            ],
             _ => vec![],
         }
     }
@@ -90,6 +116,18 @@ impl Deed {
                 drop(own);
                 Ok(Some(BackedUp { snapshot: Snapshot { id } }))
             }
+            Self::CopiedLive => {
+                let writer = within(drill, "admin", &["python3", "-c", TRANSACTION]);
+                let backup = async {
+                    let begun = made(drill, "admin", "/tmp/under-way").await;
+                    let created = if begun.is_ok() { drill.backup(baseline).await } else { Ok(None) };
+                    within(drill, "admin", &["touch", "/tmp/over"]).await?;
+                    begun.and(created)
+                };
+                let (written, created) = tokio::join!(writer, backup);
+                written?;
+                created
+            }
             _ => drill.backup(baseline).await,
         }
     }
@@ -120,6 +158,7 @@ impl Deed {
             Self::BotKilled => &["backup: failed (ended)"],
             Self::DiskFull => &["backup: failed (space)"],
             Self::PackTruncated | Self::PackFlipped | Self::IndexRemoved => &["audit: failed (damage)"],
+            Self::CopiedLive => &["snapshot, volume mailu, path main.db.backup: lost (dump)"],
             Self::Forgotten | Self::OtherStackLatest => &["audit: failed (snapshot)"],
             Self::PasswordChanged => &["audit: failed (password)"],
             Self::TooEarly => {
@@ -180,15 +219,20 @@ async fn late_file(drill: &Drill) -> Result<String> {
 
 /// Ends the bot's container once a hook has made a file in a service's container.
 pub(crate) async fn kill_bot(drill: &Drill, service: &str, file: &str) -> Result<()> {
+    made(drill, service, file).await?;
+    // The first process is an init that hands the signal on.
+    within_bot(drill, "kill -TERM 1").await.map(drop)
+}
+
+/// Waits until a file is there in a service's container.
+async fn made(drill: &Drill, service: &str, file: &str) -> Result<()> {
     let engine = drill.owned.engine();
     let full = drill.stack.service(service);
     until(drill.converge_deadline(), || async {
         let found = engine.exec(&full, &["test", "-e", file], &[], None).await?;
-        Ok(if found.code == 0 { Ok(()) } else { Err(format!("waiting for the hook in {full}")) })
+        Ok(if found.code == 0 { Ok(()) } else { Err(format!("waiting for {file} in {full}")) })
     })
-    .await?;
-    // The first process is an init that hands the signal on.
-    within_bot(drill, "kill -TERM 1").await.map(drop)
+    .await
 }
 
 /// Waits until the bot answers.

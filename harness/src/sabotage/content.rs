@@ -1,6 +1,6 @@
 //! Faults in what was restored. Each can be undone, so that all of them strike one deployment in turn.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{baseline, line, within};
 use crate::drill::Drill;
@@ -31,11 +31,12 @@ pub(crate) enum Deed {
     PasswordChanged,
     SchemaChanged,
     DatabaseTorn,
-    KeysSwapped,
     KeyReadable,
+    AttributeLost,
+    HardLinkBroken,
+    SymbolicLinkChanged,
     ScriptLost,
     ScriptEmptied,
-    ScriptInactive,
 }
 
 pub(crate) static DEEDS: &[(&str, &str, Deed)] = &[
@@ -47,7 +48,7 @@ pub(crate) static DEEDS: &[(&str, &str, Deed)] = &[
     ("message-hidden", "a message is there twice, and Dovecot's index hides it", Deed::MessageHidden),
     ("message-moved", "a message is in another folder", Deed::MessageMoved),
     ("message-strayed", "a message is in another user's mailbox", Deed::MessageStrayed),
-    ("flag-dropped", "a message is unread again", Deed::FlagDropped),
+    ("flag-dropped", "a message has no flags any more", Deed::FlagDropped),
     ("keyword-dropped", "a message has no keywords any more", Deed::KeywordDropped),
     ("internaldate-changed", "a message has another INTERNALDATE", Deed::DateChanged),
     ("uidvalidity-reset", "a folder has another UIDVALIDITY", Deed::UidValidityReset),
@@ -59,17 +60,21 @@ pub(crate) static DEEDS: &[(&str, &str, Deed)] = &[
     ("password-hash-changed", "a user has another user's password", Deed::PasswordChanged),
     ("schema-changed", "the database has another schema revision", Deed::SchemaChanged),
     ("database-torn", "the database's file is cut off", Deed::DatabaseTorn),
-    ("dkim-keys-swapped", "two domains have each other's DKIM key", Deed::KeysSwapped),
     ("dkim-key-readable", "everybody may read a DKIM key", Deed::KeyReadable),
+    ("extended-attribute-lost", "a DKIM key's extended attribute is gone", Deed::AttributeLost),
+    ("hard-link-broken", "a message that was one file in two mailboxes is two files", Deed::HardLinkBroken),
+    ("symbolic-link-changed", "the link to the active sieve script is another one", Deed::SymbolicLinkChanged),
     ("sieve-script-lost", "a sieve script is gone", Deed::ScriptLost),
     ("sieve-script-emptied", "the active sieve script is empty", Deed::ScriptEmptied),
-    ("sieve-script-inactive", "no sieve script is active", Deed::ScriptInactive),
 ];
 
 const ALIAS: &str = "team@mail.test";
 const NEW_ALIAS: &str = "never@mail.test";
-const USER: &str = "u02@xn--bcher-kva.example";
-const OTHER_USER: &str = "u01@mail.test";
+pub(super) const USER: &str = "u02@xn--bcher-kva.example";
+pub(super) const OTHER_USER: &str = "u01@mail.test";
+/// Facts of the scenario.
+pub(super) const ATTRIBUTES_OF_DKIM: &str = "extended attributes of dkim";
+pub(super) const ATTRIBUTES_OF_MAILU: &str = "extended attributes of mailu";
 const FOLDER: &str = "Empty";
 const RENAMED: &str = "Renamed";
 
@@ -126,7 +131,7 @@ impl Deed {
             Self::MessageMoved => self.on_message(drill, &format!(r#"mv "$file" "$3/.{FOLDER}/cur/""#)).await,
             Self::MessageStrayed => self.on_message(drill, &format!(r#"mv "$file" /mail/{OTHER_USER}/cur/"#)).await,
             Self::FlagDropped => {
-                self.on_message(drill, r#"mv "$file" "$(printf %s "$file" | sed 's/\(:2,[A-Z]*\)S/\1/')""#).await
+                self.on_message(drill, r#"mv "$file" "$(printf %s "$file" | sed 's/:2,[A-Z]*/:2,/')""#).await
             }
             Self::KeywordDropped => {
                 self.on_message(drill, r#"mv "$file" "$(printf %s "$file" | sed 's/[a-z]*$//')""#).await
@@ -172,40 +177,26 @@ impl Deed {
             }
             Self::SchemaChanged => sql(drill, "UPDATE alembic_version SET version_num = '000000000000'").await,
             Self::DatabaseTorn => within(drill, "admin", &["truncate", "-s", "9000", "/data/main.db"]).await.map(drop),
-            Self::KeysSwapped => {
-                let [a, b] = keys(drill)?;
-                let script = r#"cd /dkim; cp -p "$1" /tmp/a; cp -p "$2" /tmp/b
-                    cat /tmp/b > "$1"; cat /tmp/a > "$2"; touch -r /tmp/a "$1"; touch -r /tmp/b "$2""#;
-                within(drill, "admin", &["sh", "-ec", script, "sh", &a, &b]).await.map(drop)
-            }
             Self::KeyReadable => {
                 let [a, _] = keys(drill)?;
                 within(drill, "admin", &["chmod", "0644", &format!("/dkim/{a}")]).await.map(drop)
             }
+            Self::AttributeLost => {
+                let [a, _] = keys(drill)?;
+                let script = "import os, sys; os.removexattr('/dkim/' + sys.argv[1], 'user.restore-drill')";
+                within(drill, "admin", &["python3", "-c", script, &a]).await.map(drop)
+            }
+            Self::HardLinkBroken => {
+                let [a, _] = linked(drill)?;
+                let script = r#"cp -p "$1" /tmp/copy; cmp "$1" /tmp/copy; mv /tmp/copy "$1""#;
+                within(drill, "imap", &["sh", "-ec", script, "sh", &format!("/mail/{a}")]).await.map(drop)
+            }
+            Self::SymbolicLinkChanged => {
+                on_scripts(drill, "ln -sfn ./sieve/filter.sieve .dovecot.sieve; chown -h mail:mail .dovecot.sieve").await
+            }
             Self::ScriptLost => on_scripts(drill, "rm sieve/holiday.sieve").await,
             Self::ScriptEmptied => on_scripts(drill, ": > sieve/filter.sieve; rm -f .dovecot.svbin sieve/filter.svbin").await,
-            Self::ScriptInactive => on_scripts(drill, "rm .dovecot.sieve").await,
         }
-    }
-
-    /// Takes back what [`Self::strike`] did, given that [`save`] was called before it.
-    pub(crate) async fn undo(self, drill: &Drill) -> Result<()> {
-        match self {
-            Self::RowDeleted
-            | Self::RowAdded
-            | Self::QuotaChanged
-            | Self::PasswordChanged
-            | Self::SchemaChanged
-            | Self::DatabaseTorn => within(drill, "admin", &["sh", "-ec", "cat /tmp/saved.db > /data/main.db"]).await,
-            Self::KeysSwapped | Self::KeyReadable => {
-                within(drill, "admin", &["sh", "-ec", "cp -a /tmp/saved.dkim/. /dkim/"]).await
-            }
-            _ => {
-                within(drill, "imap", &["sh", "-ec", "cd /mail; for a in *@*; do rm -rf \"$a\"; done; cp -a /tmp/saved/. /mail/"])
-                    .await
-            }
-        }
-        .map(drop)
     }
 
     /// The findings that the sabotage must cause, given the baseline, and none besides.
@@ -233,6 +224,11 @@ impl Deed {
             Self::MessageRemoved => expect(&own, Outcome::Lost, None),
             Self::MessageDoubled | Self::MessageHidden => {
                 expect(&t.item(account, folder, uid_next(account, folder)?), Outcome::Duplicated, None);
+                let bytes: u64 = evidence.messages(observation, account)?.iter().map(|m| m.size).sum();
+                let (before, after) = (bytes.div_ceil(1024), (bytes + t.message.size).div_ceil(1024));
+                if evidence.quota(observation, account)?.is_some() && after - before > 1 + before / 100 {
+                    expect(&Item::Account { account: account.into() }, Outcome::Altered, Some("quota usage"));
+                }
             }
             Self::MessageMoved => expect(&own, Outcome::Misplaced, None),
             Self::MessageStrayed => {
@@ -278,18 +274,22 @@ impl Deed {
                     expect(&Item::Account { account }, Outcome::Unread, None);
                 }
             }
-            Self::KeysSwapped => {
-                for path in keys(drill)? {
-                    expect(&Item::File { volume: "dkim".into(), path }, Outcome::Altered, Some("bytes"));
-                }
-            }
             Self::KeyReadable => {
                 let [path, _] = keys(drill)?;
                 expect(&Item::File { volume: "dkim".into(), path }, Outcome::Altered, Some("mode"));
             }
+            Self::AttributeLost => expect(&Item::Fact { fact: ATTRIBUTES_OF_DKIM.into() }, Outcome::Altered, None),
+            Self::HardLinkBroken => {
+                for path in linked(drill)? {
+                    expect(&Item::File { volume: "mail".into(), path }, Outcome::Altered, Some("link"));
+                }
+            }
+            Self::SymbolicLinkChanged => {
+                let path = format!("{OTHER_USER}/.dovecot.sieve");
+                expect(&Item::File { volume: "mail".into(), path }, Outcome::Altered, Some("link"));
+            }
             Self::ScriptLost => expect(&script("holiday"), Outcome::Lost, None),
             Self::ScriptEmptied => expect(&script("filter"), Outcome::Altered, Some("bytes")),
-            Self::ScriptInactive => expect(&script("filter"), Outcome::Altered, Some("active")),
         }
         Ok(expected)
     }
@@ -303,19 +303,28 @@ impl Deed {
         within(drill, "imap", &["sh", "-ec", &script, "sh", &dir, &t.message.uid.to_string(), &home]).await.map(drop)
     }
 
-    /// The message struck: one that is seen and has keywords, in a folder below Archive, with a body that ends in a letter,
+    /// The message struck: one that has flags and keywords, in a folder that the drill made, with a body that ends in a letter,
     /// of which the mailbox has one copy.
     fn target(self, drill: &Drill) -> Result<Target> {
         let observation = baseline(drill)?;
         let plain = |m: &MessageSeen| {
             let kind = m.item.as_ref().and_then(|i| i.parse().ok()).map(|n| drill.corpus.message(n).kind);
-            matches!(kind, Some(seeds::Kind::Plain | seeds::Kind::EncodedSubject | seeds::Kind::Twin))
+            kind.is_some_and(|k| !matches!(k, seeds::Kind::Dots | seeds::Kind::Empty | seeds::Kind::WhiteSpace))
         };
         for (account, _) in drill.evidence.accounts(observation)?.into_iter().filter(|(a, _)| a != OTHER_USER) {
             let messages = drill.evidence.messages(observation, &account)?;
             let copies = |m: &MessageSeen| messages.iter().filter(|o| o.sha256 == m.sha256).count();
-            let fit = |m: &&MessageSeen| m.folder.starts_with("Archive") && m.flags.contains("\\Seen") && !m.keywords.is_empty();
-            if let Some(message) = messages.iter().filter(fit).find(|m| plain(m) && copies(m) == 1) {
+            let made = |folder: &str| ["Archive", "Entw", "Lists.&"].iter().any(|f| folder.starts_with(f));
+            let fit = |m: &&MessageSeen| made(&m.folder) && !m.flags.is_empty() && !m.keywords.is_empty();
+            // Such as go to several mailboxes are one file there.
+            let alone = |m: &MessageSeen| {
+                let number = m.item.as_ref().and_then(|i| i.parse().ok()).unwrap_or_default();
+                let accounts = drill.corpus.accounts();
+                let mailboxes: BTreeSet<String> =
+                    drill.corpus.message(number).recipients.iter().flat_map(|r| accounts.deliveries(r)).collect();
+                mailboxes.len() == 1 && copies(m) == 1
+            };
+            if let Some(message) = messages.iter().filter(fit).find(|m| plain(m) && alone(m)) {
                 return Ok(Target { account, message: message.clone() });
             }
         }
@@ -323,8 +332,18 @@ impl Deed {
     }
 }
 
+/// The two names of a message that is one file.
+fn linked(drill: &Drill) -> Result<[String; 2]> {
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in drill.evidence.files(baseline(drill)?)?.into_iter().filter(|f| f.volume == "mail" && f.link.starts_with("is ")) {
+        names.entry(file.link).or_default().push(file.path);
+    }
+    let mut pairs = names.into_values().filter_map(|names| <[String; 2]>::try_from(names).ok());
+    pairs.next().ok_or_else(|| Error::Unknown("sabotage: no message of the baseline is one file with two names".into()))
+}
+
 /// Two DKIM keys.
-fn keys(drill: &Drill) -> Result<[String; 2]> {
+pub(super) fn keys(drill: &Drill) -> Result<[String; 2]> {
     let files = drill.evidence.files(baseline(drill)?)?;
     let mut keys = files.into_iter().filter(|f| f.volume == "dkim").map(|f| f.path);
     match (keys.next(), keys.next()) {
@@ -336,10 +355,41 @@ fn keys(drill: &Drill) -> Result<[String; 2]> {
 /// Saves what these sabotages strike.
 pub(crate) async fn save(drill: &Drill) -> Result<()> {
     within(drill, "imap", &["sh", "-ec", "rm -rf /tmp/saved; mkdir /tmp/saved; cp -a /mail/*@* /tmp/saved/"]).await?;
+    within(drill, "smtp", &["sh", "-ec", "rm -rf /tmp/saved; cp -a /queue/hold /tmp/saved"]).await?;
     within(drill, "admin", &["sh", "-ec", "cat /data/main.db > /tmp/saved.db; cp -a /dkim /tmp/saved.dkim"]).await.map(drop)
 }
 
-async fn sql(drill: &Drill, statement: &str) -> Result<()> {
+/// Puts back what [`save`] saved: what observing and trying changed too, the mail server's indexes and new mail.
+pub(crate) async fn put_back(drill: &Drill) -> Result<()> {
+    let script = "cd /mail; for a in *@*; do rm -rf \"$a\"; done; cp -a /tmp/saved/. /mail/";
+    let mail = ["sh", "-ec", script];
+    let queue = ["sh", "-ec", "postsuper -d ALL; cp -a /tmp/saved/. /queue/hold/"];
+    let database = ["python3", "-c", PUT_BACK_DATABASE];
+    let keys = ["cp", "-a", "/tmp/saved.dkim/.", "/dkim/"];
+    tokio::try_join!(
+        within(drill, "imap", &mail),
+        within(drill, "smtp", &queue),
+        within(drill, "admin", &database),
+        within(drill, "admin", &keys)
+    )
+    .map(drop)
+}
+
+/// Others have the database open, and go by the change counter in its header (bytes 24 to 27, and 92 to 95) whether what they
+/// have read of it is still true: it has to be one that no state of the database had.
+const PUT_BACK_DATABASE: &str = r#"
+import pathlib
+last = pathlib.Path("/tmp/counter")
+counter = (int(last.read_text()) if last.exists() else 1_000_000) + 1000
+last.write_text(str(counter))
+data = bytearray(open("/tmp/saved.db", "rb").read())
+data[24:28] = data[92:96] = counter.to_bytes(4, "big")
+with open("/data/main.db", "r+b") as file:
+    file.write(data)
+    file.truncate()
+"#;
+
+pub(super) async fn sql(drill: &Drill, statement: &str) -> Result<()> {
     let script = "import sqlite3, sys; db = sqlite3.connect('/data/main.db'); \
                   n = db.execute(sys.argv[1]).rowcount; db.commit(); sys.exit(0 if n == 1 else 3)";
     within(drill, "admin", &["python3", "-c", script, statement]).await.map(drop)

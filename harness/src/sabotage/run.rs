@@ -227,7 +227,7 @@ impl Run {
                     sabotage.restore(&drill, wiped, &backup, older.as_ref()).await?
                 }
             };
-            let found = self.observed(&restarted, &name).await?;
+            let found = self.observed(&restarted, &name, sabotage.is_none()).await?;
             let expected = match sabotage.map(|s| &s.deed) {
                 Some(Deed::Restore(deed)) => deed.expected(&drill, older.as_ref())?,
                 _ => BTreeSet::new(),
@@ -253,19 +253,27 @@ impl Run {
             if let Some(sabotage) = sabotage {
                 sabotage.strike(&drill).await?;
             }
-            let found = self.observed(&restarted, &name).await?;
+            let found = self.observed(&restarted, &name, sabotage.is_none_or(Sabotage::is_tried)).await?;
             let mut expected = BTreeSet::new();
-            if let Some(Sabotage { deed: Deed::Content(deed), .. }) = sabotage {
-                expected = deed.expected(&drill)?;
-                deed.undo(&drill).await?;
+            match sabotage {
+                Some(sabotage) => {
+                    expected = sabotage.expected(&drill)?;
+                    sabotage.undo(&drill).await?;
+                }
+                None => content::put_back(&drill).await?,
             }
             self.add(sabotage, since, expected, found);
         }
         Ok(())
     }
 
-    async fn observed(&self, restarted: &Restarted, name: &str) -> Result<BTreeSet<String>> {
+    async fn observed(&self, restarted: &Restarted, name: &str, tried: bool) -> Result<BTreeSet<String>> {
         self.drill.observe(restarted, name).await?;
+        if tried {
+            self.drill.try_after(name, false).await?;
+        } else {
+            self.drill.evidence.try_nothing(name)?;
+        }
         Ok(essence(&self.drill.judge(name)?.findings))
     }
 }

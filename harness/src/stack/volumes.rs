@@ -1,6 +1,7 @@
 //! Reading and writing volumes through the engine's archive calls, by a helper container
 //! that is created and never started: no host path is touched, so any engine will do.
 
+use std::collections::HashMap;
 use std::io::{Read, Write as _};
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
@@ -15,6 +16,10 @@ use super::ownership::Owned;
 use super::{NAMESPACE_LABEL, run_labels};
 use crate::error::{Context as _, Error, Result, is_not_found};
 use crate::evidence::FileSeen;
+
+/// How the link of a file is written down: what a symbolic link points to, which other file a file is.
+const SYMBOLIC: &str = "to ";
+const HARD: &str = "is ";
 
 /// A helper container with one volume mounted at `/volume`.
 pub struct Helper {
@@ -107,6 +112,9 @@ impl Helper {
             entries(archive, |mut found| {
                 if let Some(parent) = &parent {
                     found.name = format!("{parent}/{}", found.name);
+                    if let Kind::HardLink(first) = &mut found.kind {
+                        *first = format!("{parent}/{first}");
+                    }
                 }
                 entry(&mut state, found)
             })?;
@@ -115,15 +123,18 @@ impl Helper {
         .await
     }
 
-    /// What is at `path`, with owner, mode and time. Regular files are hashed, unless only `attributes` are asked for; then
-    /// folders and symbolic links are listed too, and hard links.
+    /// What is at `path`, with owner, mode, time and link. Files are hashed, and symbolic links' targets, unless only
+    /// `attributes` are asked for; then folders are listed too.
     pub async fn files(&self, volume: &str, path: &str, attributes: bool) -> Result<Vec<FileSeen>> {
         let volume = volume.to_owned();
-        let found = self
+        let mut found: Vec<FileSeen> = self
             .each(path, Vec::new(), move |found, entry| {
-                let (sha256, size) = match entry.kind {
+                let (sha256, size) = match &entry.kind {
                     _ if attributes => (String::new(), 0),
                     Kind::File => digest(entry.content)?,
+                    Kind::SymbolicLink(to) => digest(&mut to.as_bytes())?,
+                    // Its content is under its first name.
+                    Kind::HardLink(_) => (String::new(), 0),
                     _ => return Ok(()),
                 };
                 found.push(FileSeen {
@@ -135,11 +146,27 @@ impl Helper {
                     gid: entry.header.gid()?,
                     mode: entry.header.mode()? & 0o7777,
                     mtime: entry.header.mtime()?,
+                    link: match entry.kind {
+                        Kind::SymbolicLink(to) => format!("{SYMBOLIC}{to}"),
+                        Kind::HardLink(first) => format!("{HARD}{first}"),
+                        _ => String::new(),
+                    },
                 });
                 Ok(())
             })
-            .await?;
-        Ok(found.unwrap_or_default())
+            .await?
+            .unwrap_or_default();
+        if !attributes {
+            let whole: HashMap<String, (String, u64)> =
+                found.iter().map(|f| (f.path.clone(), (f.sha256.clone(), f.size))).collect();
+            for file in &mut found {
+                if let Some((sha256, size)) = file.link.strip_prefix(HARD).and_then(|first| whole.get(first)) {
+                    (file.sha256, file.size) = (sha256.clone(), *size);
+                }
+            }
+        }
+        one_name_for_each(&mut found);
+        Ok(found)
     }
 
     /// The names of the files in the volume, hard links included.
@@ -169,6 +196,26 @@ impl Helper {
     }
 }
 
+/// An archive gives a file with several names under whichever it meets first: the first in order stands for all of them,
+/// whatever an archive's order is.
+fn one_name_for_each(files: &mut [FileSeen]) {
+    let mut first: HashMap<String, String> = HashMap::new();
+    for file in files.iter() {
+        if let Some(met) = file.link.strip_prefix(HARD) {
+            let least = first.entry(met.to_owned()).or_insert_with(|| met.to_owned());
+            if file.path < *least {
+                least.clone_from(&file.path);
+            }
+        }
+    }
+    for file in files {
+        let met = file.link.strip_prefix(HARD).unwrap_or(&file.path);
+        if let Some(least) = first.get(met) {
+            file.link = format!("{HARD}{least}");
+        }
+    }
+}
+
 /// The SHA-256, in hexadecimal digits, and the size of what is read.
 pub fn digest(content: &mut dyn Read) -> std::io::Result<(String, u64)> {
     let mut hash = Sha256::new();
@@ -194,8 +241,8 @@ pub enum Kind {
     HardLink(String),
     /// A folder.
     Folder,
-    /// A symbolic link.
-    SymbolicLink,
+    /// A symbolic link; what it points to.
+    SymbolicLink(String),
     /// A socket, a device, a pipe.
     Other,
 }
@@ -225,7 +272,7 @@ pub fn entries(archive: &mut dyn Read, mut entry: impl FnMut(Entry<'_>) -> std::
             t if t.is_file() => Kind::File,
             t if t.is_hard_link() => Kind::HardLink(file.link_name()?.map(|l| plain(&l)).unwrap_or_default()),
             t if t.is_dir() => Kind::Folder,
-            t if t.is_symlink() => Kind::SymbolicLink,
+            t if t.is_symlink() => Kind::SymbolicLink(file.link_name()?.map(|l| l.display().to_string()).unwrap_or_default()),
             _ => Kind::Other,
         };
         let name = plain(&file.path()?);
@@ -267,4 +314,36 @@ pub async fn archive<T: Send + 'static>(
 
 fn tokio_stream<T>(mut rx: tokio::sync::mpsc::Receiver<T>) -> impl futures_util::Stream<Item = T> {
     futures_util::stream::poll_fn(move |cx| rx.poll_recv(cx))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_several_names_has_one_that_stands_for_all() {
+        let file = |path: &str, link: &str| FileSeen {
+            volume: "v".into(),
+            path: path.into(),
+            sha256: String::new(),
+            size: 0,
+            uid: 0,
+            gid: 0,
+            mode: 0,
+            mtime: 0,
+            link: link.into(),
+        };
+        // Met in this order, and in the other one.
+        let mut files = [file("c", ""), file("a", "is c"), file("b", "is c"), file("d", ""), file("s", "to d")];
+        let mut again = [file("b", ""), file("a", "is b"), file("c", "is b"), file("d", ""), file("s", "to d")];
+        one_name_for_each(&mut files);
+        one_name_for_each(&mut again);
+        let links = |files: &[FileSeen]| {
+            let mut links: Vec<_> = files.iter().map(|f| (f.path.clone(), f.link.clone())).collect();
+            links.sort();
+            links
+        };
+        assert_eq!(links(&files), links(&again));
+        assert_eq!(files.map(|f| f.link), ["is a", "is a", "is a", "", "to d"]);
+    }
 }

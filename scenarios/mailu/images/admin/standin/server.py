@@ -1,6 +1,7 @@
 """The HTTP lookups of Mailu's admin: nginx asks who may log in, rspamd asks for DKIM keys."""
 
 import http.server
+import ipaddress
 import json
 import os
 import signal
@@ -27,15 +28,21 @@ UNAVAILABLE = {"imap": "[UNAVAILABLE] Temporary authentication failure",
                "pop3": "[SYS/TEMP] Temporary authentication failure", "smtp": "Temporary authentication failure"}
 
 
-def verified(email, password, protocol):
+def allowed(networks, client):
+    """Whether a token that is for some networks, or for all, may be used from that address."""
+    networks = [n.strip() for n in (networks or "").split(",") if n.strip()]
+    return not networks or any(ipaddress.ip_address(client) in ipaddress.ip_network(n) for n in networks)
+
+
+def verified(email, password, protocol, client):
     with store.connect(writable=False) as db:
         user = db.execute("SELECT * FROM user WHERE email = ?", (email.lower(),)).fetchone()
-        tokens = db.execute("SELECT password FROM token WHERE user_email = ?", (email.lower(),)).fetchall()
+        tokens = db.execute("SELECT password, ip FROM token WHERE user_email = ?", (email.lower(),)).fetchall()
     if not user or not user["enabled"]:
         return False
     if protocol in ("imap", "pop3") and not user["enable_imap" if protocol == "imap" else "enable_pop"]:
         return False
-    if len(password) == 32 and any(PASSWORDS.verify(password, row["password"]) for row in tokens):
+    if len(password) == 32 and any(allowed(row["ip"], client) and PASSWORDS.verify(password, row["password"]) for row in tokens):
         return True
     ok, better = PASSWORDS.verify_and_update(password, user["password"])
     if ok and better:
@@ -75,7 +82,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 port, ok = 25, protocol == "smtp"
             else:
                 ok = verified(urllib.parse.unquote(self.headers.get("Auth-User", "")),
-                              urllib.parse.unquote(self.headers.get("Auth-Pass", "")), protocol)
+                              urllib.parse.unquote(self.headers.get("Auth-Pass", "")), protocol,
+                              self.headers.get("Client-IP", "0.0.0.0"))
             if not ok:
                 return self.answer(headers=[("Auth-Status", INVALID[protocol]), ("Auth-Error-Code", "535 5.7.8"),
                                             ("Auth-Wait", "0")])

@@ -1,0 +1,306 @@
+//! A backup while others write: mail arrives, flags change, messages are expunged, users are created and deleted, at a set
+//! rate, from before the backup until after it. Each operation is in the ledger with when it began and ended.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use lettre::address::Envelope;
+use lettre::{Address, AsyncTransport as _};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+
+use super::Drill;
+use super::proof::{BackedUp, Baseline};
+use crate::error::{Error, Result};
+use crate::evidence::{LiveKind, LiveOp};
+use crate::probe::doors::Transport;
+
+/// Messages under way at once.
+const UNDER_WAY: usize = 8;
+/// The longest wait for a message to arrive, and for each kind of operation to have happened.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The flag that is changed: one that nothing else changes.
+const FLAG: &str = "\\Flagged";
+
+/// Operations that ended well, by kind.
+type Counts = [u64; LiveKind::ALL.len()];
+
+/// What the writers share.
+struct Writers {
+    drill: Arc<Drill>,
+    clock: Instant,
+    /// Operations a second of each of the three writers.
+    pace: Duration,
+    stopped: AtomicBool,
+    ended: watch::Sender<Counts>,
+    /// Messages of the baseline, each written to once.
+    messages: Vec<(String, u32)>,
+    /// Users that nobody but the writers knows of.
+    users: AtomicU64,
+}
+
+impl Drill {
+    /// Takes a backup while others write: `rate` operations a second, if the app is that fast.
+    pub(crate) async fn while_others_write(
+        self: &Arc<Self>,
+        rate: u32,
+        baseline: &Baseline,
+        backup: impl Future<Output = Result<Option<BackedUp>>>,
+    ) -> Result<Option<BackedUp>> {
+        let (ended, mut seen) = watch::channel(Counts::default());
+        let writers = Writers {
+            drill: self.clone(),
+            clock: Instant::now(),
+            pace: Duration::from_secs(3) / rate.max(1),
+            stopped: AtomicBool::new(false),
+            ended,
+            messages: self.unwritten(baseline)?,
+            users: AtomicU64::new(0),
+        };
+        if writers.messages.len() < 6 {
+            return Err(Error::Unknown("too few messages to write to while the backup runs; take a larger profile".into()));
+        }
+        let control = async {
+            // The backup begins amid the writes, and they go on when it has ended.
+            let begun = self.each(&mut seen, |n| n > 0).await?;
+            let began = writers.now();
+            let result = backup.await;
+            self.evidence.put_live_backup((began, writers.now()))?;
+            let at_the_end = *seen.borrow();
+            self.each_since(&mut seen, at_the_end).await?;
+            writers.stopped.store(true, Ordering::Relaxed);
+            let all = *seen.borrow();
+            let count = |n: &Counts| n.iter().sum::<u64>();
+            self.events.note(format!(
+                "Others wrote all the while: {} operations before the backup, {} during it, {} after it.",
+                count(&begun),
+                count(&at_the_end) - count(&begun),
+                count(&all) - count(&at_the_end)
+            ));
+            result
+        };
+        let stop_on_error = async {
+            let result = control.await;
+            writers.stopped.store(true, Ordering::Relaxed);
+            result
+        };
+        let (result, mail, mailboxes, users) =
+            tokio::join!(stop_on_error, writers.deliver(), writers.change(), writers.create_and_delete());
+        let result = result?;
+        mail?;
+        mailboxes?;
+        users?;
+        Ok(result)
+    }
+
+    /// Waits until the counts are right, each of them.
+    async fn each(&self, seen: &mut watch::Receiver<Counts>, right: impl Fn(u64) -> bool) -> Result<Counts> {
+        let waited = tokio::time::timeout(PATIENCE, seen.wait_for(|counts| counts.iter().all(|n| right(*n)))).await;
+        let counts = waited.ok().and_then(Result::ok).map(|counts| *counts);
+        match counts {
+            Some(counts) => Ok(counts),
+            None => {
+                let counts = *seen.borrow();
+                let kinds = LiveKind::ALL.iter().zip(counts).map(|(k, n)| format!("{} {n}", k.name()));
+                Err(Error::Unknown(format!("writes stalled; ended well so far: {}", kinds.collect::<Vec<_>>().join(", "))))
+            }
+        }
+    }
+
+    /// Waits until one more message arrived and one more flag changed: the app works on.
+    async fn each_since(&self, seen: &mut watch::Receiver<Counts>, before: Counts) -> Result<()> {
+        let more = seen.wait_for(|counts| counts[0] > before[0] && counts[1] > before[1]);
+        match tokio::time::timeout(PATIENCE, more).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Error::Unknown("writes stalled after the backup".into())),
+        }
+    }
+
+    /// Messages of the corpus in the INBOXes of the baseline.
+    fn unwritten(&self, baseline: &Baseline) -> Result<Vec<(String, u32)>> {
+        let mut all = Vec::new();
+        for (account, _) in self.evidence.accounts(baseline.observation)? {
+            let messages = self.evidence.messages(baseline.observation, &account)?;
+            let own = messages.into_iter().filter(|m| m.folder == "INBOX" && m.item.is_some());
+            all.extend(own.map(|m| (account.clone(), m.uid)));
+        }
+        Ok(all)
+    }
+}
+
+impl Writers {
+    fn now(&self) -> u64 {
+        self.clock.elapsed().as_millis() as u64
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Does one thing, and writes it down: when it began, and when it ended if it did.
+    async fn write(
+        &self,
+        kind: LiveKind,
+        account: &str,
+        message: &str,
+        detail: &str,
+        deed: impl Future<Output = Result<(), String>>,
+    ) -> Result<bool> {
+        let began = self.now();
+        let result = deed.await;
+        let ended = result.is_ok().then(|| self.now());
+        let (account, message, detail) = (account.to_owned(), message.to_owned(), detail.to_owned());
+        let error = result.err().unwrap_or_default();
+        self.drill.evidence.put_live(&LiveOp { kind, account, message, detail, began, ended, error })?;
+        if ended.is_some() {
+            let at = LiveKind::ALL.iter().position(|k| *k == kind).unwrap_or_default();
+            self.ended.send_modify(|counts| counts[at] += 1);
+        }
+        Ok(ended.is_some())
+    }
+
+    /// Delivers messages, to users who neither forward their mail nor answer it by themselves.
+    async fn deliver(&self) -> Result<()> {
+        let drill = &self.drill;
+        let accounts = drill.corpus.accounts().mailboxes();
+        let quiet: Vec<&str> =
+            accounts.iter().filter(|u| !u.forward_enabled && !u.reply_enabled).map(|u| u.email.as_str()).collect();
+        let (Some(sender), false) = (accounts.first(), quiet.is_empty()) else { return Ok(()) };
+        let password = drill.secret.password(&sender.email);
+        let login = (sender.email.as_str(), password.as_str());
+        let transport = drill.doors_of_run().submission(drill.port("submissions"), Some(login), UNDER_WAY)?;
+        let one = |n: u64| {
+            let (to, transport) = (quiet[n as usize % quiet.len()], &transport);
+            async move {
+                let item = format!("live-{n}");
+                let body = format!("{}\r\n", "It came while the backup ran. ".repeat(8)).repeat(1 + (n * 37 % 200) as usize);
+                let hash = hex::encode(Sha256::digest(&body));
+                let deed = self.submit(transport, &sender.email, to, &item, &body);
+                self.write(LiveKind::Deliver, to, &item, &hash, deed).await.map(drop)
+            }
+        };
+        let mut tick = tokio::time::interval(self.pace);
+        let mut under_way = FuturesUnordered::new();
+        let mut n = 0;
+        while self.goes_on() {
+            tokio::select! {
+                _ = tick.tick(), if under_way.len() < UNDER_WAY => {
+                    under_way.push(one(n));
+                    n += 1;
+                }
+                Some(done) = under_way.next() => done?,
+            }
+        }
+        under_way.try_collect::<Vec<()>>().await.map(drop)
+    }
+
+    /// Submits a message and waits until it is in the recipient's INBOX: only then it was delivered.
+    async fn submit(&self, transport: &Transport, from: &str, to: &str, item: &str, body: &str) -> Result<(), String> {
+        let address = |a: &str| a.parse::<Address>().map_err(|e| e.to_string());
+        let envelope = Envelope::new(Some(address(from)?), vec![address(to)?]).map_err(|e| e.to_string())?;
+        let text = format!(
+            "From: {from}\r\nTo: {to}\r\nSubject: {item}\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\n\
+             Message-ID: <{item}@live.example>\r\n{}: {item}\r\n\r\n{}",
+            seeds::ITEM_HEADER,
+            body.strip_suffix("\r\n").unwrap_or(body)
+        );
+        transport.send_raw(&envelope, text.as_bytes()).await.map_err(|e| e.to_string())?;
+        let imap = self.drill.imap();
+        let mut session = imap.login(to, &self.drill.secret.password(to)).await.map_err(|e| e.reason().to_owned())?;
+        let query = format!("HEADER {} {item}", seeds::ITEM_HEADER);
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
+            session.examine("INBOX").await.map_err(|e| e.to_string())?;
+            if !session.uid_search(&query).await.map_err(|e| e.to_string())?.is_empty() {
+                let _ = session.logout().await;
+                return Ok(());
+            }
+        }
+        Err("accepted, and not delivered".into())
+    }
+
+    /// Changes a flag of every second message, and expunges every fourth; the others stay as they are.
+    async fn change(&self) -> Result<()> {
+        let mut tick = tokio::time::interval(self.pace);
+        for (at, (account, uid)) in self.messages.iter().enumerate() {
+            let kind = match at % 4 {
+                0 | 2 => LiveKind::Flag,
+                1 => LiveKind::Expunge,
+                _ => continue,
+            };
+            tick.tick().await;
+            if !self.goes_on() {
+                break;
+            }
+            let detail = if kind == LiveKind::Flag { FLAG } else { "\\Deleted" };
+            self.write(kind, account, &uid.to_string(), detail, self.touch(kind, account, *uid)).await?;
+        }
+        Ok(())
+    }
+
+    async fn touch(&self, kind: LiveKind, account: &str, uid: u32) -> Result<(), String> {
+        let words = |e: async_imap::error::Error| e.to_string();
+        let login = self.drill.imap().login(account, &self.drill.secret.password(account)).await;
+        let mut session = login.map_err(|e| e.reason().to_owned())?;
+        session.select("INBOX").await.map_err(words)?;
+        if kind == LiveKind::Flag {
+            let found: Vec<_> =
+                session.uid_fetch(uid.to_string(), "(UID FLAGS)").await.map_err(words)?.try_collect().await.map_err(words)?;
+            let has = found.iter().any(|f| f.flags().any(|flag| matches!(flag, async_imap::types::Flag::Flagged)));
+            let change = format!("{}FLAGS.SILENT ({FLAG})", if has { "-" } else { "+" });
+            let _: Vec<_> =
+                session.uid_store(uid.to_string(), change).await.map_err(words)?.try_collect().await.map_err(words)?;
+        } else {
+            let _: Vec<_> = session
+                .uid_store(uid.to_string(), "+FLAGS.SILENT (\\Deleted)")
+                .await
+                .map_err(words)?
+                .try_collect()
+                .await
+                .map_err(words)?;
+            let _: Vec<_> = session.uid_expunge(uid.to_string()).await.map_err(words)?.try_collect().await.map_err(words)?;
+        }
+        let _ = session.logout().await;
+        Ok(())
+    }
+
+    /// Creates users, and deletes every second of them again.
+    async fn create_and_delete(&self) -> Result<()> {
+        let Some(spec) = &self.drill.scenario.spec.users else {
+            return Err(Error::Usage("--live wants [users] in scenario.toml, for users to be created and deleted".into()));
+        };
+        let Some(domain) = self.drill.corpus.accounts().domains.first() else { return Ok(()) };
+        let mut tick = tokio::time::interval(self.pace);
+        while self.goes_on() {
+            tick.tick().await;
+            let n = self.users.fetch_add(1, Ordering::Relaxed);
+            let (local, email) = (format!("live{n}"), format!("live{n}@{}", domain.name));
+            let password = self.drill.secret.password(&email);
+            let command = |command: &[String]| {
+                let value = |a: &String| {
+                    a.replace("{localpart}", &local)
+                        .replace("{domain}", &domain.name)
+                        .replace("{email}", &email)
+                        .replace("{password}", &password)
+                };
+                command.iter().map(value).collect::<Vec<_>>()
+            };
+            let (create, delete) = (command(&spec.create), command(&spec.delete));
+            if self.write(LiveKind::Create, &email, "", "", self.admin(&spec.service, &create)).await? && n.is_multiple_of(2) {
+                tick.tick().await;
+                self.write(LiveKind::Delete, &email, "", "", self.admin(&spec.service, &delete)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn admin(&self, service: &str, command: &[String]) -> Result<(), String> {
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        let service = self.drill.stack.service(service);
+        let output = self.drill.engine().exec(&service, &command, &[], None).await.map_err(|e| e.to_string())?;
+        if output.code == 0 { Ok(()) } else { Err(output.stderr.trim().to_owned()) }
+    }
+}

@@ -1,0 +1,606 @@
+//! Trials: what a user would do with the app, and what must come of it. Logins, mail through every kind of route, filters,
+//! automatic replies, signatures, mail in and out. Tried before the backup, where they must come out as the corpus says, and
+//! again after the restore. Reading rows and files tells that they are back; trying tells that the app works with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use lettre::address::Envelope;
+use lettre::{Address, AsyncTransport as _};
+use seeds::{RELAYED, User};
+
+use super::Drill;
+use super::proof::Shaped;
+use crate::error::{Error, Result};
+use crate::events::Phase;
+use crate::evidence::TrialSeen;
+use crate::judge::BASELINE;
+use crate::probe::dkim;
+use crate::probe::doors::{Answer, Doors};
+use crate::probe::mail::{Failure, Session, folders, header_field};
+use crate::probe::queue::{self, Queued};
+use crate::scenario::Outside;
+use crate::stack::until;
+use crate::stack::volumes::{Helper, full_name};
+
+/// The header field that tells which trial a message is of.
+pub const HEADER: &str = "Restore-Drill-Trial";
+/// Accounts that are tried and watched, at most: a large corpus has hundreds that are alike.
+const WATCHED: usize = 12;
+/// Connections at once.
+const CONNECTIONS: usize = 4;
+/// The longest wait for mail to leave the queue.
+const DELIVERY: Duration = Duration::from_secs(45);
+/// The recipient of the mail that is in the queue while the backup is taken.
+const PARKED: &str = "parked@relayed.example";
+/// A sender at another server.
+const STRANGER: &str = "stranger@drill.example";
+
+/// A login.
+struct Login {
+    trial: String,
+    door: &'static str,
+    account: String,
+    password: String,
+    let_in: bool,
+}
+
+/// A message.
+#[derive(Default)]
+struct Mail {
+    trial: String,
+    /// Who authenticates; none hands it in at the door for other servers.
+    login: Option<String>,
+    from: String,
+    to: String,
+    list: Option<String>,
+    /// The mailboxes and folders where it must be, once each, and those where an answer to it must be.
+    arrives: BTreeSet<(String, String)>,
+    answers: BTreeSet<(String, String)>,
+    refused: bool,
+    /// The domain whose signature it must bear.
+    signed: Option<String>,
+}
+
+impl Mail {
+    fn expected(&self) -> String {
+        if self.refused {
+            return "refused".into();
+        }
+        let once = |set: &BTreeSet<(String, String)>| set.iter().map(|place| (place.clone(), 1)).collect();
+        told(&once(&self.arrives), &once(&self.answers))
+    }
+}
+
+/// How often a message is where.
+type Places = BTreeMap<(String, String), u32>;
+
+fn told(arrived: &Places, answered: &Places) -> String {
+    let list = |places: &Places| {
+        let one = |((account, folder), n): (&(String, String), &u32)| match n {
+            1 => format!("{account} {folder}"),
+            n => format!("{account} {folder}, {n} times"),
+        };
+        places.iter().map(one).collect::<Vec<_>>().join("; ")
+    };
+    match (arrived.is_empty(), answered.is_empty()) {
+        (true, true) => "nowhere".into(),
+        (_, true) => list(arrived),
+        _ => format!("{}; answered to {}", list(arrived), list(answered)),
+    }
+}
+
+/// What was found of the messages of a stage.
+#[derive(Default)]
+struct Found {
+    arrived: BTreeMap<usize, Places>,
+    answered: BTreeMap<usize, Places>,
+    /// The bytes of one copy.
+    bytes: BTreeMap<usize, Vec<u8>>,
+}
+
+impl Drill {
+    /// Tries everything before the baseline. Mail to the world outside is left in the queue, so that the backup has some.
+    pub async fn try_before(&self, _: &Shaped) -> Result<()> {
+        let phase = self.events.phase(Phase::Try);
+        self.remember_keys().await?;
+        let mut seen = self.doors_tried(BASELINE).await?;
+        if let Some(outside) = &self.scenario.spec.outside {
+            seen.push(self.relayed(outside, BASELINE, "trial@relayed.example").await?);
+            self.park().await?;
+        }
+        self.evidence.put_trials(BASELINE, &seen)?;
+        phase.finish(format!("{} trials", seen.len()));
+        Ok(())
+    }
+
+    /// Tries everything again. What was left in the queue must reach the world outside, once.
+    pub async fn try_after(&self, stage: &str, release: bool) -> Result<()> {
+        let phase = self.events.phase(Phase::Try);
+        let mut seen = self.doors_tried(stage).await?;
+        if let Some(outside) = &self.scenario.spec.outside {
+            seen.push(self.relayed(outside, stage, "trial@relayed.example").await?);
+            if release {
+                seen.push(self.released(outside).await?);
+            }
+        }
+        self.evidence.put_trials(stage, &seen)?;
+        phase.finish(format!("{} trials", seen.len()));
+        Ok(())
+    }
+
+    async fn doors_tried(&self, stage: &str) -> Result<Vec<TrialSeen>> {
+        let mut seen = self.logins().await;
+        seen.extend(self.mails(stage).await?);
+        Ok(seen)
+    }
+
+    async fn logins(&self) -> Vec<TrialSeen> {
+        let doors = self.doors_of_run();
+        let attempt = |login: Login| {
+            let doors = doors.clone();
+            async move {
+                let Login { trial, door, account, password, let_in } = login;
+                let answer: Answer = match door {
+                    "imaps" => Doors::imap(&self.imap(), &account, &password).await,
+                    "pop3s" => doors.pop3(self.port(door), &account, &password).await,
+                    _ => doors.smtp(self.port(door), &account, &password).await,
+                };
+                let word = |yes: bool| if yes { "let in" } else { "refused" }.to_owned();
+                TrialSeen { trial, expected: word(let_in), value: answer.map(word) }
+            }
+        };
+        futures_util::stream::iter(self.planned_logins()).map(attempt).buffer_unordered(CONNECTIONS).collect().await
+    }
+
+    /// Logins that must be let in, and such that must not. That every account is let in over IMAP is the mail probe's.
+    fn planned_logins(&self) -> Vec<Login> {
+        let accounts = self.corpus.accounts();
+        let mut logins = Vec::new();
+        let mut add = |what: &str, door: &'static str, user: &User, password: String, let_in: bool| {
+            if self.ports.contains_key(door) {
+                let trial = format!("login of {} {what}", user.email);
+                logins.push(Login { trial, door, account: user.email.clone(), password, let_in });
+            }
+        };
+        for user in accounts.mailboxes().iter().take(WATCHED) {
+            add("over POP3", "pop3s", user, self.secret.password(&user.email), user.enable_pop);
+            for (at, token) in user.tokens.iter().enumerate() {
+                let password = self.secret.token(at, &user.email);
+                // Tokens of the corpus are for any network, or for one where no drill is.
+                add(&format!("with its token {:?}", token.comment), "imaps", user, password, token.ip.is_empty());
+            }
+        }
+        if let Some(user) = accounts.mailboxes().first() {
+            add("over SMTP", "submissions", user, self.secret.password(&user.email), true);
+            for (what, door) in [("over IMAP", "imaps"), ("over POP3", "pop3s"), ("over SMTP", "submissions")] {
+                add(&format!("{what} with a wrong password"), door, user, self.secret.derive("a wrong password"), false);
+            }
+        }
+        for user in accounts.users.iter().filter(|u| !u.enabled) {
+            for (what, door) in [("over IMAP", "imaps"), ("over SMTP", "submissions")] {
+                add(&format!("{what}, which is disabled,"), door, user, self.secret.password(&user.email), false);
+            }
+        }
+        logins
+    }
+
+    /// Mail through one route of each kind.
+    fn planned_mails(&self, stage: &str) -> Vec<Mail> {
+        let accounts = self.corpus.accounts();
+        let mailboxes = accounts.mailboxes();
+        let Some(first) = mailboxes.first().map(|u| u.email.clone()) else { return vec![] };
+        let inbox = |address: &str| accounts.deliveries(address).into_iter().map(|a| (a, "INBOX".to_owned())).collect();
+        let replies = |user: &&User| user.reply_enabled;
+        // Automatic replies have their own route: on others they would depend on who wrote before.
+        let from_stranger = |what: String, to: String| Mail {
+            trial: format!("mail to {what}, {to}"),
+            login: Some(first.clone()),
+            from: first.clone(),
+            arrives: inbox(&to),
+            to,
+            ..Mail::default()
+        };
+        let mut mails = Vec::new();
+        for alias in &accounts.aliases {
+            let (kind, to) = if alias.wildcard {
+                ("a wildcard alias", alias.email.replace('%', "trial"))
+            } else {
+                ("an alias", alias.email.clone())
+            };
+            mails.push(from_stranger(kind.into(), to));
+        }
+        let alternative = accounts.domains.iter().find_map(|d| Some((format!("@{}", d.name), d.alternatives.first()?)));
+        if let Some((at_domain, alternative)) = alternative
+            && let Some(local) = mailboxes.iter().find_map(|u| u.email.strip_suffix(&at_domain))
+        {
+            mails.push(from_stranger("an alternative domain".into(), format!("{local}@{alternative}")));
+        }
+        if let Some((local, domain)) = first.split_once('@') {
+            mails.push(from_stranger("a detail".into(), format!("{local}+trial@{domain}")));
+            mails.push(Mail {
+                refused: true,
+                arrives: BTreeSet::new(),
+                ..from_stranger("nobody".into(), format!("nobody-here@{domain}"))
+            });
+        }
+        for keep in [true, false] {
+            if let Some(user) = accounts.enabled().find(|u| u.forward_enabled && u.forward_keep == keep) {
+                let kind = if keep { "a forward that keeps a copy" } else { "a forward that keeps none" };
+                mails.push(from_stranger(kind.into(), user.email.clone()));
+            }
+        }
+        // Others' automatic replies are for one sender once a day: each stage has its own.
+        if let (Some(user), Some((local, domain))) = (mailboxes.iter().find(replies), first.split_once('@')) {
+            let from = format!("{local}+{}@{domain}", slug(stage));
+            let to = user.email.clone();
+            mails.push(Mail {
+                trial: format!("mail to an automatic reply, {to}"),
+                answers: inbox(&from),
+                ..Mail { login: Some(first.clone()), from, arrives: inbox(&to), to, ..Mail::default() }
+            });
+        }
+        let quiet: Vec<&User> = mailboxes.iter().filter(|u| !replies(u) && !u.forward_enabled).take(WATCHED).collect();
+        for user in quiet.iter().take(3) {
+            let (list, folder) = self.corpus.list(&user.email);
+            mails.push(Mail {
+                trial: format!("mail that {}'s filter files", user.email),
+                list: Some(list),
+                arrives: BTreeSet::from([(user.email.clone(), folder.to_owned())]),
+                ..from_stranger(String::new(), user.email.clone())
+            });
+        }
+        let Some(target) = quiet.first() else { return mails };
+        for domain in &accounts.domains {
+            if let Some(sender) = mailboxes.iter().find(|u| u.email.ends_with(&format!("@{}", domain.name))) {
+                mails.push(Mail {
+                    trial: format!("mail from {}, signed for {}", sender.email, domain.name),
+                    login: Some(sender.email.clone()),
+                    from: sender.email.clone(),
+                    signed: self.scenario.spec.dkim.is_some().then(|| domain.name.clone()),
+                    ..from_stranger(String::new(), target.email.clone())
+                });
+            }
+        }
+        for allowed in [true, false] {
+            if let Some(sender) = mailboxes.iter().skip(1).find(|u| u.allow_spoofing == allowed) {
+                mails.push(Mail {
+                    trial: format!("mail from {} as {first}", sender.email),
+                    login: Some(sender.email.clone()),
+                    refused: !allowed,
+                    ..from_stranger(String::new(), target.email.clone())
+                });
+            }
+        }
+        if self.ports.contains_key("smtp") {
+            mails.push(Mail {
+                trial: format!("mail from another server to {}", target.email),
+                login: None,
+                from: STRANGER.into(),
+                ..from_stranger(String::new(), target.email.clone())
+            });
+            mails.push(Mail {
+                trial: "mail from another server to yet another".into(),
+                login: None,
+                from: STRANGER.into(),
+                refused: true,
+                ..from_stranger(String::new(), "somebody@elsewhere.example".into())
+            });
+        }
+        mails
+    }
+
+    async fn mails(&self, stage: &str) -> Result<Vec<TrialSeen>> {
+        let mails: Vec<Arc<Mail>> = self.planned_mails(stage).into_iter().map(Arc::new).collect();
+        let watched: Vec<String> = self.watched(&mails);
+        let before = match self.uid_nexts(&watched).await {
+            Ok(before) => before,
+            Err(failure) => return Ok(untold(&mails, failure.reason())),
+        };
+        let sent: Vec<Result<bool, String>> = futures_util::stream::iter(mails.clone().into_iter().enumerate())
+            .map(|(at, mail)| async move { self.hand_in(stage, at, &mail).await })
+            .buffered(CONNECTIONS)
+            .collect()
+            .await;
+        if let Err(why) = self.delivered().await {
+            return Ok(untold(&mails, &why));
+        }
+        let found = match self.found(stage, &watched, &before).await {
+            Ok(found) => found,
+            Err(failure) => return Ok(untold(&mails, failure.reason())),
+        };
+        let keys = self.keys()?;
+        let mut seen = Vec::new();
+        for (at, (mail, sent)) in mails.iter().zip(sent).enumerate() {
+            let none = Places::new();
+            let value = sent.map(|accepted| {
+                let (arrived, answered) = (found.arrived.get(&at).unwrap_or(&none), found.answered.get(&at).unwrap_or(&none));
+                if accepted || !arrived.is_empty() { told(arrived, answered) } else { "refused".to_owned() }
+            });
+            if let Some(domain) = &mail.signed {
+                let value = match found.bytes.get(&at) {
+                    Some(bytes) => dkim::verify(bytes, &keys).await,
+                    None => Ok("no message".into()),
+                };
+                let trial = format!("signature of mail from {}", mail.from);
+                seen.push(TrialSeen { trial, expected: format!("valid for {domain}"), value });
+            }
+            seen.push(TrialSeen { trial: mail.trial.clone(), expected: mail.expected(), value });
+        }
+        Ok(seen)
+    }
+
+    /// Where trial mail may turn up: where it must, and in other mailboxes, where it must not.
+    fn watched(&self, mails: &[Arc<Mail>]) -> Vec<String> {
+        let places = mails.iter().flat_map(|m| m.arrives.iter().chain(&m.answers)).map(|(account, _)| account.clone());
+        let others = self.corpus.accounts().enabled().take(WATCHED).map(|u| u.email.clone());
+        places.chain(others).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Hands a message in. True where it was accepted, false where it was refused for good.
+    async fn hand_in(&self, stage: &str, at: usize, mail: &Mail) -> Result<bool, String> {
+        let address = |a: &str| a.parse::<Address>().map_err(|e| format!("{a}: {e}"));
+        let envelope = Envelope::new(Some(address(&mail.from)?), vec![address(&mail.to)?]).map_err(|e| e.to_string())?;
+        let list = mail.list.as_ref().map_or_else(String::new, |l| format!("List-Id: <{l}>\r\n"));
+        let bytes = format!(
+            "From: {}\r\nTo: {}\r\nSubject: trial {at}\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\nMessage-ID: <{}>\r\n\
+             {HEADER}: {at} {}\r\n{list}MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nA trial: {}.\r\n",
+            mail.from,
+            mail.to,
+            message_id(stage, at),
+            slug(stage),
+            mail.trial,
+        );
+        let doors = self.doors_of_run();
+        let transport = match &mail.login {
+            Some(login) => doors.submission(self.port("submissions"), Some((login, &self.secret.password(login))), 1),
+            None => doors.submission(self.port("smtp"), None, 1),
+        };
+        let transport = transport.map_err(|e| e.to_string())?;
+        // Services that were just restarted may ask to try again.
+        until(DELIVERY, || async {
+            Ok(match transport.send_raw(&envelope, bytes.trim_end_matches("\r\n").as_bytes()).await {
+                Ok(_) => Ok(Ok(true)),
+                Err(e) if e.is_permanent() => Ok(Ok(false)),
+                Err(e) if e.is_transient() => Err(e.to_string()),
+                Err(e) => Ok(Err(e.to_string())),
+            })
+        })
+        .await
+        .unwrap_or_else(|e| Err(e.to_string()))
+    }
+
+    /// Waits until nothing is in the queue but what is held there, and what waits for the world outside.
+    async fn delivered(&self) -> Result<(), String> {
+        let waits = |q: &Queued| !q.is_held() && !q.recipients.iter().all(|r| r.address.ends_with(RELAYED));
+        until(DELIVERY, || async {
+            let waiting = self.queue().await?.iter().filter(|q| waits(q)).count();
+            Ok(if waiting == 0 { Ok(()) } else { Err(format!("{waiting} messages are in the queue")) })
+        })
+        .await
+        .map_err(|e| e.to_string())
+    }
+
+    /// UIDNEXT of every folder of some accounts.
+    async fn uid_nexts(&self, accounts: &[String]) -> Result<BTreeMap<(String, String), u32>, Failure> {
+        let look = |account: String| async move {
+            let mut session = self.imap().login(&account, &self.secret.password(&account)).await?;
+            let mut seen = Vec::new();
+            for folder in folders(&mut session, self.imap().patience).await? {
+                let status = session.status(&folder.name, "(UIDNEXT)").await?;
+                seen.push(((account.clone(), folder.name), status.uid_next.unwrap_or(1)));
+            }
+            session.logout().await?;
+            Ok::<_, Failure>(seen)
+        };
+        let all: Vec<_> =
+            futures_util::stream::iter(accounts.to_vec()).map(look).buffer_unordered(CONNECTIONS).try_collect().await?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    /// The messages of a stage among those that are new.
+    async fn found(&self, stage: &str, accounts: &[String], before: &BTreeMap<(String, String), u32>) -> Result<Found, Failure> {
+        let mut found = Found::default();
+        for ((account, folder), next) in self.uid_nexts(accounts).await? {
+            let since = before.get(&(account.clone(), folder.clone())).copied().unwrap_or(1);
+            if next <= since {
+                continue;
+            }
+            let mut session: Session = self.imap().login(&account, &self.secret.password(&account)).await?;
+            session.examine(&folder).await?;
+            let new: Vec<_> = session.uid_fetch(format!("{since}:*"), "(UID BODY.PEEK[])").await?.try_collect().await?;
+            for message in new.iter().filter(|m| m.uid.is_some_and(|uid| uid >= since)) {
+                let bytes = message.body().unwrap_or_default();
+                let place = (account.clone(), folder.clone());
+                let own = header_field(bytes, HEADER).and_then(|value| {
+                    let (at, of) = value.split_once(' ')?;
+                    (of == slug(stage)).then(|| at.parse::<usize>().ok()).flatten()
+                });
+                let answered = header_field(bytes, "In-Reply-To").and_then(|id| trial_of(stage, &id));
+                if let Some(at) = own {
+                    *found.arrived.entry(at).or_default().entry(place).or_default() += 1;
+                    found.bytes.insert(at, bytes.to_vec());
+                } else if let Some(at) = answered {
+                    *found.answered.entry(at).or_default().entry(place).or_default() += 1;
+                }
+            }
+            session.logout().await?;
+        }
+        Ok(found)
+    }
+
+    /// Sends a message to the relayed domain, with a server outside that takes it.
+    async fn relayed(&self, outside: &Outside, stage: &str, to: &str) -> Result<TrialSeen> {
+        let trial = format!("mail out, to {to}");
+        let expected = "received outside, once".to_owned();
+        let Some(sender) = self.corpus.accounts().mailboxes().first() else {
+            return Ok(TrialSeen { trial, expected, value: Err("nobody to send it".into()) });
+        };
+        let mail = Mail { login: Some(sender.email.clone()), from: sender.email.clone(), to: to.into(), ..Mail::default() };
+        self.outside(outside, &outside.start).await?;
+        let at = 9_000;
+        let sent = self.hand_in(stage, at, &mail).await;
+        let value = match sent {
+            Ok(true) => self.received(outside, &format!("{HEADER}: {at} {}", slug(stage)), to).await,
+            Ok(false) => Ok("refused".into()),
+            Err(why) => Err(why),
+        };
+        self.outside(outside, &outside.stop).await?;
+        Ok(TrialSeen { trial, expected, value })
+    }
+
+    /// Releases what was held in the queue, with a server outside that takes it.
+    async fn released(&self, outside: &Outside) -> Result<TrialSeen> {
+        self.outside(outside, &outside.start).await?;
+        let queue = &self.scenario.spec.queue;
+        let release: Vec<&str> = queue.release.iter().map(String::as_str).collect();
+        self.engine().exec(&self.stack.service(&queue.service), &release, &[], None).await?.ok("releasing the mail queue")?;
+        let value = self.received(outside, &parked(), PARKED).await;
+        self.outside(outside, &outside.stop).await?;
+        let trial = format!("mail to {PARKED} that was in the queue when the backup was taken");
+        Ok(TrialSeen { trial, expected: "received outside, once".into(), value })
+    }
+
+    /// Sends a message to the relayed domain, where nobody answers, and has it stay in the queue: a message that is tried
+    /// again and again would be another file each time.
+    async fn park(&self) -> Result<()> {
+        let Some(sender) = self.corpus.accounts().mailboxes().first() else { return Ok(()) };
+        let mail = Mail { login: Some(sender.email.clone()), from: sender.email.clone(), to: PARKED.into(), ..Mail::default() };
+        let fail = |why: String| Error::Unknown(format!("mail to {PARKED}, which was to be left in the queue: {why}"));
+        if !self.hand_in("parked", 0, &mail).await.map_err(fail)? {
+            return Err(fail("refused".into()));
+        }
+        let deferred = |q: &Queued| q.is_for(PARKED) && q.queue_name == "deferred";
+        until(DELIVERY, || async {
+            let queue = self.queue().await?;
+            Ok(if queue.iter().any(deferred) { Ok(()) } else { Err(format!("it is not deferred: {queue:?}")) })
+        })
+        .await?;
+        let spec = &self.scenario.spec.queue;
+        let hold: Vec<&str> = spec.hold.iter().map(String::as_str).collect();
+        self.engine().exec(&self.stack.service(&spec.service), &hold, &[], None).await?.ok("holding the mail queue")?;
+        if !self.queue().await?.iter().any(|q| q.is_for(PARKED) && q.is_held()) {
+            return Err(fail("it is not held".into()));
+        }
+        Ok(())
+    }
+
+    /// How often the server outside got a message, once it left the queue or had to stay there.
+    async fn received(&self, outside: &Outside, mark: &str, to: &str) -> Result<String, String> {
+        let received = || async {
+            let text = self.outside(outside, &outside.received).await?;
+            Ok::<_, Error>(text.lines().filter(|l| l.trim_end() == mark).count())
+        };
+        let left = until(DELIVERY, || async {
+            let queue = self.queue().await?;
+            let waiting = queue.iter().find(|q| q.is_for(to) && !q.is_held());
+            Ok(match waiting {
+                None => Ok(None),
+                Some(q) if q.queue_name == "deferred" => Ok(q.recipients.first().map(|r| r.delay_reason.clone())),
+                Some(q) => Err(format!("it is in the queue, {}", q.queue_name)),
+            })
+        });
+        let deferred = left.await.map_err(|e| e.to_string())?;
+        Ok(match (received().await.map_err(|e| e.to_string())?, deferred) {
+            (_, Some(why)) => format!("still in the queue: {why}"),
+            (0, None) => "never received outside".into(),
+            (1, None) => "received outside, once".into(),
+            (n, None) => format!("received outside, {n} times"),
+        })
+    }
+
+    async fn outside(&self, outside: &Outside, command: &[String]) -> Result<String> {
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        let service = self.stack.service(&outside.service);
+        self.engine().exec(&service, &command, &[], None).await?.ok("the server outside").map(|o| o.stdout)
+    }
+
+    pub(super) async fn queue(&self) -> Result<Vec<Queued>> {
+        queue::list(self.engine(), &self.stack, &self.scenario.spec.queue).await
+    }
+
+    /// Stores the key records of the domains: what their DNS says, before and after any restore.
+    async fn remember_keys(&self) -> Result<()> {
+        let Some(spec) = &self.scenario.spec.dkim else { return Ok(()) };
+        let volume = full_name(&self.stack.name, &spec.volume);
+        let helper = Helper::open(&self.owned, &self.helper_image, &volume).await?;
+        let mut records = BTreeMap::new();
+        let mut missing = None;
+        for domain in &self.corpus.accounts().domains {
+            let path = spec.key.replace("{domain}", &domain.name);
+            let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+            let file = dir.path().join("key");
+            if !helper.copy_out(&path, &file).await? {
+                missing = Some(format!("volume {} has no {path}", spec.volume));
+                continue;
+            }
+            let pem = std::fs::read(&file).map_err(Error::io(&file))?;
+            match dkim::record(&pem) {
+                Ok(record) => drop(records.insert(format!("{}._domainkey.{}", spec.selector, domain.name), record)),
+                Err(why) => missing = Some(format!("volume {}, {path}: {why}", spec.volume)),
+            }
+        }
+        helper.close().await?;
+        if let Some(why) = missing {
+            return Err(Error::Unknown(format!("DKIM keys: {why}")));
+        }
+        self.evidence.set("dkim", &serde_json::json!(records).to_string())
+    }
+
+    fn keys(&self) -> Result<BTreeMap<String, String>> {
+        Ok(self.evidence.get("dkim")?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    pub(super) fn doors_of_run(&self) -> Doors {
+        Doors { host: self.host.clone(), authority: self.authority.clone() }
+    }
+}
+
+/// A stage's name as it can be in an address.
+fn slug(stage: &str) -> String {
+    let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    stage.chars().map(word).collect::<String>().trim_matches('-').to_owned()
+}
+
+fn message_id(stage: &str, at: usize) -> String {
+    format!("{at}.{}@trial.example", slug(stage))
+}
+
+/// The trial of a stage that a message id is of.
+fn trial_of(stage: &str, id: &str) -> Option<usize> {
+    let (at, rest) = id.trim_matches(['<', '>']).split_once('.')?;
+    (rest == format!("{}@trial.example", slug(stage))).then(|| at.parse().ok()).flatten()
+}
+
+/// The header line of the message that was left in the queue.
+fn parked() -> String {
+    format!("{HEADER}: 0 parked")
+}
+
+fn untold(mails: &[Arc<Mail>], why: &str) -> Vec<TrialSeen> {
+    let one = |m: &Arc<Mail>| TrialSeen { trial: m.trial.clone(), expected: m.expected(), value: Err(why.to_owned()) };
+    mails.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_names_its_trial() {
+        let id = message_id("(no fault) 3", 12);
+        assert_eq!(id, "12.no-fault--3@trial.example");
+        assert_eq!(trial_of("(no fault) 3", &format!("<{id}>")), Some(12));
+        assert_eq!(trial_of("baseline", &id), None);
+    }
+
+    #[test]
+    fn places_are_told_with_how_often() {
+        let place = |n| Places::from([(("a@mail.test".to_owned(), "INBOX".to_owned()), n)]);
+        assert_eq!(told(&place(1), &Places::new()), "a@mail.test INBOX");
+        assert_eq!(told(&place(2), &place(1)), "a@mail.test INBOX, 2 times; answered to a@mail.test INBOX");
+        assert_eq!(told(&Places::new(), &Places::new()), "nowhere");
+    }
+}

@@ -1,0 +1,126 @@
+//! Whether a door lets somebody in: the answer to a login, over IMAP, POP3 (RFC 1939) and SMTP (RFC 4954).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lettre::Tokio1Executor;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::{AsyncSmtpTransport, PoolConfig};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+
+use super::mail::{Failure, Imap};
+use crate::error::{Error, Result};
+use crate::tls::Authority;
+
+/// The longest wait for one answer.
+const STALL: Duration = Duration::from_secs(60);
+/// The longest line taken from a POP3 server, in bytes; RFC 2449 allows 512.
+const LINE: u64 = 4096;
+
+/// Mail submission.
+pub type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
+/// A login's answer: let in or not; or why nothing can be told.
+pub type Answer = Result<bool, String>;
+
+/// The doors of the front, and whom to trust there.
+#[derive(Clone)]
+pub struct Doors {
+    /// The engine's host.
+    pub host: String,
+    /// The run's authority.
+    pub authority: Arc<Authority>,
+}
+
+impl Doors {
+    /// Tries a login over IMAP.
+    pub async fn imap(imap: &Imap, account: &str, password: &str) -> Answer {
+        match imap.login(account, password).await {
+            Ok(mut session) => {
+                let _ = tokio::time::timeout(STALL, session.logout()).await;
+                Ok(true)
+            }
+            Err(Failure::Refused(_)) => Ok(false),
+            Err(Failure::Other(why)) => Err(why),
+        }
+    }
+
+    /// Tries a login over POP3, with TLS from the first byte.
+    pub async fn pop3(&self, port: u16, account: &str, password: &str) -> Answer {
+        let attempt = async {
+            let tls = self.authority.connect(&self.host, port).await.map_err(|e| format!("connecting: {e}"))?;
+            let mut connection = BufReader::new(tls);
+            let mut answer = String::new();
+            for command in ["", &format!("USER {account}"), &format!("PASS {password}")] {
+                if !command.is_empty() {
+                    let sent = connection.get_mut().write_all(format!("{command}\r\n").as_bytes()).await;
+                    sent.map_err(|e| e.to_string())?;
+                    connection.get_mut().flush().await.map_err(|e| e.to_string())?;
+                }
+                answer.clear();
+                (&mut connection).take(LINE).read_line(&mut answer).await.map_err(|e| e.to_string())?;
+                if !answer.starts_with("+OK") {
+                    break;
+                }
+            }
+            let _ = connection.get_mut().write_all(b"QUIT\r\n").await;
+            pop3_answer(&answer)
+        };
+        tokio::time::timeout(STALL, attempt).await.unwrap_or_else(|_| Err(format!("no answer in {} s", STALL.as_secs())))
+    }
+
+    /// Tries a login over SMTP, with TLS from the first byte.
+    pub async fn smtp(&self, port: u16, account: &str, password: &str) -> Answer {
+        let transport = self.submission(port, Some((account, password)), 1).map_err(|e| e.to_string())?;
+        match transport.test_connection().await {
+            Ok(answered) => Ok(answered),
+            Err(e) if e.is_permanent() => Ok(false),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    /// A client that submits mail as an account over TLS, or hands it in as any server outside would, without.
+    pub fn submission(&self, port: u16, account: Option<(&str, &str)>, connections: usize) -> Result<Transport> {
+        let builder = Transport::builder_dangerous(&self.host)
+            .port(port)
+            .hello_name(ClientId::Domain("drill.example".into()))
+            .timeout(Some(STALL))
+            .pool_config(PoolConfig::new().max_size(connections as u32));
+        let Some((account, password)) = account else { return Ok(builder.build()) };
+        let fail = |e: lettre::transport::smtp::Error| Error::Unknown(format!("SMTP client: {e}"));
+        let root = Certificate::from_der(self.authority.root().to_vec()).map_err(fail)?;
+        let tls = TlsParameters::builder(self.authority.host.clone())
+            .certificate_store(CertificateStore::None)
+            .add_root_certificate(root)
+            .build_rustls()
+            .map_err(fail)?;
+        Ok(builder.tls(Tls::Wrapper(tls)).credentials(Credentials::new(account.to_owned(), password.to_owned())).build())
+    }
+}
+
+/// What POP3's last answer says. A server that is unable says so (RFC 3206), and is not one that refuses.
+fn pop3_answer(answer: &str) -> Answer {
+    let said = answer.trim_end();
+    if said.starts_with("+OK") {
+        return Ok(true);
+    }
+    if said.starts_with("-ERR") && !said.contains("[SYS/") {
+        return Ok(false);
+    }
+    Err(if said.is_empty() { "the server closed the connection".to_owned() } else { said.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pop3_server_that_is_unable_does_not_refuse() {
+        assert_eq!(pop3_answer("+OK Logged in.\r\n"), Ok(true));
+        assert_eq!(pop3_answer("-ERR [AUTH] Authentication credentials invalid\r\n"), Ok(false));
+        assert!(pop3_answer("-ERR [SYS/TEMP] Temporary authentication failure\r\n").is_err());
+        assert_eq!(pop3_answer(""), Err("the server closed the connection".into()));
+    }
+}

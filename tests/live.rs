@@ -1,0 +1,53 @@
+//! A backup while others write: the recipe's hooks hold under it, and without them a torn database is found.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use common::assert_nothing_left;
+use restore_drill::evidence::{Evidence, LiveKind, When};
+use restore_drill::model::{Item, Outcome, Status, Verdict};
+use restore_drill::sabotage::Sabotage;
+
+async fn drill(sabotage: Option<&str>) -> (tempfile::TempDir, Verdict, Arc<Evidence>) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut options = common::options(&dir.path().join("run"), "smoke");
+    options.live = Some(12);
+    options.sabotage = sabotage.and_then(Sabotage::named);
+    let (verdict, evidence) = common::guarded(options, |drill| async move { drill.play().await }).await.expect("a verdict");
+    assert_nothing_left(&evidence.get("run").expect("read").expect("a run")).await;
+    (dir, verdict, evidence)
+}
+
+/// What was written, by kind and by when.
+fn written(evidence: &Evidence) -> BTreeSet<(LiveKind, When)> {
+    let window = evidence.live_backup().expect("read").expect("others wrote");
+    evidence.live().expect("read").iter().map(|op| (op.kind, op.when(window))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recipe_holds_while_others_write() {
+    let (_dir, verdict, evidence) = drill(None).await;
+    assert_eq!(verdict.status, Status::Held, "{:#?}", verdict.findings);
+    let written = written(&evidence);
+    for kind in LiveKind::ALL {
+        assert!(written.contains(&(kind, When::Before)), "no {} before the backup", kind.name());
+    }
+    for kind in [LiveKind::Deliver, LiveKind::Flag, LiveKind::Expunge] {
+        assert!(written.contains(&(kind, When::During)), "no {} during the backup", kind.name());
+    }
+    for kind in [LiveKind::Deliver, LiveKind::Flag] {
+        assert!(written.contains(&(kind, When::After)), "no {} after the backup", kind.name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_hooks_a_torn_database_is_found() {
+    let (_dir, verdict, _) = drill(Some("database-copied-live")).await;
+    assert_eq!(verdict.status, Status::Broken);
+    let torn = verdict.findings.iter().find(|f| matches!(f.item, Item::Database { .. }) && f.outcome == Outcome::Altered);
+    let torn = torn.unwrap_or_else(|| panic!("the database is not torn: {:#?}", verdict.findings));
+    assert_eq!(torn.property.as_deref(), Some("file"));
+    assert!(torn.detail.contains("malformed"), "{torn}");
+}
