@@ -211,6 +211,28 @@ pub async fn run(options: Options, sinks: Sinks) -> Result<Ended<Verdict>> {
     Ok(ended)
 }
 
+/// What this process has used so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resources {
+    /// CPU time, milliseconds.
+    pub cpu_ms: u64,
+    /// The most memory that it had at once, KiB.
+    pub peak_kib: u64,
+}
+
+impl Resources {
+    /// As Linux tells it; none elsewhere.
+    pub fn used() -> Option<Self> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+        let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+        // The name in parentheses may have spaces; user and system time are the 12th and 13th field after it, in hundredths.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+        Some(Self { cpu_ms: ticks * 10, peak_kib: peak.trim().trim_end_matches(" kB").parse().ok()? })
+    }
+}
+
 /// A run after its teardown.
 pub struct Ended<T> {
     /// What came of it.
@@ -314,6 +336,10 @@ where
         }
     }
     drop(alive);
+    if let Some(Resources { cpu_ms, peak_kib }) = Resources::used() {
+        evidence.set("cpu ms", &cpu_ms.to_string())?;
+        evidence.set("peak memory KiB", &peak_kib.to_string())?;
+    }
     result.map(|value| Ended { value, evidence, events })
 }
 

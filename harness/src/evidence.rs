@@ -12,10 +12,12 @@ use crate::error::{Error, Result};
 
 mod audit;
 mod live;
+mod pairs;
 mod seen;
 
 pub use audit::{AuditFile, Side};
 pub use live::{LiveKind, LiveOp, When};
+pub use pairs::{FilePair, MessagePairs};
 pub use seen::{FactSeen, ScriptSeen, TrialSeen};
 
 /// Version of the schema; a directory with another one is refused.
@@ -244,18 +246,33 @@ pub struct RowSeen {
     pub columns: String,
 }
 
-/// A message out of its row.
-fn message_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<MessageSeen> {
+/// A file out of its row, from that column on.
+fn file_of(r: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<FileSeen> {
+    Ok(FileSeen {
+        volume: r.get(from)?,
+        path: r.get(from + 1)?,
+        sha256: r.get(from + 2)?,
+        size: r.get(from + 3)?,
+        uid: r.get(from + 4)?,
+        gid: r.get(from + 5)?,
+        mode: r.get(from + 6)?,
+        mtime: r.get(from + 7)?,
+        link: r.get(from + 8)?,
+    })
+}
+
+/// A message out of its row, from that column on.
+fn message_of(r: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<MessageSeen> {
     Ok(MessageSeen {
-        folder: r.get(0)?,
-        uid: r.get(1)?,
-        sha256: r.get(2)?,
-        body_sha256: r.get(3)?,
-        size: r.get(4)?,
-        flags: r.get(5)?,
-        keywords: r.get(6)?,
-        internal_date: r.get(7)?,
-        item: r.get(8)?,
+        folder: r.get(from)?,
+        uid: r.get(from + 1)?,
+        sha256: r.get(from + 2)?,
+        body_sha256: r.get(from + 3)?,
+        size: r.get(from + 4)?,
+        flags: r.get(from + 5)?,
+        keywords: r.get(from + 6)?,
+        internal_date: r.get(from + 7)?,
+        item: r.get(from + 8)?,
     })
 }
 
@@ -563,7 +580,7 @@ impl Evidence {
                 "SELECT folder, uid, sha256, body_sha256, size, flags, keywords, internal_date, item FROM message
                  WHERE observation = ? AND account = ? ORDER BY folder, uid",
             )?
-            .query_map(params![o.0, account], message_of)?
+            .query_map(params![o.0, account], |r| message_of(r, 0))?
             .collect()
         })
     }
@@ -628,19 +645,7 @@ impl Evidence {
             db.prepare(
                 "SELECT volume, path, sha256, size, uid, gid, mode, mtime, link FROM file WHERE observation = ? ORDER BY volume, path",
             )?
-            .query_map([o.0], |r| {
-                Ok(FileSeen {
-                    volume: r.get(0)?,
-                    path: r.get(1)?,
-                    sha256: r.get(2)?,
-                    size: r.get(3)?,
-                    uid: r.get(4)?,
-                    gid: r.get(5)?,
-                    mode: r.get(6)?,
-                    mtime: r.get(7)?,
-                    link: r.get(8)?,
-                })
-            })?
+            .query_map([o.0], |r| file_of(r, 0))?
             .collect()
         })
     }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::audit;
 use crate::error::Result;
 use crate::evidence::{
-    Evidence, FactSeen, FileSeen, FolderSeen, Login, MessageSeen, ObservationId, Quota, RowSeen, ScriptSeen, Sent, Submitted,
-    TrialSeen,
+    Evidence, FactSeen, FilePair, FileSeen, FolderSeen, Login, MessagePairs, MessageSeen, ObservationId, Quota, RowSeen,
+    ScriptSeen, Sent, Submitted, TrialSeen,
 };
 pub mod live;
 
@@ -39,10 +39,8 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
     let name = evidence.get("database")?.unwrap_or_default();
     database(&name, &evidence.checks(before)?, &evidence.checks(after)?, &mut findings);
     rows(&old, &new, &mut findings);
-    let (old, new) = (evidence.files(before)?, evidence.files(after)?);
-    counts.files = old.iter().filter(|f| !f.sha256.is_empty()).count() as u64;
-    counts.paths = old.len() as u64 - counts.files;
-    files(&old, &new, &mut findings);
+    (counts.files, counts.paths) = evidence.file_counts(before)?;
+    files(&evidence.file_pairs(before, after)?, &mut findings, |volume, path| evidence.has_file(after, volume, path))?;
     let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
     counts.facts = old.len() as u64;
     facts(&old, &new, &mut findings);
@@ -161,12 +159,12 @@ fn mail(
 ) -> Result<()> {
     let after_logins: BTreeMap<String, Login> = evidence.accounts(after)?.into_iter().collect();
     for (account, _) in evidence.accounts(before)? {
-        let old = evidence.messages(before, &account)?;
+        let messages_before = evidence.message_count(before, &account)?;
         let old_folders = evidence.folders(before, &account)?;
         counts.accounts += 1;
         counts.folders += old_folders.len() as u64;
-        counts.messages += old.len() as u64;
-        let behind = || format!("{} messages are behind it", old.len());
+        counts.messages += messages_before;
+        let behind = || format!("{messages_before} messages are behind it");
         match after_logins.get(&account) {
             Some(Login::Read) => {}
             Some(Login::Refused(why)) => {
@@ -191,10 +189,10 @@ fn mail(
         folders(&account, &old_folders, &evidence.folders(after, &account)?, findings);
         quota(&account, evidence.quota(before, &account)?, evidence.quota(after, &account)?, findings);
         counts.scripts += scripts(&account, evidence.scripts(before, &account)?, evidence.scripts(after, &account)?, findings);
-        let new = evidence.messages(after, &account)?;
-        let expunged: BTreeSet<String> =
-            evidence.ledger_of(&account)?.into_iter().filter(|s| s.expunged).map(|s| s.item).collect();
-        messages(&account, &old, &new, &expunged, findings, |sha256| evidence.strayed(before, after, sha256, &account))?;
+        let pairs = evidence.message_pairs(before, after, &account)?;
+        let known = |n: &MessageSeen| evidence.has_bytes(before, &account, &n.folder, &n.sha256);
+        let elsewhere = |sha256: &[u8]| evidence.strayed(before, after, sha256, &account);
+        messages(&account, &pairs, &evidence.expunged_of(&account)?, findings, known, elsewhere)?;
     }
     Ok(())
 }
@@ -248,32 +246,26 @@ fn folders(account: &str, old: &[FolderSeen], new: &[FolderSeen], findings: &mut
     }
 }
 
-/// Matches the messages of one mailbox, in this order: the same place and bytes; the same
+/// Matches the messages of one mailbox, in this order: the same place and bytes, which is done by now; the same
 /// bytes in the same folder; the same place with other bytes; the same bytes in another folder.
 /// What is left of the old is lost, or elsewhere; what is left of the new is too much.
 fn messages(
     account: &str,
-    old: &[MessageSeen],
-    new: &[MessageSeen],
+    pairs: &MessagePairs,
     expunged: &BTreeSet<String>,
     findings: &mut Vec<Finding>,
+    known: impl Fn(&MessageSeen) -> Result<bool>,
     elsewhere: impl Fn(&[u8]) -> Result<Option<(String, String)>>,
 ) -> Result<()> {
     let item =
         |m: &MessageSeen| Item::Message { account: account.into(), folder: m.folder.clone(), uid: m.uid, corpus: m.item.clone() };
-    let mut matched = vec![false; new.len()];
-    let mut open: Vec<&MessageSeen> = Vec::new();
-
-    let by_place: HashMap<(&str, u32), usize> = new.iter().enumerate().map(|(i, m)| ((m.folder.as_str(), m.uid), i)).collect();
-    for o in old {
-        match by_place.get(&(o.folder.as_str(), o.uid)) {
-            Some(&i) if new[i].sha256 == o.sha256 => {
-                matched[i] = true;
-                properties(item(o), o, &new[i], findings);
-            }
-            _ => open.push(o),
-        }
+    for (o, n) in &pairs.changed {
+        properties(item(o), o, n, findings);
     }
+    let new = &pairs.only_after;
+    let mut matched = vec![false; new.len()];
+    let mut open: Vec<&MessageSeen> = pairs.only_before.iter().collect();
+    let by_place: HashMap<(&str, u32), usize> = new.iter().enumerate().map(|(i, m)| ((m.folder.as_str(), m.uid), i)).collect();
     let mut by_bytes: HashMap<(&str, &[u8]), Vec<usize>> = HashMap::new();
     for (i, m) in new.iter().enumerate().filter(|(i, _)| !matched[*i]).rev() {
         by_bytes.entry((&m.folder, &m.sha256)).or_default().push(i);
@@ -313,9 +305,8 @@ fn messages(
             findings.push(finding(item(o), Outcome::Lost, None, String::new()));
         }
     }
-    let known: BTreeSet<(&str, &[u8])> = old.iter().map(|o| (o.folder.as_str(), o.sha256.as_slice())).collect();
     for (_, n) in new.iter().enumerate().filter(|(i, _)| !matched[*i]) {
-        let outcome = if known.contains(&(n.folder.as_str(), n.sha256.as_slice())) {
+        let outcome = if known(n)? {
             Outcome::Duplicated
         } else if n.item.as_ref().is_some_and(|i| expunged.contains(i)) {
             Outcome::Resurrected
@@ -445,22 +436,24 @@ fn facts(old: &[FactSeen], new: &[FactSeen], findings: &mut Vec<Finding>) {
 /// Files and folders named one by one; of more that differ in the same way, their highest common folder.
 const NAMED: usize = 3;
 
-fn files(old: &[FileSeen], new: &[FileSeen], findings: &mut Vec<Finding>) {
+fn files(pairs: &[FilePair], findings: &mut Vec<Finding>, is_there: impl Fn(&str, &str) -> Result<bool>) -> Result<()> {
     let item = |f: &FileSeen| Item::File { volume: f.volume.clone(), path: f.path.clone() };
-    let place = |f: &FileSeen| (f.volume.clone(), f.path.clone(), f.sha256.is_empty());
-    let after: HashMap<_, _> = new.iter().map(|f| (place(f), f)).collect();
-    let before: BTreeSet<_> = old.iter().map(place).collect();
     // By volume and property: path, and what differs.
     let mut attributes: BTreeMap<(&str, &str), Vec<(&str, String)>> = BTreeMap::new();
-    for o in old {
-        let whole = !o.sha256.is_empty();
-        let Some(n) = after.get(&place(o)) else {
-            // What only has attributes here is looked for by another probe.
-            if whole {
+    for pair in pairs {
+        let (o, n) = match pair {
+            (Some(o), Some(n)) => (o, n),
+            (Some(o), None) => {
                 findings.push(finding(item(o), Outcome::Lost, None, String::new()));
+                continue;
             }
-            continue;
+            (None, Some(n)) => {
+                findings.push(finding(item(n), Outcome::Unexpected, None, String::new()));
+                continue;
+            }
+            (None, None) => continue,
         };
+        let whole = !o.sha256.is_empty();
         let mut differ = |property, was: String, is: String| {
             if was == is {
                 return;
@@ -474,11 +467,11 @@ fn files(old: &[FileSeen], new: &[FileSeen], findings: &mut Vec<Finding>) {
         differ("owner", format!("{}:{}", o.uid, o.gid), format!("{}:{}", n.uid, n.gid));
         differ("mode", format!("{:04o}", o.mode), format!("{:04o}", n.mode));
         // Another file may be gone for a reason of its own: what it was the same as is compared where both are there.
-        let gone = o
-            .link
-            .strip_prefix("is ")
-            .is_some_and(|first| !after.contains_key(&(o.volume.clone(), first.to_owned(), o.sha256.is_empty())));
-        if !gone {
+        let there = match o.link.strip_prefix("is ") {
+            Some(first) if o.link != n.link => is_there(&o.volume, first)?,
+            _ => true,
+        };
+        if there {
             differ("link", o.link.clone(), n.link.clone());
         }
         if whole {
@@ -498,9 +491,7 @@ fn files(old: &[FileSeen], new: &[FileSeen], findings: &mut Vec<Finding>) {
             altered(common_folder(&all), format!("{} files and folders, of which {first} {detail}", all.len()));
         }
     }
-    for n in new.iter().filter(|n| !n.sha256.is_empty() && !before.contains(&place(n))) {
-        findings.push(finding(item(n), Outcome::Unexpected, None, String::new()));
-    }
+    Ok(())
 }
 
 /// The highest folder that all of some paths are in; `.` for the volume.

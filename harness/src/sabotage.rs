@@ -116,7 +116,7 @@ pub(crate) enum Lost {
     Instance,
     /// What Redis holds.
     Training,
-    /// The mail in the queue.
+    /// The mail in the queue, or that it is there once.
     Queue,
 }
 

@@ -146,7 +146,7 @@ impl Evidence {
                 "SELECT folder, uid, sha256, body_sha256, size, flags, keywords, internal_date, item FROM message
                  WHERE observation = ? AND account = ? AND folder = ? AND uid = ?",
             )?
-            .query_row(params![o.0, account, folder, uid], super::message_of)
+            .query_row(params![o.0, account, folder, uid], |r| super::message_of(r, 0))
             .optional()
         })
     }

@@ -332,7 +332,7 @@ pub(crate) static MISTAKES: &[Mistake] = &[
 fn by_domain(corpus: &Corpus) -> (Vec<String>, Vec<String>) {
     let accounts = corpus.accounts();
     let first = format!("@{}", accounts.domains[0].name);
-    accounts.mailboxes().iter().map(|u| u.email.clone()).partition(|email| email.ends_with(&first))
+    accounts.enabled().map(|u| u.email.clone()).partition(|email| email.ends_with(&first))
 }
 
 impl Mistake {

@@ -130,9 +130,11 @@ impl Deed {
         let evidence = &drill.evidence;
         let lost: &[Lost] = match self {
             Self::Skipped | Self::Elsewhere | Self::WrongStack => Lost::ALL,
-            Self::OneVolume => &[Lost::Mail, Lost::Dkim, Lost::Training],
+            Self::OneVolume => &[Lost::Mail, Lost::Dkim, Lost::Training, Lost::Queue],
             Self::Interrupted | Self::HookMissing => &[Lost::Database],
             Self::NotRestarted | Self::RedisSaving => &[Lost::Training],
+            // Postfix renamed what was restored first: it is in the queue twice.
+            Self::OverOther => &[Lost::Queue],
             _ => &[],
         };
         let mut expected = all(lost, drill)?;
