@@ -1,5 +1,5 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: demo test setup build images lint fast gc
+.PHONY: demo test setup build images lint fast bench gc
 
 # A whole Mailu drill on stand-in images, built on the spot where no registry is reachable.
 demo: setup build
@@ -30,6 +30,10 @@ lint:
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	cargo test --test docs -- every_
+
+# How fast, beside other programs on the same stack; wants isync (mbsync) and python3.
+bench: setup build images
+	./target/debug/bench
 
 gc: build
 	./target/debug/restore-drill gc

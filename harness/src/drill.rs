@@ -35,6 +35,7 @@ use crate::evidence::Evidence;
 use crate::images;
 use crate::judge::{self, RESTORED};
 use crate::model::Verdict;
+use crate::probe::doors::Transport;
 use crate::probe::mail::{Imap, STALL};
 use crate::probe::sieve::Sieve;
 use crate::sabotage::Sabotage;
@@ -588,7 +589,34 @@ impl Drill {
         Ok(verdict)
     }
 
-    pub(crate) fn imap(&self) -> Imap {
+    /// The password of an account.
+    pub fn password(&self, account: &str) -> String {
+        self.secret.password(account)
+    }
+
+    /// Where the run's passwords come from.
+    pub fn secret(&self) -> Secret {
+        self.secret.clone()
+    }
+
+    /// The host and the port of a door; port 0 where the scenario has no such door.
+    pub fn door(&self, name: &str) -> (&str, u16) {
+        (&self.host, self.port(name))
+    }
+
+    /// Whom the front's certificate is from.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// A client that submits mail as an account, or hands it in as another server does.
+    pub fn submission(&self, login: Option<(&str, &str)>, connections: usize) -> Result<Transport> {
+        let door = if login.is_some() { "submissions" } else { "smtp" };
+        self.doors_of_run().submission(self.port(door), login, connections)
+    }
+
+    /// The IMAP door.
+    pub fn imap(&self) -> Imap {
         Imap { host: self.host.clone(), port: self.port("imaps"), authority: self.authority.clone(), patience: STALL }
     }
 

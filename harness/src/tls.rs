@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 /// An authority and the certificate it issued for the front.
 pub struct Authority {
     root: CertificateDer<'static>,
+    /// The authority's own certificate, PEM.
+    pub root_pem: String,
     /// The front's certificate chain, PEM.
     pub cert_pem: String,
     /// The front's private key, PEM.
@@ -37,7 +39,13 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, host);
         let leaf_key = KeyPair::generate().map_err(fail)?;
         let leaf = params.signed_by(&leaf_key, &issuer).map_err(fail)?;
-        Ok(Self { cert_pem: leaf.pem(), key_pem: leaf_key.serialize_pem(), root: root.der().clone(), host: host.to_owned() })
+        Ok(Self {
+            cert_pem: leaf.pem(),
+            key_pem: leaf_key.serialize_pem(),
+            root: root.der().clone(),
+            root_pem: root.pem(),
+            host: host.to_owned(),
+        })
     }
 
     /// The authority's own certificate, DER.

@@ -53,6 +53,15 @@ impl Corpus {
         message::generate(self.seed, &self.profile, &self.accounts, n)
     }
 
+    /// The numbers of all messages, by sender: the place among [`Accounts::mailboxes`]. Computes no message.
+    pub fn by_sender(&self) -> Vec<Vec<u64>> {
+        let mut numbers = vec![Vec::new(); self.accounts.mailboxes().len()];
+        for n in 0..self.len() {
+            numbers[message::sender(self.seed, &self.accounts, n)].push(n);
+        }
+        numbers
+    }
+
     /// All messages in order, computed one at a time.
     pub fn messages(&self) -> impl Iterator<Item = Message> + '_ {
         (0..self.len()).map(|n| self.message(n))

@@ -141,11 +141,20 @@ const WORDS: [&str; 16] = [
     "seedling",
 ];
 
+/// The place of message `n`'s sender among the mailboxes.
+pub(crate) fn sender(seed: u64, accounts: &Accounts, n: u64) -> usize {
+    sender_of(&mut Rng::new(seed, &format!("message {n}")), accounts)
+}
+
+fn sender_of(rng: &mut Rng, accounts: &Accounts) -> usize {
+    rng.below(accounts.mailboxes().len() as u64) as usize
+}
+
 pub(crate) fn generate(seed: u64, profile: &Profile, accounts: &Accounts, n: u64) -> Message {
     let mut rng = Rng::new(seed, &format!("message {n}"));
     let kind = KINDS[(n % KINDS.len() as u64) as usize];
     let mailboxes = accounts.mailboxes();
-    let sender = rng.pick(mailboxes).email.clone();
+    let sender = mailboxes[sender_of(&mut rng, accounts)].email.clone();
     let mut recipients: Vec<String> =
         (0..1 + rng.below(u64::from(profile.max_recipients))).map(|_| rng.pick(mailboxes).email.clone()).collect();
     // The odd doors: alias, wildcard alias, alternative domain, detail.

@@ -170,8 +170,7 @@ impl Writers {
             accounts.iter().filter(|u| !u.forward_enabled && !u.reply_enabled).map(|u| u.email.as_str()).collect();
         let (Some(sender), false) = (accounts.first(), quiet.is_empty()) else { return Ok(()) };
         let password = drill.secret.password(&sender.email);
-        let login = (sender.email.as_str(), password.as_str());
-        let transport = drill.doors_of_run().submission(drill.port("submissions"), Some(login), UNDER_WAY)?;
+        let transport = drill.submission(Some((&sender.email, &password)), UNDER_WAY)?;
         let one = |n: u64| {
             let (to, transport) = (quiet[n as usize % quiet.len()], &transport);
             async move {

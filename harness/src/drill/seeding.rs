@@ -1,10 +1,8 @@
 //! Seeding: the corpus, submitted over SMTP by its senders, authenticated, through the front.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use lettre::address::Envelope;
 use lettre::{Address, AsyncTransport as _};
 use seeds::Message;
@@ -18,6 +16,8 @@ use crate::probe::doors::Transport;
 
 /// How long a message is tried again that the server says to try again (4xx).
 const RETRIES: Duration = Duration::from_secs(60);
+/// Messages that one sender submits before another takes the connection.
+const TURN: usize = 25;
 /// Lines of the ledger written at once.
 const BATCH: usize = 200;
 
@@ -25,46 +25,57 @@ impl Drill {
     /// Submits every message of the corpus and keeps the ledger. Messages are computed as they are sent.
     pub async fn seed(&self, _: Provisioned) -> Result<Seeded> {
         let phase = self.events.phase(Phase::Seed);
-        let mut transports: HashMap<String, Transport> = HashMap::new();
-        for user in self.corpus.accounts().mailboxes() {
-            if let Entry::Vacant(place) = transports.entry(user.email.clone()) {
-                let login = (user.email.as_str(), self.secret.password(&user.email));
-                let (port, connections) = (self.port("submissions"), self.options.connections);
-                place.insert(self.doors_of_run().submission(port, Some((login.0, &login.1)), connections)?);
-            }
-        }
         let total = self.corpus.len();
-        let sends = self.corpus.messages().map(|message| {
-            let transport = transports[&message.sender].clone();
-            async move {
-                let (sent, reply) = submit(&transport, &message).await;
-                let body_sha256 = message.body_sha256();
-                (message, body_sha256, sent, reply)
-            }
-        });
-        let mut sends = futures_util::stream::iter(sends).buffer_unordered(self.options.connections);
-        let (mut done, mut bytes, mut lines) = (0, 0, Vec::new());
-        while let Some((message, body_sha256, sent, reply)) = sends.next().await {
-            done += 1;
-            bytes += message.bytes.len() as u64;
-            let accounts = message.recipients.iter().flat_map(|r| self.corpus.accounts().deliveries(r));
-            let accounts: std::collections::BTreeSet<String> = accounts.collect();
-            lines.extend(accounts.into_iter().map(|account| LedgerLine {
-                item: message.item(),
-                expunged: self.corpus.placement(message.number, &account).expunged,
-                account,
-                sent,
-                reply: reply.clone(),
-                body_sha256,
-                bytes: message.bytes.len() as u64,
-            }));
-            if lines.len() >= BATCH {
-                self.evidence.ledger(&lines)?;
-                lines.clear();
-            }
-            phase.progress(done, total, "messages");
+        // A connection is one sender's; with hundreds of them, one for each would be more than a server takes.
+        let mut turns: Vec<(String, Vec<u64>)> = Vec::new();
+        for (user, numbers) in self.corpus.accounts().mailboxes().iter().zip(self.corpus.by_sender()) {
+            let turn = numbers.chunks(TURN).map(|turn| (user.email.clone(), turn.to_vec()));
+            turns.extend(turn);
         }
-        self.evidence.ledger(&lines)?;
+        let (out, mut sends) = tokio::sync::mpsc::channel(self.options.connections);
+        let work = async {
+            let turns = turns.into_iter().map(|(sender, numbers)| {
+                let out = out.clone();
+                async move { self.turn(&sender, &numbers, out).await }
+            });
+            let turns = futures_util::stream::iter(turns).buffer_unordered(self.options.connections);
+            let done = turns.try_collect::<Vec<()>>().await;
+            drop(out);
+            done
+        };
+        let ledger = async {
+            let (mut done, mut bytes, mut lines) = (0, 0, Vec::new());
+            while let Some(submission) = sends.recv().await {
+                let Submission { number, recipients, size, body_sha256, sent, reply } = submission;
+                done += 1;
+                bytes += size;
+                let accounts = recipients.iter().flat_map(|r| self.corpus.accounts().deliveries(r));
+                let accounts: std::collections::BTreeSet<String> = accounts.collect();
+                lines.extend(accounts.into_iter().map(|account| LedgerLine {
+                    item: number.to_string(),
+                    expunged: self.corpus.placement(number, &account).expunged,
+                    account,
+                    sent,
+                    reply: reply.clone(),
+                    body_sha256,
+                    bytes: size,
+                }));
+                if lines.len() >= BATCH {
+                    if let Err(e) = self.evidence.ledger(&lines) {
+                        // Whoever submits sees it, and stops.
+                        sends.close();
+                        return Err(e);
+                    }
+                    lines.clear();
+                }
+                phase.progress(done, total, "messages");
+            }
+            self.evidence.ledger(&lines)?;
+            Ok::<_, Error>(bytes)
+        };
+        let (worked, bytes) = tokio::join!(work, ledger);
+        worked?;
+        let bytes = bytes?;
         let failed = self.evidence.ledger_count(Sent::Failed)?;
         if failed > 0 {
             return Err(Error::Unknown(format!(
@@ -75,6 +86,34 @@ impl Drill {
         phase.finish(format!("{total} messages, {} deliveries, {} KiB", self.evidence.ledger_count(Sent::Ok)?, bytes / 1024));
         Ok(Seeded { _private: () })
     }
+
+    /// Submits some messages of one sender over one connection.
+    async fn turn(&self, sender: &str, numbers: &[u64], out: tokio::sync::mpsc::Sender<Submission>) -> Result<()> {
+        let transport = self.submission(Some((sender, &self.password(sender))), 1)?;
+        for &n in numbers {
+            let message = self.corpus.message(n);
+            let (sent, reply) = submit(&transport, &message).await;
+            let (size, body_sha256) = (message.bytes.len() as u64, message.body_sha256());
+            let Message { number, recipients, .. } = message;
+            if out.send(Submission { number, recipients, size, body_sha256, sent, reply }).await.is_err() {
+                break;
+            }
+        }
+        transport.shutdown().await;
+        Ok(())
+    }
+}
+
+/// What became of a message.
+struct Submission {
+    number: u64,
+    recipients: Vec<String>,
+    /// In bytes.
+    size: u64,
+    body_sha256: [u8; 32],
+    sent: Sent,
+    /// What the server said.
+    reply: String,
 }
 
 /// Submits one message. A reply tells whether it was accepted or refused; without one it may be either,

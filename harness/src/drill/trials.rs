@@ -195,7 +195,7 @@ impl Drill {
         let inbox = |address: &str| accounts.deliveries(address).into_iter().map(|a| (a, "INBOX".to_owned())).collect();
         let replies = |user: &&User| user.reply_enabled;
         // Automatic replies have their own route: on others they would depend on who wrote before.
-        let from_stranger = |what: String, to: String| Mail {
+        let ordinary = |what: String, to: String| Mail {
             trial: format!("mail to {what}, {to}"),
             login: Some(first.clone()),
             from: first.clone(),
@@ -210,26 +210,26 @@ impl Drill {
             } else {
                 ("an alias", alias.email.clone())
             };
-            mails.push(from_stranger(kind.into(), to));
+            mails.push(ordinary(kind.into(), to));
         }
         let alternative = accounts.domains.iter().find_map(|d| Some((format!("@{}", d.name), d.alternatives.first()?)));
         if let Some((at_domain, alternative)) = alternative
             && let Some(local) = mailboxes.iter().find_map(|u| u.email.strip_suffix(&at_domain))
         {
-            mails.push(from_stranger("an alternative domain".into(), format!("{local}@{alternative}")));
+            mails.push(ordinary("an alternative domain".into(), format!("{local}@{alternative}")));
         }
         if let Some((local, domain)) = first.split_once('@') {
-            mails.push(from_stranger("a detail".into(), format!("{local}+trial@{domain}")));
+            mails.push(ordinary("a detail".into(), format!("{local}+trial@{domain}")));
             mails.push(Mail {
                 refused: true,
                 arrives: BTreeSet::new(),
-                ..from_stranger("nobody".into(), format!("nobody-here@{domain}"))
+                ..ordinary("nobody".into(), format!("nobody-here@{domain}"))
             });
         }
         for keep in [true, false] {
             if let Some(user) = accounts.enabled().find(|u| u.forward_enabled && u.forward_keep == keep) {
                 let kind = if keep { "a forward that keeps a copy" } else { "a forward that keeps none" };
-                mails.push(from_stranger(kind.into(), user.email.clone()));
+                mails.push(ordinary(kind.into(), user.email.clone()));
             }
         }
         // Others' automatic replies are for one sender once a day: each stage has its own.
@@ -249,7 +249,7 @@ impl Drill {
                 trial: format!("mail that {}'s filter files", user.email),
                 list: Some(list),
                 arrives: BTreeSet::from([(user.email.clone(), folder.to_owned())]),
-                ..from_stranger(String::new(), user.email.clone())
+                ..ordinary(String::new(), user.email.clone())
             });
         }
         let Some(target) = quiet.first() else { return mails };
@@ -260,7 +260,7 @@ impl Drill {
                     login: Some(sender.email.clone()),
                     from: sender.email.clone(),
                     signed: self.scenario.spec.dkim.is_some().then(|| domain.name.clone()),
-                    ..from_stranger(String::new(), target.email.clone())
+                    ..ordinary(String::new(), target.email.clone())
                 });
             }
         }
@@ -270,7 +270,7 @@ impl Drill {
                     trial: format!("mail from {} as {first}", sender.email),
                     login: Some(sender.email.clone()),
                     refused: !allowed,
-                    ..from_stranger(String::new(), target.email.clone())
+                    ..ordinary(String::new(), target.email.clone())
                 });
             }
         }
@@ -279,14 +279,14 @@ impl Drill {
                 trial: format!("mail from another server to {}", target.email),
                 login: None,
                 from: STRANGER.into(),
-                ..from_stranger(String::new(), target.email.clone())
+                ..ordinary(String::new(), target.email.clone())
             });
             mails.push(Mail {
                 trial: "mail from another server to yet another".into(),
                 login: None,
                 from: STRANGER.into(),
                 refused: true,
-                ..from_stranger(String::new(), "somebody@elsewhere.example".into())
+                ..ordinary(String::new(), "somebody@elsewhere.example".into())
             });
         }
         mails
@@ -353,12 +353,9 @@ impl Drill {
             slug(stage),
             mail.trial,
         );
-        let doors = self.doors_of_run();
-        let transport = match &mail.login {
-            Some(login) => doors.submission(self.port("submissions"), Some((login, &self.secret.password(login))), 1),
-            None => doors.submission(self.port("smtp"), None, 1),
-        };
-        let transport = transport.map_err(|e| e.to_string())?;
+        let login = mail.login.as_deref().map(|login| (login, self.password(login)));
+        let login = login.as_ref().map(|(login, password)| (*login, password.as_str()));
+        let transport = self.submission(login, 1).map_err(|e| e.to_string())?;
         // Services that were just restarted may ask to try again.
         until(DELIVERY, || async {
             Ok(match transport.send_raw(&envelope, bytes.trim_end_matches("\r\n").as_bytes()).await {
