@@ -191,22 +191,24 @@ async fn within(drill: &Drill, service: &str, script: &str) -> Result<String> {
     output.ok(script).map(|o| o.stdout)
 }
 
-/// Puts messages into an INBOX over IMAP until it has that many.
+/// Puts messages into an INBOX until it has that many: past the doors, as it is reading that is measured.
 async fn fill(drill: &Drill, account: &str, wanted: usize, bytes: usize) -> Result<()> {
-    let words = |e: &dyn std::fmt::Display| Error::Unknown(format!("filling {account}: {e}"));
-    let mut session = drill.imap().login(account, &drill.password(account)).await.map_err(|e| words(&e.reason()))?;
-    let there = session.select("INBOX").await.map_err(|e| words(&e))?.exists as usize;
-    let line = format!("{}\r\n", "x".repeat(76));
-    for n in there..wanted {
-        let head = format!(
-            "From: <{account}>\r\nSubject: {n}\r\nMessage-ID: <{n}@bench.example>\r\n{}: {n}\r\n\r\n",
-            seeds::ITEM_HEADER
-        );
-        let text = head + &line.repeat(bytes / line.len());
-        session.append("INBOX", None, None, text.as_bytes()).await.map_err(|e| words(&e))?;
-    }
-    session.logout().await.map_err(|e| words(&e))
+    let service = drill.stack.service("imap");
+    let (wanted, lines) = (wanted.to_string(), (bytes / 78).to_string());
+    let command = ["bash", "-ec", FILL, "bash", account, &wanted, &lines, seeds::ITEM_HEADER];
+    drill.owned.engine().exec(&service, &command, &[], None).await?.ok("filling a mailbox").map(drop)
 }
+
+const FILL: &str = r#"
+cd "/mail/$1/cur"
+body=$(printf '%076d\n' $(seq "$3"))
+there=$(ls | wc -l)
+for n in $(seq "$there" $(($2 - 1))); do
+  printf 'From: <%s>\nSubject: %s\nMessage-ID: <%s@bench.example>\n%s: %s\n\n%s\n' "$1" "$n" "$n" "$4" "$n" "$body" > "1700000000.$n.bench:2,"
+done
+chown -R mail:mail .
+doveadm force-resync -u "$1" INBOX
+"#;
 
 /// CPU time that a service's container has used, in seconds.
 async fn cpu(drill: &Drill, service: &str) -> Result<f64> {
