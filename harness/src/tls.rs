@@ -61,6 +61,8 @@ impl Authority {
 
     /// TLS on a connection to the front.
     pub async fn encrypt(&self, tcp: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+        // Commands are short and each waits for its answer: none may wait for the packet before it to be acknowledged.
+        tcp.set_nodelay(true)?;
         let config = self.client().map_err(std::io::Error::other)?;
         let name = ServerName::try_from(self.host.clone()).map_err(std::io::Error::other)?;
         TlsConnector::from(config).connect(name, tcp).await

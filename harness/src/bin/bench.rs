@@ -50,9 +50,25 @@ struct Cli {
     /// Profiles of whole drills.
     #[arg(long, value_delimiter = ',', default_value = "smoke,default")]
     drills: Vec<String>,
+    /// The parts to measure; all of them where none is named.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
     /// Where the results go.
     #[arg(long, default_value = "bench.json")]
     json: PathBuf,
+}
+
+/// A part of the benchmark.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Seeding, beside smtp-source.
+    Submitting,
+    /// One mailbox, as it grows.
+    Mailbox,
+    /// Reading, beside mbsync and imaplib.
+    Reading,
+    /// Whole drills.
+    Drills,
 }
 
 #[tokio::main]
@@ -77,29 +93,34 @@ async fn bench(cli: Cli) -> Result<()> {
     let mut options = Options::new(&cli.scenarios, "mailu");
     options.profile = "default".into();
     options.evidence = Some(dir.path().join("run"));
-    let (submit, read, mailbox, rounds) = (cli.submit, cli.read, cli.mailbox.clone(), cli.rounds);
-    let play = move |drill: Arc<Drill>| async move {
-        let deployed = drill.deploy().await?;
-        drop(drill.provision(deployed).await?);
-        let submitted = submitting(&drill, submit, rounds).await?;
-        let grown = growing(&drill, &mailbox).await?;
-        let read = reading(&drill, read, rounds).await?;
-        Ok((submitted, read, grown))
-    };
-    let ended = drill::guarded(options, Box::new(|_| Ok(Events::default())), play).await?;
-    let (submitted, read, grown) = ended.value;
-    let mut drills = Vec::new();
-    for profile in &cli.drills {
-        drills.push(whole(&cli.scenarios, profile, &dir.path().join(profile))?);
+    let only = cli.only.clone();
+    let wanted = move |part: Part| only.is_empty() || only.contains(&part);
+    let mut result = json!({"version": 1, "machine": machine()});
+    if [Part::Submitting, Part::Mailbox, Part::Reading].into_iter().any(&wanted) {
+        let (submit, read, mailbox, rounds, wanted) = (cli.submit, cli.read, cli.mailbox.clone(), cli.rounds, wanted.clone());
+        let play = move |drill: Arc<Drill>| async move {
+            let deployed = drill.deploy().await?;
+            drop(drill.provision(deployed).await?);
+            let mut parts = Vec::new();
+            if wanted(Part::Submitting) {
+                parts.push(("submitting", submitting(&drill, submit, rounds).await?));
+            }
+            if wanted(Part::Mailbox) {
+                parts.push(("one mailbox", growing(&drill, &mailbox).await?));
+            }
+            if wanted(Part::Reading) {
+                parts.push(("reading", reading(&drill, read, rounds).await?));
+            }
+            Ok(parts)
+        };
+        for (name, part) in drill::guarded(options, Box::new(|_| Ok(Events::default())), play).await?.value {
+            result[name] = part;
+        }
     }
-    let result = json!({
-        "version": 1,
-        "machine": machine(),
-        "submitting": submitted,
-        "reading": read,
-        "one mailbox": grown,
-        "drills": drills,
-    });
+    if wanted(Part::Drills) {
+        let drills = cli.drills.iter().map(|profile| whole(&cli.scenarios, profile, &dir.path().join(profile)));
+        result["drills"] = drills.collect::<Result<Vec<_>>>()?.into();
+    }
     let text = serde_json::to_string_pretty(&result).unwrap_or_default();
     std::fs::write(&cli.json, text + "\n").map_err(Error::io(&cli.json))?;
     println!("\nwritten to {}", cli.json.display());
@@ -200,6 +221,7 @@ async fn fill(drill: &Drill, account: &str, wanted: usize, bytes: usize) -> Resu
 }
 
 const FILL: &str = r#"
+install -d -o mail -g mail "/mail/$1" "/mail/$1/cur" "/mail/$1/new" "/mail/$1/tmp"
 cd "/mail/$1/cur"
 body=$(printf '%076d\n' $(seq "$3"))
 there=$(ls | wc -l)
@@ -300,9 +322,11 @@ for account, password in zip(rest[::2], rest[1::2]):
     session = imaplib.IMAP4_SSL("127.0.0.1", port, ssl_context=context)
     session.login(account, password)
     _, [count] = session.select("INBOX", readonly=True)
-    for n in range(1, int(count) + 1):
-        _, data = session.fetch(str(n), "(UID FLAGS INTERNALDATE BODY.PEEK[])")
-        hashlib.sha256(data[0][1]).hexdigest()
+    # A command for each message would wait for each answer.
+    for first in range(1, int(count) + 1, 100):
+        _, data = session.fetch(f"{first}:{first + 99}", "(UID FLAGS INTERNALDATE BODY.PEEK[])")
+        for message in data[::2]:
+            hashlib.sha256(message[1]).hexdigest()
     session.logout()
 "#;
 
