@@ -228,7 +228,15 @@ async fn every_other_fault_is_unread_with_its_reason() {
         (Fault::StallsInFetch, "no answer in 2 s"),
         (Fault::Unavailable, "later"),
     ] {
-        let (_dir, evidence, o) = read(fault).await;
+        let (mut _dir, mut evidence, mut o) = read(fault).await;
+        // A machine that is too busy to connect in time has not seen the fault.
+        let busy = |login: &Login| matches!(login, Login::Unread(why) if why.starts_with("connecting") && !why.contains(says));
+        for _ in 0..3 {
+            if !evidence.accounts(o).expect("read").iter().any(|(_, login)| busy(login)) {
+                break;
+            }
+            (_dir, evidence, o) = read(fault).await;
+        }
         let accounts = evidence.accounts(o).expect("read");
         assert_eq!(accounts.len(), 2, "{fault:?}");
         for (account, login) in accounts {
