@@ -22,6 +22,8 @@ use crate::probe::doors::Transport;
 const UNDER_WAY: usize = 8;
 /// The longest wait for a message to arrive, and for each kind of operation to have happened.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks for a message that was submitted.
+const POLL: Duration = Duration::from_millis(100);
 /// The flag that is changed: one that nothing else changes.
 const FLAG: &str = "\\Flagged";
 
@@ -70,7 +72,7 @@ impl Drill {
             let result = backup.await;
             self.evidence.put_live_backup((began, writers.now()))?;
             let at_the_end = *seen.borrow();
-            self.each_since(&mut seen, at_the_end).await?;
+            self.one_more(&mut seen, at_the_end).await?;
             writers.stopped.store(true, Ordering::Relaxed);
             let all = *seen.borrow();
             let count = |n: &Counts| n.iter().sum::<u64>();
@@ -110,10 +112,11 @@ impl Drill {
         }
     }
 
-    /// Waits until one more message arrived and one more flag changed: the app works on.
-    async fn each_since(&self, seen: &mut watch::Receiver<Counts>, before: Counts) -> Result<()> {
-        let more = seen.wait_for(|counts| counts[0] > before[0] && counts[1] > before[1]);
-        match tokio::time::timeout(PATIENCE, more).await {
+    /// Waits until one more message arrived: the app works on.
+    async fn one_more(&self, seen: &mut watch::Receiver<Counts>, before: Counts) -> Result<()> {
+        let more = seen.wait_for(|counts| counts[0] > before[0]);
+        // All that are under way may have to be given up first.
+        match tokio::time::timeout(2 * PATIENCE, more).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(Error::Unknown("writes stalled after the backup".into())),
         }
@@ -217,13 +220,15 @@ impl Writers {
                 let _ = session.logout().await;
                 return Ok(());
             }
+            tokio::time::sleep(POLL).await;
         }
         Err("accepted, and not delivered".into())
     }
 
-    /// Changes a flag of every second message, and expunges every fourth; the others stay as they are.
+    /// Changes a flag of every second message, and expunges every fourth; the others stay as they are. Each is written to once,
+    /// so slowly that they last.
     async fn change(&self) -> Result<()> {
-        let mut tick = tokio::time::interval(self.pace);
+        let mut tick = tokio::time::interval(self.pace * 4);
         for (at, (account, uid)) in self.messages.iter().enumerate() {
             let kind = match at % 4 {
                 0 | 2 => LiveKind::Flag,
