@@ -9,7 +9,7 @@ use common::{assert_nothing_left, guarded, options};
 use restore_drill::drill::Drill;
 use restore_drill::judge::{self, RESTORED};
 use restore_drill::model::{Status, Verdict};
-use restore_drill::sabotage::{Sabotage, essence, save};
+use restore_drill::sabotage::{Sabotage, essence, put_back, save};
 use restore_drill::{Error, exit_code};
 
 /// Faults in what was restored; `tests/sabotage.rs` commits the whole catalogue.
@@ -42,6 +42,7 @@ async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
         drill.observe(&restarted, RESTORED).await?;
         let held = drill.judge(RESTORED)?;
         assert_held(&held, "the fault-free drill");
+        put_back(&drill).await?;
 
         for sabotage in CONTENT.map(named) {
             sabotage.strike(&drill).await?;
@@ -54,6 +55,7 @@ async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
             let twin = format!("{} undone", sabotage.name);
             drill.observe(&restarted, &twin).await?;
             assert_held(&drill.judge(&twin)?, &twin);
+            put_back(&drill).await?;
         }
         Ok(drill.owned.run().to_owned())
     };

@@ -319,6 +319,11 @@ pub async fn save(drill: &Drill) -> Result<()> {
     content::save(drill).await
 }
 
+/// Puts back what [`save`] saved: observing and trying change the mail server's indexes and mail too.
+pub async fn put_back(drill: &Drill) -> Result<()> {
+    content::put_back(drill).await
+}
+
 pub(crate) fn baseline(drill: &Drill) -> Result<ObservationId> {
     drill.evidence.completed(BASELINE)?.ok_or_else(|| Error::Unknown("sabotage before the baseline".into()))
 }
