@@ -557,11 +557,7 @@ impl Drill {
         let restarted = fault.restore(self, wiped, &backup, older.as_ref()).await?;
         fault.strike(self).await?;
         self.observe(&restarted, RESTORED).await?;
-        if fault.is_tried() {
-            self.try_after(RESTORED, false).await?;
-        } else {
-            self.evidence.try_nothing(RESTORED)?;
-        }
+        self.try_if(fault.is_tried(), RESTORED).await?;
         self.judge(RESTORED)
     }
 

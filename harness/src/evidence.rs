@@ -176,7 +176,7 @@ pub struct FolderSeen {
     pub subscribed: bool,
     /// HIGHESTMODSEQ (RFC 7162), where the server has one.
     pub modseq: Option<u64>,
-    /// What it is for (RFC 6154): `\\Sent`, …, sorted, space-separated.
+    /// What it is for (RFC 6154): `\Sent`, …, sorted, space-separated.
     pub special_use: String,
 }
 
@@ -245,6 +245,11 @@ pub struct RowSeen {
     /// A JSON object of the durable columns.
     pub columns: String,
 }
+
+/// The columns that [`file_of`] reads.
+const FILE: &str = "volume, path, sha256, size, uid, gid, mode, mtime, link";
+/// The columns that [`message_of`] reads.
+const MESSAGE: &str = "folder, uid, sha256, body_sha256, size, flags, keywords, internal_date, item";
 
 /// A file out of its row, from that column on.
 fn file_of(r: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<FileSeen> {
@@ -576,12 +581,9 @@ impl Evidence {
     /// The messages of an account, by folder and UID. Some 200 bytes each in memory.
     pub fn messages(&self, o: ObservationId, account: &str) -> Result<Vec<MessageSeen>> {
         self.with(|db| {
-            db.prepare(
-                "SELECT folder, uid, sha256, body_sha256, size, flags, keywords, internal_date, item FROM message
-                 WHERE observation = ? AND account = ? ORDER BY folder, uid",
-            )?
-            .query_map(params![o.0, account], |r| message_of(r, 0))?
-            .collect()
+            db.prepare(&format!("SELECT {MESSAGE} FROM message WHERE observation = ? AND account = ? ORDER BY folder, uid"))?
+                .query_map(params![o.0, account], |r| message_of(r, 0))?
+                .collect()
         })
     }
 
@@ -642,11 +644,9 @@ impl Evidence {
     /// The files, by volume and path.
     pub fn files(&self, o: ObservationId) -> Result<Vec<FileSeen>> {
         self.with(|db| {
-            db.prepare(
-                "SELECT volume, path, sha256, size, uid, gid, mode, mtime, link FROM file WHERE observation = ? ORDER BY volume, path",
-            )?
-            .query_map([o.0], |r| file_of(r, 0))?
-            .collect()
+            db.prepare(&format!("SELECT {FILE} FROM file WHERE observation = ? ORDER BY volume, path"))?
+                .query_map([o.0], |r| file_of(r, 0))?
+                .collect()
         })
     }
 }

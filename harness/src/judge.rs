@@ -9,9 +9,9 @@ use crate::evidence::{
     Evidence, FactSeen, FilePair, FileSeen, FolderSeen, Login, MessagePairs, MessageSeen, ObservationId, Quota, RowSeen,
     ScriptSeen, Sent, Submitted, TrialSeen,
 };
-pub mod live;
-
 use crate::model::{Counts, Finding, Item, Outcome, Verdict};
+
+pub mod live;
 
 /// The name of the observation before the backup.
 pub const BASELINE: &str = "baseline";
@@ -267,7 +267,7 @@ fn messages(
     let mut open: Vec<&MessageSeen> = pairs.only_before.iter().collect();
     let by_place: HashMap<(&str, u32), usize> = new.iter().enumerate().map(|(i, m)| ((m.folder.as_str(), m.uid), i)).collect();
     let mut by_bytes: HashMap<(&str, &[u8]), Vec<usize>> = HashMap::new();
-    for (i, m) in new.iter().enumerate().filter(|(i, _)| !matched[*i]).rev() {
+    for (i, m) in new.iter().enumerate().rev() {
         by_bytes.entry((&m.folder, &m.sha256)).or_default().push(i);
     }
     open.retain(|o| {

@@ -213,6 +213,12 @@ impl Accounts {
         self.users.iter().filter(|u| u.enabled)
     }
 
+    /// The users with a mailbox who neither forward their mail nor have it answered automatically: what is sent to them is
+    /// there, and nothing else comes of it.
+    pub fn quiet(&self) -> impl Iterator<Item = &User> {
+        self.mailboxes().iter().filter(|u| !u.forward_enabled && !u.reply_enabled)
+    }
+
     /// The mailboxes that a message to `recipient` ends up in: through an alias, a
     /// wildcard alias, an alternative domain, a `+detail`, or a forward.
     pub fn deliveries(&self, recipient: &str) -> BTreeSet<String> {

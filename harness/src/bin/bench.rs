@@ -149,8 +149,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// The first users who neither forward their mail nor answer it by themselves.
 fn quiet(drill: &Drill, count: usize) -> Vec<String> {
-    let users = drill.corpus.accounts().mailboxes().iter();
-    users.filter(|u| !u.forward_enabled && !u.reply_enabled).take(count).map(|u| u.email.clone()).collect()
+    drill.corpus.accounts().quiet().take(count).map(|u| u.email.clone()).collect()
 }
 
 /// Messages a second: ours, plain and as a drill does it, beside Postfix's smtp-source through the same front.

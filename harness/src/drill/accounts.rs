@@ -19,9 +19,8 @@ impl Drill {
         let phase = self.events.phase(Phase::Provision);
         let spec = &self.scenario.spec.accounts;
         let config = configuration(self.corpus.accounts(), &self.secret)?.to_string();
-        let command: Vec<&str> = spec.command.iter().map(String::as_str).collect();
         let service = self.stack.service(&spec.service);
-        self.engine().exec(&service, &command, &[], Some(config.as_bytes())).await?.ok("importing the accounts")?;
+        self.engine().exec(&service, &spec.command, &[], Some(config.as_bytes())).await?.ok("importing the accounts")?;
         self.restart_waves(&spec.restart, |_, _| ()).await?;
         let accounts = self.enabled();
         let imap = self.imap();

@@ -2,7 +2,7 @@
 //! rate, from before the backup until after it. Each operation is in the ledger with when it began and ended.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::FuturesUnordered;
@@ -14,9 +14,11 @@ use tokio::sync::watch;
 
 use super::Drill;
 use super::proof::{BackedUp, Baseline};
+use super::shaping::{expunge, store};
 use crate::error::{Error, Result};
 use crate::evidence::{LiveKind, LiveOp};
 use crate::probe::doors::Transport;
+use crate::probe::mail::Failure;
 
 /// Messages under way at once.
 const UNDER_WAY: usize = 8;
@@ -40,8 +42,6 @@ struct Writers {
     ended: watch::Sender<Counts>,
     /// Messages of the baseline, each written to once.
     messages: Vec<(String, u32)>,
-    /// Users that nobody but the writers knows of.
-    users: AtomicU64,
 }
 
 impl Drill {
@@ -60,20 +60,18 @@ impl Drill {
             stopped: AtomicBool::new(false),
             ended,
             messages: self.unwritten(baseline)?,
-            users: AtomicU64::new(0),
         };
         if writers.messages.len() < 6 {
             return Err(Error::Unknown("too few messages to write to while the backup runs; take a larger profile".into()));
         }
         let control = async {
             // The backup begins amid the writes, and they go on when it has ended.
-            let begun = self.each(&mut seen, |n| n > 0).await?;
+            let begun = self.one_of_each(&mut seen).await?;
             let began = writers.now();
             let result = backup.await;
             self.evidence.put_live_backup((began, writers.now()))?;
             let at_the_end = *seen.borrow();
             self.one_more(&mut seen, at_the_end).await?;
-            writers.stopped.store(true, Ordering::Relaxed);
             let all = *seen.borrow();
             let count = |n: &Counts| n.iter().sum::<u64>();
             self.events.note(format!(
@@ -84,13 +82,13 @@ impl Drill {
             ));
             result
         };
-        let stop_on_error = async {
+        let control = async {
             let result = control.await;
             writers.stopped.store(true, Ordering::Relaxed);
             result
         };
         let (result, mail, mailboxes, users) =
-            tokio::join!(stop_on_error, writers.deliver(), writers.change(), writers.create_and_delete());
+            tokio::join!(control, writers.deliver(), writers.change(), writers.create_and_delete());
         let result = result?;
         mail?;
         mailboxes?;
@@ -98,9 +96,9 @@ impl Drill {
         Ok(result)
     }
 
-    /// Waits until the counts are right, each of them.
-    async fn each(&self, seen: &mut watch::Receiver<Counts>, right: impl Fn(u64) -> bool) -> Result<Counts> {
-        let waited = tokio::time::timeout(PATIENCE, seen.wait_for(|counts| counts.iter().all(|n| right(*n)))).await;
+    /// Waits until one operation of each kind ended well.
+    async fn one_of_each(&self, seen: &mut watch::Receiver<Counts>) -> Result<Counts> {
+        let waited = tokio::time::timeout(PATIENCE, seen.wait_for(|counts| counts.iter().all(|n| *n > 0))).await;
         let counts = waited.ok().and_then(Result::ok).map(|counts| *counts);
         match counts {
             Some(counts) => Ok(counts),
@@ -168,10 +166,9 @@ impl Writers {
     /// Delivers messages, to users who neither forward their mail nor answer it by themselves.
     async fn deliver(&self) -> Result<()> {
         let drill = &self.drill;
-        let accounts = drill.corpus.accounts().mailboxes();
-        let quiet: Vec<&str> =
-            accounts.iter().filter(|u| !u.forward_enabled && !u.reply_enabled).map(|u| u.email.as_str()).collect();
-        let (Some(sender), false) = (accounts.first(), quiet.is_empty()) else { return Ok(()) };
+        let accounts = drill.corpus.accounts();
+        let quiet: Vec<&str> = accounts.quiet().map(|u| u.email.as_str()).collect();
+        let (Some(sender), false) = (accounts.mailboxes().first(), quiet.is_empty()) else { return Ok(()) };
         let password = drill.secret.password(&sender.email);
         let transport = drill.submission(Some((&sender.email, &password)), UNDER_WAY)?;
         let one = |n: u64| {
@@ -240,32 +237,21 @@ impl Writers {
                 break;
             }
             let detail = if kind == LiveKind::Flag { FLAG } else { "\\Deleted" };
-            self.write(kind, account, &uid.to_string(), detail, self.touch(kind, account, *uid)).await?;
+            let deed = async { self.touch(kind, account, *uid).await.map_err(|e| e.reason().to_owned()) };
+            self.write(kind, account, &uid.to_string(), detail, deed).await?;
         }
         Ok(())
     }
 
-    async fn touch(&self, kind: LiveKind, account: &str, uid: u32) -> Result<(), String> {
-        let words = |e: async_imap::error::Error| e.to_string();
-        let login = self.drill.imap().login(account, &self.drill.secret.password(account)).await;
-        let mut session = login.map_err(|e| e.reason().to_owned())?;
-        session.select("INBOX").await.map_err(words)?;
+    async fn touch(&self, kind: LiveKind, account: &str, uid: u32) -> Result<(), Failure> {
+        let mut session = self.drill.imap().login(account, &self.drill.secret.password(account)).await?;
+        session.select("INBOX").await?;
         if kind == LiveKind::Flag {
-            let found: Vec<_> =
-                session.uid_fetch(uid.to_string(), "(UID FLAGS)").await.map_err(words)?.try_collect().await.map_err(words)?;
+            let found: Vec<_> = session.uid_fetch(uid.to_string(), "(UID FLAGS)").await?.try_collect().await?;
             let has = found.iter().any(|f| f.flags().any(|flag| matches!(flag, async_imap::types::Flag::Flagged)));
-            let change = format!("{}FLAGS.SILENT ({FLAG})", if has { "-" } else { "+" });
-            let _: Vec<_> =
-                session.uid_store(uid.to_string(), change).await.map_err(words)?.try_collect().await.map_err(words)?;
+            store(&mut session, &[uid], if has { '-' } else { '+' }, FLAG).await?;
         } else {
-            let _: Vec<_> = session
-                .uid_store(uid.to_string(), "+FLAGS.SILENT (\\Deleted)")
-                .await
-                .map_err(words)?
-                .try_collect()
-                .await
-                .map_err(words)?;
-            let _: Vec<_> = session.uid_expunge(uid.to_string()).await.map_err(words)?.try_collect().await.map_err(words)?;
+            expunge(&mut session, &[uid]).await?;
         }
         let _ = session.logout().await;
         Ok(())
@@ -278,9 +264,11 @@ impl Writers {
         };
         let Some(domain) = self.drill.corpus.accounts().domains.first() else { return Ok(()) };
         let mut tick = tokio::time::interval(self.pace);
-        while self.goes_on() {
+        for n in 0_u64.. {
+            if !self.goes_on() {
+                break;
+            }
             tick.tick().await;
-            let n = self.users.fetch_add(1, Ordering::Relaxed);
             let (local, email) = (format!("live{n}"), format!("live{n}@{}", domain.name));
             let password = self.drill.secret.password(&email);
             let command = |command: &[String]| {
@@ -302,9 +290,8 @@ impl Writers {
     }
 
     async fn admin(&self, service: &str, command: &[String]) -> Result<(), String> {
-        let command: Vec<&str> = command.iter().map(String::as_str).collect();
         let service = self.drill.stack.service(service);
-        let output = self.drill.engine().exec(&service, &command, &[], None).await.map_err(|e| e.to_string())?;
+        let output = self.drill.engine().exec(&service, command, &[], None).await.map_err(|e| e.to_string())?;
         if output.code == 0 { Ok(()) } else { Err(output.stderr.trim().to_owned()) }
     }
 }

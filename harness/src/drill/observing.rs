@@ -49,7 +49,7 @@ impl Drill {
             messages += self.evidence.folders(o, account)?.iter().map(|f| u64::from(f.messages)).sum::<u64>();
         }
         let rows = self.evidence.rows(o)?.len();
-        let files = self.evidence.files(o)?.iter().filter(|f| !f.sha256.is_empty()).count();
+        let (files, _) = self.evidence.file_counts(o)?;
         Ok(format!("{messages} messages in {} mailboxes, {rows} rows, {files} files", accounts.len()))
     }
 
@@ -154,7 +154,6 @@ impl Drill {
                 let command: Vec<String> = spec.command.iter().map(|a| a.replace("{mailbox}", &account)).collect();
                 let service = &service;
                 async move {
-                    let command: Vec<&str> = command.iter().map(String::as_str).collect();
                     let output = self.engine().exec(service, &command, &[], None).await?;
                     if output.code != 0 {
                         tracing::debug!(account, code = output.code, "resync: {}", output.stderr.trim());

@@ -70,10 +70,9 @@ impl Drill {
     /// Waits until a service's own readiness command ends with 0.
     async fn ready(&self, check: &ServiceCommand) -> Result<()> {
         let service = self.stack.service(&check.service);
-        let command: Vec<&str> = check.command.iter().map(String::as_str).collect();
         until(self.converge_deadline(), || async {
             // A container that ends meanwhile is one more reason to wait.
-            let why = match self.engine().exec(&service, &command, &[], None).await {
+            let why = match self.engine().exec(&service, &check.command, &[], None).await {
                 Ok(output) if output.code == 0 => return Ok(Ok(())),
                 Ok(output) => output.stderr.trim().to_owned(),
                 Err(e) => e.to_string(),

@@ -44,11 +44,10 @@ impl Drill {
     /// Makes the state that only commands in the containers make.
     async fn seed_facts(&self) -> Result<()> {
         for seed in self.scenario.spec.facts.iter().flat_map(|f| &f.seed) {
-            let command: Vec<&str> = seed.command.iter().map(String::as_str).collect();
             let input = seed.message.map(|n| self.corpus.message(n % self.corpus.len().max(1)).bytes);
             let service = self.stack.service(&seed.service);
-            let output = self.engine().exec(&service, &command, &[], input.as_deref()).await?;
-            output.ok(&format!("seeding by {}", command.join(" ")))?;
+            let output = self.engine().exec(&service, &seed.command, &[], input.as_deref()).await?;
+            output.ok(&format!("seeding by {}", seed.command.join(" ")))?;
         }
         Ok(())
     }
@@ -132,7 +131,7 @@ impl Drill {
             }
         }
         for (flag, uids) in &flags {
-            store(session, uids, flag).await?;
+            store(session, uids, '+', flag).await?;
         }
         for (&folder, uids) in &copies {
             for set in sets(uids) {
@@ -144,17 +143,23 @@ impl Drill {
                 session.uid_mv(set, &names[folder]).await?;
             }
         }
-        store(session, &expunged, "\\Deleted").await?;
-        for set in sets(&expunged) {
-            let _: Vec<_> = session.uid_expunge(set).await?.try_collect().await?;
-        }
-        Ok(())
+        expunge(session, &expunged).await
     }
 }
 
-async fn store(session: &mut Session, uids: &[u32], flag: &str) -> Result<(), Failure> {
+/// Sets (`+`) or clears (`-`) a flag.
+pub(super) async fn store(session: &mut Session, uids: &[u32], sign: char, flag: &str) -> Result<(), Failure> {
     for set in sets(uids) {
-        let _: Vec<_> = session.uid_store(set, format!("+FLAGS.SILENT ({flag})")).await?.try_collect().await?;
+        let _: Vec<_> = session.uid_store(set, format!("{sign}FLAGS.SILENT ({flag})")).await?.try_collect().await?;
+    }
+    Ok(())
+}
+
+/// Expunges messages.
+pub(super) async fn expunge(session: &mut Session, uids: &[u32]) -> Result<(), Failure> {
+    store(session, uids, '+', "\\Deleted").await?;
+    for set in sets(uids) {
+        let _: Vec<_> = session.uid_expunge(set).await?.try_collect().await?;
     }
     Ok(())
 }

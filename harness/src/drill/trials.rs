@@ -35,6 +35,8 @@ const CONNECTIONS: usize = 4;
 const DELIVERY: Duration = Duration::from_secs(45);
 /// The recipient of the mail that is in the queue while the backup is taken.
 const PARKED: &str = "parked@relayed.example";
+/// The recipient of the mail out that is tried.
+const OUT: &str = "trial@relayed.example";
 /// A sender at another server.
 const STRANGER: &str = "stranger@drill.example";
 
@@ -108,7 +110,7 @@ impl Drill {
         self.remember_keys().await?;
         let mut seen = self.doors_tried(BASELINE).await?;
         if let Some(outside) = &self.scenario.spec.outside {
-            seen.push(self.relayed(outside, BASELINE, "trial@relayed.example").await?);
+            seen.push(self.relayed(outside, BASELINE).await?);
             self.park().await?;
         }
         self.evidence.put_trials(BASELINE, &seen)?;
@@ -121,7 +123,7 @@ impl Drill {
         let phase = self.events.phase(Phase::Try);
         let mut seen = self.doors_tried(stage).await?;
         if let Some(outside) = &self.scenario.spec.outside {
-            seen.push(self.relayed(outside, stage, "trial@relayed.example").await?);
+            seen.push(self.relayed(outside, stage).await?);
             if release {
                 seen.push(self.released(outside).await?);
             }
@@ -129,6 +131,11 @@ impl Drill {
         self.evidence.put_trials(stage, &seen)?;
         phase.finish(format!("{} trials", seen.len()));
         Ok(())
+    }
+
+    /// The same, without releasing what is in the queue; or nothing, on purpose.
+    pub(crate) async fn try_if(&self, tried: bool, stage: &str) -> Result<()> {
+        if tried { self.try_after(stage, false).await } else { self.evidence.try_nothing(stage) }
     }
 
     async fn doors_tried(&self, stage: &str) -> Result<Vec<TrialSeen>> {
@@ -193,7 +200,6 @@ impl Drill {
         let mailboxes = accounts.mailboxes();
         let Some(first) = mailboxes.first().map(|u| u.email.clone()) else { return vec![] };
         let inbox = |address: &str| accounts.deliveries(address).into_iter().map(|a| (a, "INBOX".to_owned())).collect();
-        let replies = |user: &&User| user.reply_enabled;
         // Automatic replies have their own route: on others they would depend on who wrote before.
         let ordinary = |what: String, to: String| Mail {
             trial: format!("mail to {what}, {to}"),
@@ -233,7 +239,7 @@ impl Drill {
             }
         }
         // Others' automatic replies are for one sender once a day: each stage has its own.
-        if let (Some(user), Some((local, domain))) = (mailboxes.iter().find(replies), first.split_once('@')) {
+        if let (Some(user), Some((local, domain))) = (mailboxes.iter().find(|u| u.reply_enabled), first.split_once('@')) {
             let from = format!("{local}+{}@{domain}", slug(stage));
             let to = user.email.clone();
             mails.push(Mail {
@@ -242,8 +248,8 @@ impl Drill {
                 ..Mail { login: Some(first.clone()), from, arrives: inbox(&to), to, ..Mail::default() }
             });
         }
-        let quiet: Vec<&User> = mailboxes.iter().filter(|u| !replies(u) && !u.forward_enabled).take(WATCHED).collect();
-        for user in quiet.iter().take(3) {
+        let quiet: Vec<&User> = accounts.quiet().take(3).collect();
+        for user in &quiet {
             let (list, folder) = self.corpus.list(&user.email);
             mails.push(Mail {
                 trial: format!("mail that {}'s filter files", user.email),
@@ -346,11 +352,11 @@ impl Drill {
         let list = mail.list.as_ref().map_or_else(String::new, |l| format!("List-Id: <{l}>\r\n"));
         let bytes = format!(
             "From: {}\r\nTo: {}\r\nSubject: trial {at}\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\nMessage-ID: <{}>\r\n\
-             {HEADER}: {at} {}\r\n{list}MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nA trial: {}.\r\n",
+             {}\r\n{list}MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nA trial: {}.\r\n",
             mail.from,
             mail.to,
             message_id(stage, at),
-            slug(stage),
+            mark(stage, at),
             mail.trial,
         );
         let login = mail.login.as_deref().map(|login| (login, self.password(login)));
@@ -429,18 +435,18 @@ impl Drill {
     }
 
     /// Sends a message to the relayed domain, with a server outside that takes it.
-    async fn relayed(&self, outside: &Outside, stage: &str, to: &str) -> Result<TrialSeen> {
-        let trial = format!("mail out, to {to}");
+    async fn relayed(&self, outside: &Outside, stage: &str) -> Result<TrialSeen> {
+        let trial = format!("mail out, to {OUT}");
         let expected = "received outside, once".to_owned();
-        let Some(sender) = self.corpus.accounts().mailboxes().first() else {
+        let Some(mail) = self.outgoing(OUT) else {
             return Ok(TrialSeen { trial, expected, value: Err("nobody to send it".into()) });
         };
-        let mail = Mail { login: Some(sender.email.clone()), from: sender.email.clone(), to: to.into(), ..Mail::default() };
         self.outside(outside, &outside.start).await?;
+        // A number that no mail within has.
         let at = 9_000;
         let sent = self.hand_in(stage, at, &mail).await;
         let value = match sent {
-            Ok(true) => self.received(outside, &format!("{HEADER}: {at} {}", slug(stage)), to).await,
+            Ok(true) => self.received(outside, &mark(stage, at), OUT).await,
             Ok(false) => Ok("refused".into()),
             Err(why) => Err(why),
         };
@@ -452,9 +458,11 @@ impl Drill {
     async fn released(&self, outside: &Outside) -> Result<TrialSeen> {
         self.outside(outside, &outside.start).await?;
         let queue = &self.scenario.spec.queue;
-        let release: Vec<&str> = queue.release.iter().map(String::as_str).collect();
-        self.engine().exec(&self.stack.service(&queue.service), &release, &[], None).await?.ok("releasing the mail queue")?;
-        let value = self.received(outside, &parked(), PARKED).await;
+        self.engine()
+            .exec(&self.stack.service(&queue.service), &queue.release, &[], None)
+            .await?
+            .ok("releasing the mail queue")?;
+        let value = self.received(outside, &mark("parked", 0), PARKED).await;
         self.outside(outside, &outside.stop).await?;
         let trial = format!("mail to {PARKED} that was in the queue when the backup was taken");
         Ok(TrialSeen { trial, expected: "received outside, once".into(), value })
@@ -463,8 +471,7 @@ impl Drill {
     /// Sends a message to the relayed domain, where nobody answers, and has it stay in the queue: a message that is tried
     /// again and again would be another file each time.
     async fn park(&self) -> Result<()> {
-        let Some(sender) = self.corpus.accounts().mailboxes().first() else { return Ok(()) };
-        let mail = Mail { login: Some(sender.email.clone()), from: sender.email.clone(), to: PARKED.into(), ..Mail::default() };
+        let Some(mail) = self.outgoing(PARKED) else { return Ok(()) };
         let fail = |why: String| Error::Unknown(format!("mail to {PARKED}, which was to be left in the queue: {why}"));
         if !self.hand_in("parked", 0, &mail).await.map_err(fail)? {
             return Err(fail("refused".into()));
@@ -476,12 +483,17 @@ impl Drill {
         })
         .await?;
         let spec = &self.scenario.spec.queue;
-        let hold: Vec<&str> = spec.hold.iter().map(String::as_str).collect();
-        self.engine().exec(&self.stack.service(&spec.service), &hold, &[], None).await?.ok("holding the mail queue")?;
+        self.engine().exec(&self.stack.service(&spec.service), &spec.hold, &[], None).await?.ok("holding the mail queue")?;
         if !self.queue().await?.iter().any(|q| q.is_for(PARKED) && q.is_held()) {
             return Err(fail("it is not held".into()));
         }
         Ok(())
+    }
+
+    /// A message to the world outside.
+    fn outgoing(&self, to: &str) -> Option<Mail> {
+        let from = self.corpus.accounts().mailboxes().first()?.email.clone();
+        Some(Mail { login: Some(from.clone()), from, to: to.into(), ..Mail::default() })
     }
 
     /// How often the server outside got a message, once it left the queue or had to stay there.
@@ -509,9 +521,8 @@ impl Drill {
     }
 
     async fn outside(&self, outside: &Outside, command: &[String]) -> Result<String> {
-        let command: Vec<&str> = command.iter().map(String::as_str).collect();
         let service = self.stack.service(&outside.service);
-        self.engine().exec(&service, &command, &[], None).await?.ok("the server outside").map(|o| o.stdout)
+        self.engine().exec(&service, command, &[], None).await?.ok("the server outside").map(|o| o.stdout)
     }
 
     pub(super) async fn queue(&self) -> Result<Vec<Queued>> {
@@ -571,9 +582,9 @@ fn trial_of(stage: &str, id: &str) -> Option<usize> {
     (rest == format!("{}@trial.example", slug(stage))).then(|| at.parse().ok()).flatten()
 }
 
-/// The header line of the message that was left in the queue.
-fn parked() -> String {
-    format!("{HEADER}: 0 parked")
+/// The header line that tells which trial of a stage a message is of.
+fn mark(stage: &str, at: usize) -> String {
+    format!("{HEADER}: {at} {}", slug(stage))
 }
 
 fn untold(mails: &[Arc<Mail>], why: &str) -> Vec<TrialSeen> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Evidence, MessageSeen, ObservationId};
+use super::{Evidence, MESSAGE, MessageSeen, ObservationId, message_of};
 use crate::error::Result;
 
 /// What is done while the backup runs.
@@ -126,27 +126,19 @@ impl Evidence {
     /// The messages of an observation that are that message of the corpus, with their accounts.
     pub fn copies(&self, o: ObservationId, item: &str) -> Result<Vec<(String, MessageSeen)>> {
         self.with(|db| {
-            db.prepare_cached("SELECT account, folder, uid FROM message WHERE observation = ? AND item = ?")?
-                .query_map(params![o.0, item], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, u32>(2)?)))?
-                .collect::<rusqlite::Result<Vec<_>>>()
-        })?
-        .into_iter()
-        .map(|(account, folder, uid)| {
-            let message = self.message(o, &account, &folder, uid)?;
-            Ok(message.map(|m| (account, m)))
+            db.prepare_cached(&format!("SELECT account, {MESSAGE} FROM message WHERE observation = ? AND item = ?"))?
+                .query_map(params![o.0, item], |r| Ok((r.get(0)?, message_of(r, 1)?)))?
+                .collect()
         })
-        .filter_map(Result::transpose)
-        .collect()
     }
 
     /// One message of an observation.
     pub fn message(&self, o: ObservationId, account: &str, folder: &str, uid: u32) -> Result<Option<MessageSeen>> {
         self.with(|db| {
-            db.prepare_cached(
-                "SELECT folder, uid, sha256, body_sha256, size, flags, keywords, internal_date, item FROM message
-                 WHERE observation = ? AND account = ? AND folder = ? AND uid = ?",
-            )?
-            .query_row(params![o.0, account, folder, uid], |r| super::message_of(r, 0))
+            db.prepare_cached(&format!(
+                "SELECT {MESSAGE} FROM message WHERE observation = ? AND account = ? AND folder = ? AND uid = ?"
+            ))?
+            .query_row(params![o.0, account, folder, uid], |r| message_of(r, 0))
             .optional()
         })
     }

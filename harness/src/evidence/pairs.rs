@@ -1,13 +1,12 @@
 //! Two observations side by side, as far as they differ: what is the same is never loaded, so that memory follows the
 //! differences and not the data.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Row, params};
 
-use super::{Evidence, FileSeen, MessageSeen, ObservationId, file_of, message_of};
+use super::{Evidence, FILE, FileSeen, MESSAGE, MessageSeen, ObservationId, file_of, message_of};
 use crate::error::Result;
-
-const MESSAGE: &str = "folder, uid, sha256, body_sha256, size, flags, keywords, internal_date, item";
-const FILE: &str = "volume, path, sha256, size, uid, gid, mode, mtime, link";
 
 /// Messages of one account, as far as two observations differ.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -130,8 +129,17 @@ impl Evidence {
         })
     }
 
+    /// The folders at the top of the volumes that an observation has anything in or of.
+    pub fn top_folders(&self, o: ObservationId) -> Result<BTreeSet<String>> {
+        self.with(|db| {
+            db.prepare("SELECT DISTINCT substr(path, 1, instr(path || '/', '/') - 1) FROM file WHERE observation = ?")?
+                .query_map([o.0], |r| r.get(0))?
+                .collect()
+        })
+    }
+
     /// The corpus messages of an account that were expunged before the baseline.
-    pub fn expunged_of(&self, account: &str) -> Result<std::collections::BTreeSet<String>> {
+    pub fn expunged_of(&self, account: &str) -> Result<BTreeSet<String>> {
         self.with(|db| {
             db.prepare_cached("SELECT item FROM ledger WHERE account = ? AND expunged = 1")?
                 .query_map([account], |r| r.get(0))?

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{finding, short};
 use crate::error::Result;
-use crate::evidence::{Evidence, LiveKind, LiveOp, ObservationId, When};
+use crate::evidence::{Evidence, LiveKind, LiveOp, MessageSeen, ObservationId, When};
 use crate::model::{Finding, Item, Outcome};
 use crate::probe::queue;
 
@@ -168,6 +168,10 @@ fn changed(
     written: &Written,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
+    let item = |account: &str, is: MessageSeen| {
+        let (account, folder) = (account.to_owned(), is.folder);
+        Item::Message { account, folder, uid: is.uid, corpus: is.item }
+    };
     for ((account, uid), op) in written.flagged.iter().chain(&written.expunged) {
         let (Some(was), Some(is)) =
             (evidence.message(before, account, INBOX, *uid)?, evidence.message(after, account, INBOX, *uid)?)
@@ -187,16 +191,14 @@ fn changed(
             When::After => &[&old],
         };
         if !allowed.contains(&&seen) {
-            let item = Item::Message { account: account.clone(), folder: INBOX.into(), uid: *uid, corpus: is.item };
             let detail = format!("was [{}], {} was changed, is [{}]", was.flags, op.detail, is.flags);
-            findings.push(finding(item, Outcome::Altered, Some("flags"), detail));
+            findings.push(finding(item(account, is), Outcome::Altered, Some("flags"), detail));
         }
     }
     let before = written.expunged.iter().filter(|(_, op)| op.when(written.window) == When::Before);
     for ((account, uid), _) in before {
         if let Some(is) = evidence.message(after, account, INBOX, *uid)? {
-            let item = Item::Message { account: account.clone(), folder: INBOX.into(), uid: *uid, corpus: is.item };
-            findings.push(finding(item, Outcome::Resurrected, None, "it was expunged when the backup began".into()));
+            findings.push(finding(item(account, is), Outcome::Resurrected, None, "it was expunged when the backup began".into()));
         }
     }
     Ok(())
@@ -228,9 +230,8 @@ fn known(
             _ => {}
         }
     }
-    let mailbox = |path: &str| path.split('/').next().filter(|top| top.contains('@')).map(str::to_owned);
-    let mailboxes: BTreeSet<String> = evidence.files(after)?.iter().filter_map(|f| mailbox(&f.path)).collect();
-    for account in mailboxes.into_iter().filter(|m| !new.contains(m) && !old.contains(m)) {
+    let mailboxes = evidence.top_folders(after)?;
+    for account in mailboxes.into_iter().filter(|m| m.contains('@') && !new.contains(m) && !old.contains(m)) {
         let detail = "its mail is there, and the database does not know it".into();
         findings.push(finding(Item::Account { account }, Outcome::Unexpected, None, detail));
     }

@@ -46,9 +46,8 @@ impl Facts {
             facts.push(FactSeen { fact: queue::FACT.into(), value: queued.ok().map(|q| queue::content(&q)) });
         }
         for spec in &self.specs {
-            let command: Vec<&str> = spec.command.iter().map(String::as_str).collect();
             let input = spec.message.map(|n| self.corpus.message(n % self.corpus.len().max(1)).bytes);
-            let output = self.engine.exec(&self.stack.service(&spec.service), &command, &[], input.as_deref()).await?;
+            let output = self.engine.exec(&self.stack.service(&spec.service), &spec.command, &[], input.as_deref()).await?;
             if output.code != 0 {
                 tracing::debug!(fact = spec.name, code = output.code, "{}", output.stderr.trim());
             }

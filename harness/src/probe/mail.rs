@@ -1,5 +1,6 @@
 //! The mail probe: every mailbox and every message, through the IMAP door, as its user.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_imap::error::Error as ImapError;
-use async_imap::types::{Flag, Mailbox, QuotaResource, QuotaResourceName};
+use async_imap::types::{Capabilities, Flag, Mailbox, QuotaResource, QuotaResourceName};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -315,22 +316,15 @@ impl Mail {
             Ok(names) => names,
             Err(failure) => return Ok(Err(failure)),
         };
-        match self.quota(&mut session).await {
-            Ok(Some(quota)) => evidence.put_quota(o, account, quota)?,
-            Ok(None) => {}
+        let (quota, modseqs) = match self.extensions(&mut session, account, &names).await {
+            Ok(seen) => seen,
             Err(failure) => return Ok(Err(failure)),
+        };
+        if let Some(quota) = quota {
+            evidence.put_quota(o, account, quota)?;
         }
-        let modseqs = match &self.modseqs {
-            Some(_) => Ok(ModSeqs::new()),
-            None => self.modseqs_of(&mut session, account, &names).await,
-        };
-        let modseqs = match modseqs {
-            Ok(modseqs) => modseqs,
-            Err(failure) => return Ok(Err(failure)),
-        };
         for listed in names {
             let folder = &listed.name;
-            let modseqs = self.modseqs.as_ref().unwrap_or(&modseqs);
             let opened = Opened { modseq: modseqs.get(&(account.to_owned(), folder.clone())).copied(), listed: &listed };
             let mut read = self.folder(evidence, o, account, &mut session, &opened, count).await?;
             if careful && read.is_err() {
@@ -404,9 +398,15 @@ impl Mail {
     }
 
     /// HIGHESTMODSEQ of some folders; of none where the server does not offer CONDSTORE.
-    async fn modseqs_of(&self, session: &mut Session, account: &str, listed: &[Listed]) -> Result<ModSeqs, Failure> {
+    async fn modseqs_of(
+        &self,
+        session: &mut Session,
+        offered: &Capabilities,
+        account: &str,
+        listed: &[Listed],
+    ) -> Result<ModSeqs, Failure> {
         let mut seen = ModSeqs::new();
-        if !in_time(self.imap.patience, "CAPABILITY", session.capabilities()).await?.has_str("CONDSTORE") {
+        if !offered.has_str("CONDSTORE") {
             return Ok(seen);
         }
         for folder in listed {
@@ -424,9 +424,24 @@ impl Mail {
         Ok(seen)
     }
 
-    /// The account's storage quota; none where the server has no quotas.
-    async fn quota(&self, session: &mut Session) -> Result<Option<Quota>, Failure> {
+    /// What servers tell that have the extensions: quota, and HIGHESTMODSEQ where no first look saw it.
+    async fn extensions(
+        &self,
+        session: &mut Session,
+        account: &str,
+        listed: &[Listed],
+    ) -> Result<(Option<Quota>, Cow<'_, ModSeqs>), Failure> {
         let offered = in_time(self.imap.patience, "CAPABILITY", session.capabilities()).await?;
+        let quota = self.quota(session, &offered).await?;
+        let modseqs = match &self.modseqs {
+            Some(seen) => Cow::Borrowed(seen),
+            None => Cow::Owned(self.modseqs_of(session, &offered, account, listed).await?),
+        };
+        Ok((quota, modseqs))
+    }
+
+    /// The account's storage quota; none where the server has no quotas.
+    async fn quota(&self, session: &mut Session, offered: &Capabilities) -> Result<Option<Quota>, Failure> {
         if !offered.has_str("QUOTA") {
             return Ok(None);
         }
@@ -442,7 +457,8 @@ impl Mail {
         let look = |account: String| async move {
             let mut session = self.imap.login(&account, &self.secret.password(&account)).await?;
             let listed = folders(&mut session, self.imap.patience).await?;
-            let seen = self.modseqs_of(&mut session, &account, &listed).await?;
+            let offered = in_time(self.imap.patience, "CAPABILITY", session.capabilities()).await?;
+            let seen = self.modseqs_of(&mut session, &offered, &account, &listed).await?;
             let _ = tokio::time::timeout(self.imap.patience, session.logout()).await;
             Ok::<_, Failure>(seen)
         };

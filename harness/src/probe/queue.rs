@@ -47,8 +47,7 @@ impl Queued {
 
 /// What is in the queue.
 pub async fn list(engine: &Engine, stack: &Stack, queue: &Queue) -> Result<Vec<Queued>> {
-    let command: Vec<&str> = queue.command.iter().map(String::as_str).collect();
-    let output = engine.exec(&stack.service(&queue.service), &command, &[], None).await?.ok("listing the mail queue")?;
+    let output = engine.exec(&stack.service(&queue.service), &queue.command, &[], None).await?.ok("listing the mail queue")?;
     parse(&output.stdout)
 }
 

@@ -269,11 +269,7 @@ impl Run {
 
     async fn observed(&self, restarted: &Restarted, name: &str, tried: bool) -> Result<BTreeSet<String>> {
         self.drill.observe(restarted, name).await?;
-        if tried {
-            self.drill.try_after(name, false).await?;
-        } else {
-            self.drill.evidence.try_nothing(name)?;
-        }
+        self.drill.try_if(tried, name).await?;
         Ok(essence(&self.drill.judge(name)?.findings))
     }
 }

@@ -46,9 +46,16 @@ impl Engine {
     }
 
     /// Runs a command in the service's container, with `env` added and `stdin` given.
-    pub async fn exec(&self, service: &str, command: &[&str], env: &[(&str, &str)], stdin: Option<&[u8]>) -> Result<Output> {
-        let container = self.running(service, command).await?;
-        self.exec_in(&container, command, env, stdin).await
+    pub async fn exec<S: AsRef<str> + Sync>(
+        &self,
+        service: &str,
+        command: &[S],
+        env: &[(&str, &str)],
+        stdin: Option<&[u8]>,
+    ) -> Result<Output> {
+        let command: Vec<&str> = command.iter().map(AsRef::as_ref).collect();
+        let container = self.running(service, &command).await?;
+        self.exec_in(&container, &command, env, stdin).await
     }
 
     /// Runs a command in a container.
