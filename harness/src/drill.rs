@@ -274,7 +274,8 @@ where
         evidence.set(key, value)?;
     }
     evidence.set("seed", &options.seed.to_string())?;
-    evidence.set("database", &scenario.spec.rows.database)?;
+    let databases: Vec<&str> = scenario.spec.databases.iter().map(|d| d.name.as_str()).collect();
+    evidence.set("databases", &databases.join("\n"))?;
 
     let interrupts = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {

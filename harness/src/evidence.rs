@@ -21,7 +21,7 @@ pub use pairs::{FilePair, MessagePairs};
 pub use seen::{FactSeen, ScriptSeen, TrialSeen};
 
 /// Version of the schema; a directory with another one is refused.
-const SCHEMA_VERSION: i64 = 4;
+const SCHEMA_VERSION: i64 = 5;
 
 const SCHEMA: &str = "
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -54,12 +54,12 @@ CREATE TABLE message (
 CREATE INDEX message_bytes ON message (sha256);
 CREATE INDEX message_item ON message (item);
 CREATE TABLE db_check (
-  observation INTEGER NOT NULL, property TEXT NOT NULL, value TEXT NOT NULL,
-  PRIMARY KEY (observation, property)) WITHOUT ROWID;
+  observation INTEGER NOT NULL, db TEXT NOT NULL, property TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY (observation, db, property)) WITHOUT ROWID;
 -- columns: a JSON object of the durable columns; secret ones as their SHA-256.
 CREATE TABLE db_row (
-  observation INTEGER NOT NULL, tbl TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL,
-  PRIMARY KEY (observation, tbl, key)) WITHOUT ROWID;
+  observation INTEGER NOT NULL, db TEXT NOT NULL, tbl TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL,
+  PRIMARY KEY (observation, db, tbl, key)) WITHOUT ROWID;
 -- sha256 is empty where only owner, mode and time are compared.
 CREATE TABLE file (
   observation INTEGER NOT NULL, volume TEXT NOT NULL, path TEXT NOT NULL, sha256 TEXT NOT NULL,
@@ -235,9 +235,11 @@ pub struct FileSeen {
     pub link: String,
 }
 
-/// A row as one observation saw it: the table, the key, the durable columns as JSON.
+/// A row as one observation saw it: the database, the table, the key, the durable columns as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowSeen {
+    /// The database.
+    pub database: String,
     /// The table.
     pub table: String,
     /// The values of its key columns, comma-separated.
@@ -498,15 +500,15 @@ impl Evidence {
     }
 
     /// Stores the rows of a database and its checks (property, value).
-    pub fn put_rows(&self, o: ObservationId, checks: &[(String, String)], rows: &[RowSeen]) -> Result<()> {
+    pub fn put_rows(&self, o: ObservationId, database: &str, checks: &[(String, String)], rows: &[RowSeen]) -> Result<()> {
         self.with(|db| {
             let tx = db.transaction()?;
             for (property, value) in checks {
-                tx.execute("INSERT INTO db_check VALUES (?, ?, ?)", params![o.0, property, value])?;
+                tx.execute("INSERT INTO db_check VALUES (?, ?, ?, ?)", params![o.0, database, property, value])?;
             }
             for r in rows {
-                tx.prepare_cached("INSERT OR REPLACE INTO db_row VALUES (?, ?, ?, ?)")?
-                    .execute(params![o.0, r.table, r.key, r.columns])?;
+                tx.prepare_cached("INSERT OR REPLACE INTO db_row VALUES (?, ?, ?, ?, ?)")?
+                    .execute(params![o.0, database, r.table, r.key, r.columns])?;
             }
             tx.commit()
         })
@@ -623,20 +625,25 @@ impl Evidence {
         })
     }
 
-    /// The checks of the database, by property.
-    pub fn checks(&self, o: ObservationId) -> Result<Vec<(String, String)>> {
+    /// The names of the databases that the run looks into.
+    pub fn databases(&self) -> Result<Vec<String>> {
+        Ok(self.get("databases")?.iter().flat_map(|names| names.lines().map(str::to_owned)).collect())
+    }
+
+    /// The checks of a database, by property.
+    pub fn checks(&self, o: ObservationId, database: &str) -> Result<Vec<(String, String)>> {
         self.with(|db| {
-            db.prepare("SELECT property, value FROM db_check WHERE observation = ? ORDER BY property")?
-                .query_map([o.0], |r| Ok((r.get(0)?, r.get(1)?)))?
+            db.prepare("SELECT property, value FROM db_check WHERE observation = ? AND db = ? ORDER BY property")?
+                .query_map(params![o.0, database], |r| Ok((r.get(0)?, r.get(1)?)))?
                 .collect()
         })
     }
 
-    /// The rows of the database, by table and key.
+    /// The rows of all databases, by database, table and key.
     pub fn rows(&self, o: ObservationId) -> Result<Vec<RowSeen>> {
         self.with(|db| {
-            db.prepare("SELECT tbl, key, columns FROM db_row WHERE observation = ? ORDER BY tbl, key")?
-                .query_map([o.0], |r| Ok(RowSeen { table: r.get(0)?, key: r.get(1)?, columns: r.get(2)? }))?
+            db.prepare("SELECT db, tbl, key, columns FROM db_row WHERE observation = ? ORDER BY db, tbl, key")?
+                .query_map([o.0], |r| Ok(RowSeen { database: r.get(0)?, table: r.get(1)?, key: r.get(2)?, columns: r.get(3)? }))?
                 .collect()
         })
     }

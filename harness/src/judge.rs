@@ -36,8 +36,9 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
     mail(evidence, before, after, &mut counts, &mut findings)?;
     let (old, new) = (evidence.rows(before)?, evidence.rows(after)?);
     counts.rows = old.len() as u64;
-    let name = evidence.get("database")?.unwrap_or_default();
-    database(&name, &evidence.checks(before)?, &evidence.checks(after)?, &mut findings);
+    for name in evidence.databases()? {
+        database(&name, &evidence.checks(before, &name)?, &evidence.checks(after, &name)?, &mut findings);
+    }
     rows(&old, &new, &mut findings);
     (counts.files, counts.paths) = evidence.file_counts(before)?;
     files(&evidence.file_pairs(before, after)?, &mut findings, |volume, path| evidence.has_file(after, volume, path))?;
@@ -76,7 +77,9 @@ pub fn audited(evidence: &Evidence) -> Result<Verdict> {
 pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let sound = SOUND.map(|(property, value)| (property.to_owned(), value.to_owned()));
-    database(&evidence.get("database")?.unwrap_or_default(), &sound, &evidence.checks(baseline)?, &mut findings);
+    for name in evidence.databases()? {
+        database(&name, &sound, &evidence.checks(baseline, &name)?, &mut findings);
+    }
     for (account, login) in evidence.accounts(baseline)? {
         if let Login::Refused(why) | Login::Unread(why) = login {
             findings.push(finding(Item::Account { account }, Outcome::Unread, None, why));
@@ -358,8 +361,8 @@ fn database(name: &str, old: &[(String, String)], new: &[(String, String)], find
 }
 
 fn rows(old: &[RowSeen], new: &[RowSeen], findings: &mut Vec<Finding>) {
-    let place = |r: &RowSeen| (r.table.clone(), r.key.clone());
-    let item = |r: &RowSeen| Item::Row { table: r.table.clone(), key: r.key.clone() };
+    let place = |r: &RowSeen| (r.database.clone(), r.table.clone(), r.key.clone());
+    let item = |r: &RowSeen| Item::Row { database: r.database.clone(), table: r.table.clone(), key: r.key.clone() };
     let after: BTreeMap<_, _> = new.iter().map(|r| (place(r), r)).collect();
     let before: BTreeSet<_> = old.iter().map(place).collect();
     for o in old {

@@ -90,11 +90,13 @@ pub enum Item {
     },
     /// A database as a whole.
     Database {
-        /// Its file.
+        /// Its name.
         database: String,
     },
     /// A row of a table.
     Row {
+        /// The database.
+        database: String,
         /// The table.
         table: String,
         /// The values of its key columns, comma-separated.
@@ -153,7 +155,7 @@ impl fmt::Display for Item {
                 corpus.as_ref().map_or(Ok(()), |n| write!(f, " (corpus message {n})"))
             }
             Self::Database { database } => write!(f, "database {database}"),
-            Self::Row { table, key } => write!(f, "table {table}, row {key}"),
+            Self::Row { database, table, key } => write!(f, "database {database}, table {table}, row {key}"),
             Self::File { volume, path } => write!(f, "volume {volume}, file {path}"),
             Self::Snapshot { volume, path } if path == "." => write!(f, "snapshot, volume {volume}"),
             Self::Snapshot { volume, path } => write!(f, "snapshot, volume {volume}, path {path}"),

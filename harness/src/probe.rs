@@ -9,6 +9,7 @@ pub mod doors;
 pub mod facts;
 pub mod files;
 pub mod mail;
+pub mod pages;
 pub mod queue;
 pub mod rows;
 pub mod sieve;

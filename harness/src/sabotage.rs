@@ -29,6 +29,9 @@ pub mod run;
 
 /// The scenario that the catalogue strikes: it knows where its services keep what.
 pub const SCENARIO: &str = "mailu";
+/// Its databases.
+pub(crate) const MAILU: &str = "main.db";
+pub(crate) const ROUNDCUBE: &str = "roundcube.db";
 
 /// Where a sabotage strikes; those of one group share a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
@@ -108,8 +111,12 @@ pub fn essence(findings: &[Finding]) -> BTreeSet<String> {
 pub(crate) enum Lost {
     /// Every folder, message and script, behind logins that work.
     Mail,
-    /// Every row, and every login with them.
+    /// Every row of Mailu's database, and every login with them.
     Database,
+    /// Every row of the webmail's: address books, identities, preferences.
+    AddressBooks,
+    /// Users' PGP keys.
+    PgpKeys,
     /// The DKIM keys.
     Dkim,
     /// Mailu's `instance`, of which a fresh deployment makes its own.
@@ -121,7 +128,8 @@ pub(crate) enum Lost {
 }
 
 impl Lost {
-    pub(crate) const ALL: &'static [Self] = &[Self::Database, Self::Dkim, Self::Instance, Self::Training, Self::Queue];
+    pub(crate) const ALL: &'static [Self] =
+        &[Self::Database, Self::AddressBooks, Self::PgpKeys, Self::Dkim, Self::Instance, Self::Training, Self::Queue];
 
     fn add(self, drill: &Drill, to: &mut BTreeSet<String>) -> Result<()> {
         let evidence = &drill.evidence;
@@ -157,9 +165,19 @@ impl Lost {
                 for (account, _) in evidence.accounts(baseline)? {
                     expect(&Item::Account { account }, Outcome::Lost, None);
                 }
-                for row in evidence.rows(baseline)? {
-                    expect(&Item::Row { table: row.table, key: row.key }, Outcome::Lost, None);
+                content::rows(evidence.rows(baseline)?, MAILU).for_each(|row| expect(&row, Outcome::Lost, None));
+            }
+            Self::AddressBooks => {
+                content::rows(evidence.rows(baseline)?, ROUNDCUBE).for_each(|row| expect(&row, Outcome::Lost, None));
+            }
+            Self::PgpKeys => {
+                for file in evidence.files(baseline)?.into_iter().filter(|f| f.volume == "webmail") {
+                    // The start makes the folder itself anew.
+                    if file.path != "gpg" {
+                        expect(&Item::File { volume: file.volume, path: file.path }, Outcome::Lost, None);
+                    }
                 }
+                expect(&Item::Fact { fact: content::PGP_KEYS.into() }, Outcome::Altered, None);
             }
             Self::Dkim => {
                 for file in evidence.files(baseline)?.into_iter().filter(|f| f.volume == "dkim") {

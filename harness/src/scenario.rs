@@ -47,11 +47,15 @@ pub struct Spec {
     pub resync: ServiceCommand,
     /// What follows a restore.
     pub restore: RestorePlan,
-    /// The database whose rows are compared.
-    pub rows: Rows,
+    /// The databases whose rows are compared.
+    #[serde(rename = "database")]
+    pub databases: Vec<Database>,
     /// Files compared by hash, owner and mode.
     #[serde(rename = "file")]
     pub files: Vec<Files>,
+    /// What users do in the app's pages.
+    #[serde(default, rename = "pages")]
+    pub pages: Vec<Pages>,
     /// What commands in containers print, compared as text.
     #[serde(default, rename = "fact")]
     pub facts: Vec<Fact>,
@@ -84,8 +88,8 @@ pub struct Door {
     pub service: String,
     /// The port in the container.
     pub port: u16,
-    /// What the server says first: once TLS is up, or before it where it is asked for.
-    pub greeting: String,
+    /// What the server says first: once TLS is up, or before it where it is asked for. None where the client speaks first.
+    pub greeting: Option<String>,
     /// How TLS begins.
     #[serde(default)]
     pub tls: Tls,
@@ -202,14 +206,16 @@ pub struct RestorePlan {
     pub restart: Vec<Vec<String>>,
 }
 
-/// The database probe.
+/// A SQLite database.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rows {
-    /// The volume that holds the database.
+pub struct Database {
+    /// What findings call it.
+    pub name: String,
+    /// The volume that holds it.
     pub volume: String,
     /// Its file, from the volume's root.
-    pub database: String,
+    pub file: String,
     /// A query for the schema revision: one text.
     pub revision: String,
     /// The tables compared.
@@ -244,6 +250,55 @@ pub struct Files {
     /// Only owner and mode are compared, of folders and links too: another probe looks at the content.
     #[serde(default)]
     pub attributes_only: bool,
+}
+
+/// Pages that users log in to. In paths, forms and what is expected, `{email}` and `{password}` stand for a user's,
+/// `{person.1.name}`, `{person.1.email}` and `{person.1.organization}` for those of the first of nine people whom the user
+/// knows, and the name of what a step before took for that.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pages {
+    /// What they are, in a word or two.
+    pub name: String,
+    /// The door that they are behind.
+    pub door: String,
+    /// How a user logs in.
+    pub login: Vec<Request>,
+    /// What every user does once, before the baseline.
+    #[serde(default)]
+    pub seed: Vec<Request>,
+    /// What must go well before the backup and after the restore, for some users.
+    #[serde(default)]
+    pub check: Vec<Request>,
+}
+
+/// A request over HTTP (RFC 9110), and what its answer must be; redirections are followed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The path that is got.
+    pub get: Option<String>,
+    /// The path that `form` is posted to.
+    pub post: Option<String>,
+    /// Fields of the form.
+    #[serde(default)]
+    pub form: BTreeMap<String, String>,
+    /// What is taken from the answer's content, by name: regular expressions with one group.
+    #[serde(default)]
+    pub take: BTreeMap<String, String>,
+    /// Text that the answer's content must have.
+    pub expect: Option<String>,
+}
+
+impl Request {
+    /// The method and the path; none unless there is exactly one.
+    pub fn target(&self) -> Option<(&'static str, &str)> {
+        match (&self.get, &self.post) {
+            (Some(path), None) => Some(("GET", path)),
+            (None, Some(path)) => Some(("POST", path)),
+            _ => None,
+        }
+    }
 }
 
 /// A command whose output is state of the app.
@@ -465,8 +520,9 @@ impl Scenario {
         {
             known(what, "service", name, &services)?;
         }
-        for (what, name) in [("certificate", &s.certificate.volume), ("rows", &s.rows.volume)]
+        for (what, name) in [("certificate", &s.certificate.volume)]
             .into_iter()
+            .chain(s.databases.iter().map(|d| ("database", &d.volume)))
             .chain(s.files.iter().map(|f| ("file", &f.volume)))
             .chain(s.dkim.iter().map(|d| ("dkim", &d.volume)))
         {
@@ -477,6 +533,7 @@ impl Scenario {
                 return Err(Error::input(&file, None, format!("no [[door]] named {door:?}; the mail probe goes through it")));
             }
         }
+        crate::probe::pages::check(s).map_err(|(value, why)| Error::input(&file, line_of(&file, &value), why))?;
         let file = self.dir.join("inventory.toml");
         for v in self.inventory.volumes.iter().filter(|v| !v.not_deployed) {
             if !volumes.contains(&v.name) {

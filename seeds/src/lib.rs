@@ -8,12 +8,14 @@
 
 mod accounts;
 mod message;
+mod person;
 mod profile;
 mod rng;
 mod script;
 
 pub use accounts::{Accounts, Alias, Domain, Fetch, RELAY_PORT, RELAYED, Relay, Token, User};
 pub use message::{ITEM_HEADER, Kind, Message, Placement};
+pub use person::Person;
 pub use profile::{Profile, ProfileError};
 pub use script::Script;
 
@@ -80,6 +82,11 @@ impl Corpus {
     /// The List-Id (RFC 2919) of the mail that an account's active script files, and the folder it goes to.
     pub fn list(&self, account: &str) -> (String, &'static str) {
         (script::list(self.seed, account), script::FILED)
+    }
+
+    /// The `n`-th person whom a user knows.
+    pub fn person(&self, account: &str, n: u32) -> Person {
+        person::generate(self.seed, account, n)
     }
 
     /// The folders that every mailbox is given, as paths from the root.

@@ -190,7 +190,9 @@ impl Bot {
             |n| label_filter([(NAMESPACE_LABEL, n)]),
         );
         let options = ListServicesOptionsBuilder::default().filters(&filter).build();
-        let services = engine.docker.list_services(Some(options)).await.map_err(|e| format!("listing services: {e}"))?;
+        let mut services = engine.docker.list_services(Some(options)).await.map_err(|e| format!("listing services: {e}"))?;
+        // The engine's order is another one each time: hooks run in the same one.
+        services.sort_by_key(|s| s.spec.as_ref().and_then(|s| s.name.clone()));
         let mut stacks: BTreeMap<String, Vec<Service>> = BTreeMap::new();
         for service in services {
             let Some(stack) = labels_of(&service).get(NAMESPACE_LABEL).cloned() else { continue };

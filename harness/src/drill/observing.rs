@@ -129,7 +129,7 @@ impl Drill {
             owned: self.owned.clone(),
             stack: self.stack.name.clone(),
             image: self.helper_image.clone(),
-            spec: self.scenario.spec.rows.clone(),
+            specs: self.scenario.spec.databases.clone(),
         }
     }
 

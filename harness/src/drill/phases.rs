@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::net::TcpStream;
 
 use super::proof::{Audited, BackedUp, Baseline, Deployed, Restarted, Restored, Seeded, Settled, Wiped};
@@ -117,10 +117,12 @@ impl Drill {
             until(self.converge_deadline(), || async {
                 let greeting = tokio::time::timeout(Duration::from_secs(10), self.greeting(door)).await;
                 Ok(match greeting {
-                    Ok(Ok(line)) if line.starts_with(&door.greeting) => Ok(()),
-                    Ok(Ok(line)) => {
-                        Err(format!("waiting for door {}: it says {:?}, expected {:?}", door.name, line.trim(), door.greeting))
-                    }
+                    Ok(Ok(line)) => match door.greeting.as_deref().filter(|expected| !line.starts_with(expected)) {
+                        None => Ok(()),
+                        Some(expected) => {
+                            Err(format!("waiting for door {}: it says {:?}, expected {expected:?}", door.name, line.trim()))
+                        }
+                    },
                     Ok(Err(e)) => Err(format!("waiting for door {}: {e}", door.name)),
                     Err(_) => Err(format!("waiting for door {}: it says nothing", door.name)),
                 })
@@ -130,17 +132,21 @@ impl Drill {
         Ok(())
     }
 
-    /// The first line that a door says, over TLS that the run's authority vouches for where TLS begins at once.
+    /// The first line that a door says, over TLS that the run's authority vouches for where TLS begins at once; nothing
+    /// where the client speaks first.
     async fn greeting(&self, door: &Door) -> std::io::Result<String> {
-        let port = self.port(&door.name);
-        let mut line = String::new();
-        match door.tls {
-            Tls::Implicit => BufReader::new(self.authority.connect(&self.host, port).await?).read_line(&mut line).await?,
-            Tls::Starttls | Tls::None => {
-                BufReader::new(TcpStream::connect((self.host.as_str(), port)).await?).read_line(&mut line).await?
+        async fn line(connection: impl AsyncRead + Unpin, greets: bool) -> std::io::Result<String> {
+            let mut line = String::new();
+            if greets {
+                BufReader::new(connection).read_line(&mut line).await?;
             }
-        };
-        Ok(line)
+            Ok(line)
+        }
+        let (port, greets) = (self.port(&door.name), door.greeting.is_some());
+        match door.tls {
+            Tls::Implicit => line(self.authority.connect(&self.host, port).await?, greets).await,
+            Tls::Starttls | Tls::None => line(TcpStream::connect((self.host.as_str(), port)).await?, greets).await,
+        }
     }
 
     /// Waits until the mail queue is empty: every accepted message is delivered or bounced.

@@ -36,9 +36,25 @@ impl Drill {
             messages += shaped;
             phase.progress(done, total, "mailboxes");
         }
+        self.seed_pages().await?;
         self.seed_facts().await?;
         phase.finish(format!("{messages} messages in {done} mailboxes"));
         Ok(Shaped { _private: () })
+    }
+
+    /// Has every user do in the app's pages what users do there.
+    async fn seed_pages(&self) -> Result<()> {
+        for pages in self.scenario.spec.pages.iter().filter(|p| !p.seed.is_empty()) {
+            let accounts: Vec<String> = self.corpus.accounts().mailboxes().iter().map(|u| u.email.clone()).collect();
+            futures_util::stream::iter(accounts.into_iter().map(|account| async move {
+                let done = self.visitor(pages, &account)?.visit(&pages.seed).await;
+                done.map_err(|e| Error::Unknown(format!("seeding {} as {account}: {}", pages.name, e.reason())))
+            }))
+            .buffer_unordered(CONNECTIONS)
+            .try_collect::<Vec<()>>()
+            .await?;
+        }
+        Ok(())
     }
 
     /// Makes the state that only commands in the containers make.

@@ -20,8 +20,9 @@ use crate::judge::BASELINE;
 use crate::probe::dkim;
 use crate::probe::doors::{Answer, Doors};
 use crate::probe::mail::{Failure, Session, folders, header_field};
+use crate::probe::pages::{Failure as Refusal, Visitor};
 use crate::probe::queue::{self, Queued};
-use crate::scenario::Outside;
+use crate::scenario::{Outside, Pages};
 use crate::stack::until;
 use crate::stack::volumes::{Helper, full_name};
 
@@ -31,6 +32,8 @@ pub const HEADER: &str = "Restore-Drill-Trial";
 const WATCHED: usize = 12;
 /// Connections at once.
 const CONNECTIONS: usize = 4;
+/// What a visit to the app's pages must be.
+const AS_EXPECTED: &str = "as expected";
 /// The longest wait for mail to leave the queue.
 const DELIVERY: Duration = Duration::from_secs(45);
 /// The recipient of the mail that is in the queue while the backup is taken.
@@ -140,8 +143,36 @@ impl Drill {
 
     async fn doors_tried(&self, stage: &str) -> Result<Vec<TrialSeen>> {
         let mut seen = self.logins().await;
+        seen.extend(self.visits().await?);
         seen.extend(self.mails(stage).await?);
         Ok(seen)
+    }
+
+    /// What users find in the app's pages.
+    async fn visits(&self) -> Result<Vec<TrialSeen>> {
+        let mut seen = Vec::new();
+        for pages in self.scenario.spec.pages.iter().filter(|p| !p.check.is_empty()) {
+            let accounts: Vec<String> =
+                self.corpus.accounts().mailboxes().iter().take(WATCHED).map(|u| u.email.clone()).collect();
+            let visits = accounts.into_iter().map(|account| async move {
+                let went = self.visitor(pages, &account)?.visit(&pages.check).await;
+                let value = match went {
+                    Ok(()) => Ok(AS_EXPECTED.to_owned()),
+                    Err(Refusal::Answered(why)) => Ok(why),
+                    Err(Refusal::Unknown(why)) => Err(why),
+                };
+                let trial = format!("{} of {account}", pages.name);
+                Ok::<_, Error>(TrialSeen { trial, expected: AS_EXPECTED.to_owned(), value })
+            });
+            seen.extend(futures_util::stream::iter(visits).buffer_unordered(CONNECTIONS).try_collect::<Vec<_>>().await?);
+        }
+        Ok(seen)
+    }
+
+    /// A user in front of the app's pages.
+    pub(super) fn visitor<'a>(&self, pages: &'a Pages, account: &str) -> Result<Visitor<'a>> {
+        let password = self.secret.password(account);
+        Visitor::new(pages, &self.doors_of_run(), self.port(&pages.door), &self.corpus, account, &password)
     }
 
     async fn logins(&self) -> Vec<TrialSeen> {

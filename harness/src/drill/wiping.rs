@@ -78,11 +78,14 @@ impl Drill {
     }
 
     async fn rows_gone(&self, baseline: &Baseline) -> Result<usize> {
-        let after: BTreeSet<(String, String)> =
-            self.rows_probe().read().await?.rows.into_iter().map(|r| (r.table, r.key)).collect();
+        let after = self.rows_probe().read().await?;
+        let after: BTreeSet<_> =
+            after.into_iter().flat_map(|(_, seen)| seen.rows).map(|r| (r.database, r.table, r.key)).collect();
         let before = self.evidence.rows(baseline.observation)?;
-        match before.iter().find(|r| after.contains(&(r.table.clone(), r.key.clone()))) {
-            Some(row) => Err(Error::WipeNotProven(format!("table {} still has row {}", row.table, row.key))),
+        match before.iter().find(|r| after.contains(&(r.database.clone(), r.table.clone(), r.key.clone()))) {
+            Some(row) => {
+                Err(Error::WipeNotProven(format!("database {}, table {} still has row {}", row.database, row.table, row.key)))
+            }
             None => Ok(before.len()),
         }
     }

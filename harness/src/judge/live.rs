@@ -98,7 +98,9 @@ pub fn judged(
             let touched = written.flagged.contains_key(&place) || written.expunged.contains_key(&place);
             f.property.as_deref() != Some("flags") || !touched
         }
-        (Item::Row { table, key }, Outcome::Unexpected | Outcome::Lost) if table == "user" => !written.created.contains_key(key),
+        (Item::Row { table, key, .. }, Outcome::Unexpected | Outcome::Lost) if table == "user" => {
+            !written.created.contains_key(key)
+        }
         (Item::Account { account }, Outcome::Altered) if f.property.as_deref() == Some("quota usage") => {
             !written.wrote_to(account)
         }
@@ -212,12 +214,15 @@ fn known(
     written: &Written,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
-    let users_of = |o| -> Result<BTreeSet<String>> {
-        Ok(evidence.rows(o)?.into_iter().filter(|r| r.table == "user").map(|r| r.key).collect())
+    let mut database = String::new();
+    let mut users_of = |o| -> Result<BTreeSet<String>> {
+        let users: Vec<_> = evidence.rows(o)?.into_iter().filter(|r| r.table == "user").collect();
+        users.first().inspect(|r| r.database.clone_into(&mut database));
+        Ok(users.into_iter().map(|r| r.key).collect())
     };
     let (old, new) = (users_of(before)?, users_of(after)?);
     for (user, op) in &written.created {
-        let row = || Item::Row { table: "user".into(), key: user.clone() };
+        let row = || Item::Row { database: database.clone(), table: "user".into(), key: user.clone() };
         match (written.there(op, written.deleted.get(user)), new.contains(user)) {
             (Some(true), false) => {
                 let detail = "it had been created when the backup began".into();

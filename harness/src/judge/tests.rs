@@ -34,7 +34,7 @@ fn folder(name: &str) -> FolderSeen {
 }
 
 fn row(key: &str, columns: &str) -> RowSeen {
-    RowSeen { table: "user".into(), key: key.into(), columns: columns.into() }
+    RowSeen { database: "main.db".into(), table: "user".into(), key: key.into(), columns: columns.into() }
 }
 
 fn file(path: &str, sha256: &str) -> FileSeen {
@@ -104,7 +104,7 @@ fn store(evidence: &Evidence, name: &str, seen: &Seen) -> ObservationId {
     }
     seen.folders.iter().for_each(|f| evidence.put_folder(o, ACCOUNT, f).expect("stored"));
     evidence.put_messages(o, ACCOUNT, &seen.messages).expect("stored");
-    evidence.put_rows(o, &seen.checks, &seen.rows).expect("stored");
+    evidence.put_rows(o, "main.db", &seen.checks, &seen.rows).expect("stored");
     evidence.put_files(o, &seen.files).expect("stored");
     evidence.put_scripts(o, ACCOUNT, &seen.scripts).expect("stored");
     evidence.put_facts(o, &seen.facts).expect("stored");
@@ -117,7 +117,7 @@ fn store(evidence: &Evidence, name: &str, seen: &Seen) -> ObservationId {
 fn evidence() -> (tempfile::TempDir, Evidence) {
     let dir = tempfile::tempdir().expect("a directory");
     let evidence = Evidence::create(dir.path()).expect("evidence");
-    evidence.set("database", "main.db").expect("stored");
+    evidence.set("databases", "main.db").expect("stored");
     (dir, evidence)
 }
 
@@ -266,11 +266,11 @@ fn trials_come_out_as_expected_or_not_or_cannot_be_told() {
 
 #[test]
 fn rows_and_files() {
-    let user = "table user, row u1@mail.test";
+    let user = "database main.db, table user, row u1@mail.test";
     broken(|s| s.rows[0].columns = r#"{"enabled":1,"quota_bytes":6}"#.into(), &[&format!("{user}: altered (quota_bytes)")]);
     broken(|s| s.rows[0].columns = r#"{"enabled":1}"#.into(), &[&format!("{user}: altered (quota_bytes)")]);
     broken(|s| s.rows.clear(), &[&format!("{user}: lost")]);
-    broken(|s| s.rows.push(row("u2@mail.test", "{}")), &["table user, row u2@mail.test: unexpected"]);
+    broken(|s| s.rows.push(row("u2@mail.test", "{}")), &["database main.db, table user, row u2@mail.test: unexpected"]);
     broken(|s| s.checks[1].1 = "row 3 missing".into(), &["database main.db: altered (integrity_check)"]);
     let key = "volume dkim, file mail.test.dkim.key";
     broken(|s| s.files[0].sha256 = "bb".into(), &[&format!("{key}: altered (bytes)")]);
@@ -471,7 +471,7 @@ fn mail_that_was_changed_while_the_backup_ran() {
 #[test]
 fn users_that_came_and_went_while_the_backup_ran() {
     const NEW: &str = "live0@mail.test";
-    let line = |outcome: &str| vec![format!("table user, row {NEW}: {outcome}")];
+    let line = |outcome: &str| vec![format!("database main.db, table user, row {NEW}: {outcome}")];
     let create = |times| op(LiveKind::Create, NEW, "", "", times);
     let delete = |times| op(LiveKind::Delete, NEW, "", "", times);
     let there = |s: &mut Seen| s.rows.push(row(NEW, "{}"));

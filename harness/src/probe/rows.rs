@@ -1,4 +1,4 @@
-//! The rows probe: a SQLite database, copied out of its volume with its journal and read
+//! The rows probe: SQLite databases, each copied out of its volume with its journal and read
 //! row by row.
 
 use std::path::Path;
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::Probe;
 use crate::error::{Error, Result};
 use crate::evidence::{Evidence, ObservationId, RowSeen};
-use crate::scenario::Rows as Spec;
+use crate::scenario::Database as Spec;
 use crate::stack::ownership::Owned;
 use crate::stack::volumes::{Helper, full_name};
 
@@ -27,7 +27,7 @@ pub struct Rows {
     /// An image that is present, for the helper container.
     pub image: String,
     /// What to read.
-    pub spec: Spec,
+    pub specs: Vec<Spec>,
 }
 
 impl Probe for Rows {
@@ -36,9 +36,12 @@ impl Probe for Rows {
     }
 
     async fn observe(&self, evidence: &Evidence, observation: ObservationId, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
-        let seen = self.read().await?;
-        evidence.put_rows(observation, &seen.checks, &seen.rows)?;
-        progress(seen.rows.len() as u64, seen.rows.len() as u64);
+        let mut rows = 0;
+        for (database, seen) in self.read().await? {
+            evidence.put_rows(observation, &database, &seen.checks, &seen.rows)?;
+            rows += seen.rows.len() as u64;
+        }
+        progress(rows, rows);
         Ok(())
     }
 }
@@ -53,22 +56,31 @@ pub struct Seen {
 }
 
 impl Rows {
-    /// Copies the database out and reads it. A database that is not there has no rows.
-    pub async fn read(&self) -> Result<Seen> {
-        let volume = full_name(&self.stack, &self.spec.volume);
+    /// What is in each database, by its name.
+    pub async fn read(&self) -> Result<Vec<(String, Seen)>> {
+        let each = self.specs.clone().into_iter().map(|spec| async move {
+            let seen = self.read_one(&spec).await?;
+            Ok((spec.name, seen))
+        });
+        futures_util::future::try_join_all(each).await
+    }
+
+    /// Copies a database out and reads it. A database that is not there has no rows.
+    async fn read_one(&self, spec: &Spec) -> Result<Seen> {
+        let volume = full_name(&self.stack, &spec.volume);
         let helper = Helper::open(&self.owned, &self.image, &volume).await?;
         let mut last = None;
         for _ in 0..COPIES {
             let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
             let file = dir.path().join("copy.db");
-            if !helper.copy_out(&self.spec.database, &file).await? {
+            if !helper.copy_out(&spec.file, &file).await? {
                 helper.close().await?;
                 return Ok(Seen { checks: vec![("file".into(), "absent".into())], rows: vec![] });
             }
             for suffix in ["-journal", "-wal"] {
-                helper.copy_out(&format!("{}{suffix}", self.spec.database), &dir.path().join(format!("copy.db{suffix}"))).await?;
+                helper.copy_out(&format!("{}{suffix}", spec.file), &dir.path().join(format!("copy.db{suffix}"))).await?;
             }
-            match read(&file, &self.spec) {
+            match read(&file, spec) {
                 Ok(seen) => {
                     helper.close().await?;
                     return Ok(seen);
@@ -114,7 +126,12 @@ pub fn read(file: &Path, spec: &Spec) -> rusqlite::Result<Seen> {
                     columns.insert(name.clone(), to_json(value));
                 }
             }
-            rows.push(RowSeen { table: table.name.clone(), key: key.join(","), columns: Value::Object(columns).to_string() });
+            rows.push(RowSeen {
+                database: spec.name.clone(),
+                table: table.name.clone(),
+                key: key.join(","),
+                columns: Value::Object(columns).to_string(),
+            });
         }
     }
     Ok(Seen { checks, rows })
@@ -143,7 +160,7 @@ mod tests {
 
     fn spec() -> Spec {
         toml::from_str(
-            "volume = 'v'\ndatabase = 'm.db'\nrevision = 'SELECT v FROM rev'\n
+            "name = 'm.db'\nvolume = 'v'\nfile = 'm.db'\nrevision = 'SELECT v FROM rev'\n
              [[table]]\nname = 't'\nkey = ['k']\nvolatile = ['at']\nsecret = ['pw']\n",
         )
         .expect("valid")
@@ -168,6 +185,7 @@ mod tests {
                     .map(|(k, v)| (k.to_owned(), v.to_owned()))
                     .to_vec(),
                 rows: vec![RowSeen {
+                    database: "m.db".into(),
                     table: "t".into(),
                     key: "a".into(),
                     columns: format!("{{\"n\":7,\"pw\":\"sha256:{hash}\"}}")

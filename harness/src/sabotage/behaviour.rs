@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::content::{OTHER_USER, USER, keys, sql};
-use super::{baseline, line, within};
+use super::content::{OTHER_USER, USER, keys, roundcube, row_of, sql};
+use super::{MAILU, ROUNDCUBE, baseline, line, within};
 use crate::drill::Drill;
 use crate::error::Result;
 use crate::model::{Item, Outcome};
@@ -28,6 +28,7 @@ pub(crate) enum Deed {
     QuotaMiscounted,
     SpecialUseLost,
     ModSeqLowered,
+    ContactHidden,
 }
 
 pub(crate) static DEEDS: &[(&str, &str, Deed)] = &[
@@ -47,6 +48,7 @@ pub(crate) static DEEDS: &[(&str, &str, Deed)] = &[
     ("quota-miscounted", "a folder does not count towards the quota", Deed::QuotaMiscounted),
     ("special-use-lost", "the folder for junk is not marked as that", Deed::SpecialUseLost),
     ("modseq-lowered", "a folder's HIGHESTMODSEQ is lower", Deed::ModSeqLowered),
+    ("contact-hidden", "a contact of the webmail's address book is marked as deleted", Deed::ContactHidden),
 ];
 
 /// The alias and the mailbox that [`Deed::AliasMisdirected`] and [`Deed::MailCopied`] leave.
@@ -107,6 +109,7 @@ impl Deed {
             Self::QueueLost => within(drill, "smtp", &["postsuper", "-d", "ALL", "hold"]).await.map(drop),
             Self::QuotaMiscounted => dovecot("s/^  quota_vsizes = yes/&\\n  quota_rule2 = Archive*:ignore/").await,
             Self::SpecialUseLost => dovecot("/special_use = .Junk/d").await,
+            Self::ContactHidden => roundcube(drill, "UPDATE contacts SET del = 1 WHERE contact_id = 1").await,
             Self::ModSeqLowered => {
                 let script = format!("rm /mail/{OTHER_USER}/dovecot.index*");
                 within(drill, "imap", &["sh", "-ec", &script]).await.map(drop)
@@ -136,7 +139,7 @@ impl Deed {
         let mut altered = |item: &Item, property: Option<&str>| {
             expected.insert(line(item, Outcome::Altered, property));
         };
-        let row = |table: &str, key: &str| Item::Row { table: table.into(), key: key.into() };
+        let row = |table: &str, key: &str| row_of(MAILU, table, key);
         let trials = drill.evidence.trials(crate::judge::BASELINE)?;
         let tried = |part: &str| {
             let named = trials.iter().filter(|t| t.trial.contains(part));
@@ -228,6 +231,19 @@ impl Deed {
             Self::SpecialUseLost => {
                 for (account, _) in drill.evidence.accounts(baseline(drill)?)? {
                     altered(&folder(&account, "Junk"), Some("special-use"));
+                }
+            }
+            Self::ContactHidden => {
+                altered(&row_of(ROUNDCUBE, "contacts", "1"), Some("del"));
+                // Which user's it is is a matter of who was first.
+                let owner = drill.evidence.rows(baseline(drill)?)?.into_iter().find_map(|r| {
+                    let columns: serde_json::Value = serde_json::from_str(&r.columns).ok()?;
+                    let is_it = r.database == ROUNDCUBE && r.table == "contacts" && r.key == "1";
+                    is_it.then(|| columns["email"].as_str().map(str::to_owned))?
+                });
+                let knows = |account: &str| owner.as_deref() == Some(&drill.corpus.person(account, 1).email);
+                for user in drill.corpus.accounts().mailboxes().iter().filter(|u| knows(&u.email)) {
+                    tried(&format!("webmail of {}", user.email)).iter().for_each(|i| altered(i, None));
                 }
             }
             Self::ModSeqLowered => altered(&folder(OTHER_USER, "INBOX"), Some("highestmodseq")),

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{baseline, line, within};
+use super::{MAILU, ROUNDCUBE, baseline, line, within};
 use crate::drill::Drill;
 use crate::error::{Error, Result};
-use crate::evidence::MessageSeen;
+use crate::evidence::{MessageSeen, RowSeen};
 use crate::model::{Item, Outcome};
 
 /// A fault in what was restored.
@@ -37,6 +37,10 @@ pub(crate) enum Deed {
     SymbolicLinkChanged,
     ScriptLost,
     ScriptEmptied,
+    ContactDeleted,
+    IdentityChanged,
+    PreferencesLost,
+    PgpKeyLost,
 }
 
 pub(crate) static DEEDS: &[(&str, &str, Deed)] = &[
@@ -66,6 +70,10 @@ pub(crate) static DEEDS: &[(&str, &str, Deed)] = &[
     ("symbolic-link-changed", "the link to the active sieve script is another one", Deed::SymbolicLinkChanged),
     ("sieve-script-lost", "a sieve script is gone", Deed::ScriptLost),
     ("sieve-script-emptied", "the active sieve script is empty", Deed::ScriptEmptied),
+    ("contact-deleted", "a contact of the webmail's address book is gone", Deed::ContactDeleted),
+    ("identity-changed", "an identity of the webmail has another signature", Deed::IdentityChanged),
+    ("preferences-lost", "a user's preferences in the webmail are gone", Deed::PreferencesLost),
+    ("pgp-key-lost", "a user's private PGP key is gone", Deed::PgpKeyLost),
 ];
 
 const ALIAS: &str = "team@mail.test";
@@ -74,6 +82,7 @@ pub(super) const USER: &str = "u02@xn--bcher-kva.example";
 pub(super) const OTHER_USER: &str = "u01@mail.test";
 /// Facts of the scenario.
 pub(super) const ATTRIBUTES_OF_DKIM: &str = "extended attributes of dkim";
+pub(super) const PGP_KEYS: &str = "PGP keys of the webmail";
 pub(super) const ATTRIBUTES_OF_MAILU: &str = "extended attributes of mailu";
 const FOLDER: &str = "Empty";
 const RENAMED: &str = "Renamed";
@@ -195,6 +204,16 @@ impl Deed {
                 on_scripts(drill, "ln -sfn ./sieve/filter.sieve .dovecot.sieve; chown -h mail:mail .dovecot.sieve").await
             }
             Self::ScriptLost => on_scripts(drill, "rm sieve/holiday.sieve").await,
+            Self::ContactDeleted => {
+                let id = single_contact(drill)?;
+                roundcube(drill, &format!("DELETE FROM contacts WHERE contact_id = {id}")).await
+            },
+            Self::IdentityChanged => roundcube(drill, "UPDATE identities SET signature = 'x' WHERE identity_id = 1").await,
+            Self::PreferencesLost => roundcube(drill, "UPDATE users SET preferences = NULL WHERE user_id = 1").await,
+            Self::PgpKeyLost => {
+                let path = pgp_key(drill)?;
+                within(drill, "webmail", &["rm", &format!("/data/{path}")]).await.map(drop)
+            }
             Self::ScriptEmptied => on_scripts(drill, ": > sieve/filter.sieve; rm -f .dovecot.svbin sieve/filter.svbin").await,
         }
     }
@@ -211,8 +230,8 @@ impl Deed {
             let folders = evidence.folders(observation, account)?;
             Ok(folders.iter().find(|f| f.folder == folder).map_or(0, |f| f.uid_next))
         };
-        let row = |table: &str, key: &str| Item::Row { table: table.into(), key: key.into() };
-        let database = || Item::Database { database: drill.scenario.spec.rows.database.clone() };
+        let row = |table: &str, key: &str| row_of(MAILU, table, key);
+        let database = || Item::Database { database: MAILU.into() };
         let script = |script: &str| Item::Script { account: OTHER_USER.into(), script: script.into() };
         let t = self.target(drill)?;
         let (account, folder) = (t.account.as_str(), t.message.folder.as_str());
@@ -267,9 +286,7 @@ impl Deed {
                 for unread in ["integrity_check", "foreign_key_check", "schema revision"] {
                     expect(&database(), Outcome::Unread, Some(unread));
                 }
-                for r in evidence.rows(observation)? {
-                    expect(&row(&r.table, &r.key), Outcome::Lost, None);
-                }
+                rows(evidence.rows(observation)?, MAILU).for_each(|row| expect(&row, Outcome::Lost, None));
                 for (account, _) in evidence.accounts(observation)? {
                     expect(&Item::Account { account }, Outcome::Unread, None);
                 }
@@ -290,6 +307,13 @@ impl Deed {
             }
             Self::ScriptLost => expect(&script("holiday"), Outcome::Lost, None),
             Self::ScriptEmptied => expect(&script("filter"), Outcome::Altered, Some("bytes")),
+            Self::ContactDeleted => expect(&row_of(ROUNDCUBE, "contacts", &single_contact(drill)?), Outcome::Lost, None),
+            Self::IdentityChanged => expect(&row_of(ROUNDCUBE, "identities", "1"), Outcome::Altered, Some("signature")),
+            Self::PreferencesLost => expect(&row_of(ROUNDCUBE, "users", "1"), Outcome::Altered, Some("preferences")),
+            Self::PgpKeyLost => {
+                expect(&Item::File { volume: "webmail".into(), path: pgp_key(drill)? }, Outcome::Lost, None);
+                expect(&Item::Fact { fact: PGP_KEYS.into() }, Outcome::Altered, None);
+            }
         }
         Ok(expected)
     }
@@ -342,6 +366,33 @@ fn linked(drill: &Drill) -> Result<[String; 2]> {
     pairs.next().ok_or_else(|| Error::Unknown("sabotage: no message of the baseline is one file with two names".into()))
 }
 
+/// A row of a database.
+pub(super) fn row_of(database: &str, table: &str, key: &str) -> Item {
+    Item::Row { database: database.into(), table: table.into(), key: key.into() }
+}
+
+/// The rows of one database.
+pub(super) fn rows(all: Vec<RowSeen>, database: &'static str) -> impl Iterator<Item = Item> {
+    all.into_iter().filter(move |r| r.database == database).map(|r| row_of(&r.database, &r.table, &r.key))
+}
+
+/// The key of a contact of the webmail that is in no group.
+fn single_contact(drill: &Drill) -> Result<String> {
+    let rows = drill.evidence.rows(baseline(drill)?)?;
+    let keys =
+        |table: &'static str| rows.iter().filter(move |r| r.database == ROUNDCUBE && r.table == table).map(|r| r.key.as_str());
+    let grouped: Vec<&str> = keys("contactgroupmembers").filter_map(|k| k.split_once(',')).map(|(_, contact)| contact).collect();
+    let single = keys("contacts").find(|k| !grouped.contains(k)).map(str::to_owned);
+    single.ok_or_else(|| Error::Unknown("sabotage: every contact of the baseline is in a group".into()))
+}
+
+/// The file of a private PGP key.
+fn pgp_key(drill: &Drill) -> Result<String> {
+    let files = drill.evidence.files(baseline(drill)?)?;
+    let key = files.into_iter().find(|f| f.volume == "webmail" && f.path.contains("/private-keys-v1.d/"));
+    key.map(|f| f.path).ok_or_else(|| Error::Unknown("sabotage: the baseline has no PGP key".into()))
+}
+
 /// Two DKIM keys.
 pub(super) fn keys(drill: &Drill) -> Result<[String; 2]> {
     let files = drill.evidence.files(baseline(drill)?)?;
@@ -356,6 +407,8 @@ pub(super) fn keys(drill: &Drill) -> Result<[String; 2]> {
 pub(crate) async fn save(drill: &Drill) -> Result<()> {
     within(drill, "imap", &["sh", "-ec", "rm -rf /tmp/saved; mkdir /tmp/saved; cp -a /mail/*@* /tmp/saved/"]).await?;
     within(drill, "smtp", &["sh", "-ec", "rm -rf /tmp/saved; cp -a /queue/hold /tmp/saved"]).await?;
+    within(drill, "webmail", &["python3", "-c", COPY_DATABASE, "/data/roundcube.db", "/tmp/saved.db"]).await?;
+    within(drill, "webmail", &["cp", "-a", "/data/gpg", "/tmp/saved.gpg"]).await?;
     within(drill, "admin", &["sh", "-ec", "cat /data/main.db > /tmp/saved.db; cp -a /dkim /tmp/saved.dkim"]).await.map(drop)
 }
 
@@ -366,11 +419,16 @@ pub(crate) async fn put_back(drill: &Drill) -> Result<()> {
     let queue = ["sh", "-ec", "postsuper -d ALL; cp -a /tmp/saved/. /queue/hold/"];
     let database = ["python3", "-c", PUT_BACK_DATABASE];
     let keys = ["cp", "-a", "/tmp/saved.dkim/.", "/dkim/"];
+    let webmail = async {
+        within(drill, "webmail", &["python3", "-c", COPY_DATABASE, "/tmp/saved.db", "/data/roundcube.db"]).await?;
+        within(drill, "webmail", &["cp", "-a", "/tmp/saved.gpg/.", "/data/gpg/"]).await
+    };
     tokio::try_join!(
         within(drill, "imap", &mail),
         within(drill, "smtp", &queue),
         within(drill, "admin", &database),
-        within(drill, "admin", &keys)
+        within(drill, "admin", &keys),
+        webmail
     )
     .map(drop)
 }
@@ -389,11 +447,21 @@ with open("/data/main.db", "r+b") as file:
     file.truncate()
 "#;
 
+/// Copies a database that can be read, in use or not, its write-ahead log with it.
+const COPY_DATABASE: &str = "import sqlite3, sys; a, b = map(sqlite3.connect, sys.argv[1:]); a.backup(b); b.close()";
+
+/// Changes one row of Mailu's database.
 pub(super) async fn sql(drill: &Drill, statement: &str) -> Result<()> {
-    let script = "import sqlite3, sys; db = sqlite3.connect('/data/main.db'); \
-                  n = db.execute(sys.argv[1]).rowcount; db.commit(); sys.exit(0 if n == 1 else 3)";
-    within(drill, "admin", &["python3", "-c", script, statement]).await.map(drop)
+    within(drill, "admin", &["python3", "-c", SQL, "/data/main.db", statement]).await.map(drop)
 }
+
+/// Changes one row of the webmail's.
+pub(super) async fn roundcube(drill: &Drill, statement: &str) -> Result<()> {
+    within(drill, "webmail", &["python3", "-c", SQL, "/data/roundcube.db", statement]).await.map(drop)
+}
+
+const SQL: &str = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); \
+                   n = db.execute(sys.argv[2]).rowcount; db.commit(); sys.exit(0 if n == 1 else 3)";
 
 async fn on_scripts(drill: &Drill, script: &str) -> Result<()> {
     let script = format!("cd /mail/{OTHER_USER}; {script}");

@@ -22,6 +22,7 @@ const PRE: &str = "backupbot.backup.pre-hook";
 const RESTORE_PRE: &str = "backupbot.restore.pre-hook";
 const RESTORE_POST: &str = "backupbot.restore.post-hook";
 const PATH: &str = "backupbot.backup.volumes.mailu.path";
+const WEBMAIL_PATH: &str = "backupbot.backup.volumes.webmail.path";
 const RSPAMD: &str = "backupbot.backup.volumes.rspamd";
 const VERSION: &str = "coop-cloud.${STACK_NAME}.version";
 
@@ -65,6 +66,9 @@ pub(crate) static MISTAKES: &[Mistake] = &[
             Edit::unset("admin", RESTORE_POST),
             Edit::unset("db", PRE),
             Edit::unset("db", RESTORE_PRE),
+            Edit::unset("webmail", PRE),
+            Edit::unset("webmail", WEBMAIL_PATH),
+            Edit::unset("webmail", RESTORE_POST),
         ],
         lint: &[Rule::NoLabels],
         found: &[NOT_ENABLED],
@@ -191,6 +195,7 @@ pub(crate) static MISTAKES: &[Mistake] = &[
             Edit::set("app", "backupbot.backup.volumes.mailqueue", "false"),
             Edit::set("app", "backupbot.backup.volumes.mailu", "false"),
             Edit::set("app", "backupbot.backup.volumes.redis", "false"),
+            Edit::set("app", "backupbot.backup.volumes.webmail", "false"),
         ],
         lint: &[Rule::NothingLeft, Rule::PathOfExcluded, Rule::DurableExcluded, Rule::ValuableExcluded],
         found: &[NO_PATH],
@@ -211,6 +216,22 @@ pub(crate) static MISTAKES: &[Mistake] = &[
         lint: &[Rule::DurableExcluded],
         found: &["snapshot, volume dkim: lost"],
         lost: &[Lost::Dkim],
+    },
+    Mistake {
+        name: "webmail-excluded",
+        what: "the webmail's volume is left out",
+        edits: &[Edit::set("app", "backupbot.backup.volumes.webmail", "false")],
+        lint: &[Rule::PathOfExcluded, Rule::DurableExcluded],
+        found: &["snapshot, volume webmail: lost", "snapshot, volume webmail, path roundcube.db.backup: lost (dump)"],
+        lost: &[Lost::AddressBooks, Lost::PgpKeys],
+    },
+    Mistake {
+        name: "pgp-keys-left-out",
+        what: "a path filter names the webmail's database alone",
+        edits: &[Edit::set("webmail", WEBMAIL_PATH, "roundcube.db.backup")],
+        found: &["snapshot, volume webmail, path gpg: lost"],
+        lost: &[Lost::PgpKeys],
+        ..NOTHING
     },
     Mistake {
         name: "training-excluded",

@@ -6,7 +6,7 @@ use async_imap::types::{Fetch, Flag};
 use futures_util::TryStreamExt as _;
 
 use super::backup::{bot_back, deliver_late, kill_bot};
-use super::{Lost, all, baseline, line, within};
+use super::{Lost, MAILU, all, baseline, line, within};
 use crate::backup::Snapshot;
 use crate::drill::Drill;
 use crate::drill::proof::{BackedUp, Restarted, Restored, Wiped};
@@ -130,8 +130,10 @@ impl Deed {
         let evidence = &drill.evidence;
         let lost: &[Lost] = match self {
             Self::Skipped | Self::Elsewhere | Self::WrongStack => Lost::ALL,
-            Self::OneVolume => &[Lost::Mail, Lost::Dkim, Lost::Training, Lost::Queue],
-            Self::Interrupted | Self::HookMissing => &[Lost::Database],
+            Self::OneVolume => &[Lost::Mail, Lost::AddressBooks, Lost::PgpKeys, Lost::Dkim, Lost::Training, Lost::Queue],
+            // The hooks of the services after admin never ran.
+            Self::Interrupted => &[Lost::Database, Lost::AddressBooks],
+            Self::HookMissing => &[Lost::Database],
             Self::NotRestarted | Self::RedisSaving => &[Lost::Training],
             // Postfix renamed what was restored first: it is in the queue twice.
             Self::OverOther => &[Lost::Queue],
@@ -143,7 +145,8 @@ impl Deed {
             Self::NotWiped => {
                 expected.insert(NOT_PROVEN.to_owned());
             }
-            Self::Elsewhere => {
+            // A hook of the webmail puts a dump in place that was not restored.
+            Self::Elsewhere | Self::OneVolume => {
                 expected.insert("restore: failed (hook)".to_owned());
             }
             Self::WrongStack => {
@@ -225,7 +228,7 @@ impl Older {
         let departures = vec![
             line(&message(expunged), Outcome::Resurrected, None),
             line(&message(flagged), Outcome::Altered, Some("flags")),
-            line(&Item::Row { table: "alias".into(), key: ALIAS.into() }, Outcome::Lost, None),
+            line(&Item::Row { database: MAILU.into(), table: "alias".into(), key: ALIAS.into() }, Outcome::Lost, None),
         ];
         Ok(Self { snapshot, departures })
     }

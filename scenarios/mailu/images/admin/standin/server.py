@@ -1,5 +1,8 @@
-"""The HTTP lookups of Mailu's admin: nginx asks who may log in, rspamd asks for DKIM keys."""
+"""The HTTP side of Mailu's admin: nginx asks who may log in, rspamd asks for DKIM keys, users log in to the webmail."""
 
+import hashlib
+import hmac
+import http.cookies
 import http.server
 import ipaddress
 import json
@@ -34,6 +37,11 @@ def allowed(networks, client):
     return not networks or any(ipaddress.ip_address(client) in ipaddress.ip_network(n) for n in networks)
 
 
+def sealed(purpose, email):
+    """What only this server can make of an address: a session's cookie, or a token for the webmail's way to the mail server."""
+    return hmac.new(os.environ["SECRET_KEY"].encode(), f"{purpose} {email}".encode(), hashlib.sha256).hexdigest()
+
+
 def verified(email, password, protocol, client):
     with store.connect(writable=False) as db:
         user = db.execute("SELECT * FROM user WHERE email = ?", (email.lower(),)).fetchone()
@@ -42,6 +50,8 @@ def verified(email, password, protocol, client):
         return False
     if protocol in ("imap", "pop3") and not user["enable_imap" if protocol == "imap" else "enable_pop"]:
         return False
+    if hmac.compare_digest(password.encode(), f"token-{sealed('webmail', user['email'])}".encode()):
+        return True
     if len(password) == 32 and any(allowed(row["ip"], client) and PASSWORDS.verify(password, row["password"]) for row in tokens):
         return True
     ok, better = PASSWORDS.verify_and_update(password, user["password"])
@@ -50,6 +60,10 @@ def verified(email, password, protocol, client):
             db.execute("UPDATE user SET password = ?, updated_at = date('now') WHERE email = ? AND password = ?",
                        (better, user["email"], user["password"]))
     return ok
+
+
+LOGIN = b"""<!doctype html><title>Sign in</title><form method="post">
+<input name="email" type="email"><input name="pw" type="password"><input name="submitWebmail" type="submit"></form>"""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -69,10 +83,35 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer()
         elif self.path.startswith("/internal/auth/email"):
             self.auth()
+        elif self.path.startswith("/internal/auth/user"):
+            self.session()
+        elif self.path.startswith("/sso/login"):
+            self.answer(headers=[("Content-Type", "text/html; charset=utf-8")], body=LOGIN)
         elif self.path.startswith("/internal/rspamd/vault/v1/dkim/"):
             self.vault(self.path.rsplit("/", 1)[1].split("?")[0])
         else:
             self.answer(404)
+
+    def do_POST(self):
+        if not self.path.startswith("/sso/login"):
+            return self.answer(404)
+        form = urllib.parse.parse_qs(self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode())
+        email, password = (form.get(name, [""])[0] for name in ("email", "pw"))
+        if not verified(email, password, "web", self.headers.get("X-Real-IP", "0.0.0.0")):
+            return self.answer(headers=[("Content-Type", "text/html; charset=utf-8")],
+                               body=LOGIN + b"<p>Wrong e-mail or password</p>")
+        cookie = urllib.parse.quote(f"{email.lower()} {sealed('session', email.lower())}")
+        self.answer(302, [("Location", "/webmail"), ("Set-Cookie", f"session={cookie}; Path=/; Secure; HttpOnly")])
+
+    def session(self):
+        """Who has logged in, and a token with which the webmail goes to the mail server."""
+        cookie = http.cookies.SimpleCookie(self.headers.get("Cookie", "")).get("session")
+        email, _, seal = urllib.parse.unquote(cookie.value).partition(" ") if cookie else ("", "", "")
+        with store.connect(writable=False) as db:
+            enabled = db.execute("SELECT 1 FROM user WHERE email = ? AND enabled", (email,)).fetchone()
+        if not enabled or not hmac.compare_digest(seal.encode(), sealed("session", email).encode()):
+            return self.answer(403)
+        self.answer(headers=[("X-User", email), ("X-User-Token", f"token-{sealed('webmail', email)}")])
 
     def auth(self):
         protocol = self.headers.get("Auth-Protocol", "")
