@@ -1,13 +1,23 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: demo test setup build images lint fast bench gc
+.PHONY: demo test test-signals test-others setup build images lint fast bench gc
+
+TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs)))
 
 # A whole Mailu drill on stand-in images, built on the spot where no registry is reachable.
 demo: setup build
 	./target/debug/restore-drill run mailu
 
-# Every test; those that deploy want Docker.
+# Every test; those that deploy want Docker. Drills mostly wait, so the longest test goes on beside the others, with a state
+# directory and so with slots of its own.
 test: setup build images
-	cargo test --workspace --no-fail-fast
+	cargo test --workspace --no-run
+	$(MAKE) -j2 test-signals test-others
+
+test-signals:
+	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-signals cargo test --test signals -- --test-threads=1
+
+test-others:
+	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals,$(TESTS)))
 
 # What a bare machine lacks, once.
 setup:

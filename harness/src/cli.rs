@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::drill::{BotChoice, ImageChoice, Options};
 use crate::exit_code;
 use crate::labels::lint::Format;
+use crate::ladder::Rung;
 use crate::sabotage::{Group, Sabotage};
 
 /// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.
@@ -33,6 +34,20 @@ pub enum Command {
         "  restore-drill run mailu --sabotage mail-excluded   see it turn red\n",
     ))]
     Run(RunArgs),
+    /// Climb the ladder of a recipe: install, upgrade, backup and restore, functional, lint. Says the level that it earns.
+    ///
+    /// One deployment is carried through: the version before with users' data in it, upgraded in place, then drilled. Its
+    /// backup is restored onto the version under test too. The recipe is taken at a commit, into the ladder's own
+    /// directory; the checkout is only read.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill ladder mailu                                 ~/.abra/recipes/mailu, from the version tag before\n",
+        "  restore-drill ladder ./mailu@3.0.2+2024.06.52 --from 2.1.0+2.0.47\n",
+        "  restore-drill ladder scenarios/mailu --dirty               files as they are, of no commit\n",
+        "  restore-drill ladder mailu --compare before/ladder.json    what is another way than before\n",
+        "\nExit codes: 0 every rung was earned or declared not to apply, 1 one failed or is a gap, 2 one could not be told\n",
+    ))]
+    Ladder(LadderArgs),
     /// Judge a stored run again, from its evidence alone.
     Judge {
         /// The run's directory.
@@ -200,6 +215,55 @@ pub struct SabotageArgs {
     pub json: bool,
 }
 
+/// The options of `ladder`.
+#[derive(Debug, clap::Args)]
+pub struct LadderArgs {
+    /// The recipe: its folder, its name in ~/.abra/recipes, or a scenario's name; @REVISION names a tag or commit.
+    #[arg(value_name = "RECIPE[@REVISION]")]
+    pub recipe: String,
+    /// The version to upgrade from: a tag or commit of the recipe. Without it, the version tag before.
+    #[arg(long, value_name = "VERSION")]
+    pub from: Option<String>,
+    /// The scenario that has the app's inventory and probes; without it, the one of the recipe's name.
+    #[arg(long)]
+    pub scenario: Option<String>,
+    /// Take the recipe's files as they are, committed or not.
+    #[arg(long)]
+    pub dirty: bool,
+    /// A ladder.json to compare with.
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    /// Declare a rung not to apply, and why; a reason that is not true is a finding.
+    #[arg(long, value_name = "RUNG=REASON", value_parser = not_applicable)]
+    pub not_applicable: Vec<(Rung, String)>,
+    /// How much data.
+    #[arg(long, default_value = "smoke")]
+    pub profile: String,
+    /// The seed of the corpus.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The images: the recipe's if present, else stand-ins.
+    #[arg(long, value_enum, default_value_t = ImageChoice::Auto)]
+    pub images: ImageChoice,
+    /// More values for the compose files' variables, as NAME=value lines.
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Where the recipe's copies, the run and ladder.json go; without it `runs/ladder-<time>`.
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
+    /// ladder.json on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn not_applicable(text: &str) -> Result<(Rung, String), String> {
+    let (rung, reason) = text.split_once('=').ok_or("expected RUNG=REASON, as in upgrade=\"the first version\"")?;
+    if reason.trim().is_empty() {
+        return Err("a reason is missing after =".into());
+    }
+    Ok((<Rung as clap::ValueEnum>::from_str(rung, false)?, reason.trim().to_owned()))
+}
+
 /// The options of `run`.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
@@ -257,6 +321,9 @@ impl RunArgs {
             sabotage: self.sabotage,
             live: self.live,
             min_free_gib: self.min_free_gib,
+            recipe: None,
+            from: None,
+            command: None,
         }
     }
 }

@@ -56,6 +56,7 @@ pub mod proof;
 mod seeding;
 mod shaping;
 mod trials;
+mod upgrading;
 mod wiping;
 
 pub(crate) use phases::deploy_bot;
@@ -113,6 +114,12 @@ pub struct Options {
     pub live: Option<u32>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
     pub min_free_gib: u64,
+    /// A folder whose compose files stand in the place of the scenario's.
+    pub recipe: Option<PathBuf>,
+    /// The same of the version that is deployed first and then upgraded.
+    pub from: Option<PathBuf>,
+    /// The command that does the same again, where it is not `run`.
+    pub command: Option<String>,
 }
 
 impl Options {
@@ -132,11 +139,17 @@ impl Options {
             sabotage: None,
             live: None,
             min_free_gib: MIN_FREE_GIB,
+            recipe: None,
+            from: None,
+            command: None,
         }
     }
 
     /// The command that runs the same drill again.
     pub fn reproduce(&self) -> String {
+        if let Some(command) = &self.command {
+            return command.clone();
+        }
         let mut command = format!("restore-drill run {} --profile {} --seed {}", self.scenario, self.profile, self.seed);
         if let Some(sabotage) = self.sabotage {
             command += &format!(" --sabotage {}", sabotage.name);
@@ -175,6 +188,8 @@ pub struct Drill {
     pub owned: Owned,
     /// The app's stack.
     pub stack: Stack,
+    /// The stack of the version that is deployed first and then upgraded.
+    before: Option<Stack>,
     /// The bot's stack, if the drill deploys one.
     pub bot_stack: Option<Stack>,
     /// Whether the app runs on stand-ins.
@@ -194,6 +209,7 @@ struct Ground {
     run: String,
     options: Options,
     scenario: Scenario,
+    before: Option<Scenario>,
     corpus: Corpus,
     evidence: Arc<Evidence>,
     events: Events,
@@ -254,7 +270,11 @@ where
 {
     // Everything that can be wrong with the input is found before anything is created.
     let profile = Profile::named(&options.profile).map_err(|e| Error::Usage(e.to_string()))?;
-    let scenario = Scenario::load(&options.scenarios, &options.scenario)?;
+    let mut scenario = Scenario::load(&options.scenarios, &options.scenario)?;
+    if let Some(recipe) = &options.recipe {
+        scenario = scenario.with_recipe(recipe)?;
+    }
+    let before = options.from.as_ref().map(|dir| scenario.with_recipe(dir)).transpose()?;
     let engine = Engine::connect().await?;
     let secret = Secret::random()?;
     let run = secret.derive("run id")[..8].to_owned();
@@ -289,6 +309,7 @@ where
         corpus: Corpus::new(options.seed, profile),
         options,
         scenario,
+        before,
         evidence: evidence.clone(),
         events: events.clone(),
         engine,
@@ -357,7 +378,7 @@ fn kept(events: &Events, run: &str, marker: &std::path::Path) {
 impl Ground {
     /// Waits for a slot, collects what dead runs left, finds or builds the images, chooses ports and a subnet.
     async fn prepare(self) -> Result<Drill> {
-        let Self { run, options, scenario, corpus, evidence, events, engine, secret, alive } = self;
+        let Self { run, options, scenario, before, corpus, evidence, events, engine, secret, alive } = self;
         let phase = events.phase(Phase::Slot);
         engine.ensure_swarm(&events).await?;
         let info = engine.docker.info().await.map_err(|e| Error::Engine(e.to_string()))?;
@@ -382,19 +403,19 @@ impl Ground {
         phase.finish(format!("slot {} of {}", slot.number + 1, slots::SLOTS));
 
         let phase = events.phase(Phase::Images);
-        let standins = use_standins(&engine, &scenario, options.images).await?;
-        let mut compose = scenario.compose.clone();
-        let mut sources = BTreeMap::new();
-        if let (true, Some(spec)) = (standins, &scenario.spec.standins) {
-            compose.extend(scenario.standin_compose.iter().cloned());
-            sources = images::sources(&scenario.dir.join(&spec.images), &scenario.name)?;
-        }
+        let standins = use_standins(&engine, [Some(&scenario), before.as_ref()].into_iter().flatten(), options.images).await?;
         let bot_scenario_dir = options.scenarios.join("backupbot");
+        let mut sources = if standins { scenario.sources()? } else { BTreeMap::new() };
         if options.backupbot == BotChoice::Own {
             sources.extend(bot_source(&bot_scenario_dir)?);
         }
-        let mut built = engine.ensure_images(&sources, &events, |done, all| phase.progress(done, all, "images")).await?;
+        let progress = |done, all| phase.progress(done, all, "images");
+        let mut built = engine.ensure_images(&sources, &events, progress).await?;
         let bot_image = built.remove("backupbot");
+        let built_before = match &before {
+            Some(before) if standins => engine.ensure_images(&before.sources()?, &events, progress).await?,
+            _ => BTreeMap::new(),
+        };
         let kind = if standins { "stand-in images" } else { "the recipe's images" };
         evidence.set("images", kind)?;
         phase.finish(kind);
@@ -424,15 +445,21 @@ impl Ground {
             Some(image) => image,
             None => recipe_images(&scenario).into_iter().next().unwrap_or_default(),
         };
-        let stack = Stack {
+        let stack_of = |scenario: &Scenario, images, edits| Stack {
             name: stack_name.clone(),
             run: run.clone(),
-            compose,
-            env,
-            images: built,
+            compose: scenario.deployed(standins),
+            env: env.clone(),
+            images,
             ports: doors.iter().map(|d| (d.service.clone(), d.port, ports[&d.name])).collect(),
             edits,
         };
+        let stack = stack_of(&scenario, built, edits);
+        let before = before.map(|before| {
+            before.check_env(&env)?;
+            Ok::<_, Error>(stack_of(&before, built_before, vec![]))
+        });
+        let before = before.transpose()?;
         let bot_stack = match bot_image {
             None => None,
             Some(image) => Some(bot_stack(&bot_scenario_dir, &run, image, info.docker_root_dir.as_deref())?),
@@ -446,6 +473,7 @@ impl Ground {
             evidence,
             events,
             stack,
+            before,
             bot_stack,
             standins,
             secret,
@@ -506,16 +534,19 @@ fn recipe_images(scenario: &Scenario) -> Vec<String> {
         .collect()
 }
 
-async fn use_standins(engine: &Engine, scenario: &Scenario, choice: ImageChoice) -> Result<bool> {
-    let mut missing = Vec::new();
-    for image in recipe_images(scenario) {
-        if !engine.has_image(&image).await? {
-            missing.push(image);
+async fn use_standins(engine: &Engine, of: impl Iterator<Item = &Scenario>, choice: ImageChoice) -> Result<bool> {
+    let (mut missing, mut has_standins) = (Vec::new(), false);
+    for scenario in of {
+        has_standins = scenario.spec.standins.is_some();
+        for image in recipe_images(scenario) {
+            if !engine.has_image(&image).await? {
+                missing.push(image);
+            }
         }
     }
     match choice {
         ImageChoice::Standin => Ok(true),
-        ImageChoice::Auto => Ok(!missing.is_empty() && scenario.spec.standins.is_some()),
+        ImageChoice::Auto => Ok(!missing.is_empty() && has_standins),
         ImageChoice::Recipe if missing.is_empty() => Ok(false),
         ImageChoice::Recipe => {
             Err(Error::Engine(format!("images not present: {}. `docker pull` them, or use --images standin", missing.join(", "))))

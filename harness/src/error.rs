@@ -53,6 +53,9 @@ pub enum Error {
     /// The run could not get to a verdict.
     #[error("{0}")]
     Unknown(String),
+    /// A stack's services did not all run in time.
+    #[error("{0}")]
+    NotConverged(String),
     /// The wipe left something behind, so that a restore would prove nothing.
     #[error("wipe not proven, restore refused: {0}")]
     WipeNotProven(String),

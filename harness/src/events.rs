@@ -30,6 +30,8 @@ pub enum Phase {
     Try,
     /// The first observation: what must come back.
     Baseline,
+    /// The version under test deployed over the one before: the ladder alone has it.
+    Upgrade,
     /// backupbot creates a snapshot.
     Backup,
     /// Hold the snapshot against the live volumes.
@@ -49,7 +51,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// All phases, in order.
+    /// The phases of a drill, in order.
     pub const ALL: [Self; 17] = [
         Self::Slot,
         Self::Images,
@@ -82,6 +84,7 @@ impl Phase {
             Self::Shape => "shape",
             Self::Try => "try",
             Self::Baseline => "baseline",
+            Self::Upgrade => "upgrade",
             Self::Backup => "backup",
             Self::Audit => "audit",
             Self::Wipe => "wipe",

@@ -393,6 +393,11 @@ impl Evidence {
         })
     }
 
+    /// Gives a completed observation another name.
+    pub fn rename_observation(&self, from: &str, to: &str) -> Result<()> {
+        self.with(|db| db.execute("UPDATE observation SET name = ? WHERE name = ?", [to, from]).map(drop))
+    }
+
     /// Begins an observation. One of the same name is replaced.
     pub fn observation(&self, name: &str) -> Result<ObservationId> {
         self.with(|db| {

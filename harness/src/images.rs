@@ -28,12 +28,23 @@ pub struct Source {
     pub context: PathBuf,
     /// More files: (name in the context, mode, file).
     pub extra: Vec<(String, PathBuf)>,
+    /// The version of the image that it stands for: `VERSION` of a Dockerfile that has an `ARG` of that name.
+    pub version: Option<String>,
 }
 
 impl Source {
     /// The image's full name: the hash of what goes in is its tag.
-    fn image(&self, tar: &[u8]) -> String {
-        format!("{}:{}", self.repository, &hex::encode(Sha256::digest(tar))[..12])
+    fn image(&self, tar: &[u8]) -> Result<String> {
+        let mut hash = Sha256::new_with_prefix(tar);
+        hash.update(self.version_argument()?.unwrap_or_default());
+        Ok(format!("{}:{}", self.repository, &hex::encode(hash.finalize())[..12]))
+    }
+
+    /// The version, if the Dockerfile asks for one.
+    fn version_argument(&self) -> Result<Option<&str>> {
+        let file = self.context.join("Dockerfile");
+        let text = std::fs::read_to_string(&file).map_err(Error::io(&file))?;
+        Ok(self.version.as_deref().filter(|_| text.lines().any(|l| l.trim() == "ARG VERSION")))
     }
 
     /// The build context as a tar whose bytes depend on the files' names, modes and contents only.
@@ -79,7 +90,12 @@ pub fn sources(images: &Path, prefix: &str) -> Result<BTreeMap<String, Source>> 
     for entry in std::fs::read_dir(images).map_err(Error::io(images))?.flatten() {
         if entry.path().join("Dockerfile").is_file() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let source = Source { repository: format!("restore-drill/{prefix}-{name}"), context: entry.path(), extra: vec![] };
+            let source = Source {
+                repository: format!("restore-drill/{prefix}-{name}"),
+                context: entry.path(),
+                extra: vec![],
+                version: None,
+            };
             found.insert(name, source);
         }
     }
@@ -135,7 +151,7 @@ impl Engine {
     pub async fn missing_images(&self, sources: &BTreeMap<String, Source>) -> Result<Vec<String>> {
         let mut missing = Vec::new();
         for (name, source) in sources {
-            if !self.has_image(&source.image(&source.tar()?)).await? {
+            if !self.has_image(&source.image(&source.tar()?)?).await? {
                 missing.push(name.clone());
             }
         }
@@ -185,7 +201,7 @@ impl Engine {
         let mut names = BTreeMap::new();
         for (name, source) in sources {
             let tar = source.tar()?;
-            let image = source.image(&tar);
+            let image = source.image(&tar)?;
             if !self.has_image(&image).await? {
                 tars.insert(name.clone(), tar);
             }
@@ -200,8 +216,9 @@ impl Engine {
         progress(0, total);
         let builds = tars.into_iter().map(|(name, tar)| {
             let (base, image, done, progress) = (&base, &names[&name], &done, &progress);
+            let version = sources[&name].version_argument();
             async move {
-                self.build(base, image, tar).await?;
+                self.build(base, version?, image, tar).await?;
                 progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, total);
                 Ok::<_, Error>(())
             }
@@ -210,10 +227,11 @@ impl Engine {
         Ok(names)
     }
 
-    async fn build(&self, base: &str, image: &str, tar: Vec<u8>) -> Result<()> {
+    async fn build(&self, base: &str, version: Option<&str>, image: &str, tar: Vec<u8>) -> Result<()> {
+        let arguments = [("BASE", Some(base)), ("VERSION", version)].into_iter().filter_map(|(k, v)| Some((k, v?)));
         let options = BuildImageOptionsBuilder::default()
             .t(image)
-            .buildargs(&std::collections::HashMap::from([("BASE", base)]))
+            .buildargs(&arguments.collect::<std::collections::HashMap<_, _>>())
             .rm(true)
             .forcerm(true)
             .build();

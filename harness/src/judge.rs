@@ -18,6 +18,13 @@ pub const BASELINE: &str = "baseline";
 /// The name of the observation after the restore.
 pub const RESTORED: &str = "restored";
 
+/// The name of the observation before an upgrade.
+pub const INSTALLED: &str = "installed";
+/// The name of the observation after an upgrade.
+pub const UPGRADED: &str = "upgraded";
+/// What is another one in a newer version of the app.
+pub const REVISION: &str = "schema revision";
+
 /// What the checks of a sound database say.
 const SOUND: [(&str, &str); 3] = [("file", "readable"), ("integrity_check", "ok"), ("foreign_key_check", "")];
 
@@ -31,20 +38,7 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
         findings.extend(audit::findings(evidence)?);
         return Ok(Verdict::new(Counts::default(), findings));
     };
-    let mut counts = Counts::default();
-    let mut findings = Vec::new();
-    mail(evidence, before, after, &mut counts, &mut findings)?;
-    let (old, new) = (evidence.rows(before)?, evidence.rows(after)?);
-    counts.rows = old.len() as u64;
-    for name in evidence.databases()? {
-        database(&name, &evidence.checks(before, &name)?, &evidence.checks(after, &name)?, &mut findings);
-    }
-    rows(&old, &new, &mut findings);
-    (counts.files, counts.paths) = evidence.file_counts(before)?;
-    files(&evidence.file_pairs(before, after)?, &mut findings, |volume, path| evidence.has_file(after, volume, path))?;
-    let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
-    counts.facts = old.len() as u64;
-    facts(&old, &new, &mut findings);
+    let (mut counts, mut findings) = compared(evidence, before, after, Versions::Same)?;
     findings.extend(audit::findings(evidence)?);
     let mut findings = live::judged(evidence, before, after, findings)?;
     let tried = evidence.trials(BASELINE)?;
@@ -54,6 +48,54 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
     }
     findings.extend(steps(evidence)?);
     Ok(Verdict::from_findings(counts, findings))
+}
+
+/// Compares two observations of different versions of the app, and what was tried after the second one: a newer version
+/// may have another schema, with more tables and columns.
+pub fn across(evidence: &Evidence, before: &str, after: &str) -> Result<Verdict> {
+    let stage = after;
+    let (Some(before), Some(after)) = (evidence.completed(before)?, evidence.completed(after)?) else {
+        return Err(crate::error::Error::Unknown(format!("observation {before:?} or {after:?} was not completed")));
+    };
+    let (mut counts, mut findings) = compared(evidence, before, after, Versions::OlderThenNewer)?;
+    let tried = evidence.trials(stage)?;
+    counts.trials = tried.len() as u64;
+    findings.extend(trials(&[], &tried));
+    findings.extend(steps(evidence)?);
+    Ok(Verdict::from_findings(counts, findings))
+}
+
+/// Of which versions of the app two observations are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Versions {
+    Same,
+    OlderThenNewer,
+}
+
+/// Compares the data of two observations: how much there was, and what is another way.
+fn compared(
+    evidence: &Evidence,
+    before: ObservationId,
+    after: ObservationId,
+    versions: Versions,
+) -> Result<(Counts, Vec<Finding>)> {
+    let mut counts = Counts::default();
+    let mut findings = Vec::new();
+    mail(evidence, before, after, &mut counts, &mut findings)?;
+    let (old, new) = (evidence.rows(before)?, evidence.rows(after)?);
+    counts.rows = old.len() as u64;
+    for name in evidence.databases()? {
+        let (mut old, new) = (evidence.checks(before, &name)?, evidence.checks(after, &name)?);
+        old.retain(|(property, _)| versions == Versions::Same || property != REVISION);
+        database(&name, &old, &new, &mut findings);
+    }
+    rows(&old, &new, versions, &mut findings);
+    (counts.files, counts.paths) = evidence.file_counts(before)?;
+    files(&evidence.file_pairs(before, after)?, &mut findings, |volume, path| evidence.has_file(after, volume, path))?;
+    let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
+    counts.facts = old.len() as u64;
+    facts(&old, &new, &mut findings);
+    Ok((counts, findings))
 }
 
 /// Judges what is known before a restore: the backup's steps and the audit.
@@ -126,7 +168,7 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
 }
 
 /// What did not come of what was tried after a restore as it must; what was tried before it must be tried again.
-fn trials(before: &[TrialSeen], after: &[TrialSeen]) -> Vec<Finding> {
+pub(crate) fn trials(before: &[TrialSeen], after: &[TrialSeen]) -> Vec<Finding> {
     let item = |t: &TrialSeen| Item::Trial { trial: t.trial.clone() };
     let missing = before.iter().filter(|b| !after.iter().any(|a| a.trial == b.trial));
     let mut findings: Vec<Finding> = missing.map(|t| finding(item(t), Outcome::Unread, None, "not tried again".into())).collect();
@@ -360,7 +402,7 @@ fn database(name: &str, old: &[(String, String)], new: &[(String, String)], find
     }
 }
 
-fn rows(old: &[RowSeen], new: &[RowSeen], findings: &mut Vec<Finding>) {
+fn rows(old: &[RowSeen], new: &[RowSeen], versions: Versions, findings: &mut Vec<Finding>) {
     let place = |r: &RowSeen| (r.database.clone(), r.table.clone(), r.key.clone());
     let item = |r: &RowSeen| Item::Row { database: r.database.clone(), table: r.table.clone(), key: r.key.clone() };
     let after: BTreeMap<_, _> = new.iter().map(|r| (place(r), r)).collect();
@@ -376,7 +418,7 @@ fn rows(old: &[RowSeen], new: &[RowSeen], findings: &mut Vec<Finding>) {
         let parse = |text: &str| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text).unwrap_or_default();
         let (was, is) = (parse(&o.columns), parse(&n.columns));
         let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
-        for name in names {
+        for name in names.into_iter().filter(|n| versions == Versions::Same || was.contains_key(*n)) {
             let show = |v: Option<&serde_json::Value>| v.map_or_else(|| "absent".to_owned(), ToString::to_string);
             let (was, is) = (show(was.get(name)), show(is.get(name)));
             if was != is {
@@ -384,7 +426,9 @@ fn rows(old: &[RowSeen], new: &[RowSeen], findings: &mut Vec<Finding>) {
             }
         }
     }
-    for n in new.iter().filter(|n| !before.contains(&place(n))) {
+    let tables: BTreeSet<_> = old.iter().map(|r| (&r.database, &r.table)).collect();
+    let known = |r: &RowSeen| versions == Versions::Same || tables.contains(&(&r.database, &r.table));
+    for n in new.iter().filter(|n| !before.contains(&place(n)) && known(n)) {
         findings.push(finding(item(n), Outcome::Unexpected, None, String::new()));
     }
 }

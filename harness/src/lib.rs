@@ -12,6 +12,7 @@
 //!   [`conformance`]: what any such bot must do.
 //! - [`probe`]: reads one kind of state; [`evidence`] stores what it saw.
 //! - [`judge`]: compares two stored observations; [`model`]: outcome, finding, verdict.
+//! - [`ladder`]: the rungs that a recipe earns, from install to lint.
 //! - [`sabotage`]: faults on purpose, with the findings they must cause.
 //! - [`events`] and [`report`]: what a run says, and to whom.
 
@@ -27,6 +28,7 @@ pub mod exit_code;
 pub mod images;
 pub mod judge;
 pub mod labels;
+pub mod ladder;
 pub mod model;
 pub mod probe;
 pub mod report;

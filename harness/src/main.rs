@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use futures_util::StreamExt as _;
 use restore_drill::audit::{self, Report};
-use restore_drill::cli::{Cli, Command, Labels, RunArgs, SabotageArgs};
+use restore_drill::cli::{Cli, Command, Labels, LadderArgs, RunArgs, SabotageArgs};
 use restore_drill::drill::{self, Ended, Options, bot_source};
 use restore_drill::error::{Error, Result};
 use restore_drill::events::Events;
@@ -20,6 +20,9 @@ use restore_drill::labels::pr;
 use restore_drill::labels::recipe::Sources;
 use restore_drill::labels::rules::{Lesson, lessons};
 use restore_drill::labels::suggest::suggest;
+use restore_drill::ladder::climb::Plan;
+use restore_drill::ladder::recipe::Source;
+use restore_drill::ladder::{self, Ladder};
 use restore_drill::report::terminal::{Terminal, block};
 use restore_drill::report::{JsonLines, summary};
 use restore_drill::sabotage::run::{self as sabotage_run, Line, Matrix};
@@ -27,7 +30,7 @@ use restore_drill::sabotage::{Group, catalogue};
 use restore_drill::scenario::{self, Scenario};
 use restore_drill::stack::doctor::{Level, doctor};
 use restore_drill::stack::{Engine, gc};
-use restore_drill::{conformance, exit_code, images, judge, sabotage};
+use restore_drill::{conformance, exit_code, judge, sabotage};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -54,6 +57,7 @@ async fn main() -> ExitCode {
 async fn execute(cli: Cli) -> Result<u8> {
     match cli.command {
         Command::Run(args) => run(&args, &cli.scenarios).await,
+        Command::Ladder(args) => climb(args, cli.scenarios).await,
         Command::Judge { dir, observation, json } => {
             let evidence = Evidence::open(&dir)?;
             let verdict = judge::judge(&evidence, &observation)?;
@@ -91,9 +95,7 @@ async fn execute(cli: Cli) -> Result<u8> {
         Command::Images { scenario } => {
             let scenario = Scenario::load(&cli.scenarios, &scenario)?;
             let mut sources = bot_source(&cli.scenarios.join("backupbot"))?;
-            if let Some(standins) = &scenario.spec.standins {
-                sources.extend(images::sources(&scenario.dir.join(&standins.images), &scenario.name)?);
-            }
+            sources.extend(scenario.sources()?);
             let engine = Engine::connect().await?;
             let events = Events::new(vec![Box::new(Terminal::new())]);
             let phase = events.phase(restore_drill::events::Phase::Images);
@@ -208,10 +210,7 @@ async fn commit(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
     if chosen.is_empty() {
         return Err(Error::Usage("none of these sabotages is in that group; restore-drill sabotage --list lists them".into()));
     }
-    let dir = args.evidence.unwrap_or_else(|| {
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-        PathBuf::from("runs").join(format!("sabotage-{now}"))
-    });
+    let dir = args.evidence.unwrap_or_else(|| runs("sabotage"));
     let scenario = args.scenario.unwrap_or_default();
     if Scenario::load(&scenarios, &scenario)?.name != sabotage::SCENARIO {
         return Err(Error::Usage(format!("the catalogue strikes scenario {}, not {scenario}", sabotage::SCENARIO)));
@@ -257,6 +256,32 @@ async fn commit(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
     }
     ended?;
     Ok(if matrix.whole() { exit_code::HELD } else { exit_code::UNDETECTED })
+}
+
+async fn climb(args: LadderArgs, scenarios: PathBuf) -> Result<u8> {
+    // What cannot be compared with is found before an hour is spent.
+    let before = args.compare.as_deref().map(Ladder::read).transpose()?;
+    let source = Source::find(&args.recipe, &scenarios, args.dirty)?;
+    let mut options = Options::new(&scenarios, args.scenario.as_deref().unwrap_or(&source.name));
+    (options.profile, options.seed) = (args.profile, args.seed);
+    (options.images, options.env_file) = (args.images, args.env_file);
+    let dir = args.evidence.unwrap_or_else(|| runs("ladder"));
+    let plan = Plan { source, from: args.from, dir: dir.clone(), not_applicable: args.not_applicable, options };
+    let ladder = ladder::climb::climb(plan, Box::new(sinks)).await?;
+    if args.json {
+        println!("{:#}", serde_json::json!(ladder));
+    } else {
+        print!("{}", ladder.text());
+        before.iter().for_each(|b| print!("{}", ladder.compared(b)));
+    }
+    eprintln!("\nevidence:  {}\nreproduce: {}", dir.display(), ladder.reproduce);
+    Ok(ladder.status().exit_code())
+}
+
+/// A directory for what is done now.
+fn runs(what: &str) -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    PathBuf::from("runs").join(format!("{what}-{now}"))
 }
 
 async fn run(args: &RunArgs, scenarios: &Path) -> Result<u8> {

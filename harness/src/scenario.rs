@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::images::{self, Source};
 
 pub mod compose;
 pub mod variable;
@@ -47,6 +48,12 @@ pub struct Spec {
     pub resync: ServiceCommand,
     /// What follows a restore.
     pub restore: RestorePlan,
+    /// What follows an upgrade in place.
+    #[serde(default)]
+    pub upgrade: RestorePlan,
+    /// Rungs of the ladder that the app has nothing for, and why.
+    #[serde(default)]
+    pub not_applicable: BTreeMap<crate::ladder::Rung, String>,
     /// The databases whose rows are compared.
     #[serde(rename = "database")]
     pub databases: Vec<Database>,
@@ -197,8 +204,8 @@ pub struct UserCommands {
     pub delete: Vec<String>,
 }
 
-/// What follows a restore, in the order that the app's own behaviour demands.
-#[derive(Debug, Clone, Deserialize)]
+/// What follows a restore or an upgrade, in the order that the app's own behaviour demands.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestorePlan {
     /// Services restarted afterwards, wave by wave.
@@ -480,6 +487,32 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// The same with the compose files of a recipe's folder in the place of its own.
+    pub fn with_recipe(&self, dir: &Path) -> Result<Self> {
+        let mut scenario = self.clone();
+        scenario.compose = self.spec.compose.iter().map(|f| Compose::read(&dir.join(f))).collect::<Result<Vec<_>>>()?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The compose files that are deployed.
+    pub fn deployed(&self, standins: bool) -> Vec<Compose> {
+        let more = self.standin_compose.iter().filter(|_| standins);
+        self.compose.iter().chain(more).cloned().collect()
+    }
+
+    /// The stand-in images of its services, each for the version of the image that it stands for.
+    pub fn sources(&self) -> Result<BTreeMap<String, Source>> {
+        let Some(standins) = &self.spec.standins else { return Ok(BTreeMap::new()) };
+        let mut sources = images::sources(&self.dir.join(&standins.images), &self.name)?;
+        for (service, source) in &mut sources {
+            let place = format!("/services/{service}/image");
+            let image = self.compose.iter().rev().find_map(|c| c.value.pointer(&place)?.as_str());
+            source.version = image.and_then(|i| i.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
+        }
+        Ok(sources)
+    }
+
     /// The services of the recipe.
     pub fn services(&self) -> BTreeSet<String> {
         self.compose.iter().flat_map(|c| c.services().map(str::to_owned)).collect()
@@ -517,6 +550,7 @@ impl Scenario {
             .chain(s.facts.iter().flat_map(|f| &f.seed).map(|s| ("fact.seed", &s.service)))
             .chain(s.accounts.restart.iter().flatten().map(|n| ("accounts.restart", n)))
             .chain(s.restore.restart.iter().flatten().map(|n| ("restore", n)))
+            .chain(s.upgrade.restart.iter().flatten().map(|n| ("upgrade", n)))
         {
             known(what, "service", name, &services)?;
         }

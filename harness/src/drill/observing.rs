@@ -42,7 +42,7 @@ impl Drill {
         Ok(())
     }
 
-    fn counts(&self, o: ObservationId) -> Result<String> {
+    pub(super) fn counts(&self, o: ObservationId) -> Result<String> {
         let accounts = self.evidence.accounts(o)?;
         let mut messages = 0;
         for (account, _) in &accounts {
@@ -53,7 +53,7 @@ impl Drill {
         Ok(format!("{messages} messages in {} mailboxes, {rows} rows, {files} files", accounts.len()))
     }
 
-    async fn see(&self, name: &str, phase: &Running) -> Result<ObservationId> {
+    pub(super) async fn see(&self, name: &str, phase: &Running) -> Result<ObservationId> {
         let mut accounts = self.enabled();
         accounts.extend(judge::live::users(&self.evidence)?);
         let mut mail = Mail { imap: self.imap(), accounts, secret: self.secret.clone(), modseqs: None };

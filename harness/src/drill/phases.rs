@@ -26,7 +26,8 @@ impl Drill {
         if let Some(bot) = &self.bot_stack {
             deploy_bot(self.engine(), bot, &self.secret, &self.alive).await?;
         }
-        self.deploy_app(|done, all| phase.progress(done, all, "services")).await?;
+        let first = self.before.as_ref().unwrap_or(&self.stack);
+        self.deploy_app(first, |done, all| phase.progress(done, all, "services")).await?;
         if let Some(bot) = &self.bot_stack {
             self.engine().converged(&bot.name, self.converge_deadline(), |_, _| ()).await?;
         }
@@ -48,7 +49,7 @@ impl Drill {
     }
 
     /// Puts the certificate in place, deploys the app's stack, waits for it.
-    pub(super) async fn deploy_app(&self, progress: impl Fn(u64, u64)) -> Result<()> {
+    pub(super) async fn deploy_app(&self, stack: &Stack, progress: impl Fn(u64, u64)) -> Result<()> {
         let place = &self.scenario.spec.certificate;
         let helper = Helper::create(&self.owned, &self.helper_image, &self.stack.name, &place.volume).await?;
         let files = [
@@ -57,7 +58,7 @@ impl Drill {
         ];
         helper.write(&files).await?;
         helper.close().await?;
-        self.stack.deploy(&self.alive).await?;
+        stack.deploy(&self.alive).await?;
         self.up(progress).await
     }
 
@@ -101,7 +102,7 @@ impl Drill {
     }
 
     /// Waits until the app's services run and are ready.
-    async fn running(&self, progress: impl Fn(u64, u64)) -> Result<()> {
+    pub(super) async fn running(&self, progress: impl Fn(u64, u64)) -> Result<()> {
         self.engine().converged(&self.stack.name, self.converge_deadline(), progress).await?;
         if self.standins {
             for check in self.scenario.spec.standins.iter().flat_map(|s| &s.ready) {

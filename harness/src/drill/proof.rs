@@ -22,6 +22,12 @@ pub struct Seeded {
     pub(crate) _private: (),
 }
 
+/// The version under test runs in the place of the one before.
+#[must_use]
+pub struct Upgraded {
+    pub(crate) _private: (),
+}
+
 /// The queue is empty.
 #[must_use]
 pub struct Settled {

@@ -21,7 +21,7 @@ impl Drill {
         let phase = self.events.phase(Phase::Wipe);
         // The stack's own labels are on its volumes too: everything of the stack, and only that.
         let removed = self.owned.remove_all(Some(&self.stack.name), self.removal_deadline()).await?;
-        self.deploy_app(|done, all| phase.progress(done, all, "services")).await?;
+        self.deploy_app(&self.stack, |done, all| phase.progress(done, all, "services")).await?;
         self.prove(baseline, removed, phase).await
     }
 

@@ -152,13 +152,12 @@ impl Evidence {
 
     /// Stores what the bot complained of in a step.
     pub fn put_complaints(&self, step: &str, complaints: &[Complaint]) -> Result<()> {
-        self.with(|db| {
-            let tx = db.transaction()?;
-            for c in complaints {
-                tx.execute("INSERT INTO step VALUES (?, ?, ?)", params![step, c.cause, c.message])?;
-            }
-            tx.commit()
-        })
+        complaints.iter().try_for_each(|c| self.put_step(step, c.cause, &c.message))
+    }
+
+    /// Stores that a step went wrong.
+    pub fn put_step(&self, step: &str, cause: &str, message: &str) -> Result<()> {
+        self.with(|db| db.execute("INSERT INTO step VALUES (?, ?, ?)", params![step, cause, message]).map(drop))
     }
 
     /// The result of a step; none, and stored, where the bot said that it failed.

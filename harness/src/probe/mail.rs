@@ -1,7 +1,7 @@
 //! The mail probe: every mailbox and every message, through the IMAP door, as its user.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -256,7 +256,15 @@ pub struct Mail {
     /// Where their passwords come from.
     pub secret: Secret,
     /// What [`Self::first_look`] saw, where it was before the mail server was made to look at its files again.
-    pub modseqs: Option<ModSeqs>,
+    pub modseqs: Option<FirstLook>,
+}
+
+/// What was seen before the mail server was made to look at its files again.
+#[derive(Debug, Default)]
+pub struct FirstLook {
+    seen: ModSeqs,
+    /// Accounts of which it could not be seen, and why.
+    unread: BTreeMap<String, String>,
 }
 
 impl Probe for Mail {
@@ -434,7 +442,10 @@ impl Mail {
         let offered = in_time(self.imap.patience, "CAPABILITY", session.capabilities()).await?;
         let quota = self.quota(session, &offered).await?;
         let modseqs = match &self.modseqs {
-            Some(seen) => Cow::Borrowed(seen),
+            Some(FirstLook { unread, .. }) if unread.contains_key(account) => {
+                return Err(Failure::Other(format!("before indexes were dropped: {}", unread[account])));
+            }
+            Some(look) => Cow::Borrowed(&look.seen),
             None => Cow::Owned(self.modseqs_of(session, &offered, account, listed).await?),
         };
         Ok((quota, modseqs))
@@ -453,17 +464,36 @@ impl Mail {
 
     /// HIGHESTMODSEQ of every folder, before anything makes the mail server look at its files again: it is in the indexes,
     /// and rebuilt ones count anew. What cannot be read here has none; reading it in full says why.
-    pub async fn first_look(&self) -> ModSeqs {
+    pub async fn first_look(&self) -> FirstLook {
         let look = |account: String| async move {
-            let mut session = self.imap.login(&account, &self.secret.password(&account)).await?;
-            let listed = folders(&mut session, self.imap.patience).await?;
-            let offered = in_time(self.imap.patience, "CAPABILITY", session.capabilities()).await?;
-            let seen = self.modseqs_of(&mut session, &offered, &account, &listed).await?;
-            let _ = tokio::time::timeout(self.imap.patience, session.logout()).await;
-            Ok::<_, Failure>(seen)
+            let mut seen = self.look(&account).await;
+            for _ in 1..ATTEMPTS {
+                if matches!(seen, Err(Failure::Other(_))) {
+                    seen = self.look(&account).await;
+                }
+            }
+            (account, seen)
         };
         let looks = futures_util::stream::iter(self.accounts.clone()).map(look).buffer_unordered(CONNECTIONS);
-        looks.collect::<Vec<_>>().await.into_iter().flatten().flatten().collect()
+        let mut all = FirstLook::default();
+        for (account, seen) in looks.collect::<Vec<_>>().await {
+            match seen {
+                Ok(seen) => all.seen.extend(seen),
+                // The login is refused to the observation that follows too, and said to be.
+                Err(Failure::Refused(_)) => {}
+                Err(Failure::Other(why)) => drop(all.unread.insert(account, why)),
+            }
+        }
+        all
+    }
+
+    async fn look(&self, account: &str) -> Result<ModSeqs, Failure> {
+        let mut session = self.imap.login(account, &self.secret.password(account)).await?;
+        let listed = folders(&mut session, self.imap.patience).await?;
+        let offered = in_time(self.imap.patience, "CAPABILITY", session.capabilities()).await?;
+        let seen = self.modseqs_of(&mut session, &offered, account, &listed).await?;
+        let _ = tokio::time::timeout(self.imap.patience, session.logout()).await;
+        Ok(seen)
     }
 
     /// Changes a flag of a message of every INBOX and takes the change back, so that HIGHESTMODSEQ is not what a rebuilt

@@ -103,7 +103,7 @@ pub fn read(file: &Path, spec: &Spec) -> rusqlite::Result<Seen> {
         |sql: &str| -> rusqlite::Result<Vec<String>> { db.prepare(sql)?.query_map([], |r| r.get_ref(0).map(text))?.collect() };
     checks.push(("integrity_check".into(), lines("PRAGMA integrity_check")?.join("; ")));
     checks.push(("foreign_key_check".into(), lines("PRAGMA foreign_key_check")?.join("; ")));
-    checks.push(("schema revision".into(), lines(&spec.revision)?.join("; ")));
+    checks.push((crate::judge::REVISION.into(), lines(&spec.revision)?.join("; ")));
     let mut rows = Vec::new();
     for table in &spec.tables {
         let mut statement = db.prepare(&format!("SELECT * FROM \"{}\"", table.name))?;

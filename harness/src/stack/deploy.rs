@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use bollard::models::{HealthStatusEnum, TaskSpec, TaskState};
 use bollard::query_parameters::{
-    InspectContainerOptions, ListNetworksOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder,
+    InspectContainerOptions, ListNetworksOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder, LogsOptionsBuilder,
 };
+use futures_util::StreamExt as _;
 use serde_json::{Map, Value, json};
 
 use super::slots::Alive;
@@ -267,11 +268,31 @@ impl Engine {
             Ok(if waiting.is_empty() { Ok(()) } else { Err(format!("waiting for {}", waiting.join(", "))) })
         });
         match result.await {
-            Err(Error::Unknown(why)) => Err(Error::Unknown(format!(
-                "stack {stack} did not converge: {why}. Its last log lines are in the evidence directory"
-            ))),
+            Err(Error::Unknown(why)) => {
+                let named = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
+                let mut services: Vec<&str> = named.filter(|w| w.starts_with(&format!("{stack}_"))).collect();
+                services.dedup();
+                let mut said = String::new();
+                for service in services.into_iter().take(3) {
+                    said += &format!("\n{service} said last:\n{}", self.last_lines(service, 5).await);
+                }
+                Err(Error::NotConverged(format!("stack {stack} did not converge: {why}{said}")))
+            }
             result => result,
         }
+    }
+
+    /// The last lines of a service's log, each indented.
+    async fn last_lines(&self, service: &str, lines: usize) -> String {
+        let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        let mut log = self.docker.service_logs(service, Some(options));
+        let mut text = String::new();
+        // Swarm does not end the stream while a task is starting.
+        while let Ok(Some(Ok(chunk))) = tokio::time::timeout(Duration::from_secs(5), log.next()).await {
+            text += &String::from_utf8_lossy(&chunk.into_bytes());
+        }
+        let said: Vec<String> = text.lines().map(|l| format!("  {l}")).collect();
+        if said.is_empty() { "  nothing".to_owned() } else { said[said.len().saturating_sub(lines)..].join("\n") }
     }
 
     async fn healthy(&self, container: &str) -> Result<bool> {
@@ -299,9 +320,11 @@ impl Engine {
             .flat_map(|i| i.config.unwrap_or_default())
             .filter_map(|c| c.subnet)
             .collect();
-        (0..100u8).map(|n| format!("10.213.{}.0/24", slot * 100 + n)).find(|s| !used.contains(s)).ok_or_else(|| {
-            Error::Engine("no free subnet in 10.213.0.0/16; `restore-drill gc` removes what dead runs left".into())
-        })
+        // Start at another place each time: another state directory's drills take theirs from the same ones.
+        let offset = (std::process::id() % 100) as u8;
+        (0..100u8).map(|n| format!("10.213.{}.0/24", slot * 100 + (offset + n) % 100)).find(|s| !used.contains(s)).ok_or_else(
+            || Error::Engine("no free subnet in 10.213.0.0/16; `restore-drill gc` removes what dead runs left".into()),
+        )
     }
 }
 

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 DATA = pathlib.Path(os.environ.get("DATA_PATH", "/data"))
 DKIM = pathlib.Path(os.environ.get("DKIM_KEYS_PATH", "/dkim"))
 SELECTOR = "dkim"
-# The head of Mailu 2024.06's migrations.
-REVISION = "3b7eee912b41"
+# The heads of the migrations of Mailu 2.0 and 2024.06: the newer one adds a column.
+OLD_REVISION, REVISION = "6b8f5e8caaa9", "0ba45693748d"
+OLD = os.environ.get("MAILU_VERSION", "").startswith(("1.", "2.0"))
 
 _COMMON = "created_at DATE NOT NULL, updated_at DATE, comment VARCHAR(255)"
 SCHEMA = f"""
@@ -34,8 +35,7 @@ CREATE TABLE IF NOT EXISTS user ({_COMMON}, localpart VARCHAR(80) NOT NULL, pass
   reply_enabled BOOLEAN NOT NULL DEFAULT 0, reply_subject VARCHAR(255), reply_body TEXT,
   reply_startdate DATE NOT NULL DEFAULT '1900-01-01', reply_enddate DATE NOT NULL DEFAULT '2999-12-31',
   displayed_name VARCHAR(160) NOT NULL DEFAULT '', spam_enabled BOOLEAN NOT NULL DEFAULT 1,
-  spam_mark_as_read BOOLEAN NOT NULL DEFAULT 1, spam_threshold INTEGER NOT NULL DEFAULT 80,
-  change_pw_next_login BOOLEAN NOT NULL DEFAULT 0, email VARCHAR(255) NOT NULL PRIMARY KEY,
+  spam_mark_as_read BOOLEAN NOT NULL DEFAULT 1, spam_threshold INTEGER NOT NULL DEFAULT 80, email VARCHAR(255) NOT NULL PRIMARY KEY,
   domain_name VARCHAR(80) REFERENCES domain (name));
 CREATE TABLE IF NOT EXISTS alias ({_COMMON}, localpart VARCHAR(80) NOT NULL,
   wildcard BOOLEAN NOT NULL DEFAULT 0, destination VARCHAR(1023) NOT NULL DEFAULT '',
@@ -80,7 +80,11 @@ def migrate():
     with connect() as db:
         db.executescript(SCHEMA)
         if not db.execute("SELECT 1 FROM alembic_version").fetchone():
-            db.execute("INSERT INTO alembic_version VALUES (?)", (REVISION,))
+            db.execute("INSERT INTO alembic_version VALUES (?)", (OLD_REVISION,))
+        # Another revision than the one before is none of ours to change.
+        if not OLD and db.execute("SELECT version_num FROM alembic_version").fetchone()[0] == OLD_REVISION:
+            db.execute("ALTER TABLE user ADD COLUMN change_pw_next_login BOOLEAN NOT NULL DEFAULT 0")
+            db.execute("UPDATE alembic_version SET version_num = ?", (REVISION,))
     instance = DATA / "instance"
     if not instance.exists():
         instance.write_text(str(uuid.uuid4()))

@@ -1,0 +1,89 @@
+//! The upgrade: the version under test deployed over the version before, with users' data in it.
+
+use super::Drill;
+use super::proof::{BackedUp, Baseline, Restarted, Upgraded, Wiped};
+use crate::error::{Error, Result};
+use crate::events::Phase;
+use crate::judge::{self, BASELINE, INSTALLED, UPGRADED};
+use crate::model::Verdict;
+
+/// The observation of what a backup of the version before gave on the version under test.
+const ACROSS: &str = "restored across versions";
+
+impl Drill {
+    /// Whether there is a version to upgrade from.
+    pub fn upgrades(&self) -> bool {
+        self.before.is_some()
+    }
+
+    /// Whether the recipe enables backups: that under test, or the one before.
+    pub fn enables_backups(&self, before: bool) -> bool {
+        let stack = if before { self.before.as_ref() } else { Some(&self.stack) };
+        let enabled = |c: &crate::scenario::compose::Compose| {
+            c.services().any(|s| c.deploy_labels(s).get("backupbot.backup").is_some_and(|v| v == "true"))
+        };
+        stack.is_some_and(|s| s.compose.iter().any(enabled))
+    }
+
+    /// Deploys the version under test over the one that runs.
+    pub async fn upgrade(&self, _: Baseline) -> Result<Upgraded> {
+        let phase = self.events.phase(Phase::Upgrade);
+        self.evidence.rename_observation(BASELINE, INSTALLED)?;
+        self.stack.deploy(&self.alive).await?;
+        self.running(|done, all| phase.progress(done, all, "services")).await?;
+        self.restart_waves(&self.scenario.spec.upgrade.restart, |_, _| ()).await?;
+        phase.finish(format!("stack {} in place", self.stack.name));
+        Ok(Upgraded { _private: () })
+    }
+
+    /// Compares what is there now with what was there before the upgrade, and tries the app.
+    pub async fn upgraded(&self, _: &Upgraded) -> Result<Verdict> {
+        let phase = self.events.phase(Phase::Observe);
+        let observation = self.see(UPGRADED, &phase).await?;
+        phase.finish(self.counts(observation)?);
+        self.try_after(UPGRADED, false).await?;
+        judge::across(&self.evidence, INSTALLED, UPGRADED)
+    }
+
+    /// A baseline of the version under test, once the upgrade was tried.
+    pub async fn baseline_again(&self, _: Upgraded) -> Result<Baseline> {
+        let phase = self.events.phase(Phase::Baseline);
+        let observation = self.see(BASELINE, &phase).await?;
+        phase.finish(self.counts(observation)?);
+        Ok(Baseline { observation })
+    }
+
+    /// Restores a backup of the version before onto the version under test, and compares what came of it.
+    pub async fn across(&self, wiped: Wiped, backup: &BackedUp) -> Result<Verdict> {
+        let restored = self.restore(wiped, backup).await?;
+        let restarted: Restarted = self.restart(restored).await?;
+        self.observe(&restarted, ACROSS).await?;
+        judge::across(&self.evidence, INSTALLED, ACROSS)
+    }
+
+    /// Has an account made that was never there, logs it in, and has it deleted. What went wrong, if something did.
+    pub async fn new_account(&self) -> Result<Option<String>> {
+        let Some(spec) = &self.scenario.spec.users else { return Ok(None) };
+        let domain = self.corpus.accounts().domains.first().map(|d| d.name.clone()).unwrap_or_default();
+        let (localpart, service) = ("new-account", self.stack.service(&spec.service));
+        let email = format!("{localpart}@{domain}");
+        let password = self.secret.password(&email);
+        let filled = |command: &[String]| -> Vec<String> {
+            let values = [("{localpart}", localpart), ("{domain}", &domain), ("{email}", &email), ("{password}", &password)];
+            command.iter().map(|word| values.iter().fold(word.clone(), |w, (name, value)| w.replace(name, value))).collect()
+        };
+        for (command, there) in [(&spec.create, true), (&spec.delete, false)] {
+            let output = self.engine().exec(&service, &filled(command), &[], None).await?;
+            if output.code != 0 {
+                return Ok(Some(format!("{} {email}: exit code {}", command.join(" "), output.code)));
+            }
+            match crate::probe::doors::Doors::imap(&self.imap(), &email, &password).await {
+                Ok(let_in) if let_in == there => {}
+                Ok(true) => return Ok(Some(format!("{email} logs in after it was deleted"))),
+                Ok(false) => return Ok(Some(format!("{email} cannot log in after it was made"))),
+                Err(why) => return Err(Error::Unknown(format!("the login of {email}: {why}"))),
+            }
+        }
+        Ok(None)
+    }
+}
