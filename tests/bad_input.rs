@@ -74,7 +74,7 @@ fn a_malformed_scenario_or_inventory_names_file_and_line() {
             "scenario.toml",
             "greeting = \"220 \"",
             "greeting = 220",
-            &["scenario.toml:46:", "invalid type: integer", "greeting = 220"][..],
+            &["scenario.toml:50:", "invalid type: integer", "greeting = 220"][..],
         ),
         ("scenario.toml", "[queue]", "[quue]", &["scenario.toml:", "unknown field `quue`"]),
         (
@@ -85,6 +85,18 @@ fn a_malformed_scenario_or_inventory_names_file_and_line() {
         ),
         ("scenario.toml", "volume = \"dkim\"", "volume = \"dkimm\"", &["scenario.toml:", "no volume \"dkimm\""]),
         ("scenario.toml", "[queue", "[queue[", &["scenario.toml:"]),
+        (
+            "scenario.toml",
+            "pw = \"{password}\"",
+            "pw = \"{passwort}\"",
+            &["scenario.toml:", "nothing is known as {passwort} there"],
+        ),
+        (
+            "scenario.toml",
+            "restart = [[\"imap\", \"smtp\"]",
+            "restart = [[\"front\"]",
+            &["scenario.toml", "upgrade: no service \"front\""],
+        ),
         ("inventory.toml", "class = \"durable\"", "class = \"precious\"", &["inventory.toml:8:", "precious", "durable"]),
         (
             "inventory.toml",

@@ -32,23 +32,50 @@ fn commands() -> Vec<(String, String)> {
     found
 }
 
+/// The commands of `.drone.yml`, and of the pipelines that the documents show.
+fn of_pipelines() -> Vec<(String, String)> {
+    let mut files = documents();
+    let drone = common::root().join(".drone.yml");
+    files.push((drone.display().to_string(), std::fs::read_to_string(drone).expect("a pipeline")));
+    let mut found = Vec::new();
+    for (file, text) in files {
+        let mut of_a_step = false;
+        for line in text.lines().map(str::trim) {
+            match line.strip_prefix("- ") {
+                _ if line == "commands:" => of_a_step = true,
+                Some(run) if run.starts_with("run: ") => found.push((file.clone(), run["run: ".len()..].to_owned())),
+                Some(command) if of_a_step => found.push((file.clone(), command.to_owned())),
+                _ => of_a_step = false,
+            }
+        }
+    }
+    assert!(found.len() >= 5, "{found:?}");
+    found
+}
+
 #[test]
 fn every_command_is_known() {
     let makefile = std::fs::read_to_string(common::root().join("Makefile")).expect("a Makefile");
     let commands = commands();
     assert!(commands.len() >= 5, "{commands:?}");
-    for (file, command) in commands {
+    for (file, command) in commands.into_iter().chain(of_pipelines()) {
         let bare = command.split(" #").next().unwrap_or(&command).trim();
         let words: Vec<&str> = bare.split_whitespace().collect();
         match words[..] {
-            ["make", target] => assert!(makefile.contains(&format!("\n{target}:")), "{file}: no target {target}"),
+            ["make", ref targets @ ..] if !targets.is_empty() => {
+                for target in targets {
+                    assert!(makefile.contains(&format!("\n{target}:")), "{file}: no target {target}");
+                }
+            }
+            [".ci/run"] => assert!(common::root().join(".ci/run").is_file()),
+            ["git", "fetch", "--tags"] => {}
             ["cargo", "test", "--test", name] => {
                 assert!(common::root().join(format!("tests/{name}.rs")).is_file(), "{file}: no test {name}");
             }
             ["cargo", "install", "--path", path] => {
                 assert!(common::root().join(path).join("Cargo.toml").is_file(), "{file}: {path}")
             }
-            ["restore-drill", ..] => {
+            ["restore-drill" | "./target/debug/restore-drill", ..] => {
                 // `--help` and `--version` come as errors that are none.
                 if let Err(e) = Cli::try_parse_from(&words) {
                     assert!(!e.use_stderr(), "{file}: {command}: {e}");

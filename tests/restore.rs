@@ -76,7 +76,7 @@ async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
 fn assert_held(verdict: &Verdict, what: &str) {
     assert_eq!((verdict.status, &verdict.findings[..]), (Status::Held, &[][..]), "{what}: {:#?}", verdict.findings);
     assert!(
-        verdict.compared.messages >= 60 && verdict.compared.rows >= 20 && verdict.compared.files == 4,
+        verdict.compared.messages >= 60 && verdict.compared.rows >= 20 && verdict.compared.files >= 8,
         "{}",
         verdict.compared
     );

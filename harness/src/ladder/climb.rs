@@ -67,13 +67,18 @@ pub async fn climb(plan: Plan, sinks: Sinks) -> Result<Ladder> {
         }
     }
     let mut declared: Vec<(Rung, String)> = scenario.spec.not_applicable.clone().into_iter().collect();
-    declared.extend(not_applicable);
-    let name = source.name.clone();
-    let mut command = format!("restore-drill ladder {name}");
-    if let Some(commit) = &under_test.taken.commit {
-        command += &format!("@{commit}");
+    let mut command = format!("restore-drill ladder {}", source.place);
+    match &under_test.taken.commit {
+        Some(commit) => command += &format!("@{commit}"),
+        None => command += " --dirty",
     }
     from.iter().for_each(|f| command += &format!(" --from {f}"));
+    for (rung, reason) in &not_applicable {
+        let rung = clap::ValueEnum::to_possible_value(rung).map(|v| v.get_name().to_owned()).unwrap_or_default();
+        command += &format!(" --not-applicable '{rung}={}'", reason.replace('\'', "'\\''"));
+    }
+    declared.extend(not_applicable);
+    let name = source.name.clone();
     command += &format!(" --scenario {} --profile {} --seed {}", options.scenario, options.profile, options.seed);
     options.evidence = Some(dir.join("run"));
     options.recipe = Some(under_test.dir.clone());

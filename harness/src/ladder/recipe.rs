@@ -15,6 +15,8 @@ pub struct Source {
     pub dir: PathBuf,
     /// Its name: the folder's.
     pub name: String,
+    /// The place that was asked for, without the revision.
+    pub place: String,
     /// The revision that was asked for.
     revision: Option<String>,
     /// Whether files are taken as they are.
@@ -34,7 +36,7 @@ impl Source {
     /// `PATH`, `NAME` of a recipe in `~/.abra/recipes` or of a scenario; `@REVISION` after it names a tag or commit.
     /// With `dirty`, files are taken as they are, of no commit.
     pub fn find(asked: &str, scenarios: &Path, dirty: bool) -> Result<Self> {
-        let (place, revision) = match asked.split_once('@') {
+        let (place, revision) = match asked.rsplit_once('@') {
             Some((place, revision)) if !Path::new(asked).exists() => (place, Some(revision.to_owned())),
             _ => (asked, None),
         };
@@ -53,7 +55,7 @@ impl Source {
             .ok_or_else(|| Error::Usage(format!("no recipe {place:?}; expected a recipe's folder, looked for {}", looked())))?;
         let dir = dir.canonicalize().map_err(Error::io(dir))?;
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let source = Self { dir, name, revision, dirty };
+        let source = Self { dir, name, place: place.to_owned(), revision, dirty };
         if !dirty && source.git(&["rev-parse", "--is-inside-work-tree"]).is_err() {
             return Err(Error::Usage(format!(
                 "{}: not in a git repository, so its recipe has no commit to pin; commit it, or take its files as they are with --dirty",
