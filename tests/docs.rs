@@ -44,6 +44,7 @@ fn of_pipelines() -> Vec<(String, String)> {
             match line.strip_prefix("- ") {
                 _ if line == "commands:" => of_a_step = true,
                 Some(run) if run.starts_with("run: ") => found.push((file.clone(), run["run: ".len()..].to_owned())),
+                Some(step) if step.starts_with("name: ") => of_a_step = false,
                 Some(command) if of_a_step => found.push((file.clone(), command.to_owned())),
                 _ => of_a_step = false,
             }

@@ -1,4 +1,4 @@
-//! The recipe ladder: a recipe without labels, one with them, one that loses mail in an upgrade.
+//! The recipe ladder: a recipe without labels, one with them, one that loses address books in an upgrade.
 
 mod common;
 
@@ -27,7 +27,7 @@ fn recipes() -> tempfile::TempDir {
     for (version, text) in [
         ("2.1.0+2.0.47", older(&unlabelled)),
         ("2.1.1+2.0.47", older(&labelled)),
-        ("3.0.0+2024.06.52", unlabelled.replace("mail:/mail\n", "mail:/elsewhere\n")),
+        ("3.0.0+2024.06.52", unlabelled.replace("webmail:/data\n", "webmail:/elsewhere\n")),
         ("3.0.1+2024.06.52", unlabelled),
         ("3.0.2+2024.06.52", labelled),
     ] {
@@ -80,7 +80,7 @@ fn a_recipe_climbs_as_high_as_its_labels_reach_and_no_higher() {
     let lost = ladder(dir, "losing", &losing);
     assert_eq!((outcome(&lost, Rung::Upgrade), lost.level), (&Outcome::Fail, 1), "{}", lost.text());
     let upgrade = lost.steps.iter().find(|s| s.rung == Rung::Upgrade).expect("a rung");
-    assert!(upgrade.findings.iter().any(|f| f.to_string().contains("message with UID")), "{}", lost.text());
+    assert!(upgrade.findings.iter().any(|f| f.to_string().contains("trial: webmail of")), "{}", lost.text());
 
     let file = dir.join("before/ladder.json").display().to_string();
     let labelled = climb(dir, "after", "3.0.2+2024.06.52", &["--from", "2.1.1+2.0.47", "--compare", &file]);
