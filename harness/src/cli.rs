@@ -183,6 +183,17 @@ pub enum Labels {
     },
 }
 
+/// Which data.
+#[derive(Debug, clap::Args)]
+pub struct DataArgs {
+    /// How much data: tiny, smoke, default, large.
+    #[arg(long, default_value = "smoke")]
+    pub profile: String,
+    /// The seed of the corpus; the same seed and profile give the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
 /// The options of `sabotage`.
 #[derive(Debug, clap::Args)]
 pub struct SabotageArgs {
@@ -198,12 +209,9 @@ pub struct SabotageArgs {
     /// List the catalogue and end.
     #[arg(long)]
     pub list: bool,
-    /// How much data.
-    #[arg(long, default_value = "smoke")]
-    pub profile: String,
-    /// The seed of the corpus.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    /// The data.
+    #[command(flatten)]
+    pub data: DataArgs,
     /// Where the groups' evidence and matrix.json go; without it `runs/sabotage-<time>`.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
@@ -236,12 +244,9 @@ pub struct LadderArgs {
     /// Declare a rung not to apply, and why; a reason that is not true is a finding.
     #[arg(long, value_name = "RUNG=REASON", value_parser = not_applicable)]
     pub not_applicable: Vec<(Rung, String)>,
-    /// How much data.
-    #[arg(long, default_value = "smoke")]
-    pub profile: String,
-    /// The seed of the corpus.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    /// The data.
+    #[command(flatten)]
+    pub data: DataArgs,
     /// The images: the recipe's if present, else stand-ins.
     #[arg(long, value_enum, default_value_t = ImageChoice::Auto)]
     pub images: ImageChoice,
@@ -269,12 +274,9 @@ fn not_applicable(text: &str) -> Result<(Rung, String), String> {
 pub struct RunArgs {
     /// The scenario: a folder in the folder of scenarios.
     pub scenario: String,
-    /// How much data: tiny, smoke, default, large.
-    #[arg(long, default_value = "smoke")]
-    pub profile: String,
-    /// The seed of the corpus; the same seed and profile give the same bytes.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    /// The data.
+    #[command(flatten)]
+    pub data: DataArgs,
     /// The run's directory; without it `runs/<run>`.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
@@ -310,8 +312,8 @@ impl RunArgs {
         Options {
             scenarios,
             scenario: self.scenario.clone(),
-            profile: self.profile.clone(),
-            seed: self.seed,
+            profile: self.data.profile.clone(),
+            seed: self.data.seed,
             evidence: self.evidence.clone(),
             backupbot: self.backupbot,
             images: self.images,

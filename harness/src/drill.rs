@@ -443,7 +443,7 @@ impl Ground {
         evidence.set("inventory", &serde_json::json!(scenario.inventory).to_string())?;
         let helper_image = match built.values().next().cloned().or_else(|| bot_image.clone()) {
             Some(image) => image,
-            None => recipe_images(&scenario).into_iter().next().unwrap_or_default(),
+            None => scenario.images().next().unwrap_or_default().to_owned(),
         };
         let stack_of = |scenario: &Scenario, images, edits| Stack {
             name: stack_name.clone(),
@@ -525,21 +525,12 @@ fn deployed_labels(scenario: &Scenario, edits: &[Edit]) -> BTreeMap<String, BTre
     labels
 }
 
-fn recipe_images(scenario: &Scenario) -> Vec<String> {
-    scenario
-        .compose
-        .iter()
-        .flat_map(|c| c.value["services"].as_object().into_iter().flat_map(|s| s.values()))
-        .filter_map(|s| s["image"].as_str().map(str::to_owned))
-        .collect()
-}
-
 async fn use_standins(engine: &Engine, of: impl Iterator<Item = &Scenario>, choice: ImageChoice) -> Result<bool> {
     let (mut missing, mut has_standins) = (Vec::new(), false);
     for scenario in of {
         has_standins = scenario.spec.standins.is_some();
-        for image in recipe_images(scenario) {
-            if !engine.has_image(&image).await? {
+        for image in scenario.images() {
+            if !engine.has_image(image).await? {
                 missing.push(image);
             }
         }

@@ -28,23 +28,24 @@ pub struct Source {
     pub context: PathBuf,
     /// More files: (name in the context, mode, file).
     pub extra: Vec<(String, PathBuf)>,
-    /// The version of the image that it stands for: `VERSION` of a Dockerfile that has an `ARG` of that name.
-    pub version: Option<String>,
+    /// The version of the image that it stands for, if its Dockerfile has an `ARG VERSION`.
+    version: Option<String>,
 }
 
 impl Source {
     /// The image's full name: the hash of what goes in is its tag.
-    fn image(&self, tar: &[u8]) -> Result<String> {
+    fn image(&self, tar: &[u8]) -> String {
         let mut hash = Sha256::new_with_prefix(tar);
-        hash.update(self.version_argument()?.unwrap_or_default());
-        Ok(format!("{}:{}", self.repository, &hex::encode(hash.finalize())[..12]))
+        hash.update(self.version.as_deref().unwrap_or_default());
+        format!("{}:{}", self.repository, &hex::encode(hash.finalize())[..12])
     }
 
-    /// The version, if the Dockerfile asks for one.
-    fn version_argument(&self) -> Result<Option<&str>> {
+    /// Has the Dockerfile told which version of an image it stands for, if it asks for that.
+    pub fn stand_for(&mut self, version: &str) -> Result<()> {
         let file = self.context.join("Dockerfile");
         let text = std::fs::read_to_string(&file).map_err(Error::io(&file))?;
-        Ok(self.version.as_deref().filter(|_| text.lines().any(|l| l.trim() == "ARG VERSION")))
+        self.version = text.lines().any(|l| l.trim() == "ARG VERSION").then(|| version.to_owned());
+        Ok(())
     }
 
     /// The build context as a tar whose bytes depend on the files' names, modes and contents only.
@@ -151,7 +152,7 @@ impl Engine {
     pub async fn missing_images(&self, sources: &BTreeMap<String, Source>) -> Result<Vec<String>> {
         let mut missing = Vec::new();
         for (name, source) in sources {
-            if !self.has_image(&source.image(&source.tar()?)?).await? {
+            if !self.has_image(&source.image(&source.tar()?)).await? {
                 missing.push(name.clone());
             }
         }
@@ -201,7 +202,7 @@ impl Engine {
         let mut names = BTreeMap::new();
         for (name, source) in sources {
             let tar = source.tar()?;
-            let image = source.image(&tar)?;
+            let image = source.image(&tar);
             if !self.has_image(&image).await? {
                 tars.insert(name.clone(), tar);
             }
@@ -216,9 +217,9 @@ impl Engine {
         progress(0, total);
         let builds = tars.into_iter().map(|(name, tar)| {
             let (base, image, done, progress) = (&base, &names[&name], &done, &progress);
-            let version = sources[&name].version_argument();
+            let version = sources[&name].version.as_deref();
             async move {
-                self.build(base, version?, image, tar).await?;
+                self.build(base, version, image, tar).await?;
                 progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, total);
                 Ok::<_, Error>(())
             }

@@ -71,6 +71,13 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Whether it keeps no rung above from being earned.
+    fn is_sound(&self) -> bool {
+        matches!(self, Self::Pass | Self::NotApplicable { .. })
+    }
+}
+
 /// A rung, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
@@ -159,9 +166,8 @@ pub const FORM: u32 = 1;
 
 /// The level that steps earn: the highest rung passed with nothing failed, unknown or skipped up to it.
 pub fn level(steps: &[Step]) -> u8 {
-    let sound = |s: &&Step| matches!(s.outcome, Outcome::Pass | Outcome::NotApplicable { .. });
     let mut earned = 0;
-    for (step, rung) in steps.iter().take_while(sound).zip(Rung::ALL) {
+    for (step, rung) in steps.iter().take_while(|s| s.outcome.is_sound()).zip(Rung::ALL) {
         if step.rung != rung {
             break;
         }
@@ -175,8 +181,7 @@ pub fn level(steps: &[Step]) -> u8 {
 impl Ladder {
     /// Whether every rung was earned, or declared not to apply.
     pub fn whole(&self) -> bool {
-        self.steps.len() == Rung::ALL.len()
-            && self.steps.iter().all(|s| matches!(s.outcome, Outcome::Pass | Outcome::NotApplicable { .. }))
+        self.steps.len() == Rung::ALL.len() && self.steps.iter().all(|s| s.outcome.is_sound())
     }
 
     /// The verdict of the ladder as a whole: a rung that failed, or a gap, breaks it.
@@ -222,7 +227,7 @@ impl Ladder {
 
     /// What keeps the level from being higher.
     pub fn gap(&self) -> Option<String> {
-        let step = self.steps.iter().find(|s| !matches!(s.outcome, Outcome::Pass | Outcome::NotApplicable { .. }))?;
+        let step = self.steps.iter().find(|s| !s.outcome.is_sound())?;
         let name = step.rung.name();
         Some(match &step.outcome {
             Outcome::Skipped { gap } => format!("{name} is a gap: {gap}"),

@@ -219,7 +219,7 @@ async fn commit(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
     // The longest first, so that the others run beside it.
     let groups = [Group::Restore, Group::Labels, Group::Content, Group::Backup].into_iter().map(|group| {
         let mut options = Options::new(&scenarios, &scenario);
-        (options.profile, options.seed) = (args.profile.clone(), args.seed);
+        (options.profile, options.seed) = (args.data.profile.clone(), args.data.seed);
         options.evidence = Some(dir.join(group.to_string()));
         let sinks: drill::Sinks =
             Box::new(|dir| Ok(Events::new(vec![Box::new(Terminal::brief()), Box::new(JsonLines::create(dir)?)])));
@@ -263,7 +263,7 @@ async fn climb(args: LadderArgs, scenarios: PathBuf) -> Result<u8> {
     let before = args.compare.as_deref().map(Ladder::read).transpose()?;
     let source = Source::find(&args.recipe, &scenarios, args.dirty)?;
     let mut options = Options::new(&scenarios, args.scenario.as_deref().unwrap_or(&source.name));
-    (options.profile, options.seed) = (args.profile, args.seed);
+    (options.profile, options.seed) = (args.data.profile, args.data.seed);
     (options.images, options.env_file) = (args.images, args.env_file);
     let dir = args.evidence.unwrap_or_else(|| runs("ladder"));
     let plan = Plan { source, from: args.from, dir: dir.clone(), not_applicable: args.not_applicable, options };

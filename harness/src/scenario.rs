@@ -204,6 +204,19 @@ pub struct UserCommands {
     pub delete: Vec<String>,
 }
 
+impl UserCommands {
+    /// A command for one user.
+    pub fn filled(command: &[String], localpart: &str, domain: &str, password: &str) -> Vec<String> {
+        let value = |word: &String| {
+            word.replace("{localpart}", localpart)
+                .replace("{domain}", domain)
+                .replace("{email}", &format!("{localpart}@{domain}"))
+                .replace("{password}", password)
+        };
+        command.iter().map(value).collect()
+    }
+}
+
 /// What follows a restore or an upgrade, in the order that the app's own behaviour demands.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -495,6 +508,12 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// The images that the recipe names.
+    pub fn images(&self) -> impl Iterator<Item = &str> {
+        let services = self.compose.iter().flat_map(|c| c.value["services"].as_object().into_iter().flat_map(|s| s.values()));
+        services.filter_map(|s| s["image"].as_str())
+    }
+
     /// The compose files that are deployed.
     pub fn deployed(&self, standins: bool) -> Vec<Compose> {
         let more = self.standin_compose.iter().filter(|_| standins);
@@ -508,7 +527,9 @@ impl Scenario {
         for (service, source) in &mut sources {
             let place = format!("/services/{service}/image");
             let image = self.compose.iter().rev().find_map(|c| c.value.pointer(&place)?.as_str());
-            source.version = image.and_then(|i| i.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
+            if let Some((_, tag)) = image.and_then(|i| i.rsplit_once(':')) {
+                source.stand_for(tag)?;
+            }
         }
         Ok(sources)
     }

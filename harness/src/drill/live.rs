@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::evidence::{LiveKind, LiveOp};
 use crate::probe::doors::Transport;
 use crate::probe::mail::Failure;
+use crate::scenario::UserCommands;
 
 /// Messages under way at once.
 const UNDER_WAY: usize = 8;
@@ -271,15 +272,7 @@ impl Writers {
             tick.tick().await;
             let (local, email) = (format!("live{n}"), format!("live{n}@{}", domain.name));
             let password = self.drill.secret.password(&email);
-            let command = |command: &[String]| {
-                let value = |a: &String| {
-                    a.replace("{localpart}", &local)
-                        .replace("{domain}", &domain.name)
-                        .replace("{email}", &email)
-                        .replace("{password}", &password)
-                };
-                command.iter().map(value).collect::<Vec<_>>()
-            };
+            let command = |command: &[String]| UserCommands::filled(command, &local, &domain.name, &password);
             let (create, delete) = (command(&spec.create), command(&spec.delete));
             if self.write(LiveKind::Create, &email, "", "", self.admin(&spec.service, &create)).await? && n.is_multiple_of(2) {
                 tick.tick().await;

@@ -36,13 +36,18 @@ impl Drill {
 
     /// Observes what is there now, under a name of its own.
     pub async fn observe(&self, _: &Restarted, name: &str) -> Result<()> {
-        let phase = self.events.phase(Phase::Observe);
-        let observation = self.see(name, &phase).await?;
-        phase.finish(self.counts(observation)?);
-        Ok(())
+        self.look(Phase::Observe, name).await.map(drop)
     }
 
-    pub(super) fn counts(&self, o: ObservationId) -> Result<String> {
+    /// Observes what is there now, in a phase of its own.
+    pub(super) async fn look(&self, phase: Phase, name: &str) -> Result<ObservationId> {
+        let phase = self.events.phase(phase);
+        let observation = self.see(name, &phase).await?;
+        phase.finish(self.counts(observation)?);
+        Ok(observation)
+    }
+
+    fn counts(&self, o: ObservationId) -> Result<String> {
         let accounts = self.evidence.accounts(o)?;
         let mut messages = 0;
         for (account, _) in &accounts {
@@ -53,7 +58,7 @@ impl Drill {
         Ok(format!("{messages} messages in {} mailboxes, {rows} rows, {files} files", accounts.len()))
     }
 
-    pub(super) async fn see(&self, name: &str, phase: &Running) -> Result<ObservationId> {
+    async fn see(&self, name: &str, phase: &Running) -> Result<ObservationId> {
         let mut accounts = self.enabled();
         accounts.extend(judge::live::users(&self.evidence)?);
         let mut mail = Mail { imap: self.imap(), accounts, secret: self.secret.clone(), modseqs: None };

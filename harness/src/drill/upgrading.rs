@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::events::Phase;
 use crate::judge::{self, BASELINE, INSTALLED, UPGRADED};
 use crate::model::Verdict;
+use crate::scenario::UserCommands;
 
 /// The observation of what a backup of the version before gave on the version under test.
 const ACROSS: &str = "restored across versions";
@@ -38,19 +39,14 @@ impl Drill {
 
     /// Compares what is there now with what was there before the upgrade, and tries the app.
     pub async fn upgraded(&self, _: &Upgraded) -> Result<Verdict> {
-        let phase = self.events.phase(Phase::Observe);
-        let observation = self.see(UPGRADED, &phase).await?;
-        phase.finish(self.counts(observation)?);
+        self.look(Phase::Observe, UPGRADED).await?;
         self.try_after(UPGRADED, false).await?;
         judge::across(&self.evidence, INSTALLED, UPGRADED)
     }
 
     /// A baseline of the version under test, once the upgrade was tried.
     pub async fn baseline_again(&self, _: Upgraded) -> Result<Baseline> {
-        let phase = self.events.phase(Phase::Baseline);
-        let observation = self.see(BASELINE, &phase).await?;
-        phase.finish(self.counts(observation)?);
-        Ok(Baseline { observation })
+        Ok(Baseline { observation: self.look(Phase::Baseline, BASELINE).await? })
     }
 
     /// Restores a backup of the version before onto the version under test, and compares what came of it.
@@ -68,12 +64,9 @@ impl Drill {
         let (localpart, service) = ("new-account", self.stack.service(&spec.service));
         let email = format!("{localpart}@{domain}");
         let password = self.secret.password(&email);
-        let filled = |command: &[String]| -> Vec<String> {
-            let values = [("{localpart}", localpart), ("{domain}", &domain), ("{email}", &email), ("{password}", &password)];
-            command.iter().map(|word| values.iter().fold(word.clone(), |w, (name, value)| w.replace(name, value))).collect()
-        };
         for (command, there) in [(&spec.create, true), (&spec.delete, false)] {
-            let output = self.engine().exec(&service, &filled(command), &[], None).await?;
+            let output =
+                self.engine().exec(&service, &UserCommands::filled(command, localpart, &domain, &password), &[], None).await?;
             if output.code != 0 {
                 return Ok(Some(format!("{} {email}: exit code {}", command.join(" "), output.code)));
             }

@@ -57,7 +57,7 @@ pub async fn climb(plan: Plan, sinks: Sinks) -> Result<Ladder> {
     let before = from.as_ref().map(|version| source.pin_at(version, &dir.join("from"))).transpose()?;
     let scenario = scenario.with_recipe(&under_test.dir)?;
     if let Some(before) = &before {
-        let same = |s: &Scenario| s.compose.iter().flat_map(|c| images_of(&c.value)).collect::<BTreeSet<_>>();
+        let same = |s: &Scenario| s.images().map(str::to_owned).collect::<BTreeSet<_>>();
         if before.taken.version == under_test.taken.version && same(&scenario.with_recipe(&before.dir)?) == same(&scenario) {
             return Err(Error::Usage(format!(
                 "an upgrade from {} to {} changes nothing: the same version and the same images, so it would prove nothing; \
@@ -137,10 +137,7 @@ impl Climb {
     fn not_tried(&self, rung: Rung, gap: String, applies: Option<String>) {
         let step = match (self.declared(rung), applies) {
             (Some(reason), None) => Step::plain(rung, Outcome::NotApplicable { reason: reason.to_owned() }, String::new(), 0),
-            (Some(reason), Some(why)) => Step {
-                findings: vec![untrue(rung, reason, &why)],
-                ..Step::plain(rung, Outcome::Fail, "the reason declared is not true", 0)
-            },
+            (Some(reason), Some(why)) => untrue(rung, reason, &why, 0),
             (None, _) => Step::plain(rung, Outcome::Skipped { gap }, String::new(), 0),
         };
         self.add(step);
@@ -170,8 +167,7 @@ impl Climb {
         }
         if let Some(reason) = self.declared(Rung::Upgrade) {
             let version = self.before.as_ref().map(|b| b.taken.to_string()).unwrap_or_default();
-            let step = Step::plain(Rung::Upgrade, Outcome::Fail, "the reason declared is not true", millis(since));
-            self.add(Step { findings: vec![untrue(Rung::Upgrade, reason, &format!("there is {version}"))], ..step });
+            self.add(untrue(Rung::Upgrade, reason, &format!("there is {version}"), millis(since)));
         }
         let old = async {
             // A backup of the version before, to be restored onto the one under test.
@@ -207,8 +203,7 @@ impl Climb {
             return Some(if drill.upgrades() { UPGRADED } else { BASELINE });
         }
         if let Some(reason) = self.declared(rung) {
-            let step = Step::plain(rung, Outcome::Fail, "the reason declared is not true", 0);
-            self.add(Step { findings: vec![untrue(rung, reason, "backupbot.backup=true is among its labels")], ..step });
+            self.add(untrue(rung, reason, "backupbot.backup=true is among its labels", 0));
         }
         match self.drilled(drill, baseline, old).await {
             Ok((verdict, stage)) => {
@@ -351,18 +346,15 @@ fn millis(since: Instant) -> u64 {
     since.elapsed().as_millis() as u64
 }
 
-fn untrue(rung: Rung, reason: &str, why: &str) -> Finding {
-    Finding {
+/// A rung that was declared not to apply, and does.
+fn untrue(rung: Rung, reason: &str, why: &str, millis: u64) -> Step {
+    let finding = Finding {
         item: Item::Observation { what: format!("rung {}", rung.name()) },
         outcome: What::Failed,
         property: None,
         detail: format!("declared not applicable ({reason}), yet {why}"),
-    }
-}
-
-fn images_of(compose: &serde_json::Value) -> Vec<String> {
-    let services = compose["services"].as_object().into_iter().flat_map(|s| s.values());
-    services.filter_map(|s| s["image"].as_str().map(str::to_owned)).collect()
+    };
+    Step { findings: vec![finding], ..Step::plain(rung, Outcome::Fail, "the reason declared is not true", millis) }
 }
 
 #[cfg(test)]

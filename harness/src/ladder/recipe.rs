@@ -6,6 +6,7 @@ use std::process::Command;
 
 use super::Taken;
 use crate::error::{Error, Result};
+use crate::labels::lint::Version;
 use crate::scenario::compose::Compose;
 
 /// Where a recipe is.
@@ -151,9 +152,7 @@ impl Source {
 
 /// The recipe's own part of `x.y.z+upstream`.
 pub fn number(version: &str) -> Option<[u64; 3]> {
-    let (own, upstream) = version.split_once('+')?;
-    let parts: Vec<u64> = own.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
-    if upstream.is_empty() { None } else { parts.try_into().ok() }
+    Version::parse(version).map(|v| v.recipe)
 }
 
 /// The version in the labels of a recipe's folder: `coop-cloud.${STACK_NAME}.version`.
