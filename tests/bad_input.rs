@@ -242,11 +242,11 @@ async fn the_bot_refuses_a_wrong_password_and_an_unknown_snapshot() {
         let engine = drill.owned.engine();
         let script = "echo other > /tmp/other; RESTIC_PASSWORD_FILE=/tmp/other restic init -q";
         engine.exec(&bot.service, &["sh", "-ec", script], &[], None).await?.ok("another password")?;
-        let error = bot.create(&stack).await.expect_err("a wrong password").to_string();
+        let error = bot.create(&stack, 1).await.expect_err("a wrong password").to_string();
         assert!(error.contains("wrong password"), "{error}");
 
         engine.exec(&bot.service, &["sh", "-ec", "rm -rf /repository/*"], &[], None).await?.ok("a new repository")?;
-        let (snapshot, complaints) = bot.create(&stack).await?;
+        let restore_drill::backup::Created { snapshot, complaints, .. } = bot.create(&stack, 1).await?;
         assert_eq!(complaints, []);
         assert_eq!(bot.snapshots(&stack).await?, std::slice::from_ref(&snapshot));
         let mut listed = Vec::new();
@@ -260,7 +260,7 @@ async fn the_bot_refuses_a_wrong_password_and_an_unknown_snapshot() {
         let within = async |script: &str| engine.exec(&admin, &["sh", "-ec", script], &[], None).await?.ok("links");
         let whole = "cd /dkim; for f in one two three; do test \"$(cat $f)\" = key; done; test -z \"$(ls -A | grep '^[.]')\"";
         within("cd /dkim; echo key > one; ln one two; ln -s one three").await?;
-        let (linked, _) = bot.create(&stack).await?;
+        let linked = bot.create(&stack, 1).await?.snapshot;
         // Of the same size, so that restic does not try again and again; its cache still has the list of files.
         let damage = "cp -a /repository/data /tmp/data; find /repository/data -type f | while read f; do
             size=$(stat -c %s $f); chmod u+w $f; head -c $size /dev/zero > $f; done";
@@ -275,9 +275,9 @@ async fn the_bot_refuses_a_wrong_password_and_an_unknown_snapshot() {
         let unknown = Snapshot { id: "deadbeef".into() };
         let error = bot.restore(&stack, &unknown, &[]).await.expect_err("unknown").to_string();
         assert!(error.contains("no snapshot deadbeef of stack"), "{error}");
-        let error = bot.create("no-such-stack").await.expect_err("no stack").to_string();
+        let error = bot.create("no-such-stack", 1).await.expect_err("no stack").to_string();
         assert!(error.contains("no stack no-such-stack"), "{error}");
-        let error = bot.create(&drill.bot_stack.as_ref().expect("a bot").name).await.expect_err("no label").to_string();
+        let error = bot.create(&drill.bot_stack.as_ref().expect("a bot").name, 1).await.expect_err("no label").to_string();
         assert!(error.contains("backup is not switched on"), "{error}");
         Ok(drill.owned.run().to_owned())
     };

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Seek as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use bollard::query_parameters::ListServicesOptionsBuilder;
 use serde::{Deserialize, Serialize};
 
-use crate::backup::{Bot, Complaint, Snapshot, contract};
+use crate::backup::{Bot, Complaint, Created, Snapshot, contract};
 use crate::error::{Context as _, Error, Result};
 use crate::evidence::{AuditFile, Evidence, Side};
 use crate::model::{Finding, Item, Outcome};
@@ -26,13 +26,16 @@ use crate::stack::volumes::{Helper, Kind, digest, full_name};
 use crate::stack::{Engine, NAMESPACE_LABEL, RUN_LABEL, interruptible, label_filter};
 
 /// What a dump is, and so how it is told whole from cut off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// A SQLite database.
     Sqlite,
     /// A Redis dump.
     Rdb,
+    /// What PostgreSQL's `pg_dump` writes as text.
+    #[serde(rename = "pg_dump")]
+    PgDump,
 }
 
 impl Format {
@@ -45,6 +48,7 @@ impl Format {
         match self {
             Self::Sqlite => sqlite(file).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
             Self::Rdb => rdb(file, size).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
+            Self::PgDump => pg_dump(file, size).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
         }
     }
 }
@@ -85,6 +89,23 @@ fn rdb(file: &Path, size: u64) -> std::io::Result<Option<String>> {
     Ok((!whole).then(|| "its checksum is wrong: it is cut off or altered".into()))
 }
 
+/// A dump says at its beginning what it is, and at its end that it is complete.
+fn pg_dump(file: &Path, size: u64) -> std::io::Result<Option<String>> {
+    const AROUND: u64 = 4 << 10;
+    let mut file = std::fs::File::open(file)?;
+    let mut part = |from: u64| {
+        let mut bytes = Vec::new();
+        file.seek(std::io::SeekFrom::Start(from))?;
+        (&file).take(AROUND).read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    if !part(0)?.contains("-- PostgreSQL database dump\n") {
+        return Ok(Some("it is not a dump of PostgreSQL as text".into()));
+    }
+    let whole = part(size.saturating_sub(AROUND))?.contains("-- PostgreSQL database dump complete\n");
+    Ok((!whole).then(|| "it does not say at its end that it is complete: it is cut off".into()))
+}
+
 /// Gathers what the audit judges.
 pub struct Auditor {
     /// The right to create helpers.
@@ -121,7 +142,7 @@ pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, 
         let snapshot = match snapshot {
             Some(id) => Snapshot { id: id.to_owned() },
             None => {
-                let (snapshot, complaints) = bot.create(stack).await?;
+                let Created { snapshot, complaints, .. } = bot.create(stack, 1).await?;
                 evidence.put_complaints("backup", &complaints)?;
                 snapshot
             }
@@ -336,7 +357,7 @@ pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
 }
 
 /// Files and bytes of a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Amount {
     /// Files.
     pub files: u64,
@@ -345,7 +366,7 @@ pub struct Amount {
 }
 
 /// A file that is another one live than in the snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Difference {
     /// The volume's compose name.
     pub volume: String,
@@ -356,7 +377,7 @@ pub struct Difference {
 }
 
 /// What the audit saw that is no fault of the snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Report {
     /// The snapshot.
     pub snapshot: String,
@@ -473,6 +494,19 @@ mod tests {
         let bytes = std::fs::read(&path).expect("read");
         assert!(Format::Sqlite.check(written(&bytes[..bytes.len() / 2]).path()).is_err());
         assert!(Format::Sqlite.check(written(b"no database").path()).is_err());
+    }
+
+    #[test]
+    fn dumps_of_postgresql_that_are_whole_cut_off_and_something_else() {
+        let check = |text: &str| Format::PgDump.check(written(text.as_bytes()).path());
+        let dump = format!(
+            "--\n-- PostgreSQL database dump\n--\n{}\n--\n-- PostgreSQL database dump complete\n--\n\n",
+            "CREATE TABLE t ();\n".repeat(1000)
+        );
+        assert_eq!(check(&dump), Ok(()));
+        assert!(check(&dump[..dump.len() - 20]).is_err());
+        assert!(check("CREATE TABLE t ();\n").is_err());
+        assert!(check("").is_err());
     }
 
     fn stored(live: &[&str], snapshot: &[&str]) -> (tempfile::TempDir, Evidence) {

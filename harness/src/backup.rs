@@ -12,7 +12,7 @@ use crate::stack::{Engine, RUN_LABEL, label_filter};
 
 pub mod contract;
 
-use contract::{ENABLED_LABEL, PROGRAM};
+use contract::{ENABLED_LABEL, PROGRAM, Stored};
 
 /// A bot, found by its label.
 #[derive(Clone)]
@@ -27,6 +27,17 @@ pub struct Bot {
 pub struct Snapshot {
     /// restic's id, short or long.
     pub id: String,
+}
+
+/// A snapshot that was created now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Which.
+    pub snapshot: Snapshot,
+    /// What it took, if the bot says so.
+    pub stored: Option<Stored>,
+    /// What the bot complained of and went on, such as a hook that failed.
+    pub complaints: Vec<Complaint>,
 }
 
 impl Bot {
@@ -57,17 +68,21 @@ impl Bot {
         self.engine.exec(&self.service, &[PROGRAM, "--", command], &all, None).await
     }
 
-    /// Creates a snapshot of a stack: the one that is in the repository afterwards and was not before. What the bot complained
-    /// of and went on, such as a hook that failed, is given with it.
-    pub async fn create(&self, stack: &str) -> Result<(Snapshot, Vec<Complaint>)> {
+    /// Creates a snapshot of a stack: the one that is in the repository afterwards and was not before. With several `tries`, the
+    /// bot takes another snapshot as long as files go while restic reads them, and the last one counts: the one that is whole.
+    pub async fn create(&self, stack: &str, tries: u32) -> Result<Created> {
         const WHAT: &str = "backupbot's create";
         let before = self.snapshots(stack).await?;
-        let (_, complaints) = judged(WHAT, self.call("create", &[("SERVICE", stack)]).await?)?;
+        let (output, complaints) =
+            judged(WHAT, self.call("create", &[("SERVICE", stack), (contract::TRIES, &tries.to_string())]).await?)?;
         let mut after = self.snapshots(stack).await?;
         after.retain(|s| !before.contains(s));
         let fail = |cause, message| Error::Bot { what: WHAT.into(), complaints: vec![Complaint { cause, message }] };
         match after.as_slice() {
-            [one] => Ok((one.clone(), complaints)),
+            [.., last] if after.len() <= tries as usize => {
+                let stored = contract::stored(&output.stdout).or_else(|| contract::stored(&output.stderr));
+                Ok(Created { snapshot: last.clone(), stored, complaints })
+            }
             [] => Err(fail(
                 "no snapshot",
                 format!(

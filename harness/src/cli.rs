@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::drill::{BotChoice, ImageChoice, Options};
+use crate::error::Result;
 use crate::exit_code;
 use crate::labels::lint::Format;
 use crate::ladder::Rung;
-use crate::sabotage::{Group, Sabotage};
+use crate::sabotage::{self, Group};
+use crate::scenario::Scenario;
 
 /// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.
 #[derive(Debug, Parser)]
@@ -48,6 +50,18 @@ pub enum Command {
         "\nExit codes: 0 every rung was earned or declared not to apply, 1 one failed or is a gap, 2 one could not be told\n",
     ))]
     Ladder(LadderArgs),
+    /// Climb the ladder as a step of a pipeline, and keep what a pipeline keeps.
+    ///
+    /// Plain lines, folded by phase where the CI server can; results.json, report.html, junit.xml, report.json and report.md
+    /// (a comment for the pull request) in a directory; nothing is tried again in silence; the exit code is the ladder's. In a
+    /// drone build the recipe is taken at DRONE_COMMIT_SHA, and its DRONE_* variables are in results.json.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill ci                                           the recipe in this directory\n",
+        "  restore-drill ci scenarios/mailu --not-applicable upgrade=one-version-only --out results\n",
+        "\nExit codes: those of ladder\n",
+    ))]
+    Ci(CiArgs),
     /// Judge a stored run again, from its evidence alone.
     Judge {
         /// The run's directory.
@@ -58,7 +72,75 @@ pub enum Command {
         /// Print the verdict as JSON.
         #[arg(long)]
         json: bool,
+        /// Print what was compared, as a scenario's checks.toml has it.
+        #[arg(long, conflicts_with = "json")]
+        checks: bool,
     },
+    /// Write the report of a run, or of a ladder, from its directory alone: HTML, JUnit, JSON, Markdown.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill report runs/1a2b3c4d                     report.html, junit.xml, report.json and report.md in it\n",
+        "  restore-drill report runs/1a2b3c4d --html page.html    only the page\n",
+        "\nExit codes: 0 it was written, whatever it says\n",
+    ))]
+    Report(ReportArgs),
+    /// Show the past runs in a directory: verdict, level, recovery time, size.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill history\n",
+        "  restore-drill history nightly --html trend.html\n",
+    ))]
+    History {
+        /// The directory with one directory a run.
+        #[arg(default_value = "runs")]
+        dir: PathBuf,
+        /// A page with the trend.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// The reports as JSON, one a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Do a stored run again, the same way, and say whether its verdict repeats.
+    ///
+    /// The same scenario, profile, seed, sabotage, writes, images and bot. A recipe that is another one by now is refused.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill repro runs/1a2b3c4d\n",
+        "\nExit codes: 0 the same verdict with the same findings, 3 another one, 2 it could not be told\n",
+    ))]
+    Repro {
+        /// The run's directory.
+        dir: PathBuf,
+        /// The new run's directory; without it `runs/<run>`.
+        #[arg(long, value_name = "DIR")]
+        evidence: Option<PathBuf>,
+    },
+    /// Teach what a finding means, its usual causes, and what to do.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill explain uidvalidity\n",
+        "  restore-drill explain 'mailbox u01@mail.test, folder INBOX: altered (uidvalidity)'\n",
+        "  restore-drill explain                 lists what is taught\n",
+    ))]
+    Explain {
+        /// A finding as a report has it, or a word of one.
+        finding: Vec<String>,
+    },
+    /// Print the JSON Schema of a file, for editors and programs.
+    Schema {
+        /// Which.
+        #[arg(value_enum)]
+        of: Schema,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
     /// Remove what dead runs left on the engine; live runs are not touched.
     Gc {
         /// This run only, also if it was kept.
@@ -105,6 +187,7 @@ pub enum Command {
         "  restore-drill sabotage mailu --group content\n",
         "  restore-drill sabotage mailu mail-excluded pack-flipped\n",
         "  restore-drill sabotage --list\n",
+        "  restore-drill sabotage mediawiki                      those that a scenario declares, a drill each\n",
         "\nExit codes: 0 all were caught, 3 one was not, 2 it could not be told\n",
     ))]
     Sabotage(SabotageArgs),
@@ -130,6 +213,65 @@ pub enum Command {
     /// Read the backup labels of a recipe: find mistakes, explain them, write better ones.
     #[command(subcommand)]
     Labels(Labels),
+}
+
+/// The options of `ci`.
+#[derive(Debug, clap::Args)]
+pub struct CiArgs {
+    /// The recipe, as for `ladder`.
+    #[arg(value_name = "RECIPE[@REVISION]", default_value = ".")]
+    pub recipe: String,
+    /// What is climbed, and with which data.
+    #[command(flatten)]
+    pub climb: ClimbArgs,
+    /// Where the results go.
+    #[arg(long, value_name = "DIR", default_value = "restore-drill-results")]
+    pub out: PathBuf,
+}
+
+/// The options of `report`. Without any, all forms are written into the directory.
+#[derive(Debug, clap::Args)]
+pub struct ReportArgs {
+    /// The run's directory, or the ladder's.
+    pub dir: PathBuf,
+    /// A page for people.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// JUnit's XML, one test case a kind of check.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// JSON, as `restore-drill schema report` describes it.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Markdown, for a comment.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Schema {
+    /// `scenario.toml`.
+    Scenario,
+    /// `inventory.toml`.
+    Inventory,
+    /// `report.json`.
+    Report,
+    /// `ladder.json`.
+    Ladder,
+}
+
+impl Schema {
+    /// The schema, as JSON.
+    pub fn json(self) -> serde_json::Value {
+        let schema = match self {
+            Self::Scenario => schemars::schema_for!(crate::scenario::Spec),
+            Self::Inventory => schemars::schema_for!(crate::scenario::Inventory),
+            Self::Report => schemars::schema_for!(crate::report::model::Report),
+            Self::Ladder => schemars::schema_for!(crate::ladder::Ladder),
+        };
+        schema.to_value()
+    }
 }
 
 /// What is done with labels.
@@ -201,12 +343,11 @@ pub struct SabotageArgs {
     #[arg(required_unless_present = "list")]
     pub scenario: Option<String>,
     /// Only these.
-    #[arg(value_parser = Sabotage::parse)]
-    pub names: Vec<&'static Sabotage>,
+    pub names: Vec<String>,
     /// Only those of this group.
     #[arg(long, value_enum)]
     pub group: Option<Group>,
-    /// List the catalogue and end.
+    /// List the scenario's sabotages and end; without a scenario, Mailu's.
     #[arg(long)]
     pub list: bool,
     /// The data.
@@ -229,6 +370,17 @@ pub struct LadderArgs {
     /// The recipe: its folder, its name in ~/.abra/recipes, or a scenario's name; @REVISION names a tag or commit.
     #[arg(value_name = "RECIPE[@REVISION]")]
     pub recipe: String,
+    /// What is climbed, and with which data.
+    #[command(flatten)]
+    pub climb: ClimbArgs,
+    /// ladder.json on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is climbed, and with which data.
+#[derive(Debug, clap::Args)]
+pub struct ClimbArgs {
     /// The version to upgrade from: a tag or commit of the recipe. Without it, the version tag before.
     #[arg(long, value_name = "VERSION")]
     pub from: Option<String>,
@@ -256,12 +408,9 @@ pub struct LadderArgs {
     /// Where the recipe's copies, the run and ladder.json go; without it `runs/ladder-<time>`.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
-    /// ladder.json on standard output.
-    #[arg(long)]
-    pub json: bool,
 }
 
-fn not_applicable(text: &str) -> Result<(Rung, String), String> {
+fn not_applicable(text: &str) -> std::result::Result<(Rung, String), String> {
     let (rung, reason) = text.split_once('=').ok_or("expected RUNG=REASON, as in upgrade=\"the first version\"")?;
     if reason.trim().is_empty() {
         return Err("a reason is missing after =".into());
@@ -302,14 +451,18 @@ pub struct RunArgs {
     #[arg(long, value_name = "GIB", default_value_t = crate::drill::MIN_FREE_GIB)]
     pub min_free_gib: u64,
     /// Commit a fault on purpose; the drill must then not hold. `restore-drill sabotage --list` lists them.
-    #[arg(long, value_name = "NAME", value_parser = Sabotage::parse)]
-    pub sabotage: Option<&'static Sabotage>,
+    #[arg(long, value_name = "NAME")]
+    pub sabotage: Option<String>,
 }
 
 impl RunArgs {
     /// As the engine takes them.
-    pub fn options(&self, scenarios: PathBuf) -> Options {
-        Options {
+    pub fn options(&self, scenarios: PathBuf) -> Result<Options> {
+        let sabotage = match &self.sabotage {
+            Some(name) => Some(sabotage::find(&sabotage::of(&Scenario::load(&scenarios, &self.scenario)?), name)?),
+            None => None,
+        };
+        Ok(Options {
             scenarios,
             scenario: self.scenario.clone(),
             profile: self.data.profile.clone(),
@@ -320,13 +473,13 @@ impl RunArgs {
             env_file: self.env_file.clone(),
             connections: usize::from(self.connections),
             keep: self.keep,
-            sabotage: self.sabotage,
+            sabotage,
             live: self.live,
             min_free_gib: self.min_free_gib,
             recipe: None,
             from: None,
             command: None,
-        }
+        })
     }
 }
 
@@ -343,15 +496,16 @@ mod tests {
     #[test]
     fn the_reproducing_command_parses_to_the_same_run() {
         use clap::Parser as _;
-        let mut options = Options::new("scenarios", "mailu");
+        let scenarios = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
+        let mut options = Options::new(scenarios, "mailu");
         options.profile = "default".into();
         options.seed = 42;
-        options.sabotage = Sabotage::named("mail-excluded");
+        options.sabotage = sabotage::Sabotage::named("mail-excluded");
         options.backupbot = BotChoice::Existing;
         options.live = Some(30);
         options.images = ImageChoice::Standin;
         let cli = Cli::parse_from(options.reproduce().split(' '));
         let Command::Run(args) = cli.command else { panic!("not run") };
-        assert_eq!(args.options(cli.scenarios).reproduce(), options.reproduce());
+        assert_eq!(args.options(scenarios.into()).expect("options").reproduce(), options.reproduce());
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backup::{Bot, Snapshot, contract};
+use crate::backup::{Bot, Created, Snapshot, contract};
 use crate::drill::{BotChoice, bot_source, bot_stack, deploy_bot};
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
@@ -157,7 +157,7 @@ impl Tester {
                 differences.push(format!("{what}: expected {expected}, found {found}"));
             }
         };
-        let created = match self.bot.create(&self.stack.name).await {
+        let created = match self.bot.create(&self.stack.name, 1).await {
             Ok(created) => Some(created),
             Err(Error::Bot { complaints, .. }) => {
                 let kinds: BTreeSet<&str> = complaints.iter().map(|c| c.cause).collect();
@@ -166,7 +166,7 @@ impl Tester {
             }
             Err(e) => return Err(e),
         };
-        let Some((snapshot, complaints)) = created else { return Ok(differences) };
+        let Some(Created { snapshot, complaints, .. }) = created else { return Ok(differences) };
         differ("create refused", format!("{:?}", case.refused), "None".into());
         let kinds: BTreeSet<&str> = complaints.iter().map(|c| c.cause).collect();
         differ("complaints", format!("{:?}", case.complaints), format!("{kinds:?}"));

@@ -22,9 +22,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use clap::ValueEnum as _;
 use seeds::{Corpus, Profile};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -40,7 +41,7 @@ use crate::probe::mail::{Imap, STALL};
 use crate::probe::sieve::Sieve;
 use crate::sabotage::Sabotage;
 use crate::sabotage::restore::Older;
-use crate::scenario::Scenario;
+use crate::scenario::{MailServer, Scenario};
 use crate::secret::Secret;
 use crate::stack::deploy::{Edit, Stack, engine_host, free_ports};
 use crate::stack::ownership::Owned;
@@ -81,6 +82,9 @@ pub enum ImageChoice {
     /// Stand-ins.
     Standin,
 }
+
+/// Where no door has TLS, what a certificate would be for.
+const NO_CERTIFICATE: &str = "no-certificate.invalid";
 
 /// Free disk that a drill of the default profile needs, in GiB.
 pub const MIN_FREE_GIB: u64 = 4;
@@ -172,6 +176,63 @@ impl Options {
     }
 }
 
+/// What it takes to do a run again, as its evidence has it.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Again {
+    scenario: String,
+    profile: String,
+    seed: u64,
+    sabotage: Option<String>,
+    live: Option<u32>,
+    existing_bot: bool,
+    images: String,
+    env_file: Option<PathBuf>,
+    connections: usize,
+    /// The SHA-256 of the recipe's compose files.
+    recipe: String,
+}
+
+impl Again {
+    fn of(options: &Options, scenario: &Scenario) -> Self {
+        Self {
+            scenario: options.scenario.clone(),
+            profile: options.profile.clone(),
+            seed: options.seed,
+            sabotage: options.sabotage.map(|s| s.name.to_owned()),
+            live: options.live,
+            existing_bot: options.backupbot == BotChoice::Existing,
+            images: options.images.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default(),
+            env_file: options.env_file.clone(),
+            connections: options.connections,
+            recipe: scenario.digest(),
+        }
+    }
+}
+
+/// The options that do a stored run again. A recipe that is another one by now is refused.
+pub fn again(evidence: &Evidence, scenarios: &std::path::Path, dir: Option<PathBuf>) -> Result<Options> {
+    let place = evidence.dir().display();
+    let stored = evidence.get("options")?.ok_or_else(|| Error::Usage(format!("{place}: the run stored no options")))?;
+    let stored: Again = serde_json::from_str(&stored).map_err(|e| Error::Usage(format!("{place}: the run's options: {e}")))?;
+    let scenario = Scenario::load(scenarios, &stored.scenario)?;
+    if scenario.digest() != stored.recipe {
+        return Err(Error::Usage(format!(
+            "the recipe of scenario {} is another one than that of the run in {place}, so that another verdict would say nothing; \
+             check out the one it ran with, or name its folder with --scenarios",
+            stored.scenario
+        )));
+    }
+    let mut options = Options::new(scenarios, &stored.scenario);
+    (options.profile, options.seed, options.live) = (stored.profile, stored.seed, stored.live);
+    (options.env_file, options.connections, options.evidence) = (stored.env_file, stored.connections, dir);
+    options.images = ImageChoice::from_str(&stored.images, false).map_err(Error::Usage)?;
+    options.backupbot = if stored.existing_bot { BotChoice::Existing } else { BotChoice::Own };
+    if let Some(name) = &stored.sabotage {
+        options.sabotage = Some(crate::sabotage::find(&crate::sabotage::of(&scenario), name)?);
+    }
+    Ok(options)
+}
+
 /// A run with everything it needs, from the slot it holds to the doors it goes through.
 pub struct Drill {
     /// What was asked for.
@@ -200,8 +261,18 @@ pub struct Drill {
     helper_image: String,
     host: String,
     ports: BTreeMap<String, u16>,
+    clocks: Mutex<Clocks>,
     alive: Arc<Alive>,
     _slot: Slot,
+}
+
+/// When what happened, for the recovery figures.
+#[derive(Debug, Default)]
+struct Clocks {
+    /// When the newest item that must come back was there.
+    newest: Option<Instant>,
+    /// When the restore began.
+    restore: Option<Instant>,
 }
 
 /// What a run has before it has a slot: enough to tear down.
@@ -274,6 +345,12 @@ where
     if let Some(recipe) = &options.recipe {
         scenario = scenario.with_recipe(recipe)?;
     }
+    if options.live.is_some() && scenario.spec.mail.is_none() {
+        return Err(Error::Usage(format!(
+            "--live: scenario {:?} has no [mail] to write to while the backup is taken",
+            scenario.name
+        )));
+    }
     let before = options.from.as_ref().map(|dir| scenario.with_recipe(dir)).transpose()?;
     let engine = Engine::connect().await?;
     let secret = Secret::random()?;
@@ -294,8 +371,10 @@ where
         evidence.set(key, value)?;
     }
     evidence.set("seed", &options.seed.to_string())?;
+    evidence.set("options", &serde_json::json!(Again::of(&options, &scenario)).to_string())?;
     let databases: Vec<&str> = scenario.spec.databases.iter().map(|d| d.name.as_str()).collect();
     evidence.set("databases", &databases.join("\n"))?;
+    evidence.set(judge::checks::DECLARED, &serde_json::json!(scenario.checks).to_string())?;
 
     let interrupts = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {
@@ -418,9 +497,20 @@ impl Ground {
         };
         let kind = if standins { "stand-in images" } else { "the recipe's images" };
         evidence.set("images", kind)?;
+        let environment = [
+            ("engine", info.server_version.clone()),
+            ("kernel", info.kernel_version.clone()),
+            ("system", info.operating_system.clone()),
+            ("cores", info.ncpu.map(|n| n.to_string())),
+            ("memory", info.mem_total.map(|b| format!("{} MiB", b >> 20))),
+            ("restore-drill", Some(env!("CARGO_PKG_VERSION").to_owned())),
+        ];
+        let environment: BTreeMap<_, _> = environment.into_iter().filter_map(|(k, v)| Some((k, v?))).collect();
+        evidence.set("environment", &serde_json::json!(environment).to_string())?;
         phase.finish(kind);
 
-        let authority = Arc::new(Authority::issue(&scenario.spec.certificate.host)?);
+        let host = scenario.spec.certificate.as_ref().map_or(NO_CERTIFICATE, |c| &c.host).to_owned();
+        let authority = Arc::new(Authority::issue(&host)?);
         let doors = &scenario.spec.doors;
         let ports: BTreeMap<String, u16> =
             doors.iter().map(|d| d.name.clone()).zip(free_ports(slot.number, doors.len())?).collect();
@@ -434,7 +524,7 @@ impl Ground {
             *value = value
                 .replace("{subnet}", &subnet)
                 .replace("{secret}", &secret.derive("SECRET_KEY"))
-                .replace("{certificate.host}", &scenario.spec.certificate.host);
+                .replace("{certificate.host}", &host);
         }
         env.insert("STACK_NAME".into(), stack_name.clone());
         scenario.check_env(&env)?;
@@ -480,6 +570,7 @@ impl Ground {
             authority,
             helper_image,
             ports,
+            clocks: Mutex::default(),
             alive,
             _slot: slot,
         })
@@ -651,6 +742,15 @@ impl Drill {
 
     fn engine(&self) -> &Engine {
         self.owned.engine()
+    }
+
+    fn clocks(&self) -> MutexGuard<'_, Clocks> {
+        self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mail server, in an app that is one.
+    fn mail(&self) -> Option<&MailServer> {
+        self.scenario.spec.mail.as_ref()
     }
 
     /// The enabled accounts' addresses.

@@ -13,7 +13,9 @@ pub mod climb;
 pub mod recipe;
 
 /// A rung, from the lowest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rung {
     /// The recipe deploys, converges, answers on its doors and takes users' data.
@@ -50,7 +52,7 @@ impl Rung {
 }
 
 /// What came of a rung.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Outcome {
     /// Earned.
@@ -79,7 +81,7 @@ impl Outcome {
 }
 
 /// A rung, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Step {
     /// Which.
     pub rung: Rung,
@@ -118,7 +120,7 @@ impl Step {
 }
 
 /// A recipe as it was taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Taken {
     /// `3.0.2+2024.06.52`: what its label says.
     pub version: Option<String>,
@@ -137,7 +139,7 @@ impl fmt::Display for Taken {
 }
 
 /// `ladder.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Ladder {
     /// Of this form.
     pub form: u32,
@@ -239,11 +241,7 @@ impl Ladder {
     /// Reads a `ladder.json`.
     pub fn read(file: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
-        let form = serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|v| v["form"].as_u64());
-        if let Some(newer) = form.filter(|form| *form > u64::from(FORM)) {
-            let what = format!("a ladder of form {newer}, this restore-drill reads up to {FORM}: take a newer one");
-            return Err(Error::input(file, None, what));
-        }
+        newer(file, &text, "a ladder", FORM)?;
         serde_json::from_str(&text).map_err(|e| {
             Error::input(file, Some(e.line()), format!("not a ladder.json, as `restore-drill ladder` writes it: {e}"))
         })
@@ -271,6 +269,19 @@ impl Ladder {
             out += &format!("{mark} {:18} {was} → {is}\n", rung.name());
         }
         out
+    }
+}
+
+/// Refuses a file of JSON whose `form` is a newer one than this program knows.
+pub(crate) fn newer(file: &Path, text: &str, what: &str, known: u32) -> Result<()> {
+    let form = serde_json::from_str::<serde_json::Value>(text).ok().and_then(|v| v["form"].as_u64());
+    match form.filter(|form| *form > u64::from(known)) {
+        Some(newer) => Err(Error::input(
+            file,
+            None,
+            format!("{what} of form {newer}, this restore-drill reads up to {known}: take a newer one"),
+        )),
+        None => Ok(()),
     }
 }
 

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use futures_util::StreamExt as _;
 use restore_drill::audit::{self, Report};
-use restore_drill::cli::{Cli, Command, Labels, LadderArgs, RunArgs, SabotageArgs};
+use restore_drill::cli::{CiArgs, Cli, ClimbArgs, Command, Labels, LadderArgs, ReportArgs, RunArgs, SabotageArgs};
 use restore_drill::drill::{self, Ended, Options, bot_source};
 use restore_drill::error::{Error, Result};
 use restore_drill::events::Events;
 use restore_drill::evidence::Evidence;
+use restore_drill::judge::meaning;
 use restore_drill::labels::lint::{self, lint};
 use restore_drill::labels::pr;
 use restore_drill::labels::recipe::Sources;
@@ -23,8 +24,11 @@ use restore_drill::labels::suggest::suggest;
 use restore_drill::ladder::climb::Plan;
 use restore_drill::ladder::recipe::Source;
 use restore_drill::ladder::{self, Ladder};
+use restore_drill::model::Status;
+use restore_drill::report::ci::{Folded, Folds, keep, keep_error};
+use restore_drill::report::model::{self, Report as Told};
 use restore_drill::report::terminal::{Terminal, block};
-use restore_drill::report::{JsonLines, summary};
+use restore_drill::report::{JsonLines, history, html, junit, markdown, summary, write_all};
 use restore_drill::sabotage::run::{self as sabotage_run, Line, Matrix};
 use restore_drill::sabotage::{Group, catalogue};
 use restore_drill::scenario::{self, Scenario};
@@ -57,9 +61,14 @@ async fn main() -> ExitCode {
 async fn execute(cli: Cli) -> Result<u8> {
     match cli.command {
         Command::Run(args) => run(&args, &cli.scenarios).await,
-        Command::Ladder(args) => climb(args, cli.scenarios).await,
-        Command::Judge { dir, observation, json } => {
+        Command::Ladder(args) => ladder(args, cli.scenarios).await,
+        Command::Ci(args) => ci(args, cli.scenarios).await,
+        Command::Judge { dir, observation, json, checks } => {
             let evidence = Evidence::open(&dir)?;
+            if checks {
+                print!("{}", judge::checks::text(&judge::checks::performed(&evidence, &observation)?));
+                return Ok(exit_code::HELD);
+            }
             let verdict = judge::judge(&evidence, &observation)?;
             if json {
                 println!("{}", serde_json::json!(verdict));
@@ -68,6 +77,34 @@ async fn execute(cli: Cli) -> Result<u8> {
                 reproduce(&evidence)?;
             }
             Ok(verdict.status.exit_code())
+        }
+        Command::Report(args) => report(&args),
+        Command::History { dir, html, json } => {
+            let (past, unread) = history::read(&dir)?;
+            unread.iter().for_each(|why| eprintln!("not read: {why}"));
+            if let Some(file) = &html {
+                std::fs::write(file, html::history(&past)?).map_err(Error::io(file))?;
+            }
+            if json {
+                past.iter().for_each(|p| println!("{}", serde_json::json!(p.report)));
+            } else {
+                print!("{}", history::table(&past));
+            }
+            Ok(exit_code::HELD)
+        }
+        Command::Repro { dir, evidence } => repro(&dir, evidence, &cli.scenarios).await,
+        Command::Explain { finding } => explain(&finding.join(" ")),
+        Command::Schema { of } => {
+            println!("{:#}", of.json());
+            Ok(exit_code::HELD)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "restore-drill", &mut std::io::stdout());
+            Ok(exit_code::HELD)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()).map_err(Error::io("standard output"))?;
+            Ok(exit_code::HELD)
         }
         Command::Gc { run } => {
             let engine = Engine::connect().await?;
@@ -195,47 +232,56 @@ fn labels(command: Labels) -> Result<u8> {
     }
 }
 
+fn brief(dir: &Path) -> Result<Events> {
+    Ok(Events::new(vec![Box::new(Terminal::brief()), Box::new(JsonLines::create(dir)?)]))
+}
+
 fn sinks(dir: &Path) -> Result<Events> {
     Ok(Events::new(vec![Box::new(Terminal::new()), Box::new(JsonLines::create(dir)?)]))
 }
 
 async fn commit(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
+    let name = args.scenario.clone().unwrap_or_else(|| sabotage::SCENARIO.to_owned());
+    let scenario = Scenario::load(&scenarios, &name)?;
+    let chosen = sabotage_run::chosen(&scenario, &args.names, args.group)?;
     if args.list {
-        for s in catalogue() {
+        for s in chosen {
             println!("{:8}  {:28}  {}", s.group().to_string(), s.name, s.what);
         }
         return Ok(exit_code::HELD);
     }
-    let chosen = sabotage_run::chosen(&args.names, args.group);
     if chosen.is_empty() {
         return Err(Error::Usage("none of these sabotages is in that group; restore-drill sabotage --list lists them".into()));
     }
-    let dir = args.evidence.unwrap_or_else(|| runs("sabotage"));
-    let scenario = args.scenario.unwrap_or_default();
-    if Scenario::load(&scenarios, &scenario)?.name != sabotage::SCENARIO {
-        return Err(Error::Usage(format!("the catalogue strikes scenario {}, not {scenario}", sabotage::SCENARIO)));
-    }
-    let signalled = AtomicBool::new(false);
-    // The longest first, so that the others run beside it.
-    let groups = [Group::Restore, Group::Labels, Group::Content, Group::Backup].into_iter().map(|group| {
-        let mut options = Options::new(&scenarios, &scenario);
+    let dir = args.evidence.clone().unwrap_or_else(|| runs("sabotage"));
+    let options = |at: &str| {
+        let mut options = Options::new(&scenarios, &name);
         (options.profile, options.seed) = (args.data.profile.clone(), args.data.seed);
-        options.evidence = Some(dir.join(group.to_string()));
-        let sinks: drill::Sinks =
-            Box::new(|dir| Ok(Events::new(vec![Box::new(Terminal::brief()), Box::new(JsonLines::create(dir)?)])));
-        let (chosen, signalled) = (&chosen, &signalled);
-        async move {
-            // A group that has not begun when a signal comes does not begin.
-            if signalled.load(Ordering::Relaxed) {
-                return (vec![], Ok(()));
-            }
-            let (lines, result) = sabotage_run::group(group, chosen, options, sinks).await;
-            signalled.fetch_or(matches!(result, Err(Error::Signal(_))), Ordering::Relaxed);
-            (lines, result)
-        }
-    });
-    let groups: Vec<_> = futures_util::stream::iter(groups).buffered(usize::from(args.jobs)).collect().await;
-    let (mut lines, results): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+        options.evidence = Some(dir.join(at));
+        options
+    };
+    let (jobs, signalled) = (usize::from(args.jobs), AtomicBool::new(false));
+    let results: Vec<(Vec<Line>, Result<()>)> = if scenario.name == sabotage::SCENARIO {
+        // The longest first, so that the others run beside it.
+        let groups = [Group::Restore, Group::Labels, Group::Content, Group::Backup].into_iter().map(|group| {
+            let begun = sabotage_run::group(group, &chosen, options(&group.to_string()), Box::new(brief));
+            unless(&signalled, begun)
+        });
+        futures_util::stream::iter(groups).buffered(jobs).collect().await
+    } else {
+        let each = std::iter::once(None).chain(chosen.iter().copied().map(Some)).map(|sabotage| {
+            let options = options(sabotage.map_or("twin", |s| s.name));
+            let begun = async move {
+                match sabotage_run::whole(sabotage, options, Box::new(brief)).await {
+                    Ok(line) => (vec![line], Ok(())),
+                    Err(e) => (vec![], Err(e)),
+                }
+            };
+            unless(&signalled, begun)
+        });
+        futures_util::stream::iter(each).buffered(jobs).collect().await
+    };
+    let (mut lines, results): (Vec<_>, Vec<_>) = results.into_iter().unzip();
     let ended = results.into_iter().collect::<Result<()>>();
     if lines.iter().all(Vec::is_empty) {
         ended?;
@@ -252,22 +298,26 @@ async fn commit(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
     }
     eprintln!("evidence: {}", dir.display());
     if !matrix.whole() {
-        eprintln!("again:    restore-drill sabotage {scenario} {}", matrix.missed().join(" "));
+        eprintln!("again:    restore-drill sabotage {name} {}", matrix.missed().join(" "));
     }
     ended?;
     Ok(if matrix.whole() { exit_code::HELD } else { exit_code::UNDETECTED })
 }
 
-async fn climb(args: LadderArgs, scenarios: PathBuf) -> Result<u8> {
+/// What has not begun when a signal comes does not begin.
+async fn unless(signalled: &AtomicBool, work: impl Future<Output = (Vec<Line>, Result<()>)>) -> (Vec<Line>, Result<()>) {
+    if signalled.load(Ordering::Relaxed) {
+        return (vec![], Ok(()));
+    }
+    let (lines, result) = work.await;
+    signalled.fetch_or(matches!(result, Err(Error::Signal(_))), Ordering::Relaxed);
+    (lines, result)
+}
+
+async fn ladder(args: LadderArgs, scenarios: PathBuf) -> Result<u8> {
     // What cannot be compared with is found before an hour is spent.
-    let before = args.compare.as_deref().map(Ladder::read).transpose()?;
-    let source = Source::find(&args.recipe, &scenarios, args.dirty)?;
-    let mut options = Options::new(&scenarios, args.scenario.as_deref().unwrap_or(&source.name));
-    (options.profile, options.seed) = (args.data.profile, args.data.seed);
-    (options.images, options.env_file) = (args.images, args.env_file);
-    let dir = args.evidence.unwrap_or_else(|| runs("ladder"));
-    let plan = Plan { source, from: args.from, dir: dir.clone(), not_applicable: args.not_applicable, options };
-    let ladder = ladder::climb::climb(plan, Box::new(sinks)).await?;
+    let before = args.climb.compare.as_deref().map(Ladder::read).transpose()?;
+    let (ladder, dir) = climb(&args.recipe, args.climb, scenarios, Box::new(sinks)).await?;
     if args.json {
         println!("{:#}", serde_json::json!(ladder));
     } else {
@@ -278,6 +328,42 @@ async fn climb(args: LadderArgs, scenarios: PathBuf) -> Result<u8> {
     Ok(ladder.status().exit_code())
 }
 
+/// Climbs a recipe's ladder. Gives it with its directory.
+async fn climb(recipe: &str, args: ClimbArgs, scenarios: PathBuf, sinks: drill::Sinks) -> Result<(Ladder, PathBuf)> {
+    let source = Source::find(recipe, &scenarios, args.dirty)?;
+    let mut options = Options::new(&scenarios, args.scenario.as_deref().unwrap_or(&source.name));
+    (options.profile, options.seed) = (args.data.profile, args.data.seed);
+    (options.images, options.env_file) = (args.images, args.env_file);
+    let dir = args.evidence.unwrap_or_else(|| runs("ladder"));
+    let plan = Plan { source, from: args.from, dir: dir.clone(), not_applicable: args.not_applicable, options };
+    Ok((ladder::climb::climb(plan, sinks).await?, dir))
+}
+
+/// A step of a pipeline.
+async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
+    let before = args.climb.compare.as_deref().map(Ladder::read).transpose()?;
+    // In a build, the commit that it is of.
+    if let (false, Ok(commit)) = (args.climb.dirty || args.recipe.contains('@'), std::env::var("DRONE_COMMIT_SHA")) {
+        args.recipe += &format!("@{commit}");
+    }
+    let folded: drill::Sinks =
+        Box::new(|dir| Ok(Events::new(vec![Box::new(Folded::new(Folds::here())), Box::new(JsonLines::create(dir)?)])));
+    match climb(&args.recipe, args.climb, scenarios, folded).await {
+        Ok((ladder, dir)) => {
+            let exit_code = ladder.status().exit_code();
+            keep(&args.out, &dir, exit_code)?;
+            print!("{}", ladder.text());
+            before.iter().for_each(|b| print!("{}", ladder.compared(b)));
+            eprintln!("\nresults:   {}\nevidence:  {}\nreproduce: {}", args.out.display(), dir.display(), ladder.reproduce);
+            Ok(exit_code)
+        }
+        Err(e) => {
+            keep_error(&args.out, &e, &format!("restore-drill ladder {}", args.recipe))?;
+            Err(e)
+        }
+    }
+}
+
 /// A directory for what is done now.
 fn runs(what: &str) -> PathBuf {
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
@@ -285,7 +371,7 @@ fn runs(what: &str) -> PathBuf {
 }
 
 async fn run(args: &RunArgs, scenarios: &Path) -> Result<u8> {
-    let options = args.options(scenarios.to_owned());
+    let options = args.options(scenarios.to_owned())?;
     let command = options.reproduce();
     let Ended { value: verdict, evidence, .. } = drill::run(options, Box::new(sinks)).await.inspect_err(|e| {
         if !matches!(e, Error::Input { .. } | Error::Usage(_)) {
@@ -304,6 +390,65 @@ async fn run(args: &RunArgs, scenarios: &Path) -> Result<u8> {
     reproduce(&evidence)?;
     println!("{}", verdict.status);
     Ok(verdict.status.exit_code())
+}
+
+fn report(args: &ReportArgs) -> Result<u8> {
+    let (report, logs) = (Told::read(&args.dir)?, model::logs(&args.dir));
+    let write = |file: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| match file {
+        Some(file) => std::fs::write(file, text()?).map_err(Error::io(file)),
+        None => Ok(()),
+    };
+    if [&args.html, &args.junit, &args.json, &args.markdown].iter().all(|f| f.is_none()) {
+        write_all(&args.dir, &report, &logs)?;
+        println!("{}", args.dir.join("report.html").display());
+    }
+    write(&args.html, &|| html::page(&report, &logs))?;
+    write(&args.junit, &|| junit::xml(&report))?;
+    write(&args.json, &|| Ok(format!("{:#}\n", serde_json::json!(report))))?;
+    write(&args.markdown, &|| Ok(markdown::text(&report)))?;
+    Ok(exit_code::HELD)
+}
+
+/// Does a stored run again.
+async fn repro(dir: &Path, evidence: Option<PathBuf>, scenarios: &Path) -> Result<u8> {
+    let before = Evidence::open(&model::run_dir(dir))?;
+    if dir.join("ladder.json").is_file() {
+        let command = Ladder::read(&dir.join("ladder.json"))?.reproduce;
+        return Err(Error::Usage(format!("{} is a ladder's; it is climbed again by: {command}", dir.display())));
+    }
+    let was = judge::judge(&before, judge::RESTORED)?;
+    let options = drill::again(&before, scenarios, evidence)?;
+    eprintln!("repro: {}", options.reproduce());
+    let Ended { value: is, evidence, .. } = drill::run(options, Box::new(sinks)).await?;
+    let (old, new) = (sabotage::essence(&was.findings), sabotage::essence(&is.findings));
+    eprintln!("\nevidence:  {}", evidence.dir().display());
+    for (mark, lines) in [("only then", old.difference(&new)), ("only now ", new.difference(&old))] {
+        lines.take(25).for_each(|line| println!("{mark}  {line}"));
+    }
+    let same = was.status == is.status && old == new;
+    let word = if same { "repeats" } else { "does not repeat" };
+    println!("{word}: {} then, {} now", was.status, is.status);
+    let told = was.status != Status::Unknown && is.status != Status::Unknown;
+    Ok(if same {
+        exit_code::HELD
+    } else if told {
+        exit_code::UNDETECTED
+    } else {
+        exit_code::UNKNOWN
+    })
+}
+
+fn explain(finding: &str) -> Result<u8> {
+    if finding.is_empty() {
+        meaning::all().iter().for_each(|m| println!("{:24}  {}", m.name, m.means));
+        return Ok(exit_code::HELD);
+    }
+    let found = meaning::find(finding);
+    if found.is_empty() {
+        return Err(Error::Usage(format!("nothing is taught of {finding:?}; `restore-drill explain` lists what is")));
+    }
+    found.iter().for_each(|m| print!("{}", m.text()));
+    Ok(exit_code::HELD)
 }
 
 fn reproduce(evidence: &Evidence) -> Result<()> {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// What became of one item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// As at the baseline.
@@ -62,7 +62,7 @@ impl fmt::Display for Outcome {
 }
 
 /// What an item is, and how a user would name it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Item {
     /// A login and the mailboxes behind it.
@@ -169,7 +169,7 @@ impl fmt::Display for Item {
 }
 
 /// One classified difference between baseline and observation.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
     /// What it is about.
     #[serde(flatten)]
@@ -197,7 +197,7 @@ impl fmt::Display for Finding {
 }
 
 /// The three values of a verdict; a greater one outranks a smaller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Everything was read, and is as it was.
@@ -230,7 +230,7 @@ impl fmt::Display for Status {
 }
 
 /// How many items of each kind were compared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Counts {
     /// Logins.
     pub accounts: u64,
@@ -256,10 +256,20 @@ pub struct Counts {
     pub trials: u64,
 }
 
+impl Counts {
+    /// What of it is the app's data; what is only tried, and who may read it, is not.
+    pub fn items(&self) -> u64 {
+        self.messages + self.rows + self.files + self.facts
+    }
+}
+
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { accounts, folders, messages, rows, files, paths, scripts, facts, trials } = self;
-        write!(f, "{messages} messages in {folders} folders of {accounts} mailboxes, {rows} rows, {files} files")?;
+        if *accounts > 0 {
+            write!(f, "{messages} messages in {folders} folders of {accounts} mailboxes, ")?;
+        }
+        write!(f, "{rows} rows, {files} files")?;
         for (n, what) in [(scripts, "sieve scripts"), (facts, "facts"), (trials, "trials"), (paths, "owners and modes")] {
             if *n > 0 {
                 write!(f, ", {n} {what}")?;
@@ -270,7 +280,7 @@ impl fmt::Display for Counts {
 }
 
 /// What a run found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// Held, unknown or broken.
     pub status: Status,
@@ -284,12 +294,12 @@ impl Verdict {
     /// The verdict that follows from `findings` about `compared` items. Nothing
     /// compared is never held.
     pub fn from_findings(compared: Counts, mut findings: Vec<Finding>) -> Self {
-        if compared.messages == 0 || compared.rows == 0 || compared.files == 0 {
+        if compared.items() == 0 {
             findings.push(Finding {
                 item: Item::Observation { what: "baseline".into() },
                 outcome: Outcome::Unread,
                 property: None,
-                detail: format!("too little was there to compare: {compared}"),
+                detail: "nothing was there to compare".into(),
             });
         }
         Self::new(compared, findings)
@@ -325,10 +335,11 @@ mod tests {
 
     #[test]
     fn nothing_compared_is_never_held() {
-        for nothing in
-            [Counts::default(), Counts { messages: 0, ..SOME }, Counts { rows: 0, ..SOME }, Counts { files: 0, ..SOME }]
-        {
+        for nothing in [Counts::default(), Counts { accounts: 1, folders: 1, trials: 9, paths: 9, ..Counts::default() }] {
             assert_eq!(Verdict::from_findings(nothing, vec![]).status, Status::Unknown, "{nothing}");
+        }
+        for some in [Counts { messages: 1, ..Counts::default() }, Counts { rows: 1, ..Counts::default() }] {
+            assert_eq!(Verdict::from_findings(some, vec![]).status, Status::Held, "{some}");
         }
     }
 

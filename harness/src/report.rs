@@ -11,6 +11,12 @@ use crate::error::{Error, Result};
 use crate::events::{Event, Sink};
 use crate::model::Verdict;
 
+pub mod ci;
+pub mod history;
+pub mod html;
+pub mod junit;
+pub mod markdown;
+pub mod model;
 pub mod terminal;
 
 /// `events.jsonl`: every event but progress, one JSON object a line, with the time.
@@ -35,6 +41,18 @@ impl Sink for JsonLines {
         // A full disk must not end the run, which still has to tear down.
         let _ = writeln!(file, "{line}");
     }
+}
+
+/// Writes every form of a report into a directory.
+pub fn write_all(dir: &Path, report: &model::Report, logs: &[model::Log]) -> Result<()> {
+    let write = |name: &str, text: String| {
+        let path = dir.join(name);
+        std::fs::write(&path, text).map_err(Error::io(path))
+    };
+    write("report.html", html::page(report, logs)?)?;
+    write("junit.xml", junit::xml(report)?)?;
+    write("report.json", format!("{:#}\n", json!(report)))?;
+    write("report.md", markdown::text(report))
 }
 
 /// Writes `summary.json`: what CI needs to know.

@@ -18,7 +18,8 @@ use crate::evidence::ObservationId;
 use crate::judge::BASELINE;
 use crate::model::{Finding, Item, Outcome};
 use crate::probe::queue;
-use crate::stack::deploy::Edit;
+use crate::scenario::{self, Scenario};
+use crate::stack::deploy::{Change, Edit};
 
 pub mod backup;
 pub mod behaviour;
@@ -80,6 +81,8 @@ enum Deed {
     Restore(restore::Deed),
     Content(content::Deed),
     Behaviour(behaviour::Deed),
+    /// One that the scenario declares.
+    Declared(&'static scenario::Mistake),
 }
 
 static CATALOGUE: LazyLock<Vec<Sabotage>> = LazyLock::new(|| {
@@ -94,6 +97,35 @@ static CATALOGUE: LazyLock<Vec<Sabotage>> = LazyLock::new(|| {
 /// Every sabotage, by group.
 pub fn catalogue() -> &'static [Sabotage] {
     &CATALOGUE
+}
+
+/// The sabotages of a scenario: the catalogue, which strikes Mailu, or those that it declares.
+pub fn of(scenario: &Scenario) -> Vec<&'static Sabotage> {
+    if scenario.name == SCENARIO {
+        return catalogue().iter().collect();
+    }
+    let declared = |mistake: &scenario::Mistake| -> &'static Sabotage {
+        // A few, once a process: what is on the command line lives as long as it.
+        let mistake: &'static scenario::Mistake = Box::leak(Box::new(mistake.clone()));
+        Box::leak(Box::new(Sabotage { name: &mistake.name, what: &mistake.what, deed: Deed::Declared(mistake) }))
+    };
+    scenario.spec.sabotages.iter().map(declared).collect()
+}
+
+/// The sabotage of that name among a scenario's; the error knows the nearest one.
+pub fn find(all: &[&'static Sabotage], name: &str) -> Result<&'static Sabotage> {
+    all.iter().copied().find(|s| s.name == name).ok_or_else(|| {
+        let nearest = all.iter().map(|s| s.name).min_by_key(|n| strsim::damerau_levenshtein(n, name));
+        let hint = nearest.map_or_else(|| "the scenario declares none".to_owned(), |n| format!("did you mean {n}?"));
+        Error::Usage(format!("no such sabotage: {name:?}; {hint} `restore-drill sabotage --list SCENARIO` lists them"))
+    })
+}
+
+/// Of globs those that match no finding, and the findings that none matches.
+pub fn uncovered<'a>(globs: &'a BTreeSet<String>, found: &'a BTreeSet<String>) -> (Vec<&'a String>, Vec<&'a String>) {
+    let missed = globs.iter().filter(|g| !found.iter().any(|f| scenario::matches(g, f)));
+    let more = found.iter().filter(|f| !globs.iter().any(|g| scenario::matches(g, f)));
+    (missed.collect(), more.collect())
 }
 
 /// What a finding says, without its prose.
@@ -215,19 +247,10 @@ impl Sabotage {
         CATALOGUE.iter().find(|s| s.name == name)
     }
 
-    /// The same, for a command line.
-    pub fn parse(name: &str) -> Result<&'static Self, String> {
-        Self::named(name).ok_or_else(|| {
-            let nearest =
-                CATALOGUE.iter().map(|s| s.name).min_by_key(|n| strsim::damerau_levenshtein(n, name)).unwrap_or_default();
-            format!("no such sabotage; did you mean {nearest}? `restore-drill sabotage --list` lists them")
-        })
-    }
-
     /// Where it strikes.
     pub fn group(&self) -> Group {
         match self.deed {
-            Deed::Label(_) => Group::Labels,
+            Deed::Label(_) | Deed::Declared(_) => Group::Labels,
             Deed::Backup(_) => Group::Backup,
             Deed::Restore(_) => Group::Restore,
             Deed::Content(_) | Deed::Behaviour(_) => Group::Content,
@@ -240,6 +263,7 @@ impl Sabotage {
             Deed::Label(mistake) => mistake.edits(corpus),
             Deed::Backup(deed) => deed.edits(),
             Deed::Restore(deed) => deed.edits(),
+            Deed::Declared(mistake) => mistake.labels.iter().map(edit).collect(),
             Deed::Content(_) | Deed::Behaviour(_) => vec![],
         }
     }
@@ -251,7 +275,11 @@ impl Sabotage {
 
     /// Whether trials tell of it, and so are made; with others they would only take their time.
     pub(crate) fn is_tried(&self) -> bool {
-        matches!(self.deed, Deed::Behaviour(deed) if deed.is_tried())
+        match self.deed {
+            Deed::Behaviour(deed) => deed.is_tried(),
+            Deed::Declared(_) => true,
+            _ => false,
+        }
     }
 
     pub(crate) fn skips_wipe(&self) -> bool {
@@ -315,6 +343,7 @@ impl Sabotage {
                 expected.extend(all(mistake.lost, drill)?);
                 Ok(expected)
             }
+            Deed::Declared(mistake) => Ok(mistake.finds.iter().cloned().collect()),
             Deed::Backup(deed) => deed.expected(drill),
             Deed::Restore(deed) => deed.expected(drill, None),
             Deed::Content(deed) => deed.expected(drill),
@@ -330,6 +359,15 @@ impl Sabotage {
         }?;
         content::put_back(drill).await
     }
+}
+
+fn edit(label: &'static scenario::LabelEdit) -> Edit {
+    let name = label.name.as_str().into();
+    let change = match &label.value {
+        Some(value) => Change::Set(name, value.as_str().into()),
+        None => Change::Unset(name),
+    };
+    Edit { service: label.service.as_str().into(), change }
 }
 
 /// Saves what the sabotages of what was restored strike.
@@ -372,7 +410,23 @@ mod tests {
             assert!(catalogue().iter().any(|s| s.group() == group), "{group}");
         }
         assert_eq!(Sabotage::named("mail-excluded").map(Sabotage::group), Some(Group::Labels));
-        assert!(Sabotage::parse("mail-excludet").expect_err("a typo").contains("did you mean mail-excluded?"));
+        let all: Vec<_> = catalogue().iter().collect();
+        assert!(find(&all, "mail-excludet").expect_err("a typo").to_string().contains("did you mean mail-excluded?"));
+    }
+
+    #[test]
+    fn globs_cover_all_that_is_found_and_nothing_else() {
+        let set = |of: &[&str]| of.iter().map(|s| (*s).to_owned()).collect::<BTreeSet<_>>();
+        let globs = set(&["database wiki, table *: lost", "backup: failed (hook)"]);
+        let uncovered = |found: &[&str]| {
+            let found = set(found);
+            let (missed, more) = uncovered(&globs, &found);
+            (missed.len(), more.len())
+        };
+        assert_eq!(uncovered(&["database wiki, table a, row 1: lost", "backup: failed (hook)"]), (0, 0));
+        assert_eq!(uncovered(&["backup: failed (hook)"]), (1, 0), "a glob that matches nothing");
+        assert_eq!(uncovered(&["database wiki, table a, row 1: lost", "backup: failed (hook)", "more"]), (0, 1));
+        assert_eq!(uncovered(&[]), (2, 0));
     }
 
     #[test]

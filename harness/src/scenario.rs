@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 use crate::images::{self, Source};
+use crate::judge::checks::Checks;
 
 pub mod compose;
 pub mod variable;
@@ -17,7 +19,7 @@ pub mod yaml;
 use compose::Compose;
 
 /// `scenario.toml`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// One line for listings.
@@ -30,23 +32,17 @@ pub struct Spec {
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// Published ports through which the app is reached.
-    #[serde(rename = "door")]
+    #[serde(default, rename = "door")]
     pub doors: Vec<Door>,
-    /// Where the front's certificate goes.
-    pub certificate: CertificatePlace,
-    /// How accounts get in.
-    pub accounts: AccountImport,
-    /// The mail queue.
-    pub queue: Queue,
-    /// The server outside that relayed mail is passed on to, if a drill can be one.
-    pub outside: Option<Outside>,
-    /// The keys by which outgoing mail is signed.
-    pub dkim: Option<Dkim>,
-    /// How a user is created and deleted, while a backup runs.
+    /// Where the front's certificate goes, if a door wants one.
+    pub certificate: Option<CertificatePlace>,
+    /// The mail server, in an app that is one: its doors are `submissions`, `imaps` and, if it has them, `pop3s`, `smtp`
+    /// and `managesieve`.
+    pub mail: Option<MailServer>,
+    /// How a user is created and deleted. Without `mail`, the corpus' users are made by it.
     pub users: Option<UserCommands>,
-    /// How the mail store is made to look at its files again; `{mailbox}` stands for each address.
-    pub resync: ServiceCommand,
     /// What follows a restore.
+    #[serde(default)]
     pub restore: RestorePlan,
     /// What follows an upgrade in place.
     #[serde(default)]
@@ -55,10 +51,10 @@ pub struct Spec {
     #[serde(default)]
     pub not_applicable: BTreeMap<crate::ladder::Rung, String>,
     /// The databases whose rows are compared.
-    #[serde(rename = "database")]
+    #[serde(default, rename = "database")]
     pub databases: Vec<Database>,
     /// Files compared by hash, owner and mode.
-    #[serde(rename = "file")]
+    #[serde(default, rename = "file")]
     pub files: Vec<Files>,
     /// What users do in the app's pages.
     #[serde(default, rename = "pages")]
@@ -66,13 +62,60 @@ pub struct Spec {
     /// What commands in containers print, compared as text.
     #[serde(default, rename = "fact")]
     pub facts: Vec<Fact>,
+    /// Mistakes in the recipe's labels, and what a drill with each must find.
+    #[serde(default, rename = "sabotage")]
+    pub sabotages: Vec<Mistake>,
     /// Upper bounds for waiting.
     #[serde(default)]
     pub deadlines: Deadlines,
 }
 
+/// A mistake in the recipe's labels, made on purpose.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mistake {
+    /// The name on the command line.
+    pub name: String,
+    /// What is done, in a line.
+    pub what: String,
+    /// The labels that are other ones.
+    #[serde(rename = "label")]
+    pub labels: Vec<LabelEdit>,
+    /// What a drill must find: globs (`*` for any text) of findings without their prose. Each must match one, and each
+    /// finding must be matched.
+    pub finds: Vec<String>,
+}
+
+/// A label under `deploy.labels` that is another one.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelEdit {
+    /// The service.
+    pub service: String,
+    /// The label.
+    pub name: String,
+    /// Its value; without one the label is taken out.
+    pub value: Option<String>,
+}
+
+/// What a drill needs to know of a mail server beyond its doors.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MailServer {
+    /// How accounts get in.
+    pub accounts: AccountImport,
+    /// The mail queue.
+    pub queue: Queue,
+    /// The server outside that relayed mail is passed on to, if a drill can be one.
+    pub outside: Option<Outside>,
+    /// The keys by which outgoing mail is signed.
+    pub dkim: Option<Dkim>,
+    /// How the mail store is made to look at its files again; `{mailbox}` stands for each address.
+    pub resync: ServiceCommand,
+}
+
 /// Stand-ins for upstream's images.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Standins {
     /// The folder with one image folder a service.
@@ -86,7 +129,7 @@ pub struct Standins {
 }
 
 /// A published port.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Door {
     /// `submissions`, `imaps`, ….
@@ -103,7 +146,7 @@ pub struct Door {
 }
 
 /// How TLS begins at a door.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Tls {
     /// At once.
@@ -116,7 +159,7 @@ pub enum Tls {
 }
 
 /// Where a certificate is put before the stack starts.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificatePlace {
     /// The host name it is for.
@@ -130,7 +173,7 @@ pub struct CertificatePlace {
 }
 
 /// A command in a service's container.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceCommand {
     /// The service.
@@ -140,7 +183,7 @@ pub struct ServiceCommand {
 }
 
 /// The mail queue: Postfix's, or one with the same words.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
     /// The service.
@@ -154,7 +197,7 @@ pub struct Queue {
 }
 
 /// A mail server outside of the app, at the place where the corpus' relay is: port 2526 of the mail server's own host.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Outside {
     /// The service in whose container it runs.
@@ -168,7 +211,7 @@ pub struct Outside {
 }
 
 /// DKIM keys, one file a domain.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dkim {
     /// The volume.
@@ -180,7 +223,7 @@ pub struct Dkim {
 }
 
 /// How accounts get in.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountImport {
     /// The service.
@@ -193,13 +236,15 @@ pub struct AccountImport {
 }
 
 /// How users are created and deleted. `{localpart}`, `{domain}`, `{email}` and `{password}` stand for a user's.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserCommands {
     /// The service.
     pub service: String,
     /// Creates one.
     pub create: Vec<String>,
+    /// What that command reads from its standard input: a password is better there than among its arguments.
+    pub input: Option<String>,
     /// Deletes one.
     pub delete: Vec<String>,
 }
@@ -207,18 +252,24 @@ pub struct UserCommands {
 impl UserCommands {
     /// A command for one user.
     pub fn filled(command: &[String], localpart: &str, domain: &str, password: &str) -> Vec<String> {
-        let value = |word: &String| {
-            word.replace("{localpart}", localpart)
-                .replace("{domain}", domain)
-                .replace("{email}", &format!("{localpart}@{domain}"))
-                .replace("{password}", password)
-        };
-        command.iter().map(value).collect()
+        command.iter().map(|word| Self::fill(word, localpart, domain, password)).collect()
+    }
+
+    /// What the command that creates a user reads.
+    pub fn read(&self, localpart: &str, domain: &str, password: &str) -> Option<Vec<u8>> {
+        self.input.as_ref().map(|text| Self::fill(text, localpart, domain, password).into_bytes())
+    }
+
+    fn fill(text: &str, localpart: &str, domain: &str, password: &str) -> String {
+        text.replace("{localpart}", localpart)
+            .replace("{domain}", domain)
+            .replace("{email}", &format!("{localpart}@{domain}"))
+            .replace("{password}", password)
     }
 }
 
 /// What follows a restore or an upgrade, in the order that the app's own behaviour demands.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestorePlan {
     /// Services restarted afterwards, wave by wave.
@@ -226,16 +277,24 @@ pub struct RestorePlan {
     pub restart: Vec<Vec<String>>,
 }
 
-/// A SQLite database.
-#[derive(Debug, Clone, Deserialize)]
+/// A database: SQLite's file in a volume, or a server that a client in its container asks.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// What findings call it.
     pub name: String,
-    /// The volume that holds it.
-    pub volume: String,
-    /// Its file, from the volume's root.
-    pub file: String,
+    /// SQLite: the volume that holds it.
+    pub volume: Option<String>,
+    /// SQLite: its file, from the volume's root.
+    pub file: Option<String>,
+    /// A server: its service.
+    pub service: Option<String>,
+    /// A server: the client and its arguments, `{query}` among them. It prints the one column of a query's rows, one a
+    /// line, and ends with an exit code that is not 0 when the query fails.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// A server: the query for a table's rows, each as one JSON object; `{table}` stands for the table.
+    pub rows: Option<String>,
     /// A query for the schema revision: one text.
     pub revision: String,
     /// The tables compared.
@@ -243,8 +302,23 @@ pub struct Database {
     pub tables: Vec<Table>,
 }
 
+/// What stands for a query in a database's command.
+pub const QUERY: &str = "{query}";
+
+impl Database {
+    /// The volume and the file, if it is SQLite's.
+    pub fn sqlite(&self) -> Option<(&str, &str)> {
+        Some((self.volume.as_deref()?, self.file.as_deref()?))
+    }
+
+    /// The service and the query for a table's rows, if it is a server's.
+    pub fn server(&self) -> Option<(&str, &str)> {
+        Some((self.service.as_deref()?, self.rows.as_deref()?))
+    }
+}
+
 /// A table compared row by row.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
     /// Its name.
@@ -260,7 +334,7 @@ pub struct Table {
 }
 
 /// Files compared.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Files {
     /// The volume.
@@ -275,13 +349,16 @@ pub struct Files {
 /// Pages that users log in to. In paths, forms and what is expected, `{email}` and `{password}` stand for a user's,
 /// `{person.1.name}`, `{person.1.email}` and `{person.1.organization}` for those of the first of nine people whom the user
 /// knows, and the name of what a step before took for that.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pages {
     /// What they are, in a word or two.
     pub name: String,
     /// The door that they are behind.
     pub door: String,
+    /// Whether every request has the user's name and password (RFC 7617).
+    #[serde(default)]
+    pub basic_auth: bool,
     /// How a user logs in.
     pub login: Vec<Request>,
     /// What every user does once, before the baseline.
@@ -293,19 +370,25 @@ pub struct Pages {
 }
 
 /// A request over HTTP (RFC 9110), and what its answer must be; redirections are followed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// The path that is got.
     pub get: Option<String>,
     /// The path that `form` is posted to.
     pub post: Option<String>,
+    /// The path that `body` is put to.
+    pub put: Option<String>,
+    /// What is put there.
+    pub body: Option<String>,
     /// Fields of the form.
     #[serde(default)]
     pub form: BTreeMap<String, String>,
     /// What is taken from the answer's content, by name: regular expressions with one group.
     #[serde(default)]
     pub take: BTreeMap<String, String>,
+    /// The answer's status, where success is not what must come.
+    pub status: Option<u16>,
     /// Text that the answer's content must have.
     pub expect: Option<String>,
 }
@@ -313,16 +396,17 @@ pub struct Request {
 impl Request {
     /// The method and the path; none unless there is exactly one.
     pub fn target(&self) -> Option<(&'static str, &str)> {
-        match (&self.get, &self.post) {
-            (Some(path), None) => Some(("GET", path)),
-            (None, Some(path)) => Some(("POST", path)),
+        match (&self.get, &self.post, &self.put) {
+            (Some(path), None, None) => Some(("GET", path)),
+            (None, Some(path), None) => Some(("POST", path)),
+            (None, None, Some(path)) => Some(("PUT", path)),
             _ => None,
         }
     }
 }
 
 /// A command whose output is state of the app.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fact {
     /// What it is, in a few words.
@@ -339,7 +423,7 @@ pub struct Fact {
 }
 
 /// A command that makes state.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FactSeed {
     /// The service in whose container the command runs.
@@ -351,7 +435,7 @@ pub struct FactSeed {
 }
 
 /// Upper bounds for waiting, in seconds. They end a run as unknown; none of them is a sleep.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deadlines {
     /// For all services to run and be healthy, and every door to answer.
@@ -369,7 +453,7 @@ impl Default for Deadlines {
 }
 
 /// What a volume or path holds, and so what a backup owes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Must come back.
@@ -404,7 +488,7 @@ impl std::fmt::Display for Class {
 }
 
 /// `inventory.toml`.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Inventory {
     /// Every volume of the stack.
@@ -413,7 +497,7 @@ pub struct Inventory {
 }
 
 /// One volume of the inventory.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InventoryVolume {
     /// The compose name.
@@ -440,7 +524,7 @@ pub struct InventoryVolume {
 }
 
 /// A path within a volume.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InventoryPath {
     /// A glob from the volume's root.
@@ -466,6 +550,8 @@ pub struct Scenario {
     pub spec: Spec,
     /// `inventory.toml`.
     pub inventory: Inventory,
+    /// `checks.toml`: what a drill compares, and how many items of each kind at the least. A run with less is unknown.
+    pub checks: Checks,
     /// The recipe's compose files.
     pub compose: Vec<Compose>,
     /// The stand-ins' compose files.
@@ -487,6 +573,8 @@ impl Scenario {
         }
         let spec: Spec = read_toml(&file)?;
         let inventory: Inventory = read_toml(&dir.join("inventory.toml"))?;
+        let checks = dir.join("checks.toml");
+        let checks = if checks.is_file() { read_toml(&checks)? } else { Checks::new() };
         let read = |names: &[String]| names.iter().map(|f| Compose::read(&dir.join(f))).collect::<Result<Vec<_>>>();
         let scenario = Self {
             name: name.to_owned(),
@@ -495,6 +583,7 @@ impl Scenario {
             dir,
             spec,
             inventory,
+            checks,
         };
         scenario.check()?;
         Ok(scenario)
@@ -506,6 +595,13 @@ impl Scenario {
         scenario.compose = self.spec.compose.iter().map(|f| Compose::read(&dir.join(f))).collect::<Result<Vec<_>>>()?;
         scenario.check()?;
         Ok(scenario)
+    }
+
+    /// The SHA-256 of the recipe's compose files, by which one is told from another.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        self.compose.iter().for_each(|c| hash.update(c.value.to_string()));
+        hex::encode(hash.finalize())
     }
 
     /// The images that the recipe names.
@@ -559,33 +655,70 @@ impl Scenario {
             ))
         };
         let s = &self.spec;
+        let mail = s.mail.as_ref();
         for (what, name) in s
             .doors
             .iter()
             .map(|d| ("door", &d.service))
-            .chain([("accounts", &s.accounts.service), ("queue", &s.queue.service), ("resync", &s.resync.service)])
+            .chain(mail.iter().flat_map(|m| {
+                [("mail.accounts", &m.accounts.service), ("mail.queue", &m.queue.service), ("mail.resync", &m.resync.service)]
+            }))
+            .chain(mail.iter().flat_map(|m| &m.outside).map(|o| ("mail.outside", &o.service)))
+            .chain(mail.iter().flat_map(|m| m.accounts.restart.iter().flatten()).map(|n| ("mail.accounts.restart", n)))
             .chain(s.standins.iter().flat_map(|s| &s.ready).map(|r| ("standins.ready", &r.service)))
             .chain(s.facts.iter().map(|f| ("fact", &f.service)))
             .chain(s.users.iter().map(|u| ("users", &u.service)))
-            .chain(s.outside.iter().map(|o| ("outside", &o.service)))
             .chain(s.facts.iter().flat_map(|f| &f.seed).map(|s| ("fact.seed", &s.service)))
-            .chain(s.accounts.restart.iter().flatten().map(|n| ("accounts.restart", n)))
+            .chain(s.databases.iter().filter_map(|d| Some(("database", d.service.as_ref()?))))
+            .chain(s.sabotages.iter().flat_map(|m| &m.labels).map(|l| ("sabotage.label", &l.service)))
             .chain(s.restore.restart.iter().flatten().map(|n| ("restore", n)))
             .chain(s.upgrade.restart.iter().flatten().map(|n| ("upgrade", n)))
         {
             known(what, "service", name, &services)?;
         }
-        for (what, name) in [("certificate", &s.certificate.volume)]
-            .into_iter()
-            .chain(s.databases.iter().map(|d| ("database", &d.volume)))
+        for (what, name) in s
+            .certificate
+            .iter()
+            .map(|c| ("certificate", &c.volume))
+            .chain(s.databases.iter().filter_map(|d| Some(("database", d.volume.as_ref()?))))
             .chain(s.files.iter().map(|f| ("file", &f.volume)))
-            .chain(s.dkim.iter().map(|d| ("dkim", &d.volume)))
+            .chain(mail.iter().flat_map(|m| &m.dkim).map(|d| ("mail.dkim", &d.volume)))
         {
             known(what, "volume", name, &volumes)?;
         }
-        for door in ["submissions", "imaps"] {
+        let wrong = |value: &str, why: String| Err(Error::input(&file, line_of(&file, value), why));
+        for door in ["submissions", "imaps"].into_iter().filter(|_| mail.is_some()) {
             if !s.doors.iter().any(|d| d.name == door) {
                 return Err(Error::input(&file, None, format!("no [[door]] named {door:?}; the mail probe goes through it")));
+            }
+        }
+        for door in &s.doors {
+            if door.tls != Tls::None && s.certificate.is_none() {
+                return wrong(
+                    &door.name,
+                    format!("door {:?} has TLS, so [certificate] must say where its certificate goes", door.name),
+                );
+            }
+        }
+        if mail.is_none() && s.users.is_none() && !s.pages.is_empty() {
+            return wrong(
+                &s.pages[0].name,
+                format!("pages {:?}: nobody can log in; [users] says how users are made", s.pages[0].name),
+            );
+        }
+        if s.databases.is_empty() && s.files.is_empty() && s.facts.is_empty() && mail.is_none() {
+            return Err(Error::input(&file, None, "nothing to compare: add a [[database]], [[file]] or [[fact]], or [mail]"));
+        }
+        for database in &s.databases {
+            let (sqlite, server) = (database.sqlite().is_some(), database.server().is_some());
+            if sqlite == server {
+                return wrong(
+                    &database.name,
+                    format!("database {:?}: either volume and file, or service, command and rows", database.name),
+                );
+            }
+            if server && !database.command.iter().any(|word| word.contains(QUERY)) {
+                return wrong(&database.name, format!("database {:?}: no word of its command has {QUERY}", database.name));
             }
         }
         crate::probe::pages::check(s).map_err(|(value, why)| Error::input(&file, line_of(&file, &value), why))?;

@@ -5,8 +5,10 @@
 pub const ENABLED_LABEL: (&str, &str) = ("coop-cloud.backupbot.enabled", "true");
 /// The program in the bot's container; its first argument is `--`, then the command.
 pub const PROGRAM: &str = "/usr/bin/backup";
-/// What every call sets: no questions, one try. Lines of JSON. (recalled)
-pub const ENVIRONMENT: &[(&str, &str)] = &[("NONINTERACTIVE", "true"), ("MACHINE_LOGS", "true"), ("RETRIES", "1")];
+/// What every call sets: no questions, lines of JSON. (recalled)
+pub const ENVIRONMENT: &[(&str, &str)] = &[("NONINTERACTIVE", "true"), ("MACHINE_LOGS", "true")];
+/// How often `create` may try; each try that read some files only leaves an incomplete snapshot. (recalled)
+pub const TRIES: &str = "RETRIES";
 /// Where the volumes of the engine are in the bot's container, and so in the snapshots.
 pub const VOLUMES_ROOT: &str = "/var/lib/docker/volumes";
 /// Where the bot copies the stack's secrets before it creates a snapshot. (recalled)
@@ -82,6 +84,24 @@ pub fn whole_path(name: &str) -> String {
     if name.starts_with(&VOLUMES_ROOT[1..]) { format!("/{name}") } else { format!("{VOLUMES_ROOT}/{name}") }
 }
 
+/// What `create` says that restic read and stored of a stack, in bytes. (recalled: that it prints restic's own summary)
+pub fn stored(log: &str) -> Option<Stored> {
+    log.lines().rev().find_map(|line| {
+        let value: serde_json::Value = serde_json::from_str(line).ok()?;
+        let bytes = |key: &str| value[key].as_u64();
+        Some(Stored { read: bytes("total_bytes_processed")?, added: bytes("data_added")? })
+    })
+}
+
+/// What a snapshot took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes of the files.
+    pub read: u64,
+    /// Bytes that the repository grew by.
+    pub added: u64,
+}
+
 /// The messages of level ERROR in the bot's log, in lines of JSON. (recalled: the names of the fields)
 pub fn errors(log: &str) -> impl Iterator<Item = String> + '_ {
     log.lines().filter_map(|line| {
@@ -150,6 +170,13 @@ mod tests {
         ] {
             assert_eq!(cause(said), expected, "{said}");
         }
+    }
+
+    #[test]
+    fn the_size_is_in_restics_summary() {
+        let log = "{\"level\":\"INFO\"}\n{\"message_type\":\"summary\",\"data_added\":5,\"total_bytes_processed\":9}\n";
+        assert_eq!(stored(log), Some(Stored { read: 9, added: 5 }));
+        assert_eq!(stored("done\n"), None);
     }
 
     #[test]

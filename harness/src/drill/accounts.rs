@@ -10,14 +10,42 @@ use sha_crypt::{CustomizedPasswordHasher as _, Params, ShaCrypt};
 use super::Drill;
 use super::proof::{Deployed, Provisioned};
 use crate::error::{Error, Result};
-use crate::events::Phase;
+use crate::events::{Phase, Running};
+use crate::scenario::{AccountImport, UserCommands};
 use crate::secret::Secret;
 
 impl Drill {
-    /// Imports the accounts and logs each in once: Mailu rewrites a password's hash at the first login.
+    /// Has the corpus' users made, as the app has them made.
     pub async fn provision(&self, _: Deployed) -> Result<Provisioned> {
         let phase = self.events.phase(Phase::Provision);
-        let spec = &self.scenario.spec.accounts;
+        self.remember_fresh().await?;
+        let said = match (self.mail(), &self.scenario.spec.users) {
+            (Some(mail), _) => self.import(&mail.accounts, &phase).await?,
+            (None, Some(users)) => self.make_users(users, &phase).await?,
+            (None, None) => "nobody logs in to this app".to_owned(),
+        };
+        phase.finish(said);
+        Ok(Provisioned { _private: () })
+    }
+
+    /// Has users made one by one.
+    async fn make_users(&self, spec: &UserCommands, phase: &Running) -> Result<String> {
+        let users = self.corpus.accounts().mailboxes();
+        let service = self.stack.service(&spec.service);
+        for (done, user) in users.iter().enumerate() {
+            let (localpart, domain) = user.email.split_once('@').unwrap_or((&user.email, ""));
+            let password = self.password(&user.email);
+            let command = UserCommands::filled(&spec.create, localpart, domain, &password);
+            let input = spec.read(localpart, domain, &password);
+            let output = self.engine().exec(&service, &command, &[], input.as_deref()).await?;
+            output.ok(&format!("making user {}", user.email))?;
+            phase.progress(done as u64 + 1, users.len() as u64, "users");
+        }
+        Ok(format!("{} users", users.len()))
+    }
+
+    /// Imports the accounts and logs each in once: Mailu rewrites a password's hash at the first login.
+    async fn import(&self, spec: &AccountImport, phase: &Running) -> Result<String> {
         let config = configuration(self.corpus.accounts(), &self.secret)?.to_string();
         let service = self.stack.service(&spec.service);
         self.engine().exec(&service, &spec.command, &[], Some(config.as_bytes())).await?.ok("importing the accounts")?;
@@ -42,8 +70,7 @@ impl Drill {
             phase.progress(done, total, "logins");
         }
         let all = self.corpus.accounts();
-        phase.finish(format!("{} users, {} aliases, {} domains", all.users.len(), all.aliases.len(), all.domains.len()));
-        Ok(Provisioned { _private: () })
+        Ok(format!("{} users, {} aliases, {} domains", all.users.len(), all.aliases.len(), all.domains.len()))
     }
 }
 

@@ -69,6 +69,7 @@ impl Drill {
             // The backup begins amid the writes, and they go on when it has ended.
             let begun = self.one_of_each(&mut seen).await?;
             let began = writers.now();
+            self.clocks().newest = Some(Instant::now());
             let result = backup.await;
             self.evidence.put_live_backup((began, writers.now()))?;
             let at_the_end = *seen.borrow();

@@ -1,5 +1,7 @@
 //! Observing: the baseline before the backup, and whatever is there after the restore.
 
+use std::time::Instant;
+
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 
@@ -16,11 +18,13 @@ use crate::probe::files::Files;
 use crate::probe::mail::Mail;
 use crate::probe::rows::Rows;
 use crate::probe::sieve::Scripts;
+use crate::scenario::{MailServer, ServiceCommand};
 
 impl Drill {
     /// Observes what must come back, and holds it against what was submitted.
     pub async fn baseline(&self, _: Shaped) -> Result<Baseline> {
         let phase = self.events.phase(Phase::Baseline);
+        self.clocks().newest = Some(Instant::now());
         let observation = self.see(BASELINE, &phase).await?;
         let mut wrong = judge::seeding(&self.evidence, observation)?;
         wrong.extend(self.scripts_not_seeded(observation)?);
@@ -36,6 +40,7 @@ impl Drill {
 
     /// Observes what is there now, under a name of its own.
     pub async fn observe(&self, _: &Restarted, name: &str) -> Result<()> {
+        self.first_login().await?;
         self.look(Phase::Observe, name).await.map(drop)
     }
 
@@ -47,6 +52,16 @@ impl Drill {
         Ok(observation)
     }
 
+    /// How long it was from the begin of the restore until a user could log in: stored, if one can.
+    async fn first_login(&self) -> Result<()> {
+        let Some(since) = self.clocks().restore.take() else { return Ok(()) };
+        let Some(user) = self.corpus.accounts().mailboxes().first() else { return Ok(()) };
+        match self.lets_in(&user.email, &self.password(&user.email)).await? {
+            Ok(true) => self.evidence.set("first login ms", &since.elapsed().as_millis().to_string()),
+            _ => Ok(()),
+        }
+    }
+
     fn counts(&self, o: ObservationId) -> Result<String> {
         let accounts = self.evidence.accounts(o)?;
         let mut messages = 0;
@@ -55,25 +70,23 @@ impl Drill {
         }
         let rows = self.evidence.rows(o)?.len();
         let (files, _) = self.evidence.file_counts(o)?;
-        Ok(format!("{messages} messages in {} mailboxes, {rows} rows, {files} files", accounts.len()))
+        let mail =
+            if accounts.is_empty() { String::new() } else { format!("{messages} messages in {} mailboxes, ", accounts.len()) };
+        Ok(format!("{mail}{rows} rows, {files} files"))
     }
 
     async fn see(&self, name: &str, phase: &Running) -> Result<ObservationId> {
-        let mut accounts = self.enabled();
-        accounts.extend(judge::live::users(&self.evidence)?);
-        let mut mail = Mail { imap: self.imap(), accounts, secret: self.secret.clone(), modseqs: None };
-        if name == BASELINE {
-            self.resync().await?;
-            mail.stir().await.map_err(|e| Error::Unknown(format!("before the baseline: {}", e.reason())))?;
-        } else {
-            mail.modseqs = Some(mail.first_look().await);
-            self.resync().await?;
-        }
+        let mail = match self.mail() {
+            Some(server) => Some(self.mail_probe(server, name).await?),
+            None => None,
+        };
         let observation = self.evidence.observation(name)?;
         let (rows, files, facts) = (self.rows_probe(), self.files_probe(), self.facts_probe());
         let quiet = |_, _| ();
         // Rows after mail and sieve: reading those logs in, and a login may rewrite a row.
-        mail.observe(&self.evidence, observation, &|done, total| phase.progress(done, total, "messages")).await?;
+        if let Some(mail) = mail {
+            mail.observe(&self.evidence, observation, &|done, total| phase.progress(done, total, "messages")).await?;
+        }
         let scripts_and_rows = async {
             if let Some(sieve) = self.sieve() {
                 let scripts = Scripts { sieve, accounts: self.readable(observation)?, secret: self.secret.clone() };
@@ -88,6 +101,21 @@ impl Drill {
         )?;
         self.evidence.complete(observation)?;
         Ok(observation)
+    }
+
+    /// The mail probe, once the mail server looked at its files again.
+    async fn mail_probe(&self, server: &MailServer, name: &str) -> Result<Mail> {
+        let mut accounts = self.enabled();
+        accounts.extend(judge::live::users(&self.evidence)?);
+        let mut mail = Mail { imap: self.imap(), accounts, secret: self.secret.clone(), modseqs: None };
+        if name == BASELINE {
+            self.resync(&server.resync).await?;
+            mail.stir().await.map_err(|e| Error::Unknown(format!("before the baseline: {}", e.reason())))?;
+        } else {
+            mail.modseqs = Some(mail.first_look().await);
+            self.resync(&server.resync).await?;
+        }
+        Ok(mail)
     }
 
     /// Where the sieve scripts of the baseline are not the corpus'.
@@ -125,7 +153,7 @@ impl Drill {
             specs: self.scenario.spec.facts.clone(),
             corpus: self.corpus.clone(),
             // Nothing is left in the queue where there is no world outside.
-            queue: self.scenario.spec.outside.is_some().then(|| self.scenario.spec.queue.clone()),
+            queue: self.mail().filter(|m| m.outside.is_some()).map(|m| m.queue.clone()),
         }
     }
 
@@ -151,8 +179,7 @@ impl Drill {
     /// Has the mail server look at its files again: an index can show messages whose files are
     /// gone and hide some that are there. Where an account is gone the command fails, and the
     /// login that follows says why.
-    async fn resync(&self) -> Result<()> {
-        let spec = &self.scenario.spec.resync;
+    async fn resync(&self, spec: &ServiceCommand) -> Result<()> {
         let service = self.stack.service(&spec.service);
         futures_util::stream::iter(self.enabled())
             .map(|account| {

@@ -24,6 +24,9 @@ const BATCH: usize = 200;
 impl Drill {
     /// Submits every message of the corpus and keeps the ledger. Messages are computed as they are sent.
     pub async fn seed(&self, _: Provisioned) -> Result<Seeded> {
+        if self.mail().is_none() {
+            return Ok(Seeded { _private: () });
+        }
         let phase = self.events.phase(Phase::Seed);
         let total = self.corpus.len();
         // A connection is one sender's; with hundreds of them, one for each would be more than a server takes.

@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use super::Drill;
 use super::proof::{Settled, Shaped};
 use crate::error::{Error, Result};
-use crate::events::Phase;
+use crate::events::{Phase, Running};
 use crate::probe::mail::{Failure, STALL, Session, folders, item};
 
 /// Mailboxes shaped at once.
@@ -17,9 +17,18 @@ const CONNECTIONS: usize = 4;
 const UIDS: usize = 500;
 
 impl Drill {
-    /// Gives every mailbox its folders and puts every message in its place.
+    /// Gives every mailbox its folders and puts every message in its place; then what is made in pages and by commands.
     pub async fn shape(&self, _: Settled) -> Result<Shaped> {
         let phase = self.events.phase(Phase::Shape);
+        let said =
+            if self.mail().is_some() { self.shape_mailboxes(&phase).await? } else { "what users and commands make".into() };
+        self.seed_pages().await?;
+        self.seed_facts().await?;
+        phase.finish(said);
+        Ok(Shaped { _private: () })
+    }
+
+    async fn shape_mailboxes(&self, phase: &Running) -> Result<String> {
         let accounts: Vec<String> = self.corpus.accounts().mailboxes().iter().map(|u| u.email.clone()).collect();
         let total = accounts.len() as u64;
         let shapes = accounts.into_iter().map(|account| async move {
@@ -36,10 +45,7 @@ impl Drill {
             messages += shaped;
             phase.progress(done, total, "mailboxes");
         }
-        self.seed_pages().await?;
-        self.seed_facts().await?;
-        phase.finish(format!("{messages} messages in {done} mailboxes"));
-        Ok(Shaped { _private: () })
+        Ok(format!("{messages} messages in {done} mailboxes"))
     }
 
     /// Has every user do in the app's pages what users do there.

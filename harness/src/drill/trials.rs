@@ -20,9 +20,9 @@ use crate::judge::BASELINE;
 use crate::probe::dkim;
 use crate::probe::doors::{Answer, Doors};
 use crate::probe::mail::{Failure, Session, folders, header_field};
-use crate::probe::pages::{Failure as Refusal, Visitor};
+use crate::probe::pages::{Failure as Refusal, Origin, Visitor};
 use crate::probe::queue::{self, Queued};
-use crate::scenario::{Outside, Pages};
+use crate::scenario::{Outside, Pages, Queue, Tls};
 use crate::stack::until;
 use crate::stack::volumes::{Helper, full_name};
 
@@ -33,7 +33,7 @@ const WATCHED: usize = 12;
 /// Connections at once.
 const CONNECTIONS: usize = 4;
 /// What a visit to the app's pages must be.
-const AS_EXPECTED: &str = "as expected";
+pub(super) const AS_EXPECTED: &str = "as expected";
 /// The longest wait for mail to leave the queue.
 const DELIVERY: Duration = Duration::from_secs(45);
 /// The recipient of the mail that is in the queue while the backup is taken.
@@ -112,7 +112,7 @@ impl Drill {
         let phase = self.events.phase(Phase::Try);
         self.remember_keys().await?;
         let mut seen = self.doors_tried(BASELINE).await?;
-        if let Some(outside) = &self.scenario.spec.outside {
+        if let Some(outside) = self.mail().and_then(|m| m.outside.as_ref()) {
             seen.push(self.relayed(outside, BASELINE).await?);
             self.park().await?;
         }
@@ -125,7 +125,7 @@ impl Drill {
     pub async fn try_after(&self, stage: &str, release: bool) -> Result<()> {
         let phase = self.events.phase(Phase::Try);
         let mut seen = self.doors_tried(stage).await?;
-        if let Some(outside) = &self.scenario.spec.outside {
+        if let Some(outside) = self.mail().and_then(|m| m.outside.as_ref()) {
             seen.push(self.relayed(outside, stage).await?);
             if release {
                 seen.push(self.released(outside).await?);
@@ -142,14 +142,16 @@ impl Drill {
     }
 
     async fn doors_tried(&self, stage: &str) -> Result<Vec<TrialSeen>> {
-        let mut seen = self.logins().await;
-        seen.extend(self.visits().await?);
-        seen.extend(self.mails(stage).await?);
+        let mut seen = self.visits().await?;
+        if self.mail().is_some() {
+            seen.extend(self.logins().await);
+            seen.extend(self.mails(stage).await?);
+        }
         Ok(seen)
     }
 
     /// What users find in the app's pages.
-    async fn visits(&self) -> Result<Vec<TrialSeen>> {
+    pub(super) async fn visits(&self) -> Result<Vec<TrialSeen>> {
         let mut seen = Vec::new();
         for pages in self.scenario.spec.pages.iter().filter(|p| !p.check.is_empty()) {
             let accounts: Vec<String> =
@@ -171,8 +173,9 @@ impl Drill {
 
     /// A user in front of the app's pages.
     pub(super) fn visitor<'a>(&self, pages: &'a Pages, account: &str) -> Result<Visitor<'a>> {
-        let password = self.secret.password(account);
-        Visitor::new(pages, &self.doors_of_run(), self.port(&pages.door), &self.corpus, account, &password)
+        let tls = self.scenario.spec.doors.iter().any(|d| d.name == pages.door && d.tls != Tls::None);
+        let origin = Origin { doors: self.doors_of_run(), port: self.port(&pages.door), tls };
+        Visitor::new(pages, &origin, &self.corpus, account, &self.secret.password(account))
     }
 
     async fn logins(&self) -> Vec<TrialSeen> {
@@ -296,7 +299,7 @@ impl Drill {
                     trial: format!("mail from {}, signed for {}", sender.email, domain.name),
                     login: Some(sender.email.clone()),
                     from: sender.email.clone(),
-                    signed: self.scenario.spec.dkim.is_some().then(|| domain.name.clone()),
+                    signed: self.mail().is_some_and(|m| m.dkim.is_some()).then(|| domain.name.clone()),
                     ..ordinary(String::new(), target.email.clone())
                 });
             }
@@ -488,11 +491,7 @@ impl Drill {
     /// Releases what was held in the queue, with a server outside that takes it.
     async fn released(&self, outside: &Outside) -> Result<TrialSeen> {
         self.outside(outside, &outside.start).await?;
-        let queue = &self.scenario.spec.queue;
-        self.engine()
-            .exec(&self.stack.service(&queue.service), &queue.release, &[], None)
-            .await?
-            .ok("releasing the mail queue")?;
+        self.have_queue(|queue| &queue.release, "releasing the mail queue").await?;
         let value = self.received(outside, &mark("parked", 0), PARKED).await;
         self.outside(outside, &outside.stop).await?;
         let trial = format!("mail to {PARKED} that was in the queue when the backup was taken");
@@ -513,8 +512,7 @@ impl Drill {
             Ok(if queue.iter().any(deferred) { Ok(()) } else { Err(format!("it is not deferred: {queue:?}")) })
         })
         .await?;
-        let spec = &self.scenario.spec.queue;
-        self.engine().exec(&self.stack.service(&spec.service), &spec.hold, &[], None).await?.ok("holding the mail queue")?;
+        self.have_queue(|queue| &queue.hold, "holding the mail queue").await?;
         if !self.queue().await?.iter().any(|q| q.is_for(PARKED) && q.is_held()) {
             return Err(fail("it is not held".into()));
         }
@@ -557,12 +555,22 @@ impl Drill {
     }
 
     pub(super) async fn queue(&self) -> Result<Vec<Queued>> {
-        queue::list(self.engine(), &self.stack, &self.scenario.spec.queue).await
+        match self.mail() {
+            Some(mail) => queue::list(self.engine(), &self.stack, &mail.queue).await,
+            None => Ok(vec![]),
+        }
+    }
+
+    /// Has a command of the queue's run.
+    async fn have_queue(&self, command: impl Fn(&Queue) -> &Vec<String>, what: &str) -> Result<()> {
+        let Some(mail) = self.mail() else { return Ok(()) };
+        let service = self.stack.service(&mail.queue.service);
+        self.engine().exec(&service, command(&mail.queue), &[], None).await?.ok(what).map(drop)
     }
 
     /// Stores the key records of the domains: what their DNS says, before and after any restore.
     async fn remember_keys(&self) -> Result<()> {
-        let Some(spec) = &self.scenario.spec.dkim else { return Ok(()) };
+        let Some(spec) = self.mail().and_then(|m| m.dkim.as_ref()) else { return Ok(()) };
         let volume = full_name(&self.stack.name, &spec.volume);
         let helper = Helper::open(&self.owned, &self.helper_image, &volume).await?;
         let mut records = BTreeMap::new();

@@ -1,11 +1,15 @@
 //! The upgrade: the version under test deployed over the version before, with users' data in it.
 
+use std::time::Instant;
+
 use super::Drill;
 use super::proof::{BackedUp, Baseline, Restarted, Upgraded, Wiped};
 use crate::error::{Error, Result};
 use crate::events::Phase;
 use crate::judge::{self, BASELINE, INSTALLED, UPGRADED};
 use crate::model::Verdict;
+use crate::probe::doors::{Answer, Doors};
+use crate::probe::pages::Failure;
 use crate::scenario::UserCommands;
 
 /// The observation of what a backup of the version before gave on the version under test.
@@ -46,6 +50,7 @@ impl Drill {
 
     /// A baseline of the version under test, once the upgrade was tried.
     pub async fn baseline_again(&self, _: Upgraded) -> Result<Baseline> {
+        self.clocks().newest = Some(Instant::now());
         Ok(Baseline { observation: self.look(Phase::Baseline, BASELINE).await? })
     }
 
@@ -65,12 +70,13 @@ impl Drill {
         let email = format!("{localpart}@{domain}");
         let password = self.secret.password(&email);
         for (command, there) in [(&spec.create, true), (&spec.delete, false)] {
-            let output =
-                self.engine().exec(&service, &UserCommands::filled(command, localpart, &domain, &password), &[], None).await?;
+            let input = spec.read(localpart, &domain, &password).filter(|_| there);
+            let command = UserCommands::filled(command, localpart, &domain, &password);
+            let output = self.engine().exec(&service, &command, &[], input.as_deref()).await?;
             if output.code != 0 {
                 return Ok(Some(format!("{} {email}: exit code {}", command.join(" "), output.code)));
             }
-            match crate::probe::doors::Doors::imap(&self.imap(), &email, &password).await {
+            match self.lets_in(&email, &password).await? {
                 Ok(let_in) if let_in == there => {}
                 Ok(true) => return Ok(Some(format!("{email} logs in after it was deleted"))),
                 Ok(false) => return Ok(Some(format!("{email} cannot log in after it was made"))),
@@ -78,5 +84,20 @@ impl Drill {
             }
         }
         Ok(None)
+    }
+
+    /// Whether a user can log in, over IMAP or in the app's pages.
+    pub(super) async fn lets_in(&self, email: &str, password: &str) -> Result<Answer> {
+        if self.mail().is_some() {
+            return Ok(Doors::imap(&self.imap(), email, password).await);
+        }
+        let Some(pages) = self.scenario.spec.pages.first() else {
+            return Ok(Err("the scenario has neither [mail] nor [[pages]] to log in at".into()));
+        };
+        Ok(match self.visitor(pages, email)?.visit(&[]).await {
+            Ok(()) => Ok(true),
+            Err(Failure::Answered(_)) => Ok(false),
+            Err(Failure::Unknown(why)) => Err(why),
+        })
     }
 }

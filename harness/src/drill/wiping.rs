@@ -7,18 +7,26 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::Drill;
 use super::proof::{Audited, Baseline, Wiped};
+use super::trials::AS_EXPECTED;
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
-use crate::evidence::{FactSeen, Login};
+use crate::evidence::{FactSeen, Login, RowSeen};
+use crate::probe::Probe as _;
 use crate::probe::mail::Failure;
 use crate::scenario::{Class, matches};
 use crate::stack::until;
 use crate::stack::volumes::{Helper, full_name};
 
+/// The observation of what a fresh deployment has by itself.
+const FRESH: &str = "fresh";
+
 impl Drill {
     /// Removes the app with all its data, deploys it afresh, and proves that nothing is left.
     pub async fn wipe(&self, baseline: &Baseline, _: &Audited) -> Result<Wiped> {
         let phase = self.events.phase(Phase::Wipe);
+        if let Some(newest) = self.clocks().newest {
+            self.evidence.set("newest item ms", &newest.elapsed().as_millis().to_string())?;
+        }
         // The stack's own labels are on its volumes too: everything of the stack, and only that.
         let removed = self.owned.remove_all(Some(&self.stack.name), self.removal_deadline()).await?;
         self.deploy_app(&self.stack, |done, all| phase.progress(done, all, "services")).await?;
@@ -40,6 +48,7 @@ impl Drill {
         let rows = self.rows_gone(baseline).await?;
         let files = self.files_gone(baseline).await?;
         self.facts_gone(baseline).await?;
+        self.pages_gone().await?;
         phase.finish(format!("{} volumes removed; {refused} logins refused, {rows} rows and {files} files gone", removed.len()));
         Ok(Wiped { volumes: removed.len() })
     }
@@ -81,12 +90,34 @@ impl Drill {
         let after = self.rows_probe().read().await?;
         let after: BTreeSet<_> =
             after.into_iter().flat_map(|(_, seen)| seen.rows).map(|r| (r.database, r.table, r.key)).collect();
-        let before = self.evidence.rows(baseline.observation)?;
-        match before.iter().find(|r| after.contains(&(r.database.clone(), r.table.clone(), r.key.clone()))) {
+        let place = |r: &RowSeen| (r.database.clone(), r.table.clone(), r.key.clone());
+        let fresh: BTreeSet<_> = match self.evidence.completed(FRESH)? {
+            Some(fresh) => self.evidence.rows(fresh)?.iter().map(place).collect(),
+            None => BTreeSet::new(),
+        };
+        let mut before = self.evidence.rows(baseline.observation)?;
+        before.retain(|row| !fresh.contains(&place(row)));
+        match before.iter().find(|row| after.contains(&place(row))) {
             Some(row) => {
                 Err(Error::WipeNotProven(format!("database {}, table {} still has row {}", row.database, row.table, row.key)))
             }
             None => Ok(before.len()),
+        }
+    }
+
+    /// Stores the rows that a fresh deployment makes by itself: after a wipe they are there again.
+    pub(super) async fn remember_fresh(&self) -> Result<()> {
+        let observation = self.evidence.observation(FRESH)?;
+        self.rows_probe().observe(&self.evidence, observation, &|_, _| ()).await?;
+        self.evidence.complete(observation)
+    }
+
+    /// No user finds in the app's pages what was there.
+    async fn pages_gone(&self) -> Result<()> {
+        let visits = self.visits().await?;
+        match visits.iter().find(|v| v.value.as_deref() == Ok(AS_EXPECTED)) {
+            Some(visit) => Err(Error::WipeNotProven(format!("{} still is as it was", visit.trial))),
+            None => Ok(()),
         }
     }
 

@@ -49,6 +49,14 @@ fn amount(row: &Row<'_>, at: usize) -> rusqlite::Result<Amount> {
 }
 
 impl Evidence {
+    /// How many durable files the audit looked for in the snapshot, by volume.
+    pub fn audited(&self) -> Result<Vec<(String, u64)>> {
+        self.with(|db| {
+            let sql = "SELECT volume, count(*) FROM audit_file WHERE side = 'live' AND class = 'durable' GROUP BY volume";
+            db.prepare(sql)?.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
+        })
+    }
+
     /// Forgets an earlier audit.
     pub fn clear_audit(&self) -> Result<()> {
         self.with(|db| db.execute_batch("DELETE FROM audit_file; DELETE FROM audit_dump; DELETE FROM run WHERE key = 'audit';"))

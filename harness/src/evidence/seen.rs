@@ -38,6 +38,22 @@ pub struct TrialSeen {
 }
 
 impl Evidence {
+    /// How many rows of each table an observation has, by database and table.
+    pub fn row_counts(&self, o: ObservationId) -> Result<Vec<(String, String, u64)>> {
+        self.with(|db| {
+            let sql = "SELECT db, tbl, count(*) FROM db_row WHERE observation = ? GROUP BY db, tbl";
+            db.prepare(sql)?.query_map([o.0], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect()
+        })
+    }
+
+    /// How many files an observation has, by volume and by whether they are compared whole.
+    pub fn file_kinds(&self, o: ObservationId) -> Result<Vec<(String, bool, u64)>> {
+        self.with(|db| {
+            let sql = "SELECT volume, sha256 != '', count(*) FROM file WHERE observation = ? GROUP BY 1, 2";
+            db.prepare(sql)?.query_map([o.0], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect()
+        })
+    }
+
     /// Stores an account's quota.
     pub fn put_quota(&self, o: ObservationId, account: &str, quota: Quota) -> Result<()> {
         self.with(|db| {

@@ -17,7 +17,7 @@ pub struct Files {
     pub image: String,
     /// What to read.
     pub specs: Vec<Spec>,
-    /// Tells what the app makes anew, whose attributes say nothing.
+    /// Tells what the app makes anew, which is not compared.
     pub inventory: Inventory,
 }
 
@@ -43,9 +43,10 @@ impl Files {
             let found = helper.files(&spec.volume, &spec.path, spec.attributes_only).await;
             helper.close().await?;
             let mut found = found?;
-            if let Some(volume) = self.inventory.volumes.iter().find(|v| spec.attributes_only && v.name == spec.volume) {
-                found.retain(|f| !f.path.is_empty() && matches!(volume.owed(&f.path).0, Class::Durable | Class::Valuable));
+            if let Some(volume) = self.inventory.volumes.iter().find(|v| v.name == spec.volume) {
+                found.retain(|f| matches!(volume.owed(&f.path).0, Class::Durable | Class::Valuable));
             }
+            found.retain(|f| !spec.attributes_only || !f.path.is_empty());
             files.extend(found);
         }
         Ok(files)

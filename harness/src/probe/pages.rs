@@ -42,6 +42,16 @@ impl Failure {
     }
 }
 
+/// Where the app's pages are.
+pub struct Origin {
+    /// The engine's host, and whom to trust there.
+    pub doors: Doors,
+    /// The port of the door.
+    pub port: u16,
+    /// Whether the door has TLS.
+    pub tls: bool,
+}
+
 /// A user at the app's pages.
 pub struct Visitor<'a> {
     spec: &'a Spec,
@@ -52,10 +62,11 @@ pub struct Visitor<'a> {
 
 impl<'a> Visitor<'a> {
     /// A browser without cookies in front of a door.
-    pub fn new(spec: &'a Spec, doors: &Doors, port: u16, corpus: &Corpus, account: &str, password: &str) -> Result<Self> {
+    pub fn new(spec: &'a Spec, origin: &Origin, corpus: &Corpus, account: &str, password: &str) -> Result<Self> {
         let fail = |e: &dyn std::fmt::Display| Error::Unknown(format!("HTTP client: {e}"));
+        let Origin { doors, port, tls } = origin;
         let host = &doors.authority.host;
-        let addresses = (doors.host.as_str(), port).to_socket_addrs().map_err(|e| fail(&e))?;
+        let addresses = (doors.host.as_str(), *port).to_socket_addrs().map_err(|e| fail(&e))?;
         let client = Client::builder()
             .tls_backend_preconfigured(Arc::unwrap_or_clone(doors.authority.client()?))
             .resolve_to_addrs(host, &addresses.collect::<Vec<_>>())
@@ -72,7 +83,8 @@ impl<'a> Visitor<'a> {
                 values.insert(format!("person.{n}.{what}"), value);
             }
         }
-        Ok(Self { spec, client, origin: format!("https://{host}:{port}"), values })
+        let scheme = if *tls { "https" } else { "http" };
+        Ok(Self { spec, client, origin: format!("{scheme}://{host}:{port}"), values })
     }
 
     /// Logs in, and makes these requests one after another.
@@ -90,12 +102,17 @@ impl<'a> Visitor<'a> {
 
     async fn request(&mut self, request: &Request, path: &str) -> Result<(), Failure> {
         let url = format!("{}{}", self.origin, self.filled(path));
-        let built = if request.post.is_some() {
+        let mut built = if request.post.is_some() {
             let form: BTreeMap<&String, String> = request.form.iter().map(|(k, v)| (k, self.filled(v))).collect();
             self.client.post(url).form(&form)
+        } else if let (Some(_), Some(body)) = (&request.put, &request.body) {
+            self.client.put(url).body(self.filled(body))
         } else {
             self.client.get(url)
         };
+        if self.spec.basic_auth {
+            built = built.basic_auth(&self.values["email"], Some(&self.values["password"]));
+        }
         // An address has what a client asked for in it, and so a form's values: it stays out of what is said.
         let fail = |e: reqwest::Error| Failure::Unknown(chain(&e.without_url()));
         let mut answer = built.send().await.map_err(fail)?;
@@ -110,7 +127,7 @@ impl<'a> Visitor<'a> {
         if status.is_server_error() {
             return Err(Failure::Unknown(format!("status {status}")));
         }
-        if !status.is_success() {
+        if !request.status.map_or(status.is_success(), |expected| status == expected) {
             return Err(Failure::Answered(format!("status {status}")));
         }
         let content = String::from_utf8_lossy(&content);
@@ -195,8 +212,8 @@ pub fn check(scenario: &Scenario) -> Result<(), (String, String)> {
 
 fn check_request(request: &Request, taken: &mut Vec<String>) -> Result<(), (String, String)> {
     let Some((method, path)) = request.target() else {
-        let either = request.get.clone().or_else(|| request.post.clone()).unwrap_or_default();
-        return Err((either, "a request has either get or post, and a path there".into()));
+        let one = [&request.get, &request.post, &request.put].into_iter().flatten().next().cloned().unwrap_or_default();
+        return Err((one, "a request has one of get, post and put, and a path there".into()));
     };
     if !path.starts_with('/') {
         return Err((path.to_owned(), format!("{path:?}: expected a path, which begins with /")));
@@ -204,7 +221,11 @@ fn check_request(request: &Request, taken: &mut Vec<String>) -> Result<(), (Stri
     if method == "GET" && !request.form.is_empty() {
         return Err((path.to_owned(), format!("GET {path}: a form is posted; use post")));
     }
-    for text in [path].into_iter().chain(request.form.values().map(String::as_str)).chain(request.expect.as_deref()) {
+    if (method == "PUT") != request.body.is_some() {
+        return Err((path.to_owned(), format!("{method} {path}: put has a body, and nothing else has one")));
+    }
+    let texts = request.form.values().chain(&request.body).chain(&request.expect).map(String::as_str);
+    for text in [path].into_iter().chain(texts) {
         fill(text, |name| taken.iter().any(|t| t == name).then(String::new)).map_err(|name| {
             let known = taken.iter().filter(|t| !t.starts_with("person.")).map(String::as_str).collect::<Vec<_>>().join(", ");
             let why = format!(
@@ -244,8 +265,9 @@ mod tests {
             let request: Request = toml::from_str(toml).expect("a request");
             check_request(&request, &mut vec!["email".into()]).expect_err(toml).1
         };
-        assert!(wrong("expect = 'x'").contains("either get or post"));
-        assert!(wrong("get = '/'\npost = '/'").contains("either get or post"));
+        assert!(wrong("expect = 'x'").contains("one of get, post and put"));
+        assert!(wrong("get = '/'\npost = '/'").contains("one of get, post and put"));
+        assert!(wrong("put = '/'").contains("put has a body"));
         assert!(wrong("get = 'x'").contains("begins with /"));
         assert!(wrong("get = '/'\nform = {a = 'b'}").contains("use post"));
         assert!(wrong("get = '/{token}'").contains("nothing is known as {token} there; known are email"));

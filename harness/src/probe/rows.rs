@@ -1,5 +1,5 @@
-//! The rows probe: SQLite databases, each copied out of its volume with its journal and read
-//! row by row.
+//! The rows probe: SQLite databases, each copied out of its volume with its journal and read row by row, and databases of
+//! servers, which their own clients ask.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::Probe;
 use crate::error::{Error, Result};
 use crate::evidence::{Evidence, ObservationId, RowSeen};
-use crate::scenario::Database as Spec;
+use crate::scenario::{Database as Spec, QUERY, Table};
 use crate::stack::ownership::Owned;
 use crate::stack::volumes::{Helper, full_name};
 
@@ -59,26 +59,63 @@ impl Rows {
     /// What is in each database, by its name.
     pub async fn read(&self) -> Result<Vec<(String, Seen)>> {
         let each = self.specs.clone().into_iter().map(|spec| async move {
-            let seen = self.read_one(&spec).await?;
+            let seen = match (spec.sqlite(), spec.server()) {
+                (Some((volume, file)), _) => self.copied(&spec, volume, file).await?,
+                (None, Some((service, rows))) => self.asked(&spec, service, rows).await?,
+                (None, None) => Seen::default(),
+            };
             Ok((spec.name, seen))
         });
         futures_util::future::try_join_all(each).await
     }
 
+    /// Has a server's client read its tables. What it cannot read is what was observed, as with a file.
+    async fn asked(&self, spec: &Spec, service: &str, rows: &str) -> Result<Seen> {
+        let service = format!("{}_{service}", self.stack);
+        let ask = async |query: &str| {
+            let command: Vec<String> = spec.command.iter().map(|word| word.replace(QUERY, query)).collect();
+            let output = self.owned.engine().exec(&service, &command, &[], None).await?;
+            Ok::<_, Error>(if output.code == 0 { Ok(output.stdout) } else { Err(output.stderr.trim().to_owned()) })
+        };
+        let unreadable = |why: &str| Seen { checks: vec![("file".into(), format!("unreadable: {why}"))], rows: vec![] };
+        let revision = match ask(&spec.revision).await? {
+            Ok(text) => text.trim_end().lines().collect::<Vec<_>>().join("; "),
+            Err(why) => return Ok(unreadable(&why)),
+        };
+        let checks = vec![("file".to_owned(), "readable".to_owned()), (crate::judge::REVISION.to_owned(), revision)];
+        let mut seen = Seen { checks, rows: vec![] };
+        for table in &spec.tables {
+            let text = match ask(&rows.replace("{table}", &table.name)).await? {
+                Ok(text) => text,
+                Err(why) => return Ok(unreadable(&why)),
+            };
+            for line in text.lines().filter(|l| !l.trim().is_empty()) {
+                let Ok(Value::Object(row)) = serde_json::from_str(line) else {
+                    return Ok(unreadable(&format!("table {}: expected a JSON object a line, found {line:?}", table.name)));
+                };
+                match told(&spec.name, table, row) {
+                    Ok(row) => seen.rows.push(row),
+                    Err(why) => return Ok(unreadable(&why)),
+                }
+            }
+        }
+        Ok(seen)
+    }
+
     /// Copies a database out and reads it. A database that is not there has no rows.
-    async fn read_one(&self, spec: &Spec) -> Result<Seen> {
-        let volume = full_name(&self.stack, &spec.volume);
+    async fn copied(&self, spec: &Spec, volume: &str, database: &str) -> Result<Seen> {
+        let volume = full_name(&self.stack, volume);
         let helper = Helper::open(&self.owned, &self.image, &volume).await?;
         let mut last = None;
         for _ in 0..COPIES {
             let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
             let file = dir.path().join("copy.db");
-            if !helper.copy_out(&spec.file, &file).await? {
+            if !helper.copy_out(database, &file).await? {
                 helper.close().await?;
                 return Ok(Seen { checks: vec![("file".into(), "absent".into())], rows: vec![] });
             }
             for suffix in ["-journal", "-wal"] {
-                helper.copy_out(&format!("{}{suffix}", spec.file), &dir.path().join(format!("copy.db{suffix}"))).await?;
+                helper.copy_out(&format!("{database}{suffix}"), &dir.path().join(format!("copy.db{suffix}"))).await?;
             }
             match read(&file, spec) {
                 Ok(seen) => {
@@ -99,8 +136,9 @@ impl Rows {
 pub fn read(file: &Path, spec: &Spec) -> rusqlite::Result<Seen> {
     let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut checks = vec![("file".to_owned(), "readable".to_owned())];
-    let lines =
-        |sql: &str| -> rusqlite::Result<Vec<String>> { db.prepare(sql)?.query_map([], |r| r.get_ref(0).map(text))?.collect() };
+    let lines = |sql: &str| -> rusqlite::Result<Vec<String>> {
+        db.prepare(sql)?.query_map([], |r| r.get_ref(0).map(|v| text(to_json(v))))?.collect()
+    };
     checks.push(("integrity_check".into(), lines("PRAGMA integrity_check")?.join("; ")));
     checks.push(("foreign_key_check".into(), lines("PRAGMA foreign_key_check")?.join("; ")));
     checks.push((crate::judge::REVISION.into(), lines(&spec.revision)?.join("; ")));
@@ -115,30 +153,35 @@ pub fn read(file: &Path, spec: &Spec) -> rusqlite::Result<Seen> {
         }
         let mut found = statement.query([])?;
         while let Some(row) = found.next()? {
-            let (mut key, mut columns) = (Vec::new(), Map::new());
-            for (at, name) in names.iter().enumerate() {
-                let value = row.get_ref(at)?;
-                if table.key.contains(name) {
-                    key.push(text(value));
-                } else if table.secret.contains(name) {
-                    columns.insert(name.clone(), json!(format!("sha256:{}", hex::encode(Sha256::digest(text(value))))));
-                } else if !table.volatile.contains(name) {
-                    columns.insert(name.clone(), to_json(value));
-                }
-            }
-            rows.push(RowSeen {
-                database: spec.name.clone(),
-                table: table.name.clone(),
-                key: key.join(","),
-                columns: Value::Object(columns).to_string(),
-            });
+            let values = names.iter().enumerate().map(|(at, name)| Ok((name.clone(), to_json(row.get_ref(at)?))));
+            let values = values.collect::<rusqlite::Result<Map<_, _>>>()?;
+            rows.push(told(&spec.name, table, values).map_err(rusqlite::Error::InvalidColumnName)?);
         }
     }
     Ok(Seen { checks, rows })
 }
 
-fn text(value: ValueRef<'_>) -> String {
-    match to_json(value) {
+/// A row as it is compared: its key, and its durable columns, of which secret ones are hashed. An error names a column that
+/// the scenario has and the table has not.
+fn told(database: &str, table: &Table, mut values: Map<String, Value>) -> Result<RowSeen, String> {
+    let lacks = |column: &String| format!("{}.{column}", table.name);
+    let mut key = Vec::new();
+    for column in &table.key {
+        key.push(text(values.remove(column).ok_or_else(|| lacks(column))?));
+    }
+    for column in &table.volatile {
+        values.remove(column).ok_or_else(|| lacks(column))?;
+    }
+    for column in &table.secret {
+        let value = values.get_mut(column).ok_or_else(|| lacks(column))?;
+        *value = json!(format!("sha256:{}", hex::encode(Sha256::digest(text(value.take())))));
+    }
+    let (database, table) = (database.to_owned(), table.name.clone());
+    Ok(RowSeen { database, table, key: key.join(","), columns: Value::Object(values).to_string() })
+}
+
+fn text(value: Value) -> String {
+    match value {
         Value::String(text) => text,
         other => other.to_string(),
     }

@@ -7,7 +7,7 @@ use futures_util::TryStreamExt as _;
 
 use super::backup::{bot_back, deliver_late, kill_bot};
 use super::{Lost, MAILU, all, baseline, line, within};
-use crate::backup::Snapshot;
+use crate::backup::{Created, Snapshot};
 use crate::drill::Drill;
 use crate::drill::proof::{BackedUp, Restarted, Restored, Wiped};
 use crate::error::{Error, Result};
@@ -212,7 +212,7 @@ const ALIAS: &str = "newer@mail.test";
 impl Older {
     /// Takes the snapshot, then expunges a message, flags another one and adds an alias.
     pub(crate) async fn take(drill: &Drill) -> Result<Self> {
-        let (snapshot, _) = drill.bot().await?.create(&drill.stack.name).await?;
+        let Created { snapshot, .. } = drill.bot().await?.create(&drill.stack.name, 1).await?;
         let account = drill.corpus.accounts().mailboxes()[0].email.clone();
         let fail = |e: Failure| Error::Unknown(format!("sabotage: {}", e.reason()));
         let (expunged, flagged) = Self::depart(drill, &account).await.map_err(fail)?;

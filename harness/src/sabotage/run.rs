@@ -10,12 +10,13 @@ use serde::Serialize;
 
 use super::labels::{linted, reported};
 use super::restore::NOT_PROVEN;
-use super::{Deed, Group, Sabotage, backup, catalogue, content, essence};
+use super::{Deed, Group, Sabotage, backup, content, essence, uncovered};
 use crate::drill::proof::{Baseline, Restarted};
 use crate::drill::{self, Drill, Options, Sinks};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::judge;
+use crate::scenario::Scenario;
 
 /// The name of the fault-free twin in a matrix.
 pub const TWIN: &str = "(no fault)";
@@ -29,8 +30,11 @@ pub struct Line {
     pub group: Group,
     /// What is done, in a line.
     pub what: String,
-    /// The findings that it must cause.
+    /// The findings that it must cause; globs of them, where `globs` says so.
     pub expected: BTreeSet<String>,
+    /// Whether what is expected are globs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub globs: bool,
     /// The findings that there were.
     pub found: BTreeSet<String>,
     /// How long it took, milliseconds.
@@ -40,7 +44,16 @@ pub struct Line {
 impl Line {
     /// Whether exactly what had to be found was found.
     pub fn caught(&self) -> bool {
-        self.expected == self.found
+        let (missed, more) = self.odd();
+        missed.is_empty() && more.is_empty()
+    }
+
+    /// What was expected and not found, and what was found and not expected.
+    pub fn odd(&self) -> (Vec<&String>, Vec<&String>) {
+        if self.globs {
+            return uncovered(&self.expected, &self.found);
+        }
+        (self.expected.difference(&self.found).collect(), self.found.difference(&self.expected).collect())
     }
 }
 
@@ -78,10 +91,9 @@ impl Matrix {
                 line.group.to_string(),
                 line.sabotage
             );
-            for (mark, these) in
-                [("expected", line.expected.difference(&line.found)), ("found   ", line.found.difference(&line.expected))]
-            {
-                for finding in these.take(10) {
+            let (missed, more) = line.odd();
+            for (mark, these) in [("expected", missed), ("found   ", more)] {
+                for finding in these.into_iter().take(10) {
                     let _ = writeln!(out, "            {mark}  {finding}");
                 }
             }
@@ -93,10 +105,35 @@ impl Matrix {
     }
 }
 
-/// Which sabotages `names` are; none for all.
-pub fn chosen(names: &[&'static Sabotage], group: Option<Group>) -> Vec<&'static Sabotage> {
-    let all = catalogue().iter().filter(|s| names.is_empty() || names.iter().any(|n| n.name == s.name));
-    all.filter(|s| group.is_none_or(|g| s.group() == g)).collect()
+/// Which of a scenario's sabotages `names` are; none for all.
+pub fn chosen(scenario: &Scenario, names: &[String], group: Option<Group>) -> Result<Vec<&'static Sabotage>> {
+    let mut all = super::of(scenario);
+    names.iter().try_for_each(|name| super::find(&all, name).map(drop))?;
+    all.retain(|s| (names.is_empty() || names.iter().any(|n| n == s.name)) && group.is_none_or(|g| s.group() == g));
+    Ok(all)
+}
+
+/// Commits one sabotage, or none, in a drill of its own: the lines of scenarios whose sabotages are declared.
+pub async fn whole(sabotage: Option<&'static Sabotage>, mut options: Options, sinks: Sinks) -> Result<Line> {
+    options.sabotage = sabotage;
+    let since = Instant::now();
+    let play = move |drill: Arc<Drill>| async move {
+        let verdict = drill.play().await?;
+        let expected = sabotage.map(|s| s.expected(&drill)).transpose()?.unwrap_or_default();
+        let (name, what) = sabotage.map_or((TWIN, "nothing is wrong"), |s| (s.name, s.what));
+        let line = Line {
+            sabotage: name.into(),
+            group: Group::Labels,
+            what: what.into(),
+            expected,
+            globs: true,
+            found: essence(&verdict.findings),
+            millis: since.elapsed().as_millis() as u64,
+        };
+        drill.events.emit(Event::Sabotaged { line: line.clone() });
+        Ok(line)
+    };
+    drill::guarded(options, sinks, play).await.map(|ended| ended.value)
 }
 
 /// Commits the sabotages of one group, all of `chosen` that are in it, on one deployment. Gives the lines so far also where
@@ -135,7 +172,7 @@ impl Run {
     fn add(&self, sabotage: Option<&Sabotage>, since: Instant, expected: BTreeSet<String>, found: BTreeSet<String>) {
         let (name, what) = sabotage.map_or((TWIN, "nothing is wrong"), |s| (s.name, s.what));
         let (group, millis) = (self.group, since.elapsed().as_millis() as u64);
-        let line = Line { sabotage: name.into(), group, what: what.into(), expected, found, millis };
+        let line = Line { sabotage: name.into(), group, what: what.into(), expected, globs: false, found, millis };
         self.drill.events.emit(Event::Sabotaged { line: line.clone() });
         self.lines().push(line);
     }
@@ -281,7 +318,7 @@ mod tests {
     fn line(name: &str, expected: &[&str], found: &[&str]) -> Line {
         let set = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
         let (expected, found) = (set(expected), set(found));
-        Line { sabotage: name.into(), group: Group::Content, what: String::new(), expected, found, millis: 1500 }
+        Line { sabotage: name.into(), group: Group::Content, what: String::new(), expected, globs: false, found, millis: 1500 }
     }
 
     #[test]

@@ -1,0 +1,206 @@
+//! HTML: one file that needs nothing else, for a browser, a phone, a printer and a screen reader. Everything in it that comes
+//! from the run is escaped by the template engine.
+
+use std::collections::BTreeMap;
+
+use minijinja::{AutoEscape, Environment};
+use serde::Serialize;
+use serde_json::json;
+
+use super::history::Past;
+use super::model::{Log, Report, bytes, seconds};
+use crate::error::{Error, Result};
+use crate::ladder::Outcome;
+use crate::model::{Item, Status};
+use crate::scenario::Class;
+
+const REPORT: &str = include_str!("report.html");
+const HISTORY: &str = include_str!("history.html");
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("report.js");
+
+/// A finding as a row.
+#[derive(Serialize)]
+struct Row {
+    what: String,
+    outcome: String,
+    detail: String,
+}
+
+/// Findings that belong together.
+#[derive(Serialize)]
+struct Group {
+    name: String,
+    rows: Vec<Row>,
+}
+
+/// A bar of the timeline, in hundredths of its width.
+#[derive(Serialize)]
+struct Bar {
+    phase: String,
+    left: f64,
+    width: f64,
+    took: String,
+    summary: String,
+    ended: bool,
+}
+
+/// A part of what the snapshot holds of a volume.
+#[derive(Serialize)]
+struct Part {
+    class: Class,
+    size: String,
+    files: u64,
+    width: f64,
+}
+
+/// A rung of the ladder.
+#[derive(Serialize)]
+struct Rung {
+    level: u8,
+    name: &'static str,
+    word: &'static str,
+    detail: String,
+    findings: Vec<String>,
+    took: String,
+}
+
+/// The report as a page.
+pub fn page(report: &Report, logs: &[Log]) -> Result<String> {
+    let missed = report.audit.iter().flat_map(|a| &a.valuable_missed);
+    let valuable: Vec<String> = missed.map(|(volume, amount)| format!("volume {volume}: {amount}")).collect();
+    let held = report.checks.iter().filter(|c| c.status == Status::Held).count();
+    render(
+        REPORT,
+        &json!({
+            "style": STYLE,
+            "script": SCRIPT,
+            "report": report,
+            "word": report.word(),
+            "compared": report.compared.to_string(),
+            "held": held,
+            "groups": groups(report),
+            "outcomes": outcomes(report),
+            "bars": bars(report),
+            "took": seconds(report.phases.iter().filter_map(|p| p.millis).sum()),
+            "volumes": volumes(report),
+            "valuable": valuable,
+            "recovery": report.recovery.rows(),
+            "rungs": rungs(report),
+            "gap": report.ladder.as_ref().and_then(crate::ladder::Ladder::gap),
+            "logs": logs,
+        }),
+    )
+}
+
+/// Past runs as a page.
+pub fn history(past: &[Past]) -> Result<String> {
+    let longest = past.iter().filter_map(|p| p.report.recovery.first_login_ms).max().unwrap_or(1).max(1);
+    let largest = past.iter().filter_map(|p| p.report.recovery.bytes_read).max().unwrap_or(1).max(1);
+    let rows: Vec<_> = past
+        .iter()
+        .map(|p| {
+            let (rto, size) = (p.report.recovery.first_login_ms, p.report.recovery.bytes_read);
+            json!({
+                "cells": p.cells(),
+                "status": p.report.status,
+                "rto": rto.map(seconds),
+                "rto_height": rto.map_or(0.0, |ms| ms as f64 * 100.0 / longest as f64),
+                "size": size.map(bytes),
+                "size_height": size.map_or(0.0, |n| n as f64 * 100.0 / largest as f64),
+                "name": p.name,
+            })
+        })
+        .collect();
+    render(HISTORY, &json!({"style": STYLE, "columns": super::history::COLUMNS, "rows": rows}))
+}
+
+fn render(template: &str, context: &serde_json::Value) -> Result<String> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let fail = |e: minijinja::Error| Error::Unknown(format!("the report's template: {e:#}"));
+    environment.add_template("page", template).map_err(fail)?;
+    environment.get_template("page").and_then(|t| t.render(minijinja::value::Serde(context))).map_err(fail)
+}
+
+/// Findings by mailbox, or by kind.
+fn groups(report: &Report) -> Vec<Group> {
+    let mut groups: BTreeMap<(u8, String), Vec<Row>> = BTreeMap::new();
+    for finding in &report.findings {
+        let (order, name) = match &finding.item {
+            Item::Step { .. } | Item::Observation { .. } => (0, "The drill itself".to_owned()),
+            Item::Snapshot { volume, .. } => (1, format!("Snapshot, volume {volume}")),
+            Item::Database { database } | Item::Row { database, .. } => (2, format!("Database {database}")),
+            Item::Account { account }
+            | Item::Folder { account, .. }
+            | Item::Message { account, .. }
+            | Item::Script { account, .. } => (3, format!("Mailbox {account}")),
+            Item::File { volume, .. } => (4, format!("Files of volume {volume}")),
+            Item::Fact { .. } => (5, "Facts".to_owned()),
+            Item::Trial { .. } => (6, "Trials".to_owned()),
+        };
+        let property = finding.property.as_ref().map_or_else(String::new, |p| format!(" ({p})"));
+        let row = Row {
+            what: finding.item.to_string(),
+            outcome: format!("{}{property}", finding.outcome),
+            detail: finding.detail.clone(),
+        };
+        groups.entry((order, name)).or_default().push(row);
+    }
+    groups.into_iter().map(|((_, name), rows)| Group { name, rows }).collect()
+}
+
+/// How many findings have each outcome.
+fn outcomes(report: &Report) -> BTreeMap<String, usize> {
+    let mut outcomes = BTreeMap::new();
+    for finding in &report.findings {
+        *outcomes.entry(finding.outcome.to_string()).or_default() += 1;
+    }
+    outcomes
+}
+
+fn bars(report: &Report) -> Vec<Bar> {
+    let end = report.phases.iter().map(|p| p.at_ms + p.millis.unwrap_or_default()).max().unwrap_or(1).max(1) as f64;
+    let bar = |p: &super::model::PhaseTime| Bar {
+        phase: p.phase.clone(),
+        left: p.at_ms as f64 * 100.0 / end,
+        width: (p.millis.unwrap_or_default() as f64 * 100.0 / end).max(0.3),
+        took: p.millis.map_or_else(|| "did not end".to_owned(), seconds),
+        summary: p.summary.clone(),
+        ended: p.millis.is_some(),
+    };
+    report.phases.iter().map(bar).collect()
+}
+
+/// What the snapshot holds of each volume, by class, as shares of the largest volume.
+fn volumes(report: &Report) -> Vec<(String, Vec<Part>)> {
+    let mut volumes: BTreeMap<String, Vec<(Class, crate::audit::Amount)>> = BTreeMap::new();
+    for (volume, class, amount) in report.audit.iter().flat_map(|a| &a.captured) {
+        volumes.entry(volume.clone()).or_default().push((*class, *amount));
+    }
+    let largest = volumes.values().map(|parts| parts.iter().map(|(_, a)| a.bytes).sum::<u64>()).max().unwrap_or(1).max(1);
+    let part = |(class, amount): (Class, crate::audit::Amount)| Part {
+        class,
+        size: bytes(amount.bytes),
+        files: amount.files,
+        width: amount.bytes as f64 * 100.0 / largest as f64,
+    };
+    volumes.into_iter().map(|(volume, parts)| (volume, parts.into_iter().map(part).collect())).collect()
+}
+
+fn rungs(report: &Report) -> Vec<Rung> {
+    let steps = report.ladder.iter().flat_map(|l| &l.steps);
+    steps
+        .map(|step| {
+            let (word, detail) = match &step.outcome {
+                Outcome::Pass => ("earned", step.detail.clone()),
+                Outcome::Fail => ("failed", step.detail.clone()),
+                Outcome::Unknown => ("unknown", step.detail.clone()),
+                Outcome::NotApplicable { reason } => ("does not apply", reason.clone()),
+                Outcome::Skipped { gap } => ("a gap", gap.clone()),
+            };
+            let findings = step.findings.iter().map(ToString::to_string).collect();
+            Rung { level: step.rung.level(), name: step.rung.name(), word, detail, findings, took: seconds(step.millis) }
+        })
+        .collect()
+}

@@ -1,0 +1,73 @@
+//! JUnit: one test case a kind of check, and one a rung of the ladder, as CI servers read them.
+
+use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
+
+use super::model::Report;
+use crate::error::{Error, Result};
+use crate::ladder::Outcome;
+use crate::model::Status;
+
+/// Findings that a test case has word by word; the rest are counted.
+const NAMED: usize = 50;
+
+/// The report as JUnit's XML.
+pub fn xml(report: &Report) -> Result<String> {
+    let mut junit = Junit::new("restore-drill");
+    let mut suite = TestSuite::new(format!("drill of {}", report.run.scenario));
+    for check in &report.checks {
+        let findings: Vec<String> =
+            check.findings.iter().filter_map(|at| report.findings.get(*at)).map(ToString::to_string).collect();
+        let mut case = TestCase::new(check.name.clone(), status(check.status, &findings));
+        case.set_classname(format!("restore-drill.{}", report.run.scenario));
+        case.set_system_out(format!("{} items were compared", check.items));
+        suite.add_test_case(case);
+    }
+    suite.add_property(("reproduce", report.run.reproduce.as_str()));
+    junit.add_test_suite(suite);
+    if let Some(ladder) = &report.ladder {
+        let mut suite = TestSuite::new(format!("ladder of {}", ladder.recipe));
+        for step in &ladder.steps {
+            let findings: Vec<String> = step.findings.iter().map(ToString::to_string).collect();
+            let mut status = match &step.outcome {
+                Outcome::Pass => TestCaseStatus::success(),
+                Outcome::NotApplicable { .. } => TestCaseStatus::skipped(),
+                Outcome::Fail | Outcome::Skipped { .. } => TestCaseStatus::non_success(NonSuccessKind::Failure),
+                Outcome::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
+            };
+            let message = match &step.outcome {
+                Outcome::NotApplicable { reason } => reason.clone(),
+                Outcome::Skipped { gap } => format!("a gap: {gap}"),
+                _ => step.detail.clone(),
+            };
+            if step.outcome != Outcome::Pass {
+                status.set_message(message).set_description(listed(&findings));
+            }
+            let mut case = TestCase::new(format!("rung {}: {}", step.rung.level(), step.rung.name()), status);
+            case.set_classname(format!("restore-drill.{}.ladder", ladder.recipe));
+            case.set_time(std::time::Duration::from_millis(step.millis));
+            suite.add_test_case(case);
+        }
+        junit.add_test_suite(suite);
+    }
+    junit.to_string().map_err(|e| Error::Unknown(format!("JUnit: {e}")))
+}
+
+fn status(status: Status, findings: &[String]) -> TestCaseStatus {
+    let mut case = match status {
+        Status::Held => return TestCaseStatus::success(),
+        Status::Broken => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Status::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    case.set_type(status.to_string());
+    case.set_message(format!("{} findings; the first: {}", findings.len(), findings.first().map_or("", String::as_str)));
+    case.set_description(listed(findings));
+    case
+}
+
+fn listed(findings: &[String]) -> String {
+    let mut text = findings.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("\n");
+    if findings.len() > NAMED {
+        text += &format!("\n… and {} more", findings.len() - NAMED);
+    }
+    text
+}

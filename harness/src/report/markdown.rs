@@ -1,0 +1,109 @@
+//! Markdown: what a comment on a pull request says, short, with the command that does it again.
+
+use std::fmt::Write as _;
+
+use super::model::{Report, seconds};
+use crate::ladder::Outcome;
+use crate::model::Status;
+
+/// Findings named one by one.
+const NAMED: usize = 20;
+
+/// The report as a comment.
+pub fn text(report: &Report) -> String {
+    let mut out = String::new();
+    let run = &report.run;
+    let _ = match &report.ladder {
+        Some(ladder) => {
+            writeln!(out, "## {} {}: level {} of 5\n", ladder.recipe, code(&ladder.under_test.to_string()), ladder.level)
+        }
+        None => writeln!(out, "## Restore drill of {}: {}\n", run.scenario, report.word()),
+    };
+    if let Some(ladder) = &report.ladder {
+        if let Some(gap) = ladder.gap() {
+            let _ = writeln!(out, "Not higher, as {}.\n", escaped(&gap));
+        }
+        let _ = writeln!(out, "| rung | | |\n| --- | --- | --- |");
+        for step in &ladder.steps {
+            let (word, detail) = match &step.outcome {
+                Outcome::Pass => ("earned", &step.detail),
+                Outcome::Fail => ("**failed**", &step.detail),
+                Outcome::Unknown => ("**unknown**", &step.detail),
+                Outcome::NotApplicable { reason } => ("does not apply", reason),
+                Outcome::Skipped { gap } => ("**a gap**", gap),
+            };
+            let _ = writeln!(out, "| {} {} | {word} | {} |", step.rung.level(), step.rung.name(), escaped(detail));
+        }
+        out.push('\n');
+    }
+    let _ = writeln!(out, "Compared: {}.\n", report.compared);
+    match (report.findings.as_slice(), report.status) {
+        ([], Status::Held) => {
+            let _ = writeln!(out, "Everything that was there before the wipe is back, as it was.\n");
+        }
+        ([], _) => {}
+        (findings, _) => {
+            let _ = writeln!(out, "{} findings:\n", findings.len());
+            for finding in findings.iter().take(NAMED) {
+                let _ = writeln!(out, "- {}", escaped(&finding.to_string()));
+            }
+            if findings.len() > NAMED {
+                let _ = writeln!(out, "- … and {} more, all in the report", findings.len() - NAMED);
+            }
+            out.push('\n');
+        }
+    }
+    let recovery = report.recovery.rows();
+    if !recovery.is_empty() {
+        let _ = writeln!(out, "| recovery | |\n| --- | --- |");
+        for (name, value) in recovery {
+            let _ = writeln!(out, "| {name} | {value} |");
+        }
+        out.push('\n');
+    }
+    let took: u64 = report.phases.iter().filter_map(|p| p.millis).sum();
+    let _ = writeln!(
+        out,
+        "{}, profile {}, seed {}, {}.",
+        run.images.as_deref().unwrap_or("no images"),
+        run.profile,
+        run.seed,
+        seconds(took)
+    );
+    let _ = writeln!(out, "\nAgain: {}", code(&run.reproduce));
+    out
+}
+
+/// Text in which nothing is markup: what is in it may come from mail.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\n' | '\r' => out.push(' '),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '@' => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text in a span of code, with a fence that is longer than any in it.
+fn code(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    if longest == 0 { format!("{fence}{text}{fence}") } else { format!("{fence} {text} {fence}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_mail_is_markup() {
+        assert_eq!(escaped("<b>|x|</b> *a* @b\n"), "&lt;b&gt;\\|x\\|&lt;/b&gt; \\*a\\* \\@b ");
+        assert_eq!(code("a`b``c"), "``` a`b``c ```");
+    }
+}

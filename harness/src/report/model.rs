@@ -1,0 +1,322 @@
+//! A report: what a run's directory says, gathered once, from which every form of it is made. Needs no Docker and no scenario.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::audit;
+use crate::error::{Error, Result};
+use crate::evidence::Evidence;
+use crate::judge::checks::{self, Checks};
+use crate::judge::{RESTORED, judge};
+use crate::ladder::{self, Ladder};
+use crate::model::{Counts, Finding, Status};
+
+/// The form of `report.json`.
+pub const FORM: u32 = 1;
+/// Lines of each service's log that a report has.
+const LOG_LINES: usize = 60;
+
+/// `report.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// Of this form.
+    pub form: u32,
+    /// Which run.
+    pub run: Run,
+    /// Held, unknown or broken.
+    pub status: Status,
+    /// What was compared.
+    pub compared: Counts,
+    /// Each kind of check, by name.
+    pub checks: Vec<Check>,
+    /// Every difference, sorted.
+    pub findings: Vec<Finding>,
+    /// The phases, in order.
+    pub phases: Vec<PhaseTime>,
+    /// What the run had to say besides.
+    pub notes: Vec<String>,
+    /// What an operator asks of a restore.
+    pub recovery: Recovery,
+    /// What the snapshot held.
+    pub audit: Option<audit::Report>,
+    /// The ladder that the run was part of.
+    pub ladder: Option<Ladder>,
+    /// What it ran on.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Which run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// Its id, which was on every label.
+    pub id: String,
+    /// When it began, RFC 3339.
+    pub began: Option<String>,
+    /// The scenario.
+    pub scenario: String,
+    /// The profile of the data.
+    pub profile: String,
+    /// Its seed.
+    pub seed: String,
+    /// `stand-in images` or `the recipe's images`.
+    pub images: Option<String>,
+    /// restic's id of the snapshot.
+    pub snapshot: Option<String>,
+    /// The command that does it again.
+    pub reproduce: String,
+}
+
+/// A kind of check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// What is compared: `messages`, `rows of main.db, user`, ….
+    pub name: String,
+    /// How many items.
+    pub items: u64,
+    /// What came of it.
+    pub status: Status,
+    /// Which of the report's findings are its, from 0.
+    pub findings: Vec<usize>,
+}
+
+/// A phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseTime {
+    /// Its name.
+    pub phase: String,
+    /// When it began, milliseconds from the begin of the first one.
+    pub at_ms: u64,
+    /// How long it took, milliseconds; none where it did not end well.
+    pub millis: Option<u64>,
+    /// What came of it.
+    pub summary: String,
+}
+
+/// What an operator asks of a restore. What the run did not measure is absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Recovery {
+    /// Time to back up, milliseconds.
+    pub backup_ms: Option<u64>,
+    /// Time to restore, milliseconds: what the bot took.
+    pub restore_ms: Option<u64>,
+    /// From the begin of the restore until a user could log in, milliseconds: the recovery time (RTO).
+    pub first_login_ms: Option<u64>,
+    /// How old the newest item that came back was when the data were lost, milliseconds: the recovery point (RPO). Absent
+    /// where the verdict is not held.
+    pub newest_item_ms: Option<u64>,
+    /// Bytes of the files that the backup read.
+    pub bytes_read: Option<u64>,
+    /// Bytes that the repository grew by.
+    pub bytes_stored: Option<u64>,
+    /// How many times more was read than stored.
+    pub dedup_ratio: Option<f64>,
+}
+
+/// The end of a service's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Log {
+    /// The service's full name.
+    pub service: String,
+    /// Its last lines.
+    pub lines: String,
+}
+
+impl Report {
+    /// What a directory says: a run's, or a ladder's with a run in it.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let ladder = dir.join("ladder.json");
+        let ladder = if ladder.is_file() { Some(Ladder::read(&ladder)?) } else { None };
+        let evidence = Evidence::open(&run_dir(dir))?;
+        let verdict = judge(&evidence, RESTORED)?;
+        let fact = |key: &str| evidence.get(key).map(Option::unwrap_or_default);
+        let number = |key: &str| Ok::<_, Error>(evidence.get(key)?.and_then(|n| n.parse::<u64>().ok()));
+        let (phases, notes, began) = events(evidence.dir());
+        let time = |name: &str| phases.iter().find(|p| p.phase == name).and_then(|p| p.millis);
+        let (read, stored) = (number("bytes read")?, number("bytes added")?);
+        let recovery = Recovery {
+            backup_ms: time("backup"),
+            restore_ms: time("restore"),
+            first_login_ms: number("first login ms")?,
+            newest_item_ms: number("newest item ms")?.filter(|_| verdict.status == Status::Held),
+            bytes_read: read,
+            bytes_stored: stored,
+            dedup_ratio: read.zip(stored).filter(|(_, s)| *s > 0).map(|(r, s)| (r as f64 / s as f64 * 100.0).round() / 100.0),
+        };
+        let environment = evidence.get("environment")?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let reproduce = match &ladder {
+            Some(ladder) => ladder.reproduce.clone(),
+            None => fact("reproduce")?,
+        };
+        let status = ladder.as_ref().map_or(verdict.status, |l| l.status().max(verdict.status));
+        Ok(Self {
+            form: FORM,
+            run: Run {
+                id: fact("run")?,
+                began,
+                scenario: fact("scenario")?,
+                profile: fact("profile")?,
+                seed: fact("seed")?,
+                images: evidence.get("images")?,
+                snapshot: evidence.get("snapshot")?,
+                reproduce,
+            },
+            status,
+            compared: verdict.compared,
+            checks: checks_of(&checks::performed(&evidence, RESTORED)?, &verdict.findings),
+            findings: verdict.findings,
+            phases,
+            notes,
+            recovery,
+            audit: audit::Report::read(&evidence)?,
+            ladder,
+            environment,
+        })
+    }
+
+    /// Reads a `report.json`.
+    pub fn load(file: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+        ladder::newer(file, &text, "a report", FORM)?;
+        serde_json::from_str(&text).map_err(|e| {
+            Error::input(file, Some(e.line()), format!("not a report.json, as `restore-drill report` writes it: {e}"))
+        })
+    }
+
+    /// What a verdict says, in a word.
+    pub fn word(&self) -> &'static str {
+        match self.status {
+            Status::Held => "HELD",
+            Status::Unknown => "UNKNOWN",
+            Status::Broken => "BROKEN",
+        }
+    }
+}
+
+/// The directory of the run that a report is of.
+pub fn run_dir(dir: &Path) -> PathBuf {
+    if dir.join("ladder.json").is_file() || dir.join("run").join("evidence.db").is_file() {
+        dir.join("run")
+    } else {
+        dir.to_owned()
+    }
+}
+
+/// The ends of the services' logs, by name.
+pub fn logs(dir: &Path) -> Vec<Log> {
+    let files = std::fs::read_dir(run_dir(dir).join("logs")).into_iter().flatten().flatten();
+    let mut logs: Vec<Log> = files
+        .filter_map(|f| {
+            let text = String::from_utf8_lossy(&std::fs::read(f.path()).ok()?).into_owned();
+            let lines: Vec<&str> = text.lines().collect();
+            let lines = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
+            Some(Log { service: f.path().file_stem()?.to_string_lossy().into_owned(), lines })
+        })
+        .collect();
+    logs.sort_by(|a, b| a.service.cmp(&b.service));
+    logs
+}
+
+/// The checks that were made, and those that only findings tell of.
+fn checks_of(performed: &Checks, findings: &[Finding]) -> Vec<Check> {
+    let held = |(name, items): (&String, &u64)| {
+        let (name, status, findings) = (name.clone(), Status::Held, Vec::new());
+        (name.clone(), Check { name, items: *items, status, findings })
+    };
+    let mut all: BTreeMap<String, Check> = performed.iter().map(held).collect();
+    for (at, finding) in findings.iter().enumerate() {
+        let name = checks::of(&finding.item, performed);
+        let check = all.entry(name.clone()).or_insert(Check { name, items: 0, status: Status::Held, findings: Vec::new() });
+        check.status = check.status.max(finding.outcome.weight().unwrap_or(Status::Held));
+        check.findings.push(at);
+    }
+    all.into_values().collect()
+}
+
+/// Phases, notes and the begin, from the run's events. A line that was cut off is as far as they go.
+fn events(dir: &Path) -> (Vec<PhaseTime>, Vec<String>, Option<String>) {
+    let text = std::fs::read_to_string(dir.join("events.jsonl")).unwrap_or_default();
+    let (mut phases, mut notes): (Vec<PhaseTime>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut first: Option<jiff::Timestamp> = None;
+    for event in text.lines().map_while(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
+        let Some(time) = event["time"].as_str().and_then(|t| t.parse::<jiff::Timestamp>().ok()) else { continue };
+        let first = *first.get_or_insert(time);
+        let at_ms = time.as_millisecond().abs_diff(first.as_millisecond());
+        let name = || event["phase"].as_str().unwrap_or_default().to_owned();
+        match event["event"].as_str() {
+            Some("phase-started") => phases.push(PhaseTime { phase: name(), at_ms, millis: None, summary: String::new() }),
+            Some("phase-finished") => {
+                let name = name();
+                if let Some(phase) = phases.iter_mut().rev().find(|p| p.phase == name && p.millis.is_none()) {
+                    phase.millis = event["millis"].as_u64();
+                    phase.summary = event["summary"].as_str().unwrap_or_default().to_owned();
+                }
+            }
+            Some("note") => notes.extend(event["message"].as_str().map(str::to_owned)),
+            _ => {}
+        }
+    }
+    (phases, notes, first.map(|t| t.to_string()))
+}
+
+/// Milliseconds for people.
+pub fn seconds(ms: u64) -> String {
+    let s = ms as f64 / 1000.0;
+    if s < 120.0 { format!("{s:.1} s") } else { format!("{:.0} min {:02.0} s", (s / 60.0).floor(), s % 60.0) }
+}
+
+/// Bytes for people.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let (mut value, mut unit) = (n as f64, 0);
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        (value, unit) = (value / 1024.0, unit + 1);
+    }
+    if unit == 0 { format!("{n} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+impl Recovery {
+    /// What was measured, each with its name.
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
+        let rows = [
+            ("time to back up", self.backup_ms.map(seconds)),
+            ("time to restore", self.restore_ms.map(seconds)),
+            ("restore begun to first login (RTO)", self.first_login_ms.map(seconds)),
+            ("age of the newest item that survived (RPO)", self.newest_item_ms.map(seconds)),
+            ("read by the backup", self.bytes_read.map(bytes)),
+            ("stored by the backup", self.bytes_stored.map(bytes)),
+            ("deduplication and compression", self.dedup_ratio.map(|r| format!("{r:.2} times"))),
+        ];
+        rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_for_people() {
+        assert_eq!((seconds(1_234), seconds(125_000)), ("1.2 s".into(), "2 min 05 s".into()));
+        assert_eq!((bytes(5), bytes(1536), bytes(3 << 20)), ("5 B".into(), "1.5 KiB".into(), "3.0 MiB".into()));
+    }
+
+    #[test]
+    fn events_are_read_as_far_as_they_go() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let lines = [
+            r#"{"event":"started","run":"r","time":"2026-01-01T00:00:00Z"}"#,
+            r#"{"event":"phase-started","phase":"deploy","time":"2026-01-01T00:00:01Z"}"#,
+            r#"{"event":"phase-finished","phase":"deploy","millis":500,"summary":"up","time":"2026-01-01T00:00:01.5Z"}"#,
+            r#"{"event":"phase-started","phase":"wipe","time":"2026-01-01T00:00:02Z"}"#,
+            r#"{"event":"phase-fin"#,
+        ];
+        std::fs::write(dir.path().join("events.jsonl"), lines.join("\n")).expect("written");
+        let (phases, _, began) = events(dir.path());
+        assert_eq!(began.as_deref(), Some("2026-01-01T00:00:00Z"));
+        let told: Vec<_> = phases.iter().map(|p| (p.phase.as_str(), p.at_ms, p.millis)).collect();
+        assert_eq!(told, [("deploy", 1000, Some(500)), ("wipe", 2000, None)]);
+    }
+}

@@ -1,0 +1,292 @@
+//! Reports from a run's directory alone: JSON by its schema, JUnit, Markdown, and the page in a real browser. The runs here are
+//! made by hand, so that they can be as large and as hostile as a report must stand.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::{restore_drill, root, stderr};
+use fantoccini::{Client, ClientBuilder, Locator};
+use restore_drill::evidence::{Evidence, Login, MessageSeen};
+use restore_drill::judge::{BASELINE, RESTORED, judge};
+use restore_drill::model::Status;
+use restore_drill::report::model::Report;
+
+const HOSTILE: &str = "\"><script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">";
+
+/// A run in which `lost` of `messages` messages are not back. Folders are named by mail users: one of them means harm.
+fn run(dir: &Path, messages: u32, lost: u32) -> Evidence {
+    let evidence = Evidence::create(dir).expect("evidence");
+    for (key, value) in [
+        ("run", "1a2b3c4d"),
+        ("scenario", "mailu"),
+        ("profile", "smoke"),
+        ("seed", "1"),
+        ("images", "stand-in images"),
+        ("snapshot", "deadbeef"),
+        ("reproduce", "restore-drill run mailu --profile smoke --seed 1"),
+        ("first login ms", "12345"),
+        ("newest item ms", "9000"),
+        ("bytes read", "4096"),
+        ("bytes added", "1024"),
+        ("environment", "{\"engine\": \"<b>28</b>\"}"),
+    ] {
+        evidence.set(key, value).expect("stored");
+    }
+    let seen = |uid: u32| MessageSeen {
+        folder: if uid == 1 { HOSTILE.into() } else { "INBOX".into() },
+        uid,
+        sha256: uid.to_be_bytes().to_vec(),
+        body_sha256: vec![],
+        size: 1,
+        flags: String::new(),
+        keywords: String::new(),
+        internal_date: 0,
+        item: Some(uid.to_string()),
+    };
+    for (name, from) in [(BASELINE, 1), (RESTORED, lost + 1)] {
+        let o = evidence.observation(name).expect("an observation");
+        for account in ["u01@mail.test", "u02@mail.test"] {
+            evidence.put_account(o, account, &Login::Read).expect("stored");
+        }
+        let all: Vec<MessageSeen> = (from..=messages).map(seen).collect();
+        evidence.put_messages(o, "u01@mail.test", &all).expect("stored");
+        evidence.complete(o).expect("stored");
+    }
+    let events = [
+        r#"{"event":"started","run":"1a2b3c4d","scenario":"mailu","profile":"smoke","seed":1,"time":"2026-01-01T00:00:00Z"}"#,
+        r#"{"event":"phase-started","phase":"backup","time":"2026-01-01T00:00:01Z"}"#,
+        r#"{"event":"phase-finished","phase":"backup","millis":1500,"summary":"snapshot <i>deadbeef</i>","time":"2026-01-01T00:00:02.5Z"}"#,
+        r#"{"event":"phase-started","phase":"restore","time":"2026-01-01T00:00:03Z"}"#,
+        r#"{"event":"phase-finished","phase":"restore","millis":2500,"summary":"done","time":"2026-01-01T00:00:05.5Z"}"#,
+    ];
+    std::fs::write(dir.join("events.jsonl"), events.join("\n")).expect("written");
+    std::fs::write(dir.join("logs/rd_imap.log"), format!("line\n{HOSTILE}\n")).expect("written");
+    evidence
+}
+
+fn reported(dir: &Path) {
+    let output = restore_drill(&["report", dir.to_str().expect("a path")]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn json_is_as_its_published_schema_says() {
+    for (name, lost) in [("scenario", 0), ("inventory", 0), ("ladder", 0), ("report", 3)] {
+        let output = restore_drill(&["schema", name]);
+        let printed = String::from_utf8(output.stdout).expect("UTF-8");
+        let file = root().join(format!("docs/schemas/{name}.json"));
+        let published = std::fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(published, printed, "restore-drill schema {name} > docs/schemas/{name}.json");
+        if name == "report" {
+            let dir = tempfile::tempdir().expect("a directory");
+            run(dir.path(), 9, lost);
+            reported(dir.path());
+            let text = std::fs::read_to_string(dir.path().join("report.json")).expect("a report");
+            let (schema, value) = (serde_json::from_str(&printed).expect("JSON"), serde_json::from_str(&text).expect("JSON"));
+            let validator = jsonschema::validator_for(&schema).expect("a schema");
+            let errors: Vec<String> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+            assert!(errors.is_empty(), "{errors:?}");
+            assert!(!validator.is_valid(&serde_json::json!({"form": 1})), "a schema that takes anything");
+        }
+    }
+    let scenario = restore_drill(&["schema", "scenario"]);
+    let schema = serde_json::from_slice(&scenario.stdout).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    for name in restore_drill::scenario::list(&common::scenarios()) {
+        let text = std::fs::read_to_string(common::scenarios().join(&name).join("scenario.toml")).expect("a scenario");
+        let value: toml::Value = toml::from_str(&text).expect("TOML");
+        let errors: Vec<String> = validator.iter_errors(&serde_json::json!(value)).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+}
+
+#[test]
+fn figures_checks_and_verdict_are_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let evidence = run(dir.path(), 9, 3);
+    assert_eq!(judge(&evidence, RESTORED).expect("a verdict").status, Status::Broken);
+    reported(dir.path());
+    let report = Report::load(&dir.path().join("report.json")).expect("a report");
+    assert_eq!((report.status, report.findings.len()), (Status::Broken, 3));
+    let messages = report.checks.iter().find(|c| c.name == "messages").expect("a check");
+    assert_eq!((messages.items, messages.status, messages.findings.as_slice()), (9, Status::Broken, &[0, 1, 2][..]));
+    let r = report.recovery;
+    assert_eq!((r.backup_ms, r.restore_ms, r.first_login_ms, r.newest_item_ms), (Some(1500), Some(2500), Some(12345), None));
+    assert_eq!(r.dedup_ratio, Some(4.0));
+
+    let junit = std::fs::read_to_string(dir.path().join("junit.xml")).expect("JUnit");
+    let read = quick_junit::Report::deserialize_from_str(&junit).expect("JUnit that can be read");
+    assert_eq!((read.tests, read.failures, read.errors), (2, 1, 0), "{junit}");
+    assert!(!junit.contains("<script>") && junit.contains("&lt;script&gt;"), "{junit}");
+
+    let markdown = std::fs::read_to_string(dir.path().join("report.md")).expect("Markdown");
+    assert!(markdown.starts_with("## Restore drill of mailu: BROKEN\n") && markdown.contains("3 findings"), "{markdown}");
+    assert!(!markdown.contains("<script") && markdown.contains("| restore begun to first login (RTO) | 12.3 s |"), "{markdown}");
+}
+
+#[test]
+fn directories_that_are_no_whole_run_are_told_or_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let refused = |dir: &Path, expected: &str| {
+        let output = restore_drill(&["report", dir.to_str().expect("a path")]);
+        assert_eq!(output.status.code(), Some(64), "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    };
+    refused(dir.path(), "holds no evidence.db");
+    // Half-written: nothing was observed after the restore.
+    let half = dir.path().join("half");
+    let evidence = Evidence::create(&half).expect("evidence");
+    evidence.set("run", "half").expect("stored");
+    drop(evidence);
+    reported(&half);
+    assert_eq!(Report::load(&half.join("report.json")).expect("a report").status, Status::Unknown);
+    // Of a newer version.
+    let newer = dir.path().join("newer");
+    drop(run(&newer, 1, 0));
+    rusqlite::Connection::open(newer.join("evidence.db"))
+        .expect("a database")
+        .pragma_update(None, "user_version", 99)
+        .expect("set");
+    refused(&newer, "schema version 99");
+    std::fs::write(dir.path().join("report.json"), "{\"form\": 99}").expect("written");
+    let error = Report::load(&dir.path().join("report.json")).expect_err("newer").to_string();
+    assert!(error.contains("a report of form 99"), "{error}");
+}
+
+#[test]
+fn history_has_every_run_that_can_be_read() {
+    let dir = tempfile::tempdir().expect("a directory");
+    drop(run(&dir.path().join("first"), 9, 0));
+    drop(run(&dir.path().join("second"), 9, 4));
+    std::fs::create_dir(dir.path().join("broken")).expect("made");
+    std::fs::write(dir.path().join("broken/evidence.db"), "no database").expect("written");
+    let page = dir.path().join("trend.html");
+    let output = restore_drill(&["history", dir.path().to_str().expect("a path"), "--html", page.to_str().expect("a path")]);
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let row = |name: &str| table.lines().find(|l| l.contains(name)).unwrap_or_default().to_owned();
+    assert!(row("first").contains("held") && row("second").contains("broken") && row("first").contains("12.3 s"), "{table}");
+    assert!(stderr(&output).contains("not read: broken"), "{}", stderr(&output));
+    assert!(std::fs::read_to_string(page).expect("a page").contains("<title>first: 12.3 s</title>"));
+}
+
+#[test]
+fn a_finding_is_explained_and_the_manual_is_whole() {
+    let out = |arguments: &[&str]| {
+        let output = restore_drill(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let text = out(&["explain", "mailbox u01@mail.test, folder INBOX: altered (uidvalidity): was 1, is 2"]);
+    assert!(text.starts_with("uidvalidity\n") && text.contains("Usual causes:") && text.contains("What to do:"), "{text}");
+    assert_eq!(restore_drill(&["explain", "xyzzy plugh"]).status.code(), Some(64));
+    assert!(out(&["man"]).contains(".TH restore-drill"));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(out(&["completions", shell]).contains("restore-drill"), "{shell}");
+    }
+}
+
+/// A driver that ends with the test.
+struct Driver(Child, u16);
+
+impl Driver {
+    fn start() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+        let mut command = Command::new("chromedriver");
+        command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().expect("chromedriver runs; .ci/setup installs it"), port)
+    }
+
+    async fn client(&self) -> Client {
+        let arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
+        let capabilities = serde_json::json!({"goog:chromeOptions": {"args": arguments}});
+        let serde_json::Value::Object(capabilities) = capabilities else { unreachable!("an object") };
+        let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
+        builder.capabilities(capabilities);
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        loop {
+            match builder.connect(&format!("http://127.0.0.1:{}", self.1)).await {
+                Ok(client) => return client,
+                Err(e) if std::time::Instant::now() > deadline => panic!("no browser: {e}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn number(client: &Client, script: &str) -> u64 {
+    client.execute(script, vec![]).await.expect("a script").as_u64().expect("a number")
+}
+
+async fn wait_for(client: &Client, what: &str, script: &str) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while !client.execute(script, vec![]).await.expect("a script").as_bool().expect("yes or no") {
+        assert!(std::time::Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Ten thousand findings can be searched, filtered, folded; nothing that came from mail runs; a phone shows no part of the page
+/// beyond its edge; both colour schemes have ink on paper; paper shows what was folded.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_works_in_a_browser() {
+    const LOST: u32 = 10_000;
+    let dir = tempfile::tempdir().expect("a directory");
+    drop(run(dir.path(), LOST + 5, LOST));
+    reported(dir.path());
+    let driver = Driver::start();
+    let client = driver.client().await;
+    client.goto(&format!("file://{}", dir.path().join("report.html").display())).await.expect("the page");
+
+    assert_eq!(client.title().await.expect("a title"), "BROKEN: restore drill of mailu", "something from mail ran");
+    let verdict = client.find(Locator::Id("verdict")).await.expect("the verdict").text().await.expect("text");
+    assert_eq!(verdict, "BROKEN");
+    assert_eq!(number(&client, "return document.querySelectorAll('main script, main img, main b, main i').length").await, 0);
+    let hostile = client.find(Locator::XPath("//td[contains(., 'onerror')]")).await.expect("shown as text");
+    assert!(hostile.text().await.expect("text").contains("<script>"));
+    assert_eq!(number(&client, "return performance.getEntriesByType('resource').length").await, 0, "something was loaded");
+
+    let visible = "return [...document.querySelectorAll('.findings tbody tr')].filter((r) => !r.hidden).length";
+    assert_eq!(number(&client, visible).await, u64::from(LOST));
+    let search = client.find(Locator::Id("search")).await.expect("the search");
+    search.send_keys("UID 4711").await.expect("typed");
+    wait_for(&client, "the search", "return document.getElementById('shown').textContent.startsWith('1 of ')").await;
+    assert_eq!(number(&client, visible).await, 1);
+    search.clear().await.expect("cleared");
+    client.execute("document.getElementById('search').dispatchEvent(new Event('input'))", vec![]).await.expect("an event");
+    wait_for(&client, "all again", "return document.getElementById('shown').textContent.startsWith('10000 of ')").await;
+    client.find(Locator::Id("outcome")).await.expect("a filter").select_by_value("lost").await.expect("selected");
+    assert_eq!(number(&client, visible).await, u64::from(LOST));
+    client.find(Locator::Id("collapse")).await.expect("a button").click().await.expect("clicked");
+    let open = "return document.querySelectorAll('details.findings[open]').length";
+    assert_eq!(number(&client, open).await, 0);
+    client.find(Locator::Id("expand")).await.expect("a button").click().await.expect("clicked");
+    assert!(number(&client, open).await > 0);
+    client.find(Locator::Id("collapse")).await.expect("a button").click().await.expect("clicked");
+    client.execute("window.dispatchEvent(new Event('beforeprint'))", vec![]).await.expect("an event");
+    assert!(number(&client, open).await > 0, "what is folded is not on paper");
+
+    // Each control has a label, each picture a description, each table heads.
+    let nameless = "return [...document.querySelectorAll('input, select')].filter((c) => c.labels.length === 0).length \
+        + [...document.querySelectorAll('svg')].filter((s) => !s.getAttribute('aria-label')).length \
+        + [...document.querySelectorAll('table')].filter((t) => !t.querySelector('th')).length";
+    assert_eq!(number(&client, nameless).await, 0);
+    client.set_window_size(390, 800).await.expect("a phone");
+    assert!(
+        number(&client, "return Math.max(0, document.documentElement.scrollWidth - window.innerWidth)").await <= 1,
+        "wider than a phone"
+    );
+    let ink = "const s = getComputedStyle(document.body); return s.color !== s.backgroundColor";
+    assert_eq!(client.execute(ink, vec![]).await.expect("a script"), serde_json::json!(true));
+    client.close().await.expect("closed");
+}

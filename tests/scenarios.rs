@@ -1,0 +1,79 @@
+//! Scenarios without Rust: Radicale (plain files behind HTTP) and DAViCal (PostgreSQL and a dump) hold, and are red under
+//! each sabotage that they declare. What scenarios check only gets stronger.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{restore_drill, scenarios, stderr};
+use restore_drill::scenario::{Scenario, list};
+
+/// The fault-free twin holds, and every declared mistake is found by its findings and no others.
+fn holds_and_turns_red(scenario: &str) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let evidence = dir.path().join("sabotage");
+    let output = restore_drill(&["sabotage", scenario, "--profile", "tiny", "--evidence", evidence.to_str().expect("a path")]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let matrix = std::fs::read_to_string(evidence.join("matrix.json")).expect("a matrix");
+    let matrix: serde_json::Value = serde_json::from_str(&matrix).expect("JSON");
+    let lines = matrix["lines"].as_array().expect("lines");
+    for line in lines {
+        let twin = line["sabotage"] == "(no fault)";
+        assert_eq!(line["found"].as_array().expect("findings").is_empty(), twin, "{line:#}");
+    }
+    let declared = Scenario::load(&scenarios(), scenario).expect("a scenario").spec.sabotages.len();
+    assert!(declared >= 3 && lines.len() == declared + 1, "{text}");
+}
+
+#[test]
+fn radicale_holds_and_turns_red() {
+    holds_and_turns_red("radicale");
+}
+
+#[test]
+fn davical_holds_and_turns_red() {
+    holds_and_turns_red("davical");
+}
+
+/// `checks.txt` beside this file is what every scenario must go on checking.
+#[test]
+fn no_check_disappears() {
+    let committed: BTreeSet<String> = include_str!("checks.txt").lines().map(str::to_owned).collect();
+    let mut declared = BTreeSet::new();
+    for name in list(&scenarios()) {
+        let scenario = Scenario::load(&scenarios(), &name).expect("a scenario");
+        declared.extend(scenario.checks.keys().map(|check| format!("{name}: {check}")));
+    }
+    let gone: Vec<_> = committed.difference(&declared).collect();
+    assert!(gone.is_empty(), "checks that were made and are not declared any more: {gone:#?}");
+    let new: Vec<_> = declared.difference(&committed).collect();
+    assert!(new.is_empty(), "new checks: add them to tests/checks.txt: {new:#?}");
+}
+
+#[test]
+fn a_scenario_that_says_nonsense_is_refused_with_its_place() {
+    for (from, to, expected) in [
+        ("service = \"app\"\nport = 80", "service = \"ap\"\nport = 80", "door: no service \"ap\""),
+        ("tls = \"none\"", "tls = \"implicit\"", "has TLS, so [certificate] must say"),
+        ("--command={query}", "--command=x", "no word of its command has {query}"),
+        ("rows = \"SELECT row_to_json(t) FROM {table} t\"\n", "", "either volume and file, or service, command and rows"),
+        ("[users]", "[user]", "unknown field `user`"),
+        ("put = \"/caldav.php/{email}/calendar/one.ics\"", "put = \"/{nobody}\"", "nothing is known as {nobody}"),
+        ("format = \"pg_dump\"", "format = \"pgdump\"", "unknown variant `pgdump`"),
+    ] {
+        let dir = common::copy_of_scenarios();
+        let folder = dir.path().join("scenarios/davical");
+        let file = ["scenario.toml", "inventory.toml"].map(|f| folder.join(f)).into_iter().find(|f| {
+            let text = std::fs::read_to_string(f).expect("a file");
+            let found = text.contains(from);
+            if found {
+                std::fs::write(f, text.replacen(from, to, 1)).expect("written");
+            }
+            found
+        });
+        let file = file.unwrap_or_else(|| panic!("{from} is nowhere"));
+        let error = Scenario::load(&dir.path().join("scenarios"), "davical").expect_err(expected).to_string();
+        assert!(error.contains(expected) && error.contains(file.to_str().expect("a path")), "{error}");
+    }
+}
