@@ -1,23 +1,33 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: demo test test-signals test-others setup build images lint fast bench gc
+.PHONY: demo test compiled images-there test-signals test-sabotage test-others setup build images lint fast bench gc
 
+SCENARIOS = mailu radicale davical
 TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs)))
 
 # A whole Mailu drill on stand-in images, built on the spot where no registry is reachable.
 demo: setup build
 	./target/debug/restore-drill run mailu
 
-# Every test; those that deploy want Docker. Drills mostly wait, so the longest test goes on beside the others, with a state
+# Every test; those that deploy want Docker. Drills mostly wait, so the longest tests go on beside the others, each with a state
 # directory and so with slots of its own.
-test: setup build images
+test: setup build
+	$(MAKE) -j2 compiled images-there
+	$(MAKE) -j3 test-signals test-sabotage test-others
+
+compiled:
 	cargo test --workspace --no-run
-	$(MAKE) -j2 test-signals test-others
+
+images-there:
+	for s in $(SCENARIOS); do ./target/debug/restore-drill images $$s || exit 1; done
 
 test-signals:
 	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-signals cargo test --test signals -- --test-threads=1
 
+test-sabotage:
+	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-sabotage cargo test --test sabotage
+
 test-others:
-	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals,$(TESTS)))
+	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals sabotage,$(TESTS)))
 
 # What a bare machine lacks, once.
 setup:
@@ -26,8 +36,7 @@ setup:
 build:
 	cargo build
 
-images: build
-	./target/debug/restore-drill images mailu
+images: build images-there
 
 # The tests that need no Docker.
 fast:

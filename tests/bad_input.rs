@@ -60,7 +60,7 @@ fn the_command_line() {
         (&["run", "mailu", "--connections", "0"], "1..=64"),
         (&["walk"], "unrecognized subcommand"),
         (&["run", "mailu", "--profile", "smok"], "there are tiny, smoke, default, large"),
-        (&["run", "mailx"], "there are mailu"),
+        (&["run", "mailx"], "there are davical, mailu, radicale"),
         (&["judge", "/nonexistent"], "holds no evidence.db"),
     ] {
         check(&common::restore_drill(arguments), exit_code::USAGE, &[says]);
@@ -76,7 +76,7 @@ fn a_malformed_scenario_or_inventory_names_file_and_line() {
             "greeting = 220",
             &["scenario.toml:50:", "invalid type: integer", "greeting = 220"][..],
         ),
-        ("scenario.toml", "[queue]", "[quue]", &["scenario.toml:", "unknown field `quue`"]),
+        ("scenario.toml", "[mail.queue]", "[mail.quue]", &["scenario.toml:", "unknown field `quue`"]),
         (
             "scenario.toml",
             "restart = [[\"db\",",

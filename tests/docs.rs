@@ -131,5 +131,8 @@ fn help_doctor_and_list_work() {
         assert!(checks.contains(what), "{what}: {checks}");
     }
     let output = common::restore_drill(&["list"]);
-    assert!(String::from_utf8_lossy(&output.stdout).contains("scenarios: mailu\nprofiles: tiny, smoke, default, large\n"));
+    assert!(
+        String::from_utf8_lossy(&output.stdout)
+            .contains("scenarios: davical, mailu, radicale\nprofiles: tiny, smoke, default, large\n")
+    );
 }

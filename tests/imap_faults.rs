@@ -187,7 +187,7 @@ async fn say(to: &mut Connection, text: &str) -> std::io::Result<()> {
 async fn read(fault: Fault) -> (tempfile::TempDir, Evidence, ObservationId) {
     let authority = Arc::new(Authority::issue("front.mail.test").expect("an authority"));
     let port = Server::start(fault, &authority).await;
-    let patience = Duration::from_secs(if fault.ends_by_time() { 2 } else { 30 });
+    let patience = Duration::from_secs(if fault.ends_by_time() { 2 } else { 10 });
     let imap = Imap { host: "127.0.0.1".into(), port, authority, patience };
     let accounts = vec!["a@mail.test".to_owned(), "b@mail.test".to_owned()];
     let mail = Mail { imap, accounts, secret: Secret::random().expect("random"), modseqs: None };

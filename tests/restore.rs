@@ -39,6 +39,8 @@ async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
         let restarted = drill.restart(restored).await?;
         // Observing drops the mail server's indexes, and with them HIGHESTMODSEQ.
         save(&drill).await?;
+        // What is read is what this test is about; `tests/sabotage.rs` tries.
+        drill.evidence.try_nothing(RESTORED)?;
         drill.observe(&restarted, RESTORED).await?;
         let held = drill.judge(RESTORED)?;
         assert_held(&held, "the fault-free drill");
@@ -46,6 +48,7 @@ async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
 
         for sabotage in CONTENT.map(named) {
             sabotage.strike(&drill).await?;
+            drill.evidence.try_nothing(sabotage.name)?;
             drill.observe(&restarted, sabotage.name).await?;
             let verdict = drill.judge(sabotage.name)?;
             assert_eq!(verdict.status, Status::Broken, "{}", sabotage.name);
@@ -53,14 +56,16 @@ async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
 
             sabotage.undo(&drill).await?;
             let twin = format!("{} undone", sabotage.name);
+            drill.evidence.try_nothing(&twin)?;
             drill.observe(&restarted, &twin).await?;
             assert_held(&drill.judge(&twin)?, &twin);
             put_back(&drill).await?;
         }
-        Ok(drill.owned.run().to_owned())
+        Ok((drill.owned.run().to_owned(), common::secrets(&drill)))
     };
-    let (run, evidence) = guarded(options(dir.path(), "smoke"), play).await.expect("a drill");
+    let ((run, secrets), evidence) = guarded(options(dir.path(), "smoke"), play).await.expect("a drill");
     assert_nothing_left(&run).await;
+    common::assert_no_secret(dir.path(), &secrets);
 
     // The stored run is judged again, without Docker, to the same verdicts.
     drop(evidence);

@@ -46,7 +46,7 @@ fn the_catalogue_is_listed_and_names_are_checked() {
         (&["sabotage", "mailu", "pack-flip"][..], "did you mean pack-flipped?"),
         (&["sabotage", "mailu", "pack-flipped", "--group", "content"], "none of these sabotages is in that group"),
         (&["sabotage"], "<SCENARIO>"),
-        (&["sabotage", "mailx", "pack-flipped"], "there are mailu"),
+        (&["sabotage", "mailx", "pack-flipped"], "there are davical, mailu, radicale"),
     ] {
         let output = common::restore_drill(arguments);
         assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{}", stderr(&output));

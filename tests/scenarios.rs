@@ -36,6 +36,68 @@ fn davical_holds_and_turns_red() {
     holds_and_turns_red("davical");
 }
 
+/// The example of docs/scenarios.md is a scenario that holds, and is red under its sabotage.
+#[test]
+fn the_documented_example_holds_and_turns_red() {
+    let copy = common::copy_of_scenarios();
+    let scenarios = copy.path().join("scenarios");
+    let folder = scenarios.join("example");
+    std::fs::create_dir(&folder).expect("made");
+    let images = std::process::Command::new("cp").arg("-R").arg(scenarios.join("radicale/images")).arg(&folder).status();
+    assert!(images.expect("cp runs").success());
+    let text = std::fs::read_to_string(common::root().join("docs/scenarios.md")).expect("a document");
+    for file in ["compose.yml", "scenario.toml", "inventory.toml"] {
+        let block = text.split(&format!("\n`{file}`\n\n```")).nth(1).expect(file);
+        let block = block.split_once('\n').and_then(|(_, rest)| rest.split("\n```").next()).expect("a block");
+        std::fs::write(folder.join(file), format!("{block}\n")).expect("written");
+    }
+    let evidence = copy.path().join("sabotage");
+    let (evidence, scenarios) = (evidence.to_str().expect("a path"), scenarios.to_str().expect("a path"));
+    let arguments = ["--scenarios", scenarios, "sabotage", "example", "--profile", "tiny", "--evidence", evidence];
+    let output = restore_drill(&arguments);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("1 of 1 sabotages caught"), "{text}");
+}
+
+/// A drill is done again from its directory, and its verdict repeats; a recipe that is another one is refused.
+#[test]
+fn a_stored_run_is_done_again() {
+    let copy = common::copy_of_scenarios();
+    let scenarios = copy.path().join("scenarios");
+    let (first, second) = (copy.path().join("first"), copy.path().join("second"));
+    let (root, first, second) =
+        (scenarios.to_str().expect("a path"), first.to_str().expect("a path"), second.to_str().expect("a path"));
+    let broken = restore_drill(&[
+        "--scenarios",
+        root,
+        "run",
+        "radicale",
+        "--profile",
+        "tiny",
+        "--sabotage",
+        "users-left-out",
+        "--quiet",
+        "--evidence",
+        first,
+    ]);
+    assert_eq!(broken.status.code(), Some(1), "{}", stderr(&broken));
+    assert!(!stderr(&broken).contains("deploy"), "not quiet: {}", stderr(&broken));
+    let again = restore_drill(&["--scenarios", root, "--log-format", "json", "repro", first, "--evidence", second]);
+    let text = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert_eq!(again.status.code(), Some(0), "{text}{}", stderr(&again));
+    assert!(text.contains("repeats: broken then, broken now"), "{text}");
+    let events = stderr(&again);
+    let finished = events.lines().filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
+    assert!(finished.filter(|e| e["event"] == "phase-finished").count() > 10, "{events}");
+    let compose = scenarios.join("radicale/compose.yml");
+    let text = std::fs::read_to_string(&compose).expect("a recipe").replace("1.0.0+", "1.0.1+");
+    std::fs::write(&compose, text).expect("written");
+    let other = restore_drill(&["--scenarios", root, "repro", first]);
+    assert_eq!(other.status.code(), Some(64), "{}", stderr(&other));
+    assert!(stderr(&other).contains("is another one than that of the run"), "{}", stderr(&other));
+}
+
 /// `checks.txt` beside this file is what every scenario must go on checking.
 #[test]
 fn no_check_disappears() {

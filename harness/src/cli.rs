@@ -19,9 +19,35 @@ pub struct Cli {
     /// The folder of scenarios.
     #[arg(long, global = true, env = "RESTORE_DRILL_SCENARIOS", value_name = "DIR", default_value = "scenarios")]
     pub scenarios: PathBuf,
+    /// A file with defaults for options; `restore-drill config` prints one. Without it, restore-drill.toml here, if there is one.
+    #[arg(long, global = true, env = "RESTORE_DRILL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How it says what it does.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How a run says what it does.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct OutputArgs {
+    /// Say the verdict only.
+    #[arg(long, short, global = true, env = "RESTORE_DRILL_QUIET")]
+    pub quiet: bool,
+    /// Text for people, or events as lines of JSON, on standard error.
+    #[arg(long, global = true, env = "RESTORE_DRILL_LOG_FORMAT", value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// In which form a run says what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: the lines of events.jsonl.
+    Json,
 }
 
 /// The commands.
@@ -76,6 +102,18 @@ pub enum Command {
         #[arg(long, conflicts_with = "json")]
         checks: bool,
     },
+    /// Make the folder of a scenario from a compose file: what can be read from it is filled in, the rest is marked TODO.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill new wiki --compose ~/.abra/recipes/wiki/compose.yml\n",
+    ))]
+    New {
+        /// The scenario's name: lowercase letters, digits, hyphens.
+        name: String,
+        /// The recipe's compose file; it is copied.
+        #[arg(long, value_name = "FILE")]
+        compose: PathBuf,
+    },
     /// Write the report of a run, or of a ladder, from its directory alone: HTML, JUnit, JSON, Markdown.
     #[command(after_help = concat!(
         "Examples:\n",
@@ -127,6 +165,8 @@ pub enum Command {
         /// A finding as a report has it, or a word of one.
         finding: Vec<String>,
     },
+    /// Print a config file with every option's default, commented out.
+    Config,
     /// Print the JSON Schema of a file, for editors and programs.
     Schema {
         /// Which.
@@ -329,10 +369,10 @@ pub enum Labels {
 #[derive(Debug, clap::Args)]
 pub struct DataArgs {
     /// How much data: tiny, smoke, default, large.
-    #[arg(long, default_value = "smoke")]
+    #[arg(long, env = "RESTORE_DRILL_PROFILE", default_value = "smoke")]
     pub profile: String,
     /// The seed of the corpus; the same seed and profile give the same bytes.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, env = "RESTORE_DRILL_SEED", default_value_t = 1)]
     pub seed: u64,
 }
 
@@ -400,7 +440,7 @@ pub struct ClimbArgs {
     #[command(flatten)]
     pub data: DataArgs,
     /// The images: the recipe's if present, else stand-ins.
-    #[arg(long, value_enum, default_value_t = ImageChoice::Auto)]
+    #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
     pub images: ImageChoice,
     /// More values for the compose files' variables, as NAME=value lines.
     #[arg(long, value_name = "FILE")]
@@ -430,16 +470,16 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
     /// The bot: one that the drill deploys, or the one that is there.
-    #[arg(long, value_enum, default_value_t = BotChoice::Own)]
+    #[arg(long, env = "RESTORE_DRILL_BACKUPBOT", value_enum, default_value_t = BotChoice::Own)]
     pub backupbot: BotChoice,
     /// The images: the recipe's if present, else stand-ins.
-    #[arg(long, value_enum, default_value_t = ImageChoice::Auto)]
+    #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
     pub images: ImageChoice,
     /// More values for the compose files' variables, as NAME=value lines.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
     /// SMTP connections at once.
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, env = "RESTORE_DRILL_CONNECTIONS", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub connections: u8,
     /// Keep the deployment, and say how to look inside and how to remove it.
     #[arg(long)]
@@ -448,7 +488,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "RATE", num_args = 0..=1, default_missing_value = "12", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub live: Option<u32>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
-    #[arg(long, value_name = "GIB", default_value_t = crate::drill::MIN_FREE_GIB)]
+    #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::drill::MIN_FREE_GIB)]
     pub min_free_gib: u64,
     /// Commit a fault on purpose; the drill must then not hold. `restore-drill sabotage --list` lists them.
     #[arg(long, value_name = "NAME")]

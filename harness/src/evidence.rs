@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use crate::error::{Error, Result};
+use crate::secret::redact;
 
 mod audit;
 mod live;
@@ -347,7 +348,7 @@ impl Evidence {
 
     /// Remembers a fact of the run.
     pub fn set(&self, key: &str, value: &str) -> Result<()> {
-        self.with(|db| db.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", [key, value]).map(drop))
+        self.with(|db| db.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", [key, &redact(value)]).map(drop))
     }
 
     /// A fact of the run.
@@ -364,7 +365,7 @@ impl Evidence {
                     l.item,
                     l.account,
                     l.sent.name(),
-                    l.reply,
+                    redact(&l.reply),
                     l.body_sha256,
                     l.bytes,
                     l.expunged
@@ -445,7 +446,8 @@ impl Evidence {
             Login::Unread(detail) => ("unread", detail.as_str()),
         };
         self.with(|db| {
-            db.execute("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)", params![o.0, account, status, detail]).map(drop)
+            db.execute("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)", params![o.0, account, status, redact(detail)])
+                .map(drop)
         })
     }
 
@@ -540,7 +542,7 @@ impl Evidence {
             tx.execute("DELETE FROM finding", [])?;
             for finding in &verdict.findings {
                 let json = serde_json::to_string(finding).unwrap_or_else(|_| finding.to_string());
-                tx.execute("INSERT INTO finding VALUES (?, ?)", params![verdict.status.to_string(), json])?;
+                tx.execute("INSERT INTO finding VALUES (?, ?)", params![verdict.status.to_string(), redact(&json)])?;
             }
             tx.commit()
         })

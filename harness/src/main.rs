@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 use futures_util::StreamExt as _;
 use restore_drill::audit::{self, Report};
-use restore_drill::cli::{CiArgs, Cli, ClimbArgs, Command, Labels, LadderArgs, ReportArgs, RunArgs, SabotageArgs};
+use restore_drill::cli::{
+    CiArgs, Cli, ClimbArgs, Command, Labels, LadderArgs, LogFormat, OutputArgs, ReportArgs, RunArgs, SabotageArgs,
+};
 use restore_drill::drill::{self, Ended, Options, bot_source};
 use restore_drill::error::{Error, Result};
-use restore_drill::events::Events;
+use restore_drill::events::{Events, Sink};
 use restore_drill::evidence::Evidence;
 use restore_drill::judge::meaning;
 use restore_drill::labels::lint::{self, lint};
@@ -31,14 +33,23 @@ use restore_drill::report::terminal::{Terminal, block};
 use restore_drill::report::{JsonLines, history, html, junit, markdown, summary, write_all};
 use restore_drill::sabotage::run::{self as sabotage_run, Line, Matrix};
 use restore_drill::sabotage::{Group, catalogue};
+use restore_drill::scenario::scaffold;
 use restore_drill::scenario::{self, Scenario};
+use restore_drill::secret::redact;
 use restore_drill::stack::doctor::{Level, doctor};
 use restore_drill::stack::{Engine, gc};
-use restore_drill::{conformance, exit_code, judge, sabotage};
+use restore_drill::{config, conformance, exit_code, judge, sabotage};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = match config::parse(std::env::args_os().collect()) {
+        Ok(parsed) => parsed,
+        Err(e) => {
+            eprintln!("error: {e}");
+            return ExitCode::from(e.exit_code());
+        }
+    };
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(e) => {
             let _ = e.print();
@@ -52,7 +63,7 @@ async fn main() -> ExitCode {
     match execute(cli).await {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            eprintln!("error: {e}");
+            eprintln!("error: {}", redact(&e.to_string()));
             ExitCode::from(e.exit_code())
         }
     }
@@ -60,8 +71,8 @@ async fn main() -> ExitCode {
 
 async fn execute(cli: Cli) -> Result<u8> {
     match cli.command {
-        Command::Run(args) => run(&args, &cli.scenarios).await,
-        Command::Ladder(args) => ladder(args, cli.scenarios).await,
+        Command::Run(args) => run(&args, &cli.scenarios, cli.output).await,
+        Command::Ladder(args) => ladder(args, cli.scenarios, cli.output).await,
         Command::Ci(args) => ci(args, cli.scenarios).await,
         Command::Judge { dir, observation, json, checks } => {
             let evidence = Evidence::open(&dir)?;
@@ -92,8 +103,19 @@ async fn execute(cli: Cli) -> Result<u8> {
             }
             Ok(exit_code::HELD)
         }
-        Command::Repro { dir, evidence } => repro(&dir, evidence, &cli.scenarios).await,
+        Command::Repro { dir, evidence } => repro(&dir, evidence, &cli.scenarios, cli.output).await,
         Command::Explain { finding } => explain(&finding.join(" ")),
+        Command::Config => {
+            print!("{}", config::SAMPLE);
+            Ok(exit_code::HELD)
+        }
+        Command::New { name, compose } => {
+            for file in scaffold::new(&cli.scenarios, &name, &compose)? {
+                println!("{}", file.display());
+            }
+            eprintln!("\nnext: look for TODO in them, then `restore-drill run {name}`");
+            Ok(exit_code::HELD)
+        }
         Command::Schema { of } => {
             println!("{:#}", of.json());
             Ok(exit_code::HELD)
@@ -156,7 +178,7 @@ async fn execute(cli: Cli) -> Result<u8> {
             }
             Ok(verdict.status.exit_code())
         }
-        Command::Sabotage(args) => commit(args, cli.scenarios).await,
+        Command::Sabotage(args) => commit(args, cli.scenarios, cli.output).await,
         Command::Conformance { names, backupbot, json } => {
             let events = Events::new(vec![Box::new(Terminal::new())]);
             let outcomes = conformance::run(&cli.scenarios, backupbot, &names, &events).await?;
@@ -232,15 +254,20 @@ fn labels(command: Labels) -> Result<u8> {
     }
 }
 
-fn brief(dir: &Path) -> Result<Events> {
-    Ok(Events::new(vec![Box::new(Terminal::brief()), Box::new(JsonLines::create(dir)?)]))
+/// Who is told of a run: the one that watches, and the run's directory.
+fn sinks(output: OutputArgs, brief: bool) -> drill::Sinks {
+    Box::new(move |dir| {
+        let watcher: Box<dyn Sink> = match output.log_format {
+            LogFormat::Json => Box::new(JsonLines::stderr()),
+            LogFormat::Text if output.quiet => Box::new(Terminal::quiet()),
+            LogFormat::Text if brief => Box::new(Terminal::brief()),
+            LogFormat::Text => Box::new(Terminal::new()),
+        };
+        Ok(Events::new(vec![watcher, Box::new(JsonLines::create(dir)?)]))
+    })
 }
 
-fn sinks(dir: &Path) -> Result<Events> {
-    Ok(Events::new(vec![Box::new(Terminal::new()), Box::new(JsonLines::create(dir)?)]))
-}
-
-async fn commit(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
+async fn commit(args: SabotageArgs, scenarios: PathBuf, output: OutputArgs) -> Result<u8> {
     let name = args.scenario.clone().unwrap_or_else(|| sabotage::SCENARIO.to_owned());
     let scenario = Scenario::load(&scenarios, &name)?;
     let chosen = sabotage_run::chosen(&scenario, &args.names, args.group)?;
@@ -264,7 +291,7 @@ async fn commit(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
     let results: Vec<(Vec<Line>, Result<()>)> = if scenario.name == sabotage::SCENARIO {
         // The longest first, so that the others run beside it.
         let groups = [Group::Restore, Group::Labels, Group::Content, Group::Backup].into_iter().map(|group| {
-            let begun = sabotage_run::group(group, &chosen, options(&group.to_string()), Box::new(brief));
+            let begun = sabotage_run::group(group, &chosen, options(&group.to_string()), sinks(output, true));
             unless(&signalled, begun)
         });
         futures_util::stream::iter(groups).buffered(jobs).collect().await
@@ -272,7 +299,7 @@ async fn commit(args: SabotageArgs, scenarios: PathBuf) -> Result<u8> {
         let each = std::iter::once(None).chain(chosen.iter().copied().map(Some)).map(|sabotage| {
             let options = options(sabotage.map_or("twin", |s| s.name));
             let begun = async move {
-                match sabotage_run::whole(sabotage, options, Box::new(brief)).await {
+                match sabotage_run::whole(sabotage, options, sinks(output, true)).await {
                     Ok(line) => (vec![line], Ok(())),
                     Err(e) => (vec![], Err(e)),
                 }
@@ -314,10 +341,10 @@ async fn unless(signalled: &AtomicBool, work: impl Future<Output = (Vec<Line>, R
     (lines, result)
 }
 
-async fn ladder(args: LadderArgs, scenarios: PathBuf) -> Result<u8> {
+async fn ladder(args: LadderArgs, scenarios: PathBuf, output: OutputArgs) -> Result<u8> {
     // What cannot be compared with is found before an hour is spent.
     let before = args.climb.compare.as_deref().map(Ladder::read).transpose()?;
-    let (ladder, dir) = climb(&args.recipe, args.climb, scenarios, Box::new(sinks)).await?;
+    let (ladder, dir) = climb(&args.recipe, args.climb, scenarios, sinks(output, false)).await?;
     if args.json {
         println!("{:#}", serde_json::json!(ladder));
     } else {
@@ -370,10 +397,10 @@ fn runs(what: &str) -> PathBuf {
     PathBuf::from("runs").join(format!("{what}-{now}"))
 }
 
-async fn run(args: &RunArgs, scenarios: &Path) -> Result<u8> {
+async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8> {
     let options = args.options(scenarios.to_owned())?;
     let command = options.reproduce();
-    let Ended { value: verdict, evidence, .. } = drill::run(options, Box::new(sinks)).await.inspect_err(|e| {
+    let Ended { value: verdict, evidence, .. } = drill::run(options, sinks(output, false)).await.inspect_err(|e| {
         if !matches!(e, Error::Input { .. } | Error::Usage(_)) {
             eprintln!("\nreproduce: {command}");
         }
@@ -385,7 +412,9 @@ async fn run(args: &RunArgs, scenarios: &Path) -> Result<u8> {
     let report = Report::read(&evidence)?;
     facts["audit"] = serde_json::json!(report);
     summary(evidence.dir(), &facts, &verdict)?;
-    report.iter().for_each(|r| eprint!("\n{r}"));
+    if !output.quiet {
+        report.iter().for_each(|r| eprint!("\n{r}"));
+    }
     eprintln!("\nevidence:  {}", evidence.dir().display());
     reproduce(&evidence)?;
     println!("{}", verdict.status);
@@ -410,7 +439,7 @@ fn report(args: &ReportArgs) -> Result<u8> {
 }
 
 /// Does a stored run again.
-async fn repro(dir: &Path, evidence: Option<PathBuf>, scenarios: &Path) -> Result<u8> {
+async fn repro(dir: &Path, evidence: Option<PathBuf>, scenarios: &Path, output: OutputArgs) -> Result<u8> {
     let before = Evidence::open(&model::run_dir(dir))?;
     if dir.join("ladder.json").is_file() {
         let command = Ladder::read(&dir.join("ladder.json"))?.reproduce;
@@ -419,7 +448,7 @@ async fn repro(dir: &Path, evidence: Option<PathBuf>, scenarios: &Path) -> Resul
     let was = judge::judge(&before, judge::RESTORED)?;
     let options = drill::again(&before, scenarios, evidence)?;
     eprintln!("repro: {}", options.reproduce());
-    let Ended { value: is, evidence, .. } = drill::run(options, Box::new(sinks)).await?;
+    let Ended { value: is, evidence, .. } = drill::run(options, sinks(output, false)).await?;
     let (old, new) = (sabotage::essence(&was.findings), sabotage::essence(&is.findings));
     eprintln!("\nevidence:  {}", evidence.dir().display());
     for (mark, lines) in [("only then", old.difference(&new)), ("only now ", new.difference(&old))] {

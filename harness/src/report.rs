@@ -1,7 +1,7 @@
 //! Sinks of events: the terminal, and the run's files.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::events::{Event, Sink};
 use crate::model::Verdict;
+use crate::secret::redact;
 
 pub mod ci;
 pub mod history;
@@ -20,7 +21,14 @@ pub mod model;
 pub mod terminal;
 
 /// `events.jsonl`: every event but progress, one JSON object a line, with the time.
-pub struct JsonLines(Mutex<File>);
+pub struct JsonLines<W: Write = File>(Mutex<W>);
+
+impl JsonLines<std::io::Stderr> {
+    /// The same lines on standard error.
+    pub fn stderr() -> Self {
+        Self(Mutex::new(std::io::stderr()))
+    }
+}
 
 impl JsonLines {
     /// Creates the file in a run's directory.
@@ -30,7 +38,7 @@ impl JsonLines {
     }
 }
 
-impl Sink for JsonLines {
+impl<W: Write + Send> Sink for JsonLines<W> {
     fn event(&self, event: &Event) {
         if matches!(event, Event::Progress { .. }) {
             return;
@@ -39,7 +47,7 @@ impl Sink for JsonLines {
         line["time"] = json!(jiff::Timestamp::now().to_string());
         let mut file = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // A full disk must not end the run, which still has to tear down.
-        let _ = writeln!(file, "{line}");
+        let _ = writeln!(file, "{}", redact(&line.to_string()));
     }
 }
 
@@ -60,5 +68,5 @@ pub fn summary(dir: &Path, facts: &serde_json::Value, verdict: &Verdict) -> Resu
     let path = dir.join("summary.json");
     let mut summary = facts.clone();
     summary["verdict"] = json!(verdict);
-    std::fs::write(&path, format!("{summary:#}\n")).map_err(Error::io(path))
+    std::fs::write(&path, redact(&format!("{summary:#}\n")).as_ref()).map_err(Error::io(path))
 }

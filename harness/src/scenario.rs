@@ -13,6 +13,7 @@ use crate::images::{self, Source};
 use crate::judge::checks::Checks;
 
 pub mod compose;
+pub mod scaffold;
 pub mod variable;
 pub mod yaml;
 
@@ -448,7 +449,7 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { converge: 180, settle: 120, removal: 120 }
+        Self { converge: 180, settle: 120, removal: 300 }
     }
 }
 

@@ -69,6 +69,49 @@ pub async fn assert_nothing_left(run: &str) {
     assert!(remains.is_empty(), "run {run} left {remains}: {remains:?}");
 }
 
+/// The secrets of a run: what users and the bot know.
+pub fn secrets(drill: &Drill) -> Vec<String> {
+    let secret = drill.secret();
+    let users = &drill.corpus.accounts().users;
+    let mut secrets: Vec<String> = users.iter().map(|u| secret.password(&u.email)).collect();
+    secrets.extend(users.iter().flat_map(|u| (0..u.tokens.len()).map(|at| secret.token(at, &u.email)).collect::<Vec<_>>()));
+    secrets.extend(["restic", "SECRET_KEY"].map(|name| secret.derive(name)));
+    secrets
+}
+
+/// No file under `dir` has a secret: as it is, in hexadecimal digits, or in base64 wherever it begins within a text. Not by
+/// what redacts.
+pub fn assert_no_secret(dir: &Path, secrets: &[String]) {
+    use base64::Engine as _;
+    assert!(secrets.len() > 3);
+    let mut forms = Vec::new();
+    for secret in secrets {
+        forms.extend([secret.clone(), hex::encode(secret), hex::encode_upper(secret)]);
+        for before in ["", "x", "xx"] {
+            let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{before}{secret}"));
+            // Without the digits that depend on what is around.
+            forms.push(encoded[4..40].to_owned());
+        }
+    }
+    let (mut folders, mut files) = (vec![dir.to_owned()], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).expect("a file");
+            files += 1;
+            for form in &forms {
+                let found = bytes.windows(form.len()).any(|w| w == form.as_bytes());
+                assert!(!found, "{} has a secret, as {form}", path.display());
+            }
+        }
+    }
+    assert!(files > 2, "nothing was searched");
+}
+
 /// Runs the program.
 pub fn restore_drill(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_restore-drill")).args(arguments).current_dir(root()).output().expect("the program runs")

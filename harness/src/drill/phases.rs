@@ -14,7 +14,7 @@ use crate::backup::{Bot, Created, Snapshot};
 use crate::error::{Context as _, Error, Result};
 use crate::events::Phase;
 use crate::scenario::{Door, ServiceCommand, Tls};
-use crate::secret::Secret;
+use crate::secret::{Secret, redact};
 use crate::stack::deploy::{Edit, Stack};
 use crate::stack::slots::Alive;
 use crate::stack::volumes::Helper;
@@ -288,6 +288,7 @@ impl Drill {
                     break;
                 }
             }
+            let text = redact(&String::from_utf8_lossy(&text)).into_owned();
             let _ = std::fs::write(self.evidence.dir().join("logs").join(format!("{service}.log")), text);
         }
     }

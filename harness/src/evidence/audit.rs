@@ -6,6 +6,7 @@ use super::Evidence;
 use crate::audit::{Amount, Difference};
 use crate::error::Result;
 use crate::scenario::Class;
+use crate::secret::redact;
 
 /// Where a file was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +108,8 @@ impl Evidence {
     /// Stores how a dump in the snapshot is.
     pub fn put_dump(&self, volume: &str, path: &str, complaint: Option<&str>) -> Result<()> {
         self.with(|db| {
-            db.execute("INSERT OR REPLACE INTO audit_dump VALUES (?, ?, ?)", params![volume, path, complaint]).map(drop)
+            db.execute("INSERT OR REPLACE INTO audit_dump VALUES (?, ?, ?)", params![volume, path, complaint.map(redact)])
+                .map(drop)
         })
     }
 

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{Evidence, MESSAGE, MessageSeen, ObservationId, message_of};
 use crate::error::Result;
+use crate::secret::redact;
 
 /// What is done while the backup runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,7 +85,7 @@ impl Evidence {
     pub fn put_live(&self, op: &LiveOp) -> Result<()> {
         self.with(|db| {
             db.prepare_cached("INSERT INTO live VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)")?
-                .execute(params![op.kind.name(), op.account, op.message, op.detail, op.began, op.ended, op.error])
+                .execute(params![op.kind.name(), op.account, op.message, op.detail, op.began, op.ended, redact(&op.error)])
                 .map(drop)
         })
     }

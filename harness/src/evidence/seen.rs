@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::{Evidence, ObservationId, Quota};
 use crate::backup::Complaint;
 use crate::error::{Error, Result};
+use crate::secret::redact;
 
 /// A sieve script as one observation saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +79,8 @@ impl Evidence {
             tx.execute("DELETE FROM trial WHERE stage = ?", [stage])?;
             for t in trials {
                 let (value, why) = match &t.value {
-                    Ok(value) => (Some(value), ""),
-                    Err(why) => (None, why.as_str()),
+                    Ok(value) => (Some(redact(value)), redact("")),
+                    Err(why) => (None, redact(why)),
                 };
                 tx.execute("INSERT INTO trial VALUES (?, ?, ?, ?, ?)", params![stage, t.trial, t.expected, value, why])?;
             }
@@ -122,7 +123,7 @@ impl Evidence {
                         )?;
                     }
                 }
-                Err(why) => drop(tx.execute("INSERT INTO script_unread VALUES (?, ?, ?)", params![o.0, account, why])?),
+                Err(why) => drop(tx.execute("INSERT INTO script_unread VALUES (?, ?, ?)", params![o.0, account, redact(why)])?),
             }
             tx.commit()
         })
@@ -151,7 +152,7 @@ impl Evidence {
         self.with(|db| {
             let tx = db.transaction()?;
             for f in facts {
-                tx.execute("INSERT INTO fact VALUES (?, ?, ?)", params![o.0, f.fact, f.value])?;
+                tx.execute("INSERT INTO fact VALUES (?, ?, ?)", params![o.0, f.fact, f.value.as_deref().map(redact)])?;
             }
             tx.commit()
         })
@@ -173,7 +174,7 @@ impl Evidence {
 
     /// Stores that a step went wrong.
     pub fn put_step(&self, step: &str, cause: &str, message: &str) -> Result<()> {
-        self.with(|db| db.execute("INSERT INTO step VALUES (?, ?, ?)", params![step, cause, message]).map(drop))
+        self.with(|db| db.execute("INSERT INTO step VALUES (?, ?, ?)", params![step, cause, redact(message)]).map(drop))
     }
 
     /// The result of a step; none, and stored, where the bot said that it failed.

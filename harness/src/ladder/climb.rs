@@ -16,6 +16,7 @@ use crate::labels::recipe::Sources;
 use crate::model::{Counts, Finding, Item, Outcome as What, Verdict};
 use crate::scenario::variable::interpolate;
 use crate::scenario::{Class, Scenario, read_env};
+use crate::secret::redact;
 
 /// What to climb.
 #[derive(Debug, Clone)]
@@ -113,7 +114,7 @@ pub async fn climb(plan: Plan, sinks: Sinks) -> Result<Ladder> {
         reproduce: command,
     };
     let file = dir.join("ladder.json");
-    std::fs::write(&file, format!("{:#}\n", serde_json::json!(ladder))).map_err(Error::io(&file))?;
+    std::fs::write(&file, redact(&format!("{:#}\n", serde_json::json!(ladder))).as_ref()).map_err(Error::io(&file))?;
     Ok(ladder)
 }
 

@@ -10,6 +10,7 @@ use super::model::{self, Report, seconds};
 use super::write_all;
 use crate::error::{Error, Result};
 use crate::events::{Event, Sink};
+use crate::secret::redact;
 
 /// How a CI server folds lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl Sink for Folded {
         let term = console::Term::stderr();
         for line in self.lines(event) {
             // A closed pipe must not end the run, which still has to tear down.
-            let _ = term.write_line(&line);
+            let _ = term.write_line(&redact(&line));
         }
     }
 }

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::events::{Event, Phase, Sink};
 use crate::model::{Status, Verdict};
+use crate::secret::redact;
 
 /// Findings named one by one; the rest are in the run's directory.
 const NAMED: usize = 25;
@@ -22,6 +23,8 @@ pub struct Terminal {
     live: bool,
     /// Whether phases are left out, as where several drills share the terminal.
     brief: bool,
+    /// Whether only the verdict is said.
+    quiet: bool,
     state: Mutex<State>,
 }
 
@@ -37,7 +40,12 @@ impl Terminal {
     pub fn new() -> Self {
         let term = Term::stderr();
         let live = term.is_term();
-        Self { term, live, brief: false, state: Mutex::default() }
+        Self { term, live, brief: false, quiet: false, state: Mutex::default() }
+    }
+
+    /// The verdict only.
+    pub fn quiet() -> Self {
+        Self { quiet: true, ..Self::new() }
     }
 
     /// Without the phases: for several drills at once.
@@ -47,7 +55,7 @@ impl Terminal {
 
     fn line(&self, text: &str) {
         // A closed pipe must not end the run, which still has to tear down.
-        let _ = self.term.write_line(text);
+        let _ = self.term.write_line(&redact(text));
     }
 
     fn progress(&self, state: &mut State, phase: Phase, done: u64, total: u64, unit: &str) {
@@ -86,6 +94,9 @@ impl Default for Terminal {
 
 impl Sink for Terminal {
     fn event(&self, event: &Event) {
+        if self.quiet && !matches!(event, Event::Finished { .. }) {
+            return;
+        }
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if !matches!(event, Event::Progress { .. })
             && let Some(bar) = state.bar.take()
