@@ -84,7 +84,7 @@ fn a_malformed_scenario_or_inventory_names_file_and_line() {
             &["scenario.toml:", "no service \"database\"", "admin, antispam, app, db"],
         ),
         ("scenario.toml", "volume = \"dkim\"", "volume = \"dkimm\"", &["scenario.toml:", "no volume \"dkimm\""]),
-        ("scenario.toml", "[queue", "[queue[", &["scenario.toml:"]),
+        ("scenario.toml", "[mail.queue", "[mail.queue[", &["scenario.toml:"]),
         (
             "scenario.toml",
             "pw = \"{password}\"",

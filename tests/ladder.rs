@@ -89,6 +89,16 @@ fn a_recipe_climbs_as_high_as_its_labels_reach_and_no_higher() {
     let said = String::from_utf8_lossy(&labelled.stdout).into_owned();
     assert!(said.contains("level before 2, now 5; before, backup and restore is a gap: "), "{said}");
     assert!(said.contains("* backup and restore skipped → pass"), "{said}");
+    // A pull request's text says both levels, and what was in the way.
+    let (old, new) = (dir.join("before").display().to_string(), dir.join("after").display().to_string());
+    let pr = common::restore_drill(&["labels", "pr", &new, "--before", &old]);
+    let text = String::from_utf8_lossy(&pr.stdout).into_owned();
+    assert!(
+        text.contains("| before | 2 of 5 |") && text.contains("| after | 5 of 5 | held | 0 |"),
+        "{text}{}",
+        common::stderr(&pr)
+    );
+    assert!(text.contains("What kept the level down before: backup and restore is a gap"), "{text}");
     // The schema went from the older revision to the newer one: there was something to upgrade.
     let evidence = restore_drill::evidence::Evidence::open(&dir.join("after/run")).expect("evidence");
     let revision = |name: &str| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{restore_drill, root, stderr};
 use fantoccini::{Client, ClientBuilder, Locator};
-use restore_drill::evidence::{Evidence, Login, MessageSeen};
+use restore_drill::evidence::{AlteredSeen, Evidence, Login, MessageSeen};
 use restore_drill::judge::{BASELINE, RESTORED, judge};
 use restore_drill::model::Status;
 use restore_drill::report::model::Report;
@@ -125,6 +125,31 @@ fn figures_checks_and_verdict_are_told() {
     let markdown = std::fs::read_to_string(dir.path().join("report.md")).expect("Markdown");
     assert!(markdown.starts_with("## Restore drill of mailu: BROKEN\n") && markdown.contains("3 findings"), "{markdown}");
     assert!(!markdown.contains("<script") && markdown.contains("| restore begun to first login (RTO) | 12.3 s |"), "{markdown}");
+}
+
+/// The body as it was submitted is computed from profile and seed, and held against the one that is there.
+#[test]
+fn what_is_another_way_in_a_message_is_shown() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let evidence = run(dir.path(), 9, 0);
+    let corpus = seeds::Corpus::new(1, seeds::Profile::named("smoke").expect("a profile"));
+    let (submitted, restored) = (corpus.message(3).bytes, evidence.completed(RESTORED).expect("read").expect("an observation"));
+    let text = String::from_utf8_lossy(&submitted).into_owned();
+    let at = text.find("\r\n\r\n").expect("a header") + 4;
+    let other = format!("{}<script>alert(1)</script>\r\n{}", &text[..at], &text[at..]);
+    for (uid, bytes) in [(3, other.into_bytes()), (4, submitted)] {
+        let (account, folder) = ("u01@mail.test".to_owned(), "INBOX".to_owned());
+        let seen = AlteredSeen { account, folder, uid, item: Some("3".into()), bytes };
+        evidence.put_altered(restored, &seen).expect("stored");
+    }
+    drop(evidence);
+    reported(dir.path());
+    let report = Report::load(&dir.path().join("report.json")).expect("a report");
+    assert_eq!(report.altered.len(), 2);
+    assert!(report.altered[0].difference.contains("\n+<script>alert(1)</script>"), "{}", report.altered[0].difference);
+    assert!(report.altered[1].difference.starts_with("the body is as it was submitted"), "{}", report.altered[1].difference);
+    let page = std::fs::read_to_string(dir.path().join("report.html")).expect("a page");
+    assert!(page.contains("&lt;script&gt;alert(1)") && !page.contains("<script>alert(1)"));
 }
 
 #[test]

@@ -349,9 +349,9 @@ pub enum Labels {
     },
     /// Write the text of a recipe's pull request from a drill that held: what is backed up and why, and the measured proof.
     Pr {
-        /// The run's directory.
+        /// The run's directory, or a ladder's, whose level is told too.
         evidence: PathBuf,
-        /// A run of the recipe as it was before.
+        /// A run, or a ladder, of the recipe as it was before.
         #[arg(long, value_name = "DIR")]
         before: Option<PathBuf>,
     },

@@ -19,10 +19,10 @@ mod seen;
 pub use audit::{AuditFile, Side};
 pub use live::{LiveKind, LiveOp, When};
 pub use pairs::{FilePair, MessagePairs};
-pub use seen::{FactSeen, ScriptSeen, TrialSeen};
+pub use seen::{AlteredSeen, FactSeen, ScriptSeen, TrialSeen};
 
 /// Version of the schema; a directory with another one is refused.
-const SCHEMA_VERSION: i64 = 5;
+const SCHEMA_VERSION: i64 = 6;
 
 const SCHEMA: &str = "
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -54,6 +54,10 @@ CREATE TABLE message (
   PRIMARY KEY (observation, account, folder, uid)) WITHOUT ROWID;
 CREATE INDEX message_bytes ON message (sha256);
 CREATE INDEX message_item ON message (item);
+-- What is there now of some messages with other bytes than at the baseline.
+CREATE TABLE altered (
+  observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL, uid INTEGER NOT NULL, item TEXT, bytes BLOB NOT NULL,
+  PRIMARY KEY (observation, account, folder, uid)) WITHOUT ROWID;
 CREATE TABLE db_check (
   observation INTEGER NOT NULL, db TEXT NOT NULL, property TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY (observation, db, property)) WITHOUT ROWID;

@@ -75,7 +75,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Whether it keeps no rung above from being earned.
-    fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         matches!(self, Self::Pass | Self::NotApplicable { .. })
     }
 }
@@ -111,6 +111,17 @@ impl Step {
             format!("{} findings; the first: {}", verdict.findings.len(), verdict.findings[0])
         };
         Self { rung, outcome, detail, findings: verdict.findings, millis }
+    }
+
+    /// What came of it in a word, and what was done or why not.
+    pub fn told(&self) -> (&'static str, &str) {
+        match &self.outcome {
+            Outcome::Pass => ("earned", &self.detail),
+            Outcome::Fail => ("failed", &self.detail),
+            Outcome::Unknown => ("unknown", &self.detail),
+            Outcome::NotApplicable { reason } => ("does not apply", reason),
+            Outcome::Skipped { gap } => ("a gap", gap),
+        }
     }
 
     /// A rung without findings.

@@ -19,7 +19,7 @@ use restore_drill::events::{Events, Sink};
 use restore_drill::evidence::Evidence;
 use restore_drill::judge::meaning;
 use restore_drill::labels::lint::{self, lint};
-use restore_drill::labels::pr;
+use restore_drill::labels::pr::{self, Proof};
 use restore_drill::labels::recipe::Sources;
 use restore_drill::labels::rules::{Lesson, lessons};
 use restore_drill::labels::suggest::suggest;
@@ -231,8 +231,8 @@ fn labels(command: Labels) -> Result<u8> {
             Ok(exit_code::HELD)
         }
         Labels::Pr { evidence, before } => {
-            let before = before.map(|dir| Evidence::open(&dir)).transpose()?;
-            print!("{}", pr::text(&Evidence::open(&evidence)?, before.as_ref())?);
+            let before = before.map(|dir| Proof::open(&dir)).transpose()?;
+            print!("{}", pr::text(&Proof::open(&evidence)?, before.as_ref())?);
             Ok(exit_code::HELD)
         }
         Labels::Suggest { dir, write } => {

@@ -9,16 +9,21 @@ use super::Drill;
 use super::proof::{Baseline, Restarted, Shaped};
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
-use crate::evidence::{Login, ObservationId, ScriptSeen};
+use crate::evidence::{AlteredSeen, Login, MessageSeen, ObservationId, ScriptSeen};
 use crate::judge::{self, BASELINE};
 use crate::model::{Finding, Item, Outcome};
 use crate::probe::Probe;
 use crate::probe::facts::Facts;
 use crate::probe::files::Files;
-use crate::probe::mail::Mail;
+use crate::probe::mail::{Failure, Mail};
 use crate::probe::rows::Rows;
 use crate::probe::sieve::Scripts;
 use crate::scenario::{MailServer, ServiceCommand};
+
+/// Messages with other bytes of which what is there is kept.
+const ALTERED: usize = 20;
+/// The largest of them, in bytes.
+const ALTERED_SIZE: u64 = 64 << 10;
 
 impl Drill {
     /// Observes what must come back, and holds it against what was submitted.
@@ -41,7 +46,43 @@ impl Drill {
     /// Observes what is there now, under a name of its own.
     pub async fn observe(&self, _: &Restarted, name: &str) -> Result<()> {
         self.first_login().await?;
-        self.look(Phase::Observe, name).await.map(drop)
+        let observation = self.look(Phase::Observe, name).await?;
+        self.keep_altered(observation).await
+    }
+
+    /// Keeps some of the messages that have other bytes now, for the report to show what is another way.
+    async fn keep_altered(&self, observation: ObservationId) -> Result<()> {
+        let (Some(before), true) = (self.evidence.completed(BASELINE)?, self.mail().is_some()) else { return Ok(()) };
+        let mut left = ALTERED;
+        for (account, login) in self.evidence.accounts(observation)? {
+            let pairs = self.evidence.message_pairs(before, observation, &account)?;
+            let was = |n: &&MessageSeen| pairs.only_before.iter().any(|o| (&o.folder, o.uid) == (&n.folder, n.uid));
+            let kept = |n: &&MessageSeen| !n.sha256.is_empty() && n.size <= ALTERED_SIZE;
+            let altered: Vec<_> = pairs.only_after.iter().filter(was).filter(kept).take(left).collect();
+            if login != Login::Read || altered.is_empty() {
+                continue;
+            }
+            left -= altered.len();
+            if let Err(e) = self.keep_some(observation, &account, &altered).await {
+                tracing::debug!(account, "altered messages: {}", e.reason());
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep_some(&self, o: ObservationId, account: &str, altered: &[&MessageSeen]) -> Result<(), Failure> {
+        let mut session = self.imap().login(account, &self.secret.password(account)).await?;
+        for message in altered {
+            session.examine(&message.folder).await?;
+            let fetched: Vec<_> = session.uid_fetch(message.uid.to_string(), "(UID BODY.PEEK[])").await?.try_collect().await?;
+            if let Some(bytes) = fetched.iter().find_map(|f| f.body()) {
+                let (account, folder, item) = (account.to_owned(), message.folder.clone(), message.item.clone());
+                let seen = AlteredSeen { account, folder, uid: message.uid, item, bytes: bytes.to_vec() };
+                self.evidence.put_altered(o, &seen).map_err(|e| Failure::Other(e.to_string()))?;
+            }
+        }
+        session.logout().await?;
+        Ok(())
     }
 
     /// Observes what is there now, in a phase of its own.

@@ -38,7 +38,42 @@ pub struct TrialSeen {
     pub value: Result<String, String>,
 }
 
+/// A message with other bytes than at the baseline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlteredSeen {
+    /// The account.
+    pub account: String,
+    /// The folder.
+    pub folder: String,
+    /// UID.
+    pub uid: u32,
+    /// The corpus message, where the header names one.
+    pub item: Option<String>,
+    /// As the server serves it now.
+    pub bytes: Vec<u8>,
+}
+
 impl Evidence {
+    /// Keeps what is there now of a message with other bytes.
+    pub fn put_altered(&self, o: ObservationId, m: &AlteredSeen) -> Result<()> {
+        self.with(|db| {
+            let row = params![o.0, m.account, m.folder, m.uid, m.item, m.bytes];
+            db.execute("INSERT OR REPLACE INTO altered VALUES (?, ?, ?, ?, ?, ?)", row).map(drop)
+        })
+    }
+
+    /// What was kept of messages with other bytes, by place.
+    pub fn altered(&self, o: ObservationId) -> Result<Vec<AlteredSeen>> {
+        self.with(|db| {
+            let sql = "SELECT account, folder, uid, item, bytes FROM altered WHERE observation = ? ORDER BY account, folder, uid";
+            db.prepare(sql)?
+                .query_map([o.0], |r| {
+                    Ok(AlteredSeen { account: r.get(0)?, folder: r.get(1)?, uid: r.get(2)?, item: r.get(3)?, bytes: r.get(4)? })
+                })?
+                .collect()
+        })
+    }
+
     /// How many rows of each table an observation has, by database and table.
     pub fn row_counts(&self, o: ObservationId) -> Result<Vec<(String, String, u64)>> {
         self.with(|db| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -10,14 +11,36 @@ use crate::audit::Report;
 use crate::error::{Error, Result};
 use crate::evidence::Evidence;
 use crate::judge::{RESTORED, judge};
+use crate::ladder::{Ladder, Rung};
 use crate::model::{Status, Verdict};
+use crate::report::model::run_dir;
 use crate::scenario::{Class, Inventory, InventoryVolume};
 
 /// Labels under `deploy.labels`, by service.
 type Labels = BTreeMap<String, BTreeMap<String, String>>;
 
+/// A run, and the ladder that it was part of, if it was part of one.
+pub struct Proof {
+    evidence: Evidence,
+    ladder: Option<Ladder>,
+}
+
+impl Proof {
+    /// What a run's directory has, or a ladder's.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let file = dir.join("ladder.json");
+        let ladder = if file.is_file() { Some(Ladder::read(&file)?) } else { None };
+        Ok(Self { evidence: Evidence::open(&run_dir(dir))?, ladder })
+    }
+
+    fn level(&self) -> String {
+        self.ladder.as_ref().map_or_else(|| "not climbed".to_owned(), |l| format!("{} of {}", l.level, Rung::ALL.len()))
+    }
+}
+
 /// The text, in Markdown. A run that did not hold proves nothing, and is refused. `before` is a run of the recipe as it was.
-pub fn text(evidence: &Evidence, before: Option<&Evidence>) -> Result<String> {
+pub fn text(after: &Proof, before: Option<&Proof>) -> Result<String> {
+    let evidence = &after.evidence;
     let verdict = judge(evidence, RESTORED)?;
     if verdict.status != Status::Held {
         return Err(Error::NotHeld(format!(
@@ -49,7 +72,7 @@ pub fn text(evidence: &Evidence, before: Option<&Evidence>) -> Result<String> {
     left_out(&mut out, &labels, &inventory, &report);
     written(&mut out, &labels);
     proof(&mut out, evidence, &verdict, &report, &fact)?;
-    level(&mut out, &verdict, before)?;
+    level(&mut out, after, &verdict, before)?;
     Ok(out)
 }
 
@@ -179,19 +202,25 @@ fn times(evidence: &Evidence) -> BTreeMap<String, u64> {
     events.lines().filter_map(one).collect()
 }
 
-fn level(out: &mut String, after: &Verdict, before: Option<&Evidence>) -> Result<()> {
+fn level(out: &mut String, proof: &Proof, after: &Verdict, before: Option<&Proof>) -> Result<()> {
     let _ = writeln!(out, "## Before and after\n");
     match before {
         Some(before) => {
-            let was = judge(before, RESTORED)?;
-            let _ = writeln!(out, "| recipe | verdict | differences |\n| --- | --- | --- |");
-            let _ = writeln!(out, "| before | {} | {} |", was.status, was.findings.len());
-            let _ = writeln!(out, "| after | {} | {} |", after.status, after.findings.len());
+            let was = judge(&before.evidence, RESTORED)?;
+            let _ = writeln!(out, "| recipe | level | verdict | differences |\n| --- | --- | --- | --- |");
+            let _ = writeln!(out, "| before | {} | {} | {} |", before.level(), was.status, was.findings.len());
+            let _ = writeln!(out, "| after | {} | {} | {} |", proof.level(), after.status, after.findings.len());
+            if let Some(gap) = before.ladder.as_ref().and_then(Ladder::gap) {
+                let _ = writeln!(out, "\nWhat kept the level down before: {gap}.");
+            }
             if let Some(first) = was.findings.first() {
                 let _ = writeln!(out, "\nThe first difference before: {first}.");
             }
         }
         None => {
+            if proof.ladder.is_some() {
+                let _ = writeln!(out, "Level: {}.\n", proof.level());
+            }
             let _ = writeln!(out, "After: {}. The recipe as it was before was not drilled.", after.status);
         }
     }

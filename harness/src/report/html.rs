@@ -10,7 +10,6 @@ use serde_json::json;
 use super::history::Past;
 use super::model::{Log, Report, bytes, seconds};
 use crate::error::{Error, Result};
-use crate::ladder::Outcome;
 use crate::model::{Item, Status};
 use crate::scenario::Class;
 
@@ -192,13 +191,8 @@ fn rungs(report: &Report) -> Vec<Rung> {
     let steps = report.ladder.iter().flat_map(|l| &l.steps);
     steps
         .map(|step| {
-            let (word, detail) = match &step.outcome {
-                Outcome::Pass => ("earned", step.detail.clone()),
-                Outcome::Fail => ("failed", step.detail.clone()),
-                Outcome::Unknown => ("unknown", step.detail.clone()),
-                Outcome::NotApplicable { reason } => ("does not apply", reason.clone()),
-                Outcome::Skipped { gap } => ("a gap", gap.clone()),
-            };
+            let (word, detail) = step.told();
+            let detail = detail.to_owned();
             let findings = step.findings.iter().map(ToString::to_string).collect();
             Rung { level: step.rung.level(), name: step.rung.name(), word, detail, findings, took: seconds(step.millis) }
         })

@@ -34,13 +34,9 @@ pub fn xml(report: &Report) -> Result<String> {
                 Outcome::Fail | Outcome::Skipped { .. } => TestCaseStatus::non_success(NonSuccessKind::Failure),
                 Outcome::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
             };
-            let message = match &step.outcome {
-                Outcome::NotApplicable { reason } => reason.clone(),
-                Outcome::Skipped { gap } => format!("a gap: {gap}"),
-                _ => step.detail.clone(),
-            };
             if step.outcome != Outcome::Pass {
-                status.set_message(message).set_description(listed(&findings));
+                let (word, detail) = step.told();
+                status.set_message(format!("{word}: {detail}")).set_description(listed(&findings));
             }
             let mut case = TestCase::new(format!("rung {}: {}", step.rung.level(), step.rung.name()), status);
             case.set_classname(format!("restore-drill.{}.ladder", ladder.recipe));

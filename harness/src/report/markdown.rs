@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::model::{Report, seconds};
-use crate::ladder::Outcome;
 use crate::model::Status;
 
 /// Findings named one by one.
@@ -25,14 +24,9 @@ pub fn text(report: &Report) -> String {
         }
         let _ = writeln!(out, "| rung | | |\n| --- | --- | --- |");
         for step in &ladder.steps {
-            let (word, detail) = match &step.outcome {
-                Outcome::Pass => ("earned", &step.detail),
-                Outcome::Fail => ("**failed**", &step.detail),
-                Outcome::Unknown => ("**unknown**", &step.detail),
-                Outcome::NotApplicable { reason } => ("does not apply", reason),
-                Outcome::Skipped { gap } => ("**a gap**", gap),
-            };
-            let _ = writeln!(out, "| {} {} | {word} | {} |", step.rung.level(), step.rung.name(), escaped(detail));
+            let (word, detail) = step.told();
+            let bold = if step.outcome.is_sound() { "" } else { "**" };
+            let _ = writeln!(out, "| {} {} | {bold}{word}{bold} | {} |", step.rung.level(), step.rung.name(), escaped(detail));
         }
         out.push('\n');
     }

@@ -1,18 +1,20 @@
 //! A report: what a run's directory says, gathered once, from which every form of it is made. Needs no Docker and no scenario.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
+use seeds::{Corpus, Profile};
 use serde::{Deserialize, Serialize};
 
 use crate::audit;
 use crate::error::{Error, Result};
-use crate::evidence::Evidence;
+use crate::evidence::{AlteredSeen, Evidence};
 use crate::judge::checks::{self, Checks};
 use crate::judge::{RESTORED, judge};
 use crate::ladder::{self, Ladder};
-use crate::model::{Counts, Finding, Status};
+use crate::model::{Counts, Finding, Item, Status};
 
 /// The form of `report.json`.
 pub const FORM: u32 = 1;
@@ -34,6 +36,9 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// Every difference, sorted.
     pub findings: Vec<Finding>,
+    /// What is another way in some messages that have other bytes.
+    #[serde(default)]
+    pub altered: Vec<Altered>,
     /// The phases, in order.
     pub phases: Vec<PhaseTime>,
     /// What the run had to say besides.
@@ -80,6 +85,15 @@ pub struct Check {
     pub status: Status,
     /// Which of the report's findings are its, from 0.
     pub findings: Vec<usize>,
+}
+
+/// What is another way in a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Altered {
+    /// The message, as its finding names it.
+    pub message: String,
+    /// A unified diff of the body as it was submitted and as it is; what is said of the header where the body is the same.
+    pub difference: String,
 }
 
 /// A phase.
@@ -166,6 +180,7 @@ impl Report {
             status,
             compared: verdict.compared,
             checks: checks_of(&checks::performed(&evidence, RESTORED)?, &verdict.findings),
+            altered: altered(&evidence)?,
             findings: verdict.findings,
             phases,
             notes,
@@ -217,6 +232,52 @@ pub fn logs(dir: &Path) -> Vec<Log> {
         .collect();
     logs.sort_by(|a, b| a.service.cmp(&b.service));
     logs
+}
+
+/// What is another way in the messages that were kept. What was submitted is computed again from profile and seed.
+fn altered(evidence: &Evidence) -> Result<Vec<Altered>> {
+    let Some(o) = evidence.completed(RESTORED)? else { return Ok(vec![]) };
+    let profile = evidence.get("profile")?.and_then(|name| Profile::named(&name).ok());
+    let seed = evidence.get("seed")?.and_then(|seed| seed.parse().ok());
+    let corpus = profile.zip(seed).map(|(profile, seed)| Corpus::new(seed, profile));
+    let difference = |seen: &AlteredSeen| {
+        let is = body(&seen.bytes);
+        let number = seen.item.as_ref().and_then(|n| n.parse().ok());
+        let (Some(corpus), Some(number)) = (&corpus, number) else {
+            return format!("it is no message of the corpus; its body is now:\n{}", cut(is.into_owned()));
+        };
+        if number >= corpus.len() {
+            return "it is no message of the corpus".to_owned();
+        }
+        let submitted = corpus.message(number).bytes;
+        let was = body(&submitted);
+        if was.trim_end() == is.trim_end() {
+            return "the body is as it was submitted; the header is another one than at the baseline".to_owned();
+        }
+        let diff = similar::TextDiff::from_lines(was.as_ref(), is.as_ref());
+        cut(diff.unified_diff().context_radius(3).header("as submitted", "as it is").to_string())
+    };
+    let one = |seen: AlteredSeen| {
+        let difference = difference(&seen);
+        let AlteredSeen { account, folder, uid, item, .. } = seen;
+        Altered { message: Item::Message { account, folder, uid, corpus: item }.to_string(), difference }
+    };
+    Ok(evidence.altered(o)?.into_iter().map(one).collect())
+}
+
+/// What follows the first empty line.
+fn body(message: &[u8]) -> Cow<'_, str> {
+    let at = message.windows(4).position(|w| w == b"\r\n\r\n").map_or(0, |at| at + 4);
+    String::from_utf8_lossy(&message[at..])
+}
+
+/// The beginning of a text that is too long to read.
+fn cut(text: String) -> String {
+    const MOST: usize = 8 << 10;
+    match text.char_indices().find(|(at, _)| *at >= MOST) {
+        Some((at, _)) => format!("{}\n…", &text[..at]),
+        None => text,
+    }
 }
 
 /// The checks that were made, and those that only findings tell of.
