@@ -1,5 +1,5 @@
-//! SIGINT and SIGKILL in every phase of a drill, SIGTERM in some, leave nothing behind; what is not
-//! ours survives it all.
+//! SIGINT and SIGKILL in every phase of a drill, SIGTERM in some, leave nothing behind; what is not ours survives it all. SIGINT
+//! ends drills of Mailu, with all its services; the others those of the smallest app, but for the phases that only mail has.
 
 #![expect(clippy::print_stdout, reason = "a test says where it is")]
 
@@ -22,8 +22,13 @@ struct Run {
 }
 
 impl Run {
-    fn start() -> Self {
-        Self::of(&["run", "mailu", "--profile", "tiny"])
+    fn start(scenario: &str) -> Self {
+        Self::of(&["run", scenario, "--profile", "tiny"])
+    }
+
+    /// A drill that has that phase.
+    fn with(phase: Phase) -> Self {
+        Self::start(if matches!(phase, Phase::Seed | Phase::Settle) { "mailu" } else { "radicale" })
     }
 
     fn of(arguments: &[&str]) -> Self {
@@ -85,9 +90,9 @@ impl Run {
 }
 
 /// Ends a run in some phases by a signal that it can handle, and looks at what is left.
-async fn ended(signal: &str, expected: u8, phases: impl Iterator<Item = Phase>) {
+async fn ended(signal: &str, expected: u8, phases: impl Iterator<Item = Phase>, start: impl Fn(Phase) -> Run) {
     for phase in phases {
-        let mut run = Run::start();
+        let mut run = start(phase);
         run.reach(phase).await;
         run.signal(signal);
         let code = run.wait().await;
@@ -101,20 +106,20 @@ async fn ended(signal: &str, expected: u8, phases: impl Iterator<Item = Phase>) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigint_in_every_phase_leaves_nothing() {
-    ended("INT", exit_code::SIGINT, Phase::ALL.into_iter()).await;
+    ended("INT", exit_code::SIGINT, Phase::ALL.into_iter(), |_| Run::start("mailu")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_leaves_nothing() {
     // It goes SIGINT's way: some phases tell whether it is handled at all, early and late.
-    ended("TERM", exit_code::SIGTERM, Phase::ALL.into_iter().skip(1).step_by(5)).await;
+    ended("TERM", exit_code::SIGTERM, Phase::ALL.into_iter().skip(1).step_by(5), Run::with).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigkill_in_every_phase_leaves_nothing_after_gc() {
     let foreign = Foreign::create();
     for phase in Phase::ALL {
-        let mut run = Run::start();
+        let mut run = Run::with(phase);
         run.reach(phase).await;
         run.signal("KILL");
         assert_eq!(run.wait().await, None, "SIGKILL gives no exit code");
