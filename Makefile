@@ -8,8 +8,8 @@ TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs)))
 demo: setup build
 	./target/debug/restore-drill run mailu
 
-# Every test; those that deploy want Docker. Drills mostly wait, so the longest tests go on beside the others, each with a state
-# directory and so with slots of its own.
+# Every test; those that deploy want Docker. Drills mostly wait, so that three lanes of about the same length go on beside one
+# another, each with a state directory and so with slots of its own.
 test: setup build
 	$(MAKE) -j2 compiled images-there
 	$(MAKE) -j3 test-signals test-sabotage test-others
@@ -21,13 +21,13 @@ images-there:
 	for s in $(SCENARIOS); do ./target/debug/restore-drill images $$s || exit 1; done
 
 test-signals:
-	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-signals cargo test --test signals -- --test-threads=1
+	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-signals cargo test --no-fail-fast --test signals --test ladder -- --test-threads=1
 
 test-sabotage:
-	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-sabotage cargo test --test sabotage
+	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-sabotage cargo test --no-fail-fast --test sabotage --test live
 
 test-others:
-	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals sabotage,$(TESTS)))
+	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals ladder sabotage live,$(TESTS)))
 
 # What a bare machine lacks, once.
 setup:

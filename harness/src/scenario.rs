@@ -361,6 +361,7 @@ pub struct Pages {
     #[serde(default)]
     pub basic_auth: bool,
     /// How a user logs in.
+    #[serde(default)]
     pub login: Vec<Request>,
     /// What every user does once, before the baseline.
     #[serde(default)]

@@ -91,8 +91,8 @@ impl Drill {
         if self.mail().is_some() {
             return Ok(Doors::imap(&self.imap(), email, password).await);
         }
-        let Some(pages) = self.scenario.spec.pages.first() else {
-            return Ok(Err("the scenario has neither [mail] nor [[pages]] to log in at".into()));
+        let Some(pages) = self.scenario.spec.pages.iter().find(|p| !p.login.is_empty()) else {
+            return Ok(Err("the scenario has neither [mail] nor [[pages]] with a login".into()));
         };
         Ok(match self.visitor(pages, email)?.visit(&[]).await {
             Ok(()) => Ok(true),

@@ -155,8 +155,16 @@ fn delivered(evidence: &Evidence, after: ObservationId, written: &Written, findi
         } else if when == When::During {
             findings.push(finding(this(), Outcome::Recovered, None, String::new()));
         }
-        for (_, again) in copies.iter().skip(1) {
-            findings.push(finding(item(&again.folder, again.uid), Outcome::Duplicated, None, String::new()));
+        for (at, (account, again)) in copies.iter().enumerate().skip(1) {
+            // Queue and mailbox are copied one after the other: a message that is on its way from the one to the other can be in
+            // both, and mail prefers twice to never (RFC 5321, 6.1).
+            let whole = account == &op.account && again.folder == INBOX && again.body_sha256 == first.body_sha256;
+            let (outcome, detail) = if at == 1 && when == When::During && whole {
+                (Outcome::Recovered, "a second time: it was on its way when the queue was copied")
+            } else {
+                (Outcome::Duplicated, "")
+            };
+            findings.push(finding(item(&again.folder, again.uid), outcome, None, detail.into()));
         }
     }
     Ok(())

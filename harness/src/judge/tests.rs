@@ -438,6 +438,15 @@ fn mail_that_came_while_the_backup_ran() {
         s.messages.extend([message("INBOX", 9, 9, "live-0"), message("INBOX", 10, 9, "live-0")])
     });
     assert_eq!(twice, [line(10, "duplicated")]);
+    // On its way from the queue to the mailbox, it may be in both; not in one of them twice, nor torn.
+    let copies = |of: &'static [(u32, u8)]| {
+        judged_live(&deliver(DURING), move |s| {
+            s.messages.extend(of.iter().map(|(uid, bytes)| message("INBOX", *uid, *bytes, "live-0")));
+        })
+    };
+    assert_eq!(copies(&[(9, 9), (10, 9)]), [line(9, "recovered"), line(10, "recovered")]);
+    assert_eq!(copies(&[(9, 9), (10, 8)]), [line(9, "recovered"), line(10, "duplicated")]);
+    assert_eq!(copies(&[(9, 9), (10, 9), (11, 9)]), [line(9, "recovered"), line(10, "recovered"), line(11, "duplicated")]);
 }
 
 #[test]
