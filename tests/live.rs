@@ -13,7 +13,7 @@ use restore_drill::sabotage::Sabotage;
 async fn drill(sabotage: Option<&str>) -> (tempfile::TempDir, Verdict, Arc<Evidence>) {
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = common::options(&dir.path().join("run"), "smoke");
-    options.live = Some(6);
+    options.live = Some(12);
     options.sabotage = sabotage.and_then(Sabotage::named);
     let (verdict, evidence) = common::guarded(options, |drill| async move { drill.play().await }).await.expect("a verdict");
     assert_nothing_left(&evidence.get("run").expect("read").expect("a run")).await;
