@@ -227,7 +227,7 @@ pub enum Command {
         "  restore-drill sabotage mailu --group content\n",
         "  restore-drill sabotage mailu mail-excluded pack-flipped\n",
         "  restore-drill sabotage --list\n",
-        "  restore-drill sabotage mediawiki                      those that a scenario declares, a drill each\n",
+        "  restore-drill sabotage davical                        those that a scenario declares, a drill each\n",
         "\nExit codes: 0 all were caught, 3 one was not, 2 it could not be told\n",
     ))]
     Sabotage(SabotageArgs),

@@ -441,9 +441,8 @@ fn report(args: &ReportArgs) -> Result<u8> {
 /// Does a stored run again.
 async fn repro(dir: &Path, evidence: Option<PathBuf>, scenarios: &Path, output: OutputArgs) -> Result<u8> {
     let before = Evidence::open(&model::run_dir(dir))?;
-    if dir.join("ladder.json").is_file() {
-        let command = Ladder::read(&dir.join("ladder.json"))?.reproduce;
-        return Err(Error::Usage(format!("{} is a ladder's; it is climbed again by: {command}", dir.display())));
+    if let Some(Ladder { reproduce, .. }) = model::ladder_in(dir)? {
+        return Err(Error::Usage(format!("{} is a ladder's; it is climbed again by: {reproduce}", dir.display())));
     }
     let was = judge::judge(&before, judge::RESTORED)?;
     let options = drill::again(&before, scenarios, evidence)?;

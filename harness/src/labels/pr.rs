@@ -13,7 +13,7 @@ use crate::evidence::Evidence;
 use crate::judge::{RESTORED, judge};
 use crate::ladder::{Ladder, Rung};
 use crate::model::{Status, Verdict};
-use crate::report::model::run_dir;
+use crate::report::model::{events, ladder_in, run_dir};
 use crate::scenario::{Class, Inventory, InventoryVolume};
 
 /// Labels under `deploy.labels`, by service.
@@ -28,9 +28,7 @@ pub struct Proof {
 impl Proof {
     /// What a run's directory has, or a ladder's.
     pub fn open(dir: &Path) -> Result<Self> {
-        let file = dir.join("ladder.json");
-        let ladder = if file.is_file() { Some(Ladder::read(&file)?) } else { None };
-        Ok(Self { evidence: Evidence::open(&run_dir(dir))?, ladder })
+        Ok(Self { evidence: Evidence::open(&run_dir(dir))?, ladder: ladder_in(dir)? })
     }
 
     fn level(&self) -> String {
@@ -194,12 +192,8 @@ fn seeded(evidence: &Evidence) -> Result<String> {
 
 /// Milliseconds of each phase, from the run's events.
 fn times(evidence: &Evidence) -> BTreeMap<String, u64> {
-    let events = std::fs::read_to_string(evidence.dir().join("events.jsonl")).unwrap_or_default();
-    let one = |line: &str| {
-        let event: serde_json::Value = serde_json::from_str(line).ok()?;
-        (event["event"] == "phase-finished").then(|| Some((event["phase"].as_str()?.to_owned(), event["millis"].as_u64()?)))?
-    };
-    events.lines().filter_map(one).collect()
+    let (phases, ..) = events(evidence.dir());
+    phases.into_iter().filter_map(|p| Some((p.phase, p.millis?))).collect()
 }
 
 fn level(out: &mut String, proof: &Proof, after: &Verdict, before: Option<&Proof>) -> Result<()> {

@@ -104,13 +104,7 @@ pub fn keep(out: &Path, dir: &Path, exit_code: u8) -> Result<Report> {
     std::fs::create_dir_all(out).map_err(Error::io(out))?;
     let report = Report::read(dir)?;
     write_all(out, &report, &model::logs(dir))?;
-    results(
-        out,
-        exit_code,
-        &json!(report.word().to_lowercase()),
-        report.ladder.as_ref().map(|l| l.level),
-        &report.run.reproduce,
-    )?;
+    results(out, exit_code, &json!(report.status), report.ladder.as_ref().map(|l| l.level), &report.run.reproduce)?;
     Ok(report)
 }
 

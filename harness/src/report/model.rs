@@ -141,8 +141,7 @@ pub struct Log {
 impl Report {
     /// What a directory says: a run's, or a ladder's with a run in it.
     pub fn read(dir: &Path) -> Result<Self> {
-        let ladder = dir.join("ladder.json");
-        let ladder = if ladder.is_file() { Some(Ladder::read(&ladder)?) } else { None };
+        let ladder = ladder_in(dir)?;
         let evidence = Evidence::open(&run_dir(dir))?;
         let verdict = judge(&evidence, RESTORED)?;
         let fact = |key: &str| evidence.get(key).map(Option::unwrap_or_default);
@@ -208,6 +207,12 @@ impl Report {
             Status::Broken => "BROKEN",
         }
     }
+}
+
+/// The ladder whose directory it is, if it is one's.
+pub fn ladder_in(dir: &Path) -> Result<Option<Ladder>> {
+    let file = dir.join("ladder.json");
+    file.is_file().then(|| Ladder::read(&file)).transpose()
 }
 
 /// The directory of the run that a report is of.
@@ -297,7 +302,7 @@ fn checks_of(performed: &Checks, findings: &[Finding]) -> Vec<Check> {
 }
 
 /// Phases, notes and the begin, from the run's events. A line that was cut off is as far as they go.
-fn events(dir: &Path) -> (Vec<PhaseTime>, Vec<String>, Option<String>) {
+pub(crate) fn events(dir: &Path) -> (Vec<PhaseTime>, Vec<String>, Option<String>) {
     let text = std::fs::read_to_string(dir.join("events.jsonl")).unwrap_or_default();
     let (mut phases, mut notes): (Vec<PhaseTime>, Vec<String>) = (Vec::new(), Vec::new());
     let mut first: Option<jiff::Timestamp> = None;
