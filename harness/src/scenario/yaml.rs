@@ -10,6 +10,9 @@ use serde_saphyr::Spanned;
 
 use crate::error::{Error, Result};
 
+/// How deep a document may be nested: far deeper than a compose file is, and no deeper than the stack of a thread.
+const DEPTH: usize = 24;
+
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -42,7 +45,7 @@ impl Node {
     /// Parses one document. Errors name the file and the line.
     pub fn parse(file: &Path, text: &str) -> Result<Self> {
         // As the docker command's reader: yes, no, on and off are text.
-        let options = serde_saphyr::options! { strict_booleans: true };
+        let options = serde_saphyr::options! { strict_booleans: true, budget: serde_saphyr::budget! { max_depth: DEPTH } };
         serde_saphyr::from_str_with_options(text, options).map_err(|e| {
             let line = e.location().map(|l| l.line() as usize);
             let message = e.to_string();
