@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{restore_drill, root, stderr};
+use common::{restore_drill, root, stderr, valid_junit};
 use fantoccini::{Client, ClientBuilder, Locator};
 use restore_drill::evidence::{AlteredSeen, Evidence, Login, MessageSeen};
 use restore_drill::judge::{BASELINE, RESTORED, judge};
@@ -118,6 +118,10 @@ fn figures_checks_and_verdict_are_told() {
     assert_eq!(r.dedup_ratio, Some(4.0));
 
     let junit = std::fs::read_to_string(dir.path().join("junit.xml")).expect("JUnit");
+    valid_junit(&dir.path().join("junit.xml")).expect("as its schema says");
+    let wrong = dir.path().join("wrong.xml");
+    std::fs::write(&wrong, junit.replace("classname", "class")).expect("written");
+    assert!(valid_junit(&wrong).expect_err("a schema that takes anything").contains("'class'"));
     let read = quick_junit::Report::deserialize_from_str(&junit).expect("JUnit that can be read");
     assert_eq!((read.tests, read.failures, read.errors), (2, 1, 0), "{junit}");
     assert!(!junit.contains("<script>") && junit.contains("&lt;script&gt;"), "{junit}");

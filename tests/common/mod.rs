@@ -121,3 +121,10 @@ pub fn restore_drill(arguments: &[&str]) -> Output {
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
+
+/// Whether a file is as `docs/schemas/junit.xsd` says; why not, if it is not.
+pub fn valid_junit(file: &Path) -> Result<(), String> {
+    let schema = root().join("docs/schemas/junit.xsd");
+    let output = Command::new("xmllint").arg("--noout").arg("--schema").arg(schema).arg(file).output().expect("xmllint runs");
+    if output.status.success() { Ok(()) } else { Err(stderr(&output)) }
+}
