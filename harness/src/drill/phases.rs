@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use super::proof::{Audited, BackedUp, Baseline, Deployed, Restarted, Restored, Seeded, Settled, Wiped};
@@ -123,12 +123,9 @@ impl Drill {
             until(self.converge_deadline(), || async {
                 let greeting = tokio::time::timeout(Duration::from_secs(10), self.greeting(door)).await;
                 Ok(match greeting {
-                    Ok(Ok(line)) => match door.greeting.as_deref().filter(|expected| !line.starts_with(expected)) {
-                        None => Ok(()),
-                        Some(expected) => {
-                            Err(format!("waiting for door {}: it says {:?}, expected {expected:?}", door.name, line.trim()))
-                        }
-                    },
+                    Ok(Ok(line)) => {
+                        self.welcome(door, line.trim()).map_err(|why| format!("waiting for door {}: {why}", door.name))
+                    }
                     Ok(Err(e)) => Err(format!("waiting for door {}: {e}", door.name)),
                     Err(_) => Err(format!("waiting for door {}: it says nothing", door.name)),
                 })
@@ -138,20 +135,49 @@ impl Drill {
         Ok(())
     }
 
-    /// The first line that a door says, over TLS that the run's authority vouches for where TLS begins at once; nothing
-    /// where the client speaks first.
+    /// Whether an app's pages are behind a door.
+    fn has_pages(&self, door: &Door) -> bool {
+        self.scenario.spec.pages.iter().any(|p| p.door == door.name)
+    }
+
+    /// Whether what a door said first is what an app says that is there.
+    fn welcome(&self, door: &Door, line: &str) -> std::result::Result<(), String> {
+        match &door.greeting {
+            Some(expected) if !line.starts_with(expected) => Err(format!("it says {line:?}, expected {expected:?}")),
+            // An engine's proxy accepts connections before the app does, and a front says 502 to 504 of an app that is not there.
+            None if self.has_pages(door) => match line.split_whitespace().collect::<Vec<_>>()[..] {
+                [protocol, "502" | "503" | "504", ..] if protocol.starts_with("HTTP/") => Err(format!("it says {line:?}")),
+                [protocol, _, ..] if protocol.starts_with("HTTP/") => Ok(()),
+                _ => Err(format!("it says {line:?}, expected a status line of HTTP")),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// The first line that a door says, over TLS that the run's authority vouches for where TLS begins at once: unasked, or to
+    /// a request where pages are behind it; nothing where another client speaks first.
     async fn greeting(&self, door: &Door) -> std::io::Result<String> {
-        async fn line(connection: impl AsyncRead + Unpin, greets: bool) -> std::io::Result<String> {
-            let mut line = String::new();
-            if greets {
-                BufReader::new(connection).read_line(&mut line).await?;
+        async fn line(mut connection: impl AsyncRead + AsyncWrite + Unpin, request: Option<&str>) -> std::io::Result<String> {
+            if let Some(request) = request {
+                connection.write_all(request.as_bytes()).await?;
             }
+            let mut line = String::new();
+            BufReader::new(connection).read_line(&mut line).await?;
             Ok(line)
         }
-        let (port, greets) = (self.port(&door.name), door.greeting.is_some());
+        let port = self.port(&door.name);
+        let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.host);
+        let request = self.has_pages(door).then_some(request.as_str());
+        let speaks = door.greeting.is_some() || request.is_some();
         match door.tls {
-            Tls::Implicit => line(self.authority.connect(&self.host, port).await?, greets).await,
-            Tls::Starttls | Tls::None => line(TcpStream::connect((self.host.as_str(), port)).await?, greets).await,
+            Tls::Implicit => {
+                let connection = self.authority.connect(&self.host, port).await?;
+                if speaks { line(connection, request).await } else { Ok(String::new()) }
+            }
+            Tls::Starttls | Tls::None => {
+                let connection = TcpStream::connect((self.host.as_str(), port)).await?;
+                if speaks { line(connection, request).await } else { Ok(String::new()) }
+            }
         }
     }
 
