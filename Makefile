@@ -1,5 +1,5 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: demo test compiled images-there test-signals test-sabotage test-others setup build images lint fast bench gc
+.PHONY: demo test compiled images-there test-signals test-sabotage test-others setup build dist image images lint fast bench gc
 
 SCENARIOS = mailu radicale davical
 TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs)))
@@ -12,6 +12,7 @@ demo: setup build
 # another, each with a state directory and so with slots of its own.
 test: setup build
 	$(MAKE) -j2 compiled images-there
+	$(MAKE) dist PROFILE=dev && $(MAKE) build
 	$(MAKE) -j3 test-signals test-sabotage test-others
 
 compiled:
@@ -35,6 +36,14 @@ setup:
 
 build:
 	cargo build
+
+# A static program with all that it needs, in target/dist.
+dist:
+	./.ci/dist
+
+# The same as an image.
+image:
+	docker build -q -t $(or $(IMAGE),restore-drill) $(if $(BASE),--build-arg BASE=$(BASE)) -f harness/Dockerfile target/dist/*/
 
 images: build images-there
 

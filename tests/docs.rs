@@ -70,6 +70,10 @@ fn every_command_is_known() {
             }
             [".ci/run"] => assert!(common::root().join(".ci/run").is_file()),
             ["git", "fetch", "--tags"] => {}
+            ["docker", "run", ref rest @ ..] => {
+                let at = rest.iter().position(|w| *w == "restore-drill").unwrap_or_else(|| panic!("{file}: {command}"));
+                Cli::try_parse_from(&rest[at..]).unwrap_or_else(|e| panic!("{file}: {command}: {e}"));
+            }
             ["cargo", "test", "--test", name] => {
                 assert!(common::root().join(format!("tests/{name}.rs")).is_file(), "{file}: no test {name}");
             }

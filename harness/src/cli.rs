@@ -9,15 +9,16 @@ use crate::error::Result;
 use crate::exit_code;
 use crate::labels::lint::Format;
 use crate::ladder::Rung;
+use crate::report::Files;
 use crate::sabotage::{self, Group};
-use crate::scenario::Scenario;
+use crate::scenario::{self, Scenario};
 
 /// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.
 #[derive(Debug, Parser)]
 #[command(name = "restore-drill", version, after_help = exit_code::TABLE, propagate_version = true)]
 pub struct Cli {
-    /// The folder of scenarios.
-    #[arg(long, global = true, env = "RESTORE_DRILL_SCENARIOS", value_name = "DIR", default_value = "scenarios")]
+    /// The folder of scenarios; where there is no `scenarios` here, the one that came with the program.
+    #[arg(long, global = true, env = "RESTORE_DRILL_SCENARIOS", value_name = "DIR", default_value = scenario::FOLDER)]
     pub scenarios: PathBuf,
     /// A file with defaults for options; `restore-drill config` prints one. Without it, restore-drill.toml here, if there is one.
     #[arg(long, global = true, env = "RESTORE_DRILL_CONFIG", value_name = "FILE")]
@@ -274,18 +275,9 @@ pub struct CiArgs {
 pub struct ReportArgs {
     /// The run's directory, or the ladder's.
     pub dir: PathBuf,
-    /// A page for people.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// JUnit's XML, one test case a kind of check.
-    #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
-    /// JSON, as `restore-drill schema report` describes it.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Markdown, for a comment.
-    #[arg(long, value_name = "FILE")]
-    pub markdown: Option<PathBuf>,
+    /// Where each form goes.
+    #[command(flatten)]
+    pub files: Files,
 }
 
 /// What has a schema.

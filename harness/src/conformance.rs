@@ -13,7 +13,7 @@ use crate::drill::{BotChoice, bot_source, bot_stack, deploy_bot};
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::scenario::compose::Compose;
-use crate::scenario::read_toml;
+use crate::scenario::{self, read_toml};
 use crate::secret::Secret;
 use crate::stack::deploy::{Change, Edit, Stack};
 use crate::stack::ownership::Owned;
@@ -72,7 +72,7 @@ const ATTRIBUTES: &str = "1234 2345 640 981173106";
 
 /// Runs the cases (all, or those of these names) against a bot. Whatever it creates is its own, and removed on every way out.
 pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: &Events) -> Result<Vec<Outcome>> {
-    let dir = scenarios.join("backupbot");
+    let dir = scenario::bot(scenarios);
     let suite: Suite = read_toml(&dir.join("conformance.toml"))?;
     if let Some(unknown) = names.iter().find(|n| !suite.cases.iter().any(|c| c.name == **n)) {
         let known: Vec<&str> = suite.cases.iter().map(|c| c.name.as_str()).collect();

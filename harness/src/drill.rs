@@ -41,7 +41,7 @@ use crate::probe::mail::{Imap, STALL};
 use crate::probe::sieve::Sieve;
 use crate::sabotage::Sabotage;
 use crate::sabotage::restore::Older;
-use crate::scenario::{MailServer, Scenario};
+use crate::scenario::{self, MailServer, Scenario};
 use crate::secret::Secret;
 use crate::stack::deploy::{Edit, Stack, engine_host, free_ports};
 use crate::stack::ownership::Owned;
@@ -483,10 +483,10 @@ impl Ground {
 
         let phase = events.phase(Phase::Images);
         let standins = use_standins(&engine, [Some(&scenario), before.as_ref()].into_iter().flatten(), options.images).await?;
-        let bot_scenario_dir = options.scenarios.join("backupbot");
+        let bot_dir = scenario::bot(&options.scenarios);
         let mut sources = if standins { scenario.sources()? } else { BTreeMap::new() };
         if options.backupbot == BotChoice::Own {
-            sources.extend(bot_source(&bot_scenario_dir)?);
+            sources.extend(bot_source(&bot_dir)?);
         }
         let progress = |done, all| phase.progress(done, all, "images");
         let mut built = engine.ensure_images(&sources, &events, progress).await?;
@@ -552,7 +552,7 @@ impl Ground {
         let before = before.transpose()?;
         let bot_stack = match bot_image {
             None => None,
-            Some(image) => Some(bot_stack(&bot_scenario_dir, &run, image, info.docker_root_dir.as_deref())?),
+            Some(image) => Some(bot_stack(&bot_dir, &run, image, info.docker_root_dir.as_deref())?),
         };
         Ok(Drill {
             owned: Owned::new(engine, &run),

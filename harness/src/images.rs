@@ -103,13 +103,15 @@ pub fn sources(images: &Path, prefix: &str) -> Result<BTreeMap<String, Source>> 
     Ok(found)
 }
 
-/// The `backup` program for the bot's image: beside the running program, as cargo puts it.
+/// The `backup` program for the bot's image: beside the running program, as cargo puts it, or where `make dist` puts it.
 pub fn backup_program() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("RESTORE_DRILL_BACKUP_PROGRAM") {
         return Ok(path.into());
     }
     let exe = std::env::current_exe().map_err(Error::io("the running program"))?;
-    exe.ancestors().skip(1).take(2).map(|dir| dir.join("backup")).find(|p| p.is_file()).ok_or_else(|| {
+    let places = ["backup", "libexec/restore-drill/backup"];
+    let mut found = exe.ancestors().skip(1).take(2).flat_map(|dir| places.map(|place| dir.join(place)));
+    found.find(|p| p.is_file()).ok_or_else(|| {
         Error::Engine(format!(
             "no program `backup` beside {}: it goes into the bot's image. `cargo build` builds it; \
                  RESTORE_DRILL_BACKUP_PROGRAM names another place",

@@ -26,6 +26,7 @@ pub mod error;
 pub mod events;
 pub mod evidence;
 pub mod exit_code;
+pub(crate) mod git;
 pub mod images;
 pub mod judge;
 pub mod labels;

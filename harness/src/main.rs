@@ -30,7 +30,7 @@ use restore_drill::model::Status;
 use restore_drill::report::ci::{Folded, Folds, keep, keep_error};
 use restore_drill::report::model::{self, Report as Told};
 use restore_drill::report::terminal::{Terminal, block};
-use restore_drill::report::{JsonLines, history, html, junit, markdown, summary, write_all};
+use restore_drill::report::{Files, JsonLines, history, html, summary};
 use restore_drill::sabotage::run::{self as sabotage_run, Line, Matrix};
 use restore_drill::sabotage::{Group, catalogue};
 use restore_drill::scenario::scaffold;
@@ -70,10 +70,11 @@ async fn main() -> ExitCode {
 }
 
 async fn execute(cli: Cli) -> Result<u8> {
+    let (asked, scenarios) = (cli.scenarios.clone(), scenario::folder(cli.scenarios));
     match cli.command {
-        Command::Run(args) => run(&args, &cli.scenarios, cli.output).await,
-        Command::Ladder(args) => ladder(args, cli.scenarios, cli.output).await,
-        Command::Ci(args) => ci(args, cli.scenarios).await,
+        Command::Run(args) => run(&args, &scenarios, cli.output).await,
+        Command::Ladder(args) => ladder(args, scenarios, cli.output).await,
+        Command::Ci(args) => ci(args, scenarios).await,
         Command::Judge { dir, observation, json, checks } => {
             let evidence = Evidence::open(&dir)?;
             if checks {
@@ -89,7 +90,7 @@ async fn execute(cli: Cli) -> Result<u8> {
             }
             Ok(verdict.status.exit_code())
         }
-        Command::Report(args) => report(&args),
+        Command::Report(args) => report(args),
         Command::History { dir, html, json } => {
             let (past, unread) = history::read(&dir)?;
             unread.iter().for_each(|why| eprintln!("not read: {why}"));
@@ -103,14 +104,14 @@ async fn execute(cli: Cli) -> Result<u8> {
             }
             Ok(exit_code::HELD)
         }
-        Command::Repro { dir, evidence } => repro(&dir, evidence, &cli.scenarios, cli.output).await,
+        Command::Repro { dir, evidence } => repro(&dir, evidence, &scenarios, cli.output).await,
         Command::Explain { finding } => explain(&finding.join(" ")),
         Command::Config => {
             print!("{}", config::SAMPLE);
             Ok(exit_code::HELD)
         }
         Command::New { name, compose } => {
-            for file in scaffold::new(&cli.scenarios, &name, &compose)? {
+            for file in scaffold::new(&asked, &name, &compose)? {
                 println!("{}", file.display());
             }
             eprintln!("\nnext: look for TODO in them, then `restore-drill run {name}`");
@@ -139,7 +140,7 @@ async fn execute(cli: Cli) -> Result<u8> {
             Ok(exit_code::HELD)
         }
         Command::Doctor => {
-            let checks = doctor(&cli.scenarios).await;
+            let checks = doctor(&scenarios).await;
             for check in &checks {
                 let mark = match check.level {
                     Level::Ok => "ok  ",
@@ -152,8 +153,8 @@ async fn execute(cli: Cli) -> Result<u8> {
             Ok(if bad { exit_code::ENGINE } else { exit_code::HELD })
         }
         Command::Images { scenario } => {
-            let scenario = Scenario::load(&cli.scenarios, &scenario)?;
-            let mut sources = bot_source(&cli.scenarios.join("backupbot"))?;
+            let scenario = Scenario::load(&scenarios, &scenario)?;
+            let mut sources = bot_source(&scenario::bot(&scenarios))?;
             sources.extend(scenario.sources()?);
             let engine = Engine::connect().await?;
             let events = Events::new(vec![Box::new(Terminal::new())]);
@@ -164,7 +165,7 @@ async fn execute(cli: Cli) -> Result<u8> {
             Ok(exit_code::HELD)
         }
         Command::Audit { stack, scenario, snapshot, json } => {
-            let scenario = Scenario::load(&cli.scenarios, &scenario)?;
+            let scenario = Scenario::load(&scenarios, &scenario)?;
             let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
             let evidence = Arc::new(Evidence::create(dir.path())?);
             audit::deployed(&scenario, &stack, snapshot.as_deref(), evidence.clone()).await?;
@@ -178,10 +179,10 @@ async fn execute(cli: Cli) -> Result<u8> {
             }
             Ok(verdict.status.exit_code())
         }
-        Command::Sabotage(args) => commit(args, cli.scenarios, cli.output).await,
+        Command::Sabotage(args) => commit(args, scenarios, cli.output).await,
         Command::Conformance { names, backupbot, json } => {
             let events = Events::new(vec![Box::new(Terminal::new())]);
-            let outcomes = conformance::run(&cli.scenarios, backupbot, &names, &events).await?;
+            let outcomes = conformance::run(&scenarios, backupbot, &names, &events).await?;
             if json {
                 println!("{:#}", serde_json::json!(outcomes));
             } else {
@@ -196,7 +197,7 @@ async fn execute(cli: Cli) -> Result<u8> {
             Ok(if all { exit_code::HELD } else { exit_code::BROKEN })
         }
         Command::List => {
-            println!("scenarios: {}", scenario::list(&cli.scenarios).join(", "));
+            println!("scenarios: {}", scenario::list(&scenarios).join(", "));
             println!("profiles: {}", seeds::Profile::names().collect::<Vec<_>>().join(", "));
             println!("sabotages: {}", catalogue().iter().map(|s| s.name).collect::<Vec<_>>().join(", "));
             Ok(exit_code::HELD)
@@ -421,20 +422,14 @@ async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8>
     Ok(verdict.status.exit_code())
 }
 
-fn report(args: &ReportArgs) -> Result<u8> {
+fn report(args: ReportArgs) -> Result<u8> {
     let (report, logs) = (Told::read(&args.dir)?, model::logs(&args.dir));
-    let write = |file: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| match file {
-        Some(file) => std::fs::write(file, text()?).map_err(Error::io(file)),
-        None => Ok(()),
-    };
-    if [&args.html, &args.junit, &args.json, &args.markdown].iter().all(|f| f.is_none()) {
-        write_all(&args.dir, &report, &logs)?;
-        println!("{}", args.dir.join("report.html").display());
+    let all = args.files == Files::default();
+    let files = if all { Files::all(&args.dir) } else { args.files };
+    files.write(&report, &logs)?;
+    if all {
+        files.html.iter().for_each(|page| println!("{}", page.display()));
     }
-    write(&args.html, &|| html::page(&report, &logs))?;
-    write(&args.junit, &|| junit::xml(&report))?;
-    write(&args.json, &|| Ok(format!("{:#}\n", serde_json::json!(report))))?;
-    write(&args.markdown, &|| Ok(markdown::text(&report)))?;
     Ok(exit_code::HELD)
 }
 

@@ -217,6 +217,15 @@ impl Status {
             Self::Broken => crate::exit_code::BROKEN,
         }
     }
+
+    /// What stands at the top of a report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Held => "HELD",
+            Self::Unknown => "UNKNOWN",
+            Self::Broken => "BROKEN",
+        }
+    }
 }
 
 impl fmt::Display for Status {

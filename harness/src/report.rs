@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde_json::json;
@@ -51,16 +51,41 @@ impl<W: Write + Send> Sink for JsonLines<W> {
     }
 }
 
-/// Writes every form of a report into a directory.
-pub fn write_all(dir: &Path, report: &model::Report, logs: &[model::Log]) -> Result<()> {
-    let write = |name: &str, text: String| {
-        let path = dir.join(name);
-        std::fs::write(&path, text).map_err(Error::io(path))
-    };
-    write("report.html", html::page(report, logs)?)?;
-    write("junit.xml", junit::xml(report)?)?;
-    write("report.json", format!("{:#}\n", json!(report)))?;
-    write("report.md", markdown::text(report))
+/// The files of a report, a form each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
+pub struct Files {
+    /// A page for people.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// JUnit's XML, one test case a kind of check.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// JSON, as `restore-drill schema report` describes it.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Markdown, for a comment.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+}
+
+impl Files {
+    /// Every form, in a directory.
+    pub fn all(dir: &Path) -> Self {
+        let file = |name: &str| Some(dir.join(name));
+        Self { html: file("report.html"), junit: file("junit.xml"), json: file("report.json"), markdown: file("report.md") }
+    }
+
+    /// Writes those that have a name.
+    pub fn write(&self, report: &model::Report, logs: &[model::Log]) -> Result<()> {
+        let write = |file: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| match file {
+            Some(file) => std::fs::write(file, text()?).map_err(Error::io(file)),
+            None => Ok(()),
+        };
+        write(&self.html, &|| html::page(report, logs))?;
+        write(&self.junit, &|| junit::xml(report))?;
+        write(&self.json, &|| Ok(format!("{:#}\n", json!(report))))?;
+        write(&self.markdown, &|| Ok(markdown::text(report)))
+    }
 }
 
 /// Writes `summary.json`: what CI needs to know.

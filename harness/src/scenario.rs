@@ -305,6 +305,10 @@ pub struct Database {
 
 /// What stands for a query in a database's command.
 pub const QUERY: &str = "{query}";
+/// The folder of scenarios where none is asked for.
+pub const FOLDER: &str = "scenarios";
+/// The folder of the drills' own bot, beside the scenarios.
+const BOT: &str = "backupbot";
 
 impl Database {
     /// The volume and the file, if it is SQLite's.
@@ -757,6 +761,29 @@ impl Scenario {
     pub fn check_env(&self, env: &BTreeMap<String, String>) -> Result<()> {
         self.compose.iter().chain(&self.standin_compose).try_for_each(|c| c.check_env(env))
     }
+}
+
+/// The folder of scenarios that came with the program, as `make dist` puts it.
+fn installed() -> Option<PathBuf> {
+    let exe = std::env::current_exe().ok()?;
+    Some(exe.parent()?.parent()?.join("share/restore-drill").join(FOLDER)).filter(|dir| dir.is_dir())
+}
+
+/// The folder of scenarios: the one that was asked for; where none was and none is here, the one that came with the program.
+pub fn folder(asked: PathBuf) -> PathBuf {
+    if asked != Path::new(FOLDER) || asked.is_dir() {
+        return asked;
+    }
+    installed().unwrap_or(asked)
+}
+
+/// The folder of the drills' own bot: that of the scenarios, else the one that came with the program.
+pub fn bot(scenarios: &Path) -> PathBuf {
+    let here = scenarios.join(BOT);
+    if here.is_dir() {
+        return here;
+    }
+    installed().map(|dir| dir.join(BOT)).unwrap_or(here)
 }
 
 /// The scenarios in a folder.

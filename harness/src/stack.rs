@@ -93,9 +93,9 @@ pub fn label_filter<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) ->
     HashMap::from([("label".to_owned(), labels.into_iter().map(|(k, v)| format!("{k}={v}")).collect())])
 }
 
-/// The labels of everything that run `run` creates.
+/// The labels of everything that run `run` creates. Without an id of the state directory it is nobody's to collect.
 pub fn run_labels(run: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([(RUN_LABEL.to_owned(), run.to_owned()), (HOST_LABEL.to_owned(), slots::host_id())])
+    BTreeMap::from([(RUN_LABEL.to_owned(), run.to_owned()), (HOST_LABEL.to_owned(), slots::host_id().unwrap_or_default())])
 }
 
 /// Polls `check` until it gives a value or `deadline` is over; `check` says what it still waits for.

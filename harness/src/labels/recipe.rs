@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::git::git;
 use crate::scenario::compose::Compose;
 use crate::scenario::variable::interpolate;
 use crate::scenario::yaml::{Node, Yaml};
@@ -159,20 +160,13 @@ impl Sources {
         let show = |file: &PathBuf| {
             let dir = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let name = file.file_name().unwrap_or_default().to_string_lossy();
-            let output = std::process::Command::new("git")
-                .arg("-C")
-                .arg(dir)
-                .args(["show", "--end-of-options", &format!("{revision}:./{name}")])
-                .output()
-                .map_err(Error::io("git"))?;
-            if !output.status.success() {
-                let said = String::from_utf8_lossy(&output.stderr);
-                return Err(Error::Usage(format!(
-                    "--base {revision}: neither a folder nor a revision that git has: {}",
-                    said.lines().next().unwrap_or_default()
-                )));
-            }
-            Ok((dir.join(format!("{revision}:{name}")), String::from_utf8_lossy(&output.stdout).into_owned()))
+            let shown = git(dir, &["show", "--end-of-options", &format!("{revision}:./{name}")]).map_err(|e| match e {
+                Error::Usage(said) => {
+                    Error::Usage(format!("--base {revision}: neither a folder nor a revision that git has: {said}"))
+                }
+                e => e,
+            })?;
+            Ok((dir.join(format!("{revision}:{name}")), String::from_utf8_lossy(&shown).into_owned()))
         };
         self.parse(self.files.iter().map(show).collect::<Result<Vec<_>>>()?)
     }

@@ -2,12 +2,12 @@
 //! git has stored: another build may use it meanwhile.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::Taken;
 use crate::error::{Error, Result};
+use crate::git::git;
 use crate::labels::lint::Version;
-use crate::scenario::compose::Compose;
+use crate::labels::recipe::Sources;
 
 /// Where a recipe is.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl Source {
         let dir = dir.canonicalize().map_err(Error::io(dir))?;
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let source = Self { dir, name, place: place.to_owned(), revision, dirty };
-        if !dirty && source.git(&["rev-parse", "--is-inside-work-tree"]).is_err() {
+        if !dirty && git(&source.dir, &["rev-parse", "--is-inside-work-tree"]).is_err() {
             return Err(Error::Usage(format!(
                 "{}: not in a git repository, so its recipe has no commit to pin; commit it, or take its files as they are with --dirty",
                 source.dir.display()
@@ -66,28 +66,8 @@ impl Source {
         Ok(source)
     }
 
-    fn git(&self, arguments: &[&str]) -> Result<Vec<u8>> {
-        self.git_in(&self.dir, arguments)
-    }
-
-    fn git_in(&self, dir: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
-        let output = Command::new("git")
-            .arg("-C")
-            .arg(dir)
-            .args(arguments)
-            // Not even the index is refreshed: another process may hold its lock.
-            .env("GIT_OPTIONAL_LOCKS", "0")
-            .output()
-            .map_err(Error::io("git"))?;
-        if output.status.success() {
-            return Ok(output.stdout);
-        }
-        let said = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
-        Err(Error::Usage(format!("git {} in {}: {said}", arguments.first().unwrap_or(&""), self.dir.display())))
-    }
-
     fn lines(&self, arguments: &[&str]) -> Result<Vec<String>> {
-        Ok(String::from_utf8_lossy(&self.git(arguments)?).lines().map(str::to_owned).collect())
+        Ok(String::from_utf8_lossy(&git(&self.dir, arguments)?).lines().map(str::to_owned).collect())
     }
 
     /// Copies the recipe under test into `into`.
@@ -127,7 +107,7 @@ impl Source {
         let prefix = self.lines(&["rev-parse", "--show-prefix"])?.into_iter().next().unwrap_or_default();
         let top = self.lines(&["rev-parse", "--show-toplevel"])?.into_iter().next().unwrap_or_default();
         // In a folder below, git would look for that folder in the tree.
-        let archive = self.git_in(Path::new(&top), &["archive", "--format=tar", &format!("{commit}:{prefix}")])?;
+        let archive = git(Path::new(&top), &["archive", "--format=tar", &format!("{commit}:{prefix}")])?;
         std::fs::create_dir_all(into).map_err(Error::io(into))?;
         tar::Archive::new(archive.as_slice()).unpack(into).map_err(Error::io(into))?;
         Ok(Pinned { dir: into.to_owned(), taken: Taken { version: version(into)?, commit: Some(commit) } })
@@ -135,7 +115,7 @@ impl Source {
 
     /// The recipe's version tags, `x.y.z+upstream`, from the oldest.
     pub fn versions(&self) -> Result<Vec<String>> {
-        if self.dirty && self.git(&["rev-parse", "--git-dir"]).is_err() {
+        if self.dirty && git(&self.dir, &["rev-parse", "--git-dir"]).is_err() {
             return Ok(vec![]);
         }
         let mut tags: Vec<String> = self.lines(&["tag", "--list"])?.into_iter().filter(|t| number(t).is_some()).collect();
@@ -157,26 +137,8 @@ pub fn number(version: &str) -> Option<[u64; 3]> {
 
 /// The version in the labels of a recipe's folder: `coop-cloud.${STACK_NAME}.version`.
 fn version(dir: &Path) -> Result<Option<String>> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
-        .map_err(Error::io(dir))?
-        .flatten()
-        .map(|e| e.path())
-        .filter(|p| {
-            let name = p.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            name.starts_with("compose") && (name.ends_with(".yml") || name.ends_with(".yaml"))
-        })
-        .collect();
-    files.sort();
-    for file in files {
-        let compose = Compose::read(&file)?;
-        for service in compose.services() {
-            let mut labels = compose.deploy_labels(service).into_iter();
-            if let Some((_, version)) = labels.find(|(l, _)| l.starts_with("coop-cloud.") && l.ends_with(".version")) {
-                return Ok(Some(version));
-            }
-        }
-    }
-    Ok(None)
+    let recipe = Sources::find(&[dir.to_owned()])?.read()?;
+    Ok(recipe.version().map(|(.., label)| label.value.clone()))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -195,6 +157,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     /// A repository with one recipe in a folder, and a tag for each version.

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use serde_json::json;
 
+use super::Files;
 use super::model::{self, Report, seconds};
-use super::write_all;
 use crate::error::{Error, Result};
 use crate::events::{Event, Sink};
 use crate::secret::redact;
@@ -103,7 +103,7 @@ impl Sink for Folded {
 pub fn keep(out: &Path, dir: &Path, exit_code: u8) -> Result<Report> {
     std::fs::create_dir_all(out).map_err(Error::io(out))?;
     let report = Report::read(dir)?;
-    write_all(out, &report, &model::logs(dir))?;
+    Files::all(out).write(&report, &model::logs(dir))?;
     results(out, exit_code, &json!(report.status), report.ladder.as_ref().map(|l| l.level), &report.run.reproduce)?;
     Ok(report)
 }

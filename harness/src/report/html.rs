@@ -75,7 +75,7 @@ pub fn page(report: &Report, logs: &[Log]) -> Result<String> {
             "style": STYLE,
             "script": SCRIPT,
             "report": report,
-            "word": report.word(),
+            "word": report.status.word(),
             "compared": report.compared.to_string(),
             "held": held,
             "groups": groups(report),

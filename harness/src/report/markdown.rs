@@ -16,7 +16,7 @@ pub fn text(report: &Report) -> String {
         Some(ladder) => {
             writeln!(out, "## {} {}: level {} of 5\n", ladder.recipe, code(&ladder.under_test.to_string()), ladder.level)
         }
-        None => writeln!(out, "## Restore drill of {}: {}\n", run.scenario, report.word()),
+        None => writeln!(out, "## Restore drill of {}: {}\n", run.scenario, report.status.word()),
     };
     if let Some(ladder) = &report.ladder {
         if let Some(gap) = ladder.gap() {

@@ -147,7 +147,8 @@ impl Report {
         let fact = |key: &str| evidence.get(key).map(Option::unwrap_or_default);
         let number = |key: &str| Ok::<_, Error>(evidence.get(key)?.and_then(|n| n.parse::<u64>().ok()));
         let (phases, notes, began) = events(evidence.dir());
-        let time = |name: &str| phases.iter().find(|p| p.phase == name).and_then(|p| p.millis);
+        // A ladder backs up and restores more than once; the last is what is judged.
+        let time = |name: &str| phases.iter().rfind(|p| p.phase == name).and_then(|p| p.millis);
         let (read, stored) = (number("bytes read")?, number("bytes added")?);
         let recovery = Recovery {
             backup_ms: time("backup"),
@@ -197,15 +198,6 @@ impl Report {
         serde_json::from_str(&text).map_err(|e| {
             Error::input(file, Some(e.line()), format!("not a report.json, as `restore-drill report` writes it: {e}"))
         })
-    }
-
-    /// What a verdict says, in a word.
-    pub fn word(&self) -> &'static str {
-        match self.status {
-            Status::Held => "HELD",
-            Status::Unknown => "UNKNOWN",
-            Status::Broken => "BROKEN",
-        }
     }
 }
 

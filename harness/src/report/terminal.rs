@@ -141,10 +141,11 @@ impl Sink for Terminal {
 
 /// The verdict, in lines.
 pub fn block(verdict: &Verdict) -> Vec<String> {
+    let word = style(verdict.status.word()).for_stderr().bold();
     let word = match verdict.status {
-        Status::Held => style("HELD").for_stderr().green().bold(),
-        Status::Unknown => style("UNKNOWN").for_stderr().yellow().bold(),
-        Status::Broken => style("BROKEN").for_stderr().red().bold(),
+        Status::Held => word.green(),
+        Status::Unknown => word.yellow(),
+        Status::Broken => word.red(),
     };
     let mut lines = vec![String::new(), format!("{word}: compared {}", verdict.compared)];
     if verdict.findings.is_empty() {

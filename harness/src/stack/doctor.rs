@@ -10,7 +10,7 @@ use super::{Engine, label_filter};
 use crate::backup::contract::ENABLED_LABEL;
 use crate::drill::{MIN_FREE_GIB, bot_source};
 use crate::images::sources;
-use crate::scenario::{Scenario, list};
+use crate::scenario::{self, Scenario, list};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
         };
         let mut all =
             scenario.spec.standins.as_ref().and_then(|s| sources(&scenario.dir.join(&s.images), &name).ok()).unwrap_or_default();
-        match bot_source(&scenarios.join("backupbot")) {
+        match bot_source(&scenario::bot(scenarios)) {
             Ok(bot) => all.extend(bot),
             Err(e) => add(Level::Bad, "backup program", e.to_string()),
         }

@@ -50,7 +50,7 @@ pub fn keep(run: &str, secret: &str) -> Result<std::path::PathBuf> {
 /// Removes what dead runs of this host left. With `only`, that run's, kept or not.
 pub async fn collect(engine: &Engine, only: Option<&str>, deadline: Duration) -> Result<Collected> {
     let mut collected = Collected::default();
-    let host = host_id();
+    let host = host_id()?;
     let runs = runs(engine).await?;
     if let Some(only) = only.filter(|o| !runs.contains_key(*o)) {
         let known: BTreeSet<&str> = runs.keys().map(String::as_str).collect();

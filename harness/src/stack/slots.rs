@@ -2,13 +2,15 @@
 //! lock when its process ends, however it ends, so a lock never outlives a run.
 
 use std::fs::{File, TryLockError};
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 
 /// Drills that deploy at once on one engine.
 pub const SLOTS: u8 = 2;
@@ -24,13 +26,28 @@ pub fn state_dir() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// A name for this host and state directory, for the label of what runs create: only where
-/// a run's lock can be asked for is it known to be dead.
-pub fn host_id() -> String {
-    let machine =
-        std::fs::read_to_string("/etc/machine-id").or_else(|_| std::fs::read_to_string("/etc/hostname")).unwrap_or_default();
-    let dir = state_dir().map(|d| d.display().to_string()).unwrap_or_default();
-    hex::encode(&Sha256::digest(format!("{}\n{dir}", machine.trim()))[..6])
+/// A name for this machine and state directory, for the label of what runs create: only where a run's lock can be asked for
+/// is it known to be dead. The directory has an id of its own, as two containers of one image have the same path and machine
+/// id; the machine's id is part of it, as locks may not reach another machine that shares the directory.
+pub fn host_id() -> Result<String> {
+    id_of(&state_dir()?)
+}
+
+fn id_of(dir: &Path) -> Result<String> {
+    use std::io::Write as _;
+    let path = dir.join("id");
+    if !path.exists() {
+        let mut file = tempfile::NamedTempFile::new_in(dir).map_err(Error::io(dir))?;
+        file.write_all(Secret::random()?.derive("state directory").as_bytes()).map_err(Error::io(&path))?;
+        match file.persist_noclobber(&path) {
+            Err(e) if e.error.kind() != ErrorKind::AlreadyExists => return Err(Error::io(&path)(e.error)),
+            // Another process was faster.
+            _ => {}
+        }
+    }
+    let id = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    Ok(hex::encode(&Sha256::digest(format!("{}\n{}", machine.trim(), id.trim()))[..6]))
 }
 
 fn open(name: &str) -> Result<(PathBuf, File)> {
@@ -39,7 +56,7 @@ fn open(name: &str) -> Result<(PathBuf, File)> {
     Ok((path, file))
 }
 
-fn try_lock(file: &File, path: &std::path::Path) -> Result<bool> {
+fn try_lock(file: &File, path: &Path) -> Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
@@ -114,5 +131,30 @@ pub async fn slot(engine_id: &str, waiting: impl FnOnce()) -> Result<Slot> {
             waiting();
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_directory_has_one_id_and_another_at_its_path_has_another() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let state = dir.path().join("state");
+        let made = || std::fs::create_dir(&state).expect("made");
+        let ids = || -> Vec<String> {
+            std::thread::scope(|scope| {
+                let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| id_of(&state).expect("an id"))).collect();
+                asked.into_iter().map(|id| id.join().expect("asked")).collect()
+            })
+        };
+        made();
+        let first = ids();
+        assert!(first.iter().all(|id| *id == first[0]), "{first:?}");
+        // As in the next container of an image, whose machine id and paths are the same.
+        std::fs::remove_dir_all(&state).expect("removed");
+        made();
+        assert_ne!(ids()[0], first[0]);
     }
 }

@@ -1,0 +1,23 @@
+//! What git has stored of a recipe. Repositories are only read.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::error::{Error, Result};
+
+/// What `git` prints in a directory.
+pub fn git(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(dir)
+        .args(arguments)
+        // Not even the index is refreshed: another process may hold its lock.
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .output()
+        .map_err(Error::io("git"))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
+    Err(Error::Usage(format!("git {} in {}: {said}", arguments.first().unwrap_or(&""), dir.display())))
+}

@@ -1,0 +1,123 @@
+//! What `make dist` and `make image` make works where nothing of this repository is: the programs need no library, and the tool's
+//! own image drills an app.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use common::{assert_nothing_left, restore_drill, root, stderr};
+
+/// The folder that `make dist PROFILE=dev` made, which must be as new as the program that is tested.
+fn dist() -> PathBuf {
+    let again = "`make dist PROFILE=dev && make build` makes it";
+    let made = std::fs::read_dir(root().join("target/dist")).unwrap_or_else(|e| panic!("no target/dist: {e}; {again}"));
+    let dir =
+        made.flatten().map(|e| e.path()).find(|p| p.is_dir()).unwrap_or_else(|| panic!("no folder in target/dist; {again}"));
+    let time =
+        |file: &Path| file.metadata().and_then(|m| m.modified()).unwrap_or_else(|e| panic!("{}: {e}; {again}", file.display()));
+    let tested = time(Path::new(env!("CARGO_BIN_EXE_restore-drill")));
+    assert!(time(&dir.join("bin/restore-drill")) >= tested, "target/dist is older than the program; {again}");
+    dir
+}
+
+/// What a shell says of a script, in a directory.
+fn sh(dir: &Path, script: &str) -> Output {
+    Command::new("/bin/sh").args(["-ec", script]).current_dir(dir).output().expect("a shell runs")
+}
+
+fn ok(output: Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whether a program is loaded without a dynamic linker.
+fn is_static(program: &Path) -> bool {
+    let output = Command::new("ldd").arg(program).output().expect("ldd runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output);
+    said.contains("statically linked") || said.contains("not a dynamic executable")
+}
+
+#[test]
+fn the_programs_are_static_and_find_what_came_with_them() {
+    let dist = dist();
+    for program in ["bin/restore-drill", "libexec/restore-drill/backup"] {
+        assert!(is_static(&dist.join(program)), "{program}");
+    }
+    assert!(!is_static(Path::new(env!("CARGO_BIN_EXE_restore-drill"))), "nothing is dynamic here");
+
+    // As its user unpacks it, with a checksum, in a folder of another name.
+    let dir = tempfile::tempdir().expect("a directory");
+    let archive = dist.with_extension("").with_file_name(format!("{}.tar.gz", dist.file_name().expect("a name").display()));
+    let unpack = format!("cd {} && sha256sum -c {}.sha256", archive.parent().expect("a folder").display(), archive.display());
+    ok(sh(dir.path(), &unpack));
+    ok(sh(dir.path(), &format!("mkdir prefix here && tar -xzf {} -C prefix --strip-components=1", archive.display())));
+    let here = dir.path().join("here");
+    let said = ok(sh(&here, "../prefix/bin/restore-drill list"));
+    assert!(said.contains("scenarios: davical, mailu, radicale\n"), "{said}");
+    // A folder of the user's own comes first, and has no bot: the one that came with the program is its bot.
+    std::fs::create_dir(here.join("scenarios")).expect("made");
+    let said = ok(sh(&here, "../prefix/bin/restore-drill list"));
+    assert!(said.contains("scenarios: \n"), "{said}");
+    let made = ok(sh(
+        &here,
+        "../prefix/bin/restore-drill new wiki --compose ../prefix/share/restore-drill/scenarios/radicale/compose.yml",
+    ));
+    assert!(made.contains("scenarios/wiki/scenario.toml"), "{made}");
+    let bot = ok(sh(&here, "../prefix/bin/restore-drill conformance --help && ../prefix/bin/restore-drill doctor"));
+    assert!(!bot.contains("backup program"), "{bot}");
+    for file in ["man/man1/restore-drill.1", "bash-completion/completions/restore-drill", "restore-drill/LICENSE"] {
+        let text = std::fs::read_to_string(dir.path().join("prefix/share").join(file)).expect(file);
+        assert!(text.len() > 1000, "{file}");
+    }
+}
+
+/// Removes an image and a volume of this test's own.
+struct Made {
+    image: String,
+    volume: String,
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["rmi", "-f", &self.image]).output();
+        let _ = Command::new("docker").args(["volume", "rm", "-f", &self.volume]).output();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_image_drills_an_app() {
+    dist();
+    // The stand-ins are there, and with them the base that this machine can have.
+    ok(restore_drill(&["images", "radicale"]));
+    let bases = ["debian:bookworm-slim", "restore-drill/debian:bookworm-1"];
+    let base =
+        bases.iter().find(|b| Command::new("docker").args(["image", "inspect", b]).output().expect("docker").status.success());
+    let base = base.expect("a base image");
+    let name = format!("restore-drill-packaging-{}", std::process::id());
+    let made = Made { image: format!("{name}:test"), volume: name };
+    ok(sh(&root(), &format!("make image IMAGE={} BASE={base}", made.image)));
+
+    // The documented command, of an app that is up sooner.
+    let text = std::fs::read_to_string(root().join("docs/install.md")).expect("a document");
+    let documented = text.lines().find(|l| l.starts_with("docker run ")).expect("a command");
+    let run = |arguments: &str| {
+        let command = documented.replace("-v restore-drill-state:", &format!("-v {}:", made.volume));
+        command.replace(" restore-drill run mailu", &format!(" {} {arguments}", made.image))
+    };
+    let dir = tempfile::tempdir().expect("a directory");
+    let said = sh(dir.path(), &run("run radicale --profile tiny --evidence held"));
+    assert!(stderr(&said).contains("HELD: "), "{}", stderr(&said));
+    assert_eq!(ok(said).trim(), "held");
+    let summary = std::fs::read_to_string(dir.path().join("held/summary.json")).expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+    assert_nothing_left(summary["run"].as_str().expect("a run")).await;
+    // A fault in there is told by the same exit code.
+    let broken = sh(dir.path(), &run("run radicale --profile tiny --sabotage users-left-out --evidence broken"));
+    assert_eq!(broken.status.code(), Some(1), "{}", stderr(&broken));
+    // Without the engine's socket it says what is missing.
+    let socket = "-v /var/run/docker.sock:/var/run/docker.sock";
+    let alone = sh(dir.path(), &run("run radicale").replace(socket, ""));
+    assert_eq!(alone.status.code(), Some(69), "{}", stderr(&alone));
+    assert!(stderr(&alone).contains("DOCKER_HOST"), "{}", stderr(&alone));
+}
