@@ -60,8 +60,9 @@ lint:
 	cargo test --test docs -- every_
 
 # How fast, beside other programs on the same stack; wants isync (mbsync) and python3.
-bench: setup build images
-	./target/debug/bench
+bench: setup images
+	cargo build --release
+	./target/release/bench
 
 gc: build
 	./target/debug/restore-drill gc

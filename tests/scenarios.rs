@@ -98,6 +98,17 @@ fn a_stored_run_is_done_again() {
     assert!(stderr(&other).contains("is another one than that of the run"), "{}", stderr(&other));
 }
 
+/// Arguments are everybody's to read on a machine: the commands that make users have passwords on their standard input.
+#[test]
+fn no_password_is_an_argument() {
+    for name in list(&scenarios()) {
+        let users = Scenario::load(&scenarios(), &name).expect("a scenario").spec.users;
+        let users = users.unwrap_or_else(|| panic!("{name} makes no users"));
+        assert!(!users.create.iter().any(|word| word.contains("{password}")), "{name}: {:?}", users.create);
+        assert!(users.input.is_some_and(|text| text.contains("{password}")), "{name}");
+    }
+}
+
 /// `checks.txt` beside this file is what every scenario must go on checking.
 #[test]
 fn no_check_disappears() {

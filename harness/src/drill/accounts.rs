@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
 use crate::scenario::{AccountImport, UserCommands};
 use crate::secret::Secret;
+use crate::stack::exec::Output;
 
 impl Drill {
     /// Has the corpus' users made, as the app has them made.
@@ -31,17 +32,20 @@ impl Drill {
     /// Has users made one by one.
     async fn make_users(&self, spec: &UserCommands, phase: &Running) -> Result<String> {
         let users = self.corpus.accounts().mailboxes();
-        let service = self.stack.service(&spec.service);
         for (done, user) in users.iter().enumerate() {
-            let (localpart, domain) = user.email.split_once('@').unwrap_or((&user.email, ""));
-            let password = self.password(&user.email);
-            let command = UserCommands::filled(&spec.create, localpart, domain, &password);
-            let input = spec.read(localpart, domain, &password);
-            let output = self.engine().exec(&service, &command, &[], input.as_deref()).await?;
-            output.ok(&format!("making user {}", user.email))?;
+            self.user(spec, &user.email, true).await?.ok(&format!("making user {}", user.email))?;
             phase.progress(done as u64 + 1, users.len() as u64, "users");
         }
         Ok(format!("{} users", users.len()))
+    }
+
+    /// Has a user made, or deleted, by the app's own command.
+    pub(super) async fn user(&self, spec: &UserCommands, email: &str, made: bool) -> Result<Output> {
+        let (localpart, domain) = email.split_once('@').unwrap_or((email, ""));
+        let password = self.password(email);
+        let command = UserCommands::filled(if made { &spec.create } else { &spec.delete }, localpart, domain, &password);
+        let input = if made { spec.read(localpart, domain, &password) } else { None };
+        self.engine().exec(&self.stack.service(&spec.service), &command, &[], input.as_deref()).await
     }
 
     /// Imports the accounts and logs each in once: Mailu rewrites a password's hash at the first login.

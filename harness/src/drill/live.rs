@@ -271,21 +271,17 @@ impl Writers {
                 break;
             }
             tick.tick().await;
-            let (local, email) = (format!("live{n}"), format!("live{n}@{}", domain.name));
-            let password = self.drill.secret.password(&email);
-            let command = |command: &[String]| UserCommands::filled(command, &local, &domain.name, &password);
-            let (create, delete) = (command(&spec.create), command(&spec.delete));
-            if self.write(LiveKind::Create, &email, "", "", self.admin(&spec.service, &create)).await? && n.is_multiple_of(2) {
+            let email = format!("live{n}@{}", domain.name);
+            if self.write(LiveKind::Create, &email, "", "", self.user(spec, &email, true)).await? && n.is_multiple_of(2) {
                 tick.tick().await;
-                self.write(LiveKind::Delete, &email, "", "", self.admin(&spec.service, &delete)).await?;
+                self.write(LiveKind::Delete, &email, "", "", self.user(spec, &email, false)).await?;
             }
         }
         Ok(())
     }
 
-    async fn admin(&self, service: &str, command: &[String]) -> Result<(), String> {
-        let service = self.drill.stack.service(service);
-        let output = self.drill.engine().exec(&service, command, &[], None).await.map_err(|e| e.to_string())?;
+    async fn user(&self, spec: &UserCommands, email: &str, made: bool) -> Result<(), String> {
+        let output = self.drill.user(spec, email, made).await.map_err(|e| e.to_string())?;
         if output.code == 0 { Ok(()) } else { Err(output.stderr.trim().to_owned()) }
     }
 }

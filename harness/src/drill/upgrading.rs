@@ -10,7 +10,6 @@ use crate::judge::{self, BASELINE, INSTALLED, UPGRADED};
 use crate::model::Verdict;
 use crate::probe::doors::{Answer, Doors};
 use crate::probe::pages::Failure;
-use crate::scenario::UserCommands;
 
 /// The observation of what a backup of the version before gave on the version under test.
 const ACROSS: &str = "restored across versions";
@@ -66,15 +65,12 @@ impl Drill {
     pub async fn new_account(&self) -> Result<Option<String>> {
         let Some(spec) = &self.scenario.spec.users else { return Ok(None) };
         let domain = self.corpus.accounts().domains.first().map(|d| d.name.clone()).unwrap_or_default();
-        let (localpart, service) = ("new-account", self.stack.service(&spec.service));
-        let email = format!("{localpart}@{domain}");
-        let password = self.secret.password(&email);
-        for (command, there) in [(&spec.create, true), (&spec.delete, false)] {
-            let input = spec.read(localpart, &domain, &password).filter(|_| there);
-            let command = UserCommands::filled(command, localpart, &domain, &password);
-            let output = self.engine().exec(&service, &command, &[], input.as_deref()).await?;
+        let email = format!("new-account@{domain}");
+        let password = self.password(&email);
+        for (there, word) in [(true, "making"), (false, "deleting")] {
+            let output = self.user(spec, &email, there).await?;
             if output.code != 0 {
-                return Ok(Some(format!("{} {email}: exit code {}", command.join(" "), output.code)));
+                return Ok(Some(format!("{word} {email}: exit code {}: {}", output.code, output.stderr.trim())));
             }
             match self.lets_in(&email, &password).await? {
                 Ok(let_in) if let_in == there => {}
