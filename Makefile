@@ -12,6 +12,7 @@ demo: setup build
 # another, each with a state directory and so with slots of its own.
 test: setup build
 	$(MAKE) -j2 compiled images-there
+# The static programs are linked in the place of those that are tested, which come back.
 	$(MAKE) dist PROFILE=dev && $(MAKE) build
 	$(MAKE) -j3 test-signals test-sabotage test-others
 

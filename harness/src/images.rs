@@ -14,6 +14,8 @@ use crate::error::{Context as _, Error, Result, is_not_found};
 use crate::events::Events;
 use crate::stack::Engine;
 
+/// The images that stand-ins are built on, the first that is there.
+pub const BASES: [&str; 2] = [REGISTRY_BASE, BOOTSTRAPPED_BASE];
 /// The base where a registry is reachable.
 const REGISTRY_BASE: &str = "debian:bookworm-slim";
 /// The base bootstrapped from Debian's archive where none is; the number grows when the bootstrap changes.
@@ -132,7 +134,7 @@ impl Engine {
 
     /// The base image: a registry's where one is reachable, else bootstrapped from Debian's archive.
     async fn base(&self, events: &Events) -> Result<String> {
-        for base in [REGISTRY_BASE, BOOTSTRAPPED_BASE] {
+        for base in BASES {
             if self.has_image(base).await? {
                 return Ok(base.to_owned());
             }

@@ -219,12 +219,8 @@ impl Status {
     }
 
     /// What stands at the top of a report.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Held => "HELD",
-            Self::Unknown => "UNKNOWN",
-            Self::Broken => "BROKEN",
-        }
+    pub fn word(self) -> String {
+        self.to_string().to_uppercase()
     }
 }
 

@@ -251,21 +251,17 @@ pub struct UserCommands {
 }
 
 impl UserCommands {
-    /// A command for one user.
-    pub fn filled(command: &[String], localpart: &str, domain: &str, password: &str) -> Vec<String> {
-        command.iter().map(|word| Self::fill(word, localpart, domain, password)).collect()
-    }
-
-    /// What the command that creates a user reads.
-    pub fn read(&self, localpart: &str, domain: &str, password: &str) -> Option<Vec<u8>> {
-        self.input.as_ref().map(|text| Self::fill(text, localpart, domain, password).into_bytes())
-    }
-
-    fn fill(text: &str, localpart: &str, domain: &str, password: &str) -> String {
-        text.replace("{localpart}", localpart)
-            .replace("{domain}", domain)
-            .replace("{email}", &format!("{localpart}@{domain}"))
-            .replace("{password}", password)
+    /// The command that makes a user, or deletes one, and what it reads from its standard input.
+    pub fn filled(&self, made: bool, email: &str, password: &str) -> (Vec<String>, Option<Vec<u8>>) {
+        let (localpart, domain) = email.split_once('@').unwrap_or((email, ""));
+        let fill = |text: &String| {
+            text.replace("{localpart}", localpart)
+                .replace("{domain}", domain)
+                .replace("{email}", email)
+                .replace("{password}", password)
+        };
+        let (command, input) = if made { (&self.create, self.input.as_ref()) } else { (&self.delete, None) };
+        (command.iter().map(fill).collect(), input.map(|text| fill(text).into_bytes()))
     }
 }
 

@@ -41,10 +41,7 @@ impl Drill {
 
     /// Has a user made, or deleted, by the app's own command.
     pub(super) async fn user(&self, spec: &UserCommands, email: &str, made: bool) -> Result<Output> {
-        let (localpart, domain) = email.split_once('@').unwrap_or((email, ""));
-        let password = self.password(email);
-        let command = UserCommands::filled(if made { &spec.create } else { &spec.delete }, localpart, domain, &password);
-        let input = if made { spec.read(localpart, domain, &password) } else { None };
+        let (command, input) = spec.filled(made, email, &self.password(email));
         self.engine().exec(&self.stack.service(&spec.service), &command, &[], input.as_deref()).await
     }
 

@@ -157,27 +157,24 @@ impl Drill {
     /// The first line that a door says, over TLS that the run's authority vouches for where TLS begins at once: unasked, or to
     /// a request where pages are behind it; nothing where another client speaks first.
     async fn greeting(&self, door: &Door) -> std::io::Result<String> {
-        async fn line(mut connection: impl AsyncRead + AsyncWrite + Unpin, request: Option<&str>) -> std::io::Result<String> {
-            if let Some(request) = request {
-                connection.write_all(request.as_bytes()).await?;
-            }
+        async fn line(mut connection: impl AsyncRead + AsyncWrite + Unpin, first: Option<&str>) -> std::io::Result<String> {
             let mut line = String::new();
-            BufReader::new(connection).read_line(&mut line).await?;
+            if let Some(first) = first {
+                connection.write_all(first.as_bytes()).await?;
+                BufReader::new(connection).read_line(&mut line).await?;
+            }
             Ok(line)
         }
         let port = self.port(&door.name);
         let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.host);
-        let request = self.has_pages(door).then_some(request.as_str());
-        let speaks = door.greeting.is_some() || request.is_some();
+        // What is sent before a line is read.
+        let first = match &door.greeting {
+            Some(_) => Some(""),
+            None => self.has_pages(door).then_some(request.as_str()),
+        };
         match door.tls {
-            Tls::Implicit => {
-                let connection = self.authority.connect(&self.host, port).await?;
-                if speaks { line(connection, request).await } else { Ok(String::new()) }
-            }
-            Tls::Starttls | Tls::None => {
-                let connection = TcpStream::connect((self.host.as_str(), port)).await?;
-                if speaks { line(connection, request).await } else { Ok(String::new()) }
-            }
+            Tls::Implicit => line(self.authority.connect(&self.host, port).await?, first).await,
+            Tls::Starttls | Tls::None => line(TcpStream::connect((self.host.as_str(), port)).await?, first).await,
         }
     }
 
