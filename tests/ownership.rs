@@ -95,6 +95,53 @@ async fn standin(engine: &Engine, service: &str) -> String {
     built[service].clone()
 }
 
+/// Whoever waits for a creation may be dropped at any time, as an audit's readers are by an error; the engine goes on with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_waits_for_what_is_being_created() {
+    let engine = Engine::connect().await.expect("an engine");
+    let run = format!("dropped{}", std::process::id());
+    let _not_to_be_collected = Alive::take(&run).expect("a lock");
+    let owned = Owned::new(engine.clone(), &run);
+    let name = format!("rd-{run}_mail");
+    let (begun, waits) = tokio::sync::oneshot::channel();
+    let (go_on, gate) = tokio::sync::oneshot::channel();
+    let creation = tokio::spawn({
+        let (owned, engine, run, name) = (owned.clone(), engine.clone(), run.clone(), name.clone());
+        async move {
+            let creating = async move {
+                begun.send(()).expect("awaited");
+                gate.await.expect("let go on");
+                volume(&engine, &name, run_labels(&run).into_iter().collect()).await;
+                Ok(())
+            };
+            owned.create(creating).await
+        }
+    });
+    waits.await.expect("begun");
+    creation.abort();
+    assert!(creation.await.expect_err("dropped").is_cancelled());
+
+    let mut removal = std::pin::pin!(owned.remove_all(None, Duration::from_secs(60)));
+    // As long as others, who know of no creation, find nothing, and more than once.
+    tokio::select! {
+        early = &mut removal => panic!("removed before it was created: {early:?}"),
+        () = async {
+            for _ in 0..5 {
+                Owned::new(engine.clone(), &run).remove_all(None, Duration::from_secs(60)).await.expect("nothing is there yet");
+            }
+        } => {}
+    }
+    go_on.send(()).expect("the creation goes on");
+    assert_eq!(removal.await.expect("removed"), [name].into());
+    common::assert_nothing_left(&run).await;
+    // One that does not end does not keep the rest from being removed.
+    let _never = tokio::spawn({
+        let owned = owned.clone();
+        async move { owned.create(std::future::pending::<restore_drill::Result<()>>()).await }
+    });
+    owned.remove_all(None, Duration::from_secs(1)).await.expect("nothing is there");
+}
+
 /// A run of another host may live: it is left alone.
 #[tokio::test]
 async fn a_run_of_another_host_is_left_alone() {
@@ -110,9 +157,10 @@ async fn a_run_of_another_host_is_left_alone() {
     Owned::new(engine, &run).remove_all(None, Duration::from_secs(30)).await.expect("the test's own");
 }
 
-/// The engine's removing calls are made in `stack/ownership.rs` and nowhere else.
+/// The engine's removing calls are made in `stack/ownership.rs` and nowhere else, its creating calls by what is made there to
+/// last.
 #[test]
-fn everything_that_removes_goes_through_one_place() {
+fn everything_that_removes_or_creates_goes_through_one_place() {
     const CALLS: [&str; 12] = [
         ".remove_volume(",
         ".delete_service(",
@@ -127,8 +175,10 @@ fn everything_that_removes_goes_through_one_place() {
         "\"stack\", \"rm\"",
         "\"volume\", \"rm\"",
     ];
+    const CREATING: [&str; 5] =
+        [".create_volume(", ".create_service(", ".create_network(", ".create_container(", ".create_secret("];
     let mut files = vec![common::root().join("harness/src")];
-    let mut seen = 0;
+    let (mut seen, mut creations) = (0, 0);
     while let Some(path) = files.pop() {
         if path.is_dir() {
             files.extend(std::fs::read_dir(&path).expect("a folder").flatten().map(|e| e.path()));
@@ -145,9 +195,14 @@ fn everything_that_removes_goes_through_one_place() {
             for call in CALLS {
                 assert!(!line.contains(call), "{} calls {call} past the guard: {line}", path.display());
             }
+            if CREATING.iter().any(|call| line.contains(call)) {
+                assert!(line.contains("owned.create(async move {"), "{} creates past the guard: {line}", path.display());
+                creations += 1;
+            }
         }
     }
     assert!(seen >= 7, "the guard makes these calls itself, or this test looks for the wrong ones: {seen}");
+    assert!(creations >= 3, "this test looks for the wrong calls: {creations}");
 }
 
 /// No more than two at once, also across processes; the lock of a run ends with it.

@@ -98,7 +98,7 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
             BotChoice::Existing => Bot::find(&engine, None).await?,
             BotChoice::Own => {
                 let stack = bot_stack(&dir, &run, image.clone(), info.docker_root_dir.as_deref())?;
-                deploy_bot(&engine, &stack, &secret, &alive).await?;
+                deploy_bot(&owned, &stack, &secret, &alive).await?;
                 engine.converged(&stack.name, DEADLINE, |_, _| ()).await?;
                 Bot::find(&engine, Some(&run)).await?
             }
@@ -114,7 +114,7 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
             name,
         };
         phase.finish(format!("bot {}", bot.service));
-        let tester = Tester { engine: engine.clone(), stack, bot, alive };
+        let tester = Tester { owned: owned.clone(), stack, bot, alive };
         let mut outcomes = Vec::new();
         for case in &cases {
             let differences = tester.case(case).await?;
@@ -130,7 +130,7 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
 }
 
 struct Tester {
-    engine: Engine,
+    owned: Owned,
     stack: Stack,
     bot: Bot,
     alive: Alive,
@@ -144,8 +144,8 @@ impl Tester {
             change: Change::Set(Cow::Owned(label.clone()), Cow::Owned(value.clone())),
         };
         let labels = case.labels.iter().flat_map(|(s, labels)| labels.iter().map(move |(l, v)| (s, l, v)));
-        Stack { edits: labels.map(edit).collect(), ..self.stack.clone() }.deploy(&self.alive).await?;
-        self.engine.converged(&self.stack.name, DEADLINE, |_, _| ()).await?;
+        Stack { edits: labels.map(edit).collect(), ..self.stack.clone() }.deploy(&self.owned, &self.alive).await?;
+        self.owned.engine().converged(&self.stack.name, DEADLINE, |_, _| ()).await?;
         self.begin().await?;
         if case.links {
             self.exec("app", "cd /data; printf linked > link1; ln link1 link2; ln -s link1 symbolic").await?;
@@ -242,7 +242,7 @@ impl Tester {
 
     async fn exec(&self, service: &str, script: &str) -> Result<String> {
         let service = self.stack.service(service);
-        let output = self.engine.exec(&service, &["sh", "-ec", script], &[], None).await?;
+        let output = self.owned.engine().exec(&service, &["sh", "-ec", script], &[], None).await?;
         output.ok(&format!("a command in {service}")).map(|o| o.stdout)
     }
 }

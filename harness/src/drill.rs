@@ -284,7 +284,7 @@ struct Ground {
     corpus: Corpus,
     evidence: Arc<Evidence>,
     events: Events,
-    engine: Engine,
+    owned: Owned,
     secret: Secret,
     alive: Arc<Alive>,
 }
@@ -380,7 +380,7 @@ where
     let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {
         return Err(Error::Unknown("signal handlers cannot be installed".into()));
     };
-    let owned = Owned::new(engine.clone(), &run);
+    let owned = Owned::new(engine, &run);
     let keep = options.keep;
     let deadline = Duration::from_secs(scenario.spec.deadlines.removal);
     let ground = Ground {
@@ -391,7 +391,7 @@ where
         before,
         evidence: evidence.clone(),
         events: events.clone(),
-        engine,
+        owned: owned.clone(),
         secret: secret.clone(),
         alive: alive.clone(),
     };
@@ -457,7 +457,8 @@ fn kept(events: &Events, run: &str, marker: &std::path::Path) {
 impl Ground {
     /// Waits for a slot, collects what dead runs left, finds or builds the images, chooses ports and a subnet.
     async fn prepare(self) -> Result<Drill> {
-        let Self { run, options, scenario, before, corpus, evidence, events, engine, secret, alive } = self;
+        let Self { run, options, scenario, before, corpus, evidence, events, owned, secret, alive } = self;
+        let engine = owned.engine();
         let phase = events.phase(Phase::Slot);
         engine.ensure_swarm(&events).await?;
         let info = engine.docker.info().await.map_err(|e| Error::Engine(e.to_string()))?;
@@ -469,20 +470,20 @@ impl Ground {
             )));
         }
         if options.backupbot == BotChoice::Existing {
-            Bot::find(&engine, None).await?;
+            Bot::find(engine, None).await?;
         }
         let slot = slots::slot(info.id.as_deref().unwrap_or("engine"), || {
             events.note(format!("{} drills are under way on this engine: waiting for one to end.", slots::SLOTS));
         })
         .await?;
-        let collected = gc::collect(&engine, None, Duration::from_secs(scenario.spec.deadlines.removal)).await?;
+        let collected = gc::collect(engine, None, Duration::from_secs(scenario.spec.deadlines.removal)).await?;
         if !collected.removed.is_empty() {
             events.note(format!("Removed what {} dead runs left: {}.", collected.removed.len(), collected.removed.join(", ")));
         }
         phase.finish(format!("slot {} of {}", slot.number + 1, slots::SLOTS));
 
         let phase = events.phase(Phase::Images);
-        let standins = use_standins(&engine, [Some(&scenario), before.as_ref()].into_iter().flatten(), options.images).await?;
+        let standins = use_standins(engine, [Some(&scenario), before.as_ref()].into_iter().flatten(), options.images).await?;
         let bot_dir = scenario::bot(&options.scenarios);
         let mut sources = if standins { scenario.sources()? } else { BTreeMap::new() };
         if options.backupbot == BotChoice::Own {
@@ -555,7 +556,7 @@ impl Ground {
             Some(image) => Some(bot_stack(&bot_dir, &run, image, info.docker_root_dir.as_deref())?),
         };
         Ok(Drill {
-            owned: Owned::new(engine, &run),
+            owned,
             host: engine_host(),
             options,
             scenario,

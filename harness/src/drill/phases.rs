@@ -16,9 +16,10 @@ use crate::events::Phase;
 use crate::scenario::{Door, ServiceCommand, Tls};
 use crate::secret::{Secret, redact};
 use crate::stack::deploy::{Edit, Stack};
+use crate::stack::ownership::Owned;
 use crate::stack::slots::Alive;
 use crate::stack::volumes::Helper;
-use crate::stack::{Engine, run_labels, until};
+use crate::stack::{run_labels, until};
 
 /// How often the bot may take a snapshot while others write, until no file went while it was read.
 const LIVE_TRIES: u32 = 10;
@@ -28,7 +29,7 @@ impl Drill {
     pub async fn deploy(&self) -> Result<Deployed> {
         let phase = self.events.phase(Phase::Deploy);
         if let Some(bot) = &self.bot_stack {
-            deploy_bot(self.engine(), bot, &self.secret, &self.alive).await?;
+            deploy_bot(&self.owned, bot, &self.secret, &self.alive).await?;
         }
         let first = self.before.as_ref().unwrap_or(&self.stack);
         self.deploy_app(first, |done, all| phase.progress(done, all, "services")).await?;
@@ -63,13 +64,13 @@ impl Drill {
             helper.write(&files).await?;
             helper.close().await?;
         }
-        stack.deploy(&self.alive).await?;
+        stack.deploy(&self.owned, &self.alive).await?;
         self.up(progress).await
     }
 
     /// Deploys the app's stack once more, over what runs, with these changes of the recipe; waits until it converged.
     pub(crate) async fn redeploy(&self, edits: Vec<Edit>) -> Result<()> {
-        Stack { edits, ..self.stack.clone() }.deploy(&self.alive).await?;
+        Stack { edits, ..self.stack.clone() }.deploy(&self.owned, &self.alive).await?;
         self.engine().converged(&self.stack.name, self.converge_deadline(), |_, _| ()).await
     }
 
@@ -318,15 +319,16 @@ impl Drill {
 }
 
 /// Deploys the bot's stack, its repository's password first.
-pub(crate) async fn deploy_bot(engine: &Engine, bot: &Stack, secret: &Secret, alive: &Alive) -> Result<()> {
+pub(crate) async fn deploy_bot(owned: &Owned, bot: &Stack, secret: &Secret, alive: &Alive) -> Result<()> {
     let spec = bollard::models::SecretSpec {
         name: Some(format!("{}_restic_password", bot.name)),
         labels: Some(run_labels(&bot.run).into_iter().collect()),
         data: Some(base64_of(&secret.derive("restic"))),
         ..Default::default()
     };
-    engine.docker.create_secret(spec).await.context("creating the repository's password")?;
-    bot.deploy(alive).await
+    let docker = owned.engine().docker.clone();
+    owned.create(async move { docker.create_secret(spec).await.context("creating the repository's password") }).await?;
+    bot.deploy(owned, alive).await
 }
 
 fn base64_of(text: &str) -> String {

@@ -33,7 +33,7 @@ impl Drill {
     pub async fn upgrade(&self, _: Baseline) -> Result<Upgraded> {
         let phase = self.events.phase(Phase::Upgrade);
         self.evidence.rename_observation(BASELINE, INSTALLED)?;
-        self.stack.deploy(&self.alive).await?;
+        self.stack.deploy(&self.owned, &self.alive).await?;
         self.running(|done, all| phase.progress(done, all, "services")).await?;
         self.restart_waves(&self.scenario.spec.upgrade.restart, |_, _| ()).await?;
         phase.finish(format!("stack {} in place", self.stack.name));

@@ -16,6 +16,7 @@ use bollard::query_parameters::{
 use futures_util::StreamExt as _;
 use serde_json::{Map, Value, json};
 
+use super::ownership::Owned;
 use super::slots::Alive;
 use super::{Engine, NAMESPACE_LABEL, label_filter, run_labels, until};
 use crate::error::{Context as _, Error, Result};
@@ -169,7 +170,7 @@ impl Stack {
     }
 
     /// Deploys the stack. `alive` is held by the deploying process too.
-    pub async fn deploy(&self, alive: &Alive) -> Result<()> {
+    pub async fn deploy(&self, owned: &Owned, alive: &Alive) -> Result<()> {
         let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
         let mut command = tokio::process::Command::new("docker");
         command.args(["stack", "deploy", "--resolve-image", "never"]);
@@ -184,12 +185,19 @@ impl Stack {
             .stdin(alive.inherit()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // Control-C on a terminal is for the drill, which waits for it.
+            .process_group(0)
             .kill_on_drop(true);
-        let output = command.output().await.map_err(|e| {
-            Error::Engine(format!(
-                "the docker command line, which merges compose files, cannot be run: {e}. Install it (package docker-cli)"
-            ))
-        })?;
+        let deploying = async move {
+            let output = command.output().await;
+            drop(dir);
+            output.map_err(|e| {
+                Error::Engine(format!(
+                    "the docker command line, which merges compose files, cannot be run: {e}. Install it (package docker-cli)"
+                ))
+            })
+        };
+        let output = owned.create(deploying).await?;
         if output.status.success() {
             return Ok(());
         }

@@ -4,6 +4,7 @@
 //! `tests/ownership.rs` fails when another file calls one of the engine's removing calls.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::models::{Service, ServiceSpec};
@@ -12,15 +13,19 @@ use bollard::query_parameters::{
     UpdateServiceOptionsBuilder,
 };
 
+use tokio::sync::RwLock;
+
 use super::objects::{Kind, Object};
 use super::{Engine, NAMESPACE_LABEL, RUN_LABEL, label_filter};
 use crate::error::{Context as _, Error, Result, is_not_found};
 
-/// The right to change what one run created.
+/// The right to change what one run created, and to create more.
 #[derive(Clone)]
 pub struct Owned {
     engine: Engine,
     run: String,
+    /// Read by each creation while it is under way, written by a removal.
+    creating: Arc<RwLock<()>>,
 }
 
 /// What of a run is there.
@@ -66,7 +71,7 @@ impl std::fmt::Display for Remains {
 impl Owned {
     /// The right to what carries `run`'s label.
     pub fn new(engine: Engine, run: &str) -> Self {
-        Self { engine, run: run.to_owned() }
+        Self { engine, run: run.to_owned(), creating: Arc::default() }
     }
 
     /// The run.
@@ -77,6 +82,18 @@ impl Owned {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Creates something, to the end, also when whoever waits for it is dropped: an engine goes on with a call whose client is
+    /// gone, and what is not there yet would not be found by [`Self::remove_all`], which waits for it therefore.
+    pub async fn create<T: Send + 'static>(&self, making: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        let under_way = self.creating.clone().read_owned().await;
+        let making = tokio::spawn(async move {
+            let made = making.await;
+            drop(under_way);
+            made
+        });
+        making.await.unwrap_or_else(|e| Err(Error::Unknown(format!("creating something: {e}"))))
     }
 
     fn check(&self, kind: &'static str, name: &str, labels: Option<&HashMap<String, String>>) -> Result<()> {
@@ -198,12 +215,13 @@ impl Owned {
     /// Removes what the run has (with `stack`, of that stack) and waits until it is gone.
     /// Returns the names of the volumes removed.
     pub async fn remove_all(&self, stack: Option<&str>, deadline: Duration) -> Result<BTreeSet<String>> {
+        let end = tokio::time::Instant::now() + deadline;
+        let _nothing_under_way = tokio::time::timeout_at(end, self.creating.write()).await;
         let mut removed = BTreeSet::new();
         for name in self.remains(stack).await?.services {
             ignore_gone(self.remove_service(&name).await)?;
         }
         let removed_volumes = &mut removed;
-        let end = tokio::time::Instant::now() + deadline;
         let mut last = None;
         loop {
             let remains = self.remains(stack).await?;

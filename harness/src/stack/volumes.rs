@@ -53,8 +53,9 @@ impl Helper {
             ..Default::default()
         };
         let options = CreateContainerOptionsBuilder::default().build();
-        let id = docker.create_container(Some(options), body).await.context(format!("a helper for volume {volume}"))?.id;
-        Ok(Self { owned: owned.clone(), id, volume: volume.into() })
+        let (docker, what) = (docker.clone(), format!("a helper for volume {volume}"));
+        let created = owned.create(async move { docker.create_container(Some(options), body).await.context(what) }).await?;
+        Ok(Self { owned: owned.clone(), id: created.id, volume: volume.into() })
     }
 
     /// Creates a volume of the run's stack, as `docker stack deploy` would, and opens it.
@@ -67,7 +68,8 @@ impl Helper {
             labels: Some(labels.into_iter().collect()),
             ..Default::default()
         };
-        owned.engine().docker.create_volume(request).await.context(format!("creating volume {name}"))?;
+        let (docker, what) = (owned.engine().docker.clone(), format!("creating volume {name}"));
+        owned.create(async move { docker.create_volume(request).await.context(what) }).await?;
         Self::open(owned, image, &name).await
     }
 
