@@ -172,7 +172,8 @@ async fn a_skipped_wipe_is_refused() {
     let mut options = options(dir.path(), "tiny");
     options.sabotage = Some(named("wipe-skipped"));
     let error = guarded(options, |drill: Arc<Drill>| async move { drill.play().await }).await.err().expect("refused");
-    assert!(matches!(error, Error::WipeNotProven(_)), "{error}");
+    let Error::WipeNotProven(left) = &error else { panic!("{error}") };
+    assert_eq!(left.len(), 7, "each part of the proof objects: {error}");
     assert_eq!(error.exit_code(), exit_code::UNKNOWN);
     let run = restore_drill::evidence::Evidence::open(dir.path()).expect("evidence").get("run").expect("read").expect("a run");
     assert_nothing_left(&run).await;

@@ -62,6 +62,7 @@ mod wiping;
 
 pub(crate) use phases::deploy_bot;
 use proof::Baseline;
+pub(crate) use wiping::LEFTOVERS;
 
 /// Which bot takes the backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

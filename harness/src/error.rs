@@ -57,8 +57,8 @@ pub enum Error {
     #[error("{0}")]
     NotConverged(String),
     /// The wipe left something behind, so that a restore would prove nothing.
-    #[error("wipe not proven, restore refused: {0}")]
-    WipeNotProven(String),
+    #[error("wipe not proven, restore refused: {}", .0.iter().map(|l| l.what.as_str()).collect::<Vec<_>>().join("; "))]
+    WipeNotProven(Vec<Leftover>),
     /// A claim was asked for that the run does not prove.
     #[error("{0}")]
     NotHeld(String),
@@ -81,6 +81,15 @@ pub enum Error {
         /// The system's error.
         source: std::io::Error,
     },
+}
+
+/// What a wipe left behind, the first of its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// One of the kinds that a wipe's proof looks for.
+    pub kind: &'static str,
+    /// What was found.
+    pub what: String,
 }
 
 /// The signals that end a run in order.

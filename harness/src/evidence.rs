@@ -12,13 +12,15 @@ use crate::error::{Error, Result};
 use crate::secret::redact;
 
 mod audit;
+mod files;
 mod live;
 mod pairs;
 mod seen;
 
 pub use audit::{AuditFile, Side};
+pub use files::{FilePair, FileSeen, HARD, SYMBOLIC};
 pub use live::{LiveKind, LiveOp, When};
-pub use pairs::{FilePair, MessagePairs};
+pub use pairs::{MessagePairs, Unlike};
 pub use seen::{AlteredSeen, FactSeen, ScriptSeen, TrialSeen};
 
 /// Version of the schema; a directory with another one is refused.
@@ -31,7 +33,7 @@ CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE ledger (
   item TEXT NOT NULL, account TEXT NOT NULL, sent TEXT NOT NULL, reply TEXT NOT NULL,
   body_sha256 BLOB NOT NULL, bytes INTEGER NOT NULL, expunged INTEGER NOT NULL,
-  PRIMARY KEY (item, account)) WITHOUT ROWID;
+  PRIMARY KEY (account, item)) WITHOUT ROWID;
 CREATE TABLE observation (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, complete INTEGER NOT NULL DEFAULT 0);
 -- status: read, refused (the server denied the login), unread (anything else).
 CREATE TABLE account (
@@ -101,6 +103,10 @@ CREATE TABLE live (
 CREATE TABLE finding (verdict TEXT NOT NULL, finding TEXT NOT NULL);
 ";
 
+/// The tables of which each row is of one observation.
+const OBSERVED: [&str; 11] =
+    ["account", "quota", "folder", "message", "altered", "db_check", "db_row", "file", "script", "script_unread", "fact"];
+
 /// How the submission of one message to one mailbox went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
@@ -140,19 +146,6 @@ pub struct LedgerLine {
     pub bytes: u64,
     /// Whether it is expunged before the baseline.
     pub expunged: bool,
-}
-
-/// What the ledger says of one message in one account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Submitted {
-    /// The corpus message.
-    pub item: String,
-    /// How the submission went.
-    pub sent: Sent,
-    /// Whether it is expunged before the baseline.
-    pub expunged: bool,
-    /// Of the body as submitted.
-    pub body_sha256: Vec<u8>,
 }
 
 /// An account as one observation saw it.
@@ -217,29 +210,6 @@ pub struct MessageSeen {
     pub item: Option<String>,
 }
 
-/// A file as one observation saw it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileSeen {
-    /// The volume's compose name.
-    pub volume: String,
-    /// From the volume's root.
-    pub path: String,
-    /// Of the content, in hex; empty where only owner and mode are compared.
-    pub sha256: String,
-    /// In bytes.
-    pub size: u64,
-    /// Owner.
-    pub uid: u64,
-    /// Group.
-    pub gid: u64,
-    /// Permission bits.
-    pub mode: u32,
-    /// Seconds since 1970.
-    pub mtime: u64,
-    /// `to …`, where a symbolic link points to; `is …`, the first name of a file that has several; else empty.
-    pub link: String,
-}
-
 /// A row as one observation saw it: the database, the table, the key, the durable columns as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowSeen {
@@ -253,24 +223,17 @@ pub struct RowSeen {
     pub columns: String,
 }
 
-/// The columns that [`file_of`] reads.
-const FILE: &str = "volume, path, sha256, size, uid, gid, mode, mtime, link";
 /// The columns that [`message_of`] reads.
 const MESSAGE: &str = "folder, uid, sha256, body_sha256, size, flags, keywords, internal_date, item";
 
-/// A file out of its row, from that column on.
-fn file_of(r: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<FileSeen> {
-    Ok(FileSeen {
-        volume: r.get(from)?,
-        path: r.get(from + 1)?,
-        sha256: r.get(from + 2)?,
-        size: r.get(from + 3)?,
-        uid: r.get(from + 4)?,
-        gid: r.get(from + 5)?,
-        mode: r.get(from + 6)?,
-        mtime: r.get(from + 7)?,
-        link: r.get(from + 8)?,
-    })
+/// Those columns of a table that goes by another name.
+fn columns(of: &str, table: &str) -> String {
+    of.split(", ").map(|c| format!("{table}.{c}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A row out of db, tbl, key and columns.
+fn row_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<RowSeen> {
+    Ok(RowSeen { database: r.get(0)?, table: r.get(1)?, key: r.get(2)?, columns: r.get(3)? })
 }
 
 /// A message out of its row, from that column on.
@@ -410,7 +373,7 @@ impl Evidence {
             if let Some(old) =
                 tx.query_row("SELECT id FROM observation WHERE name = ?", [name], |r| r.get::<_, i64>(0)).optional()?
             {
-                for table in ["account", "quota", "folder", "message", "db_check", "db_row", "file"] {
+                for table in OBSERVED {
                     tx.execute(&format!("DELETE FROM {table} WHERE observation = ?"), [old])?;
                 }
                 tx.execute("DELETE FROM observation WHERE id = ?", [old])?;
@@ -525,20 +488,6 @@ impl Evidence {
         })
     }
 
-    /// Stores files.
-    pub fn put_files(&self, o: ObservationId, files: &[FileSeen]) -> Result<()> {
-        self.with(|db| {
-            let tx = db.transaction()?;
-            for f in files {
-                tx.execute(
-                    "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    params![o.0, f.volume, f.path, f.sha256, f.size, f.uid, f.gid, f.mode, f.mtime, f.link],
-                )?;
-            }
-            tx.commit()
-        })
-    }
-
     /// Stores a judgement, in place of the last one.
     pub fn put_findings(&self, verdict: &crate::model::Verdict) -> Result<()> {
         self.with(|db| {
@@ -620,22 +569,6 @@ impl Evidence {
         })
     }
 
-    /// The corpus messages of an account's ledger.
-    pub fn ledger_of(&self, account: &str) -> Result<Vec<Submitted>> {
-        self.with(|db| {
-            db.prepare("SELECT item, sent, expunged, body_sha256 FROM ledger WHERE account = ?")?
-                .query_map([account], |r| {
-                    let sent = match r.get_ref(1)?.as_str()? {
-                        "ok" => Sent::Ok,
-                        "failed" => Sent::Failed,
-                        _ => Sent::Indeterminate,
-                    };
-                    Ok(Submitted { item: r.get(0)?, sent, expunged: r.get(2)?, body_sha256: r.get(3)? })
-                })?
-                .collect()
-        })
-    }
-
     /// The names of the databases that the run looks into.
     pub fn databases(&self) -> Result<Vec<String>> {
         Ok(self.get("databases")?.iter().flat_map(|names| names.lines().map(str::to_owned)).collect())
@@ -654,17 +587,35 @@ impl Evidence {
     pub fn rows(&self, o: ObservationId) -> Result<Vec<RowSeen>> {
         self.with(|db| {
             db.prepare("SELECT db, tbl, key, columns FROM db_row WHERE observation = ? ORDER BY db, tbl, key")?
-                .query_map([o.0], |r| Ok(RowSeen { database: r.get(0)?, table: r.get(1)?, key: r.get(2)?, columns: r.get(3)? }))?
+                .query_map([o.0], row_of)?
                 .collect()
         })
     }
+}
 
-    /// The files, by volume and path.
-    pub fn files(&self, o: ObservationId) -> Result<Vec<FileSeen>> {
-        self.with(|db| {
-            db.prepare(&format!("SELECT {FILE} FROM file WHERE observation = ? ORDER BY volume, path"))?
-                .query_map([o.0], |r| file_of(r, 0))?
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_observation_that_is_replaced_takes_all_that_was_seen_along() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(dir.path()).expect("evidence");
+        let tables: std::collections::BTreeSet<String> = evidence
+            .with(|db| {
+                db.prepare(
+                    "SELECT m.name FROM sqlite_schema AS m, pragma_table_info(m.name) AS c
+                     WHERE m.type = 'table' AND c.name = 'observation'",
+                )?
+                .query_map([], |r| r.get(0))?
                 .collect()
-        })
+            })
+            .expect("read");
+        assert_eq!(tables, OBSERVED.map(str::to_owned).into());
+        let fact = FactSeen { fact: "spam training".into(), value: None };
+        let first = evidence.observation("restored").expect("begun");
+        evidence.put_facts(first, &[fact]).expect("stored");
+        let second = evidence.observation("restored").expect("begun");
+        assert_eq!(evidence.facts(second).expect("read"), []);
     }
 }

@@ -7,7 +7,7 @@ use crate::audit;
 use crate::error::Result;
 use crate::evidence::{
     Evidence, FactSeen, FilePair, FileSeen, FolderSeen, Login, MessagePairs, MessageSeen, ObservationId, Quota, RowSeen,
-    ScriptSeen, Sent, Submitted, TrialSeen,
+    ScriptSeen, TrialSeen, Unlike,
 };
 use crate::model::{Counts, Finding, Item, Outcome, Verdict};
 
@@ -132,36 +132,17 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
     for (account, login) in evidence.accounts(baseline)? {
         if let Login::Refused(why) | Login::Unread(why) = login {
             findings.push(finding(Item::Account { account }, Outcome::Unread, None, why));
-            continue;
         }
-        let messages = evidence.messages(baseline, &account)?;
-        let seen: HashMap<&str, &MessageSeen> = messages.iter().filter_map(|m| Some((m.item.as_deref()?, m))).collect();
-        for Submitted { item, sent, expunged, body_sha256 } in evidence.ledger_of(&account)? {
-            let message = |folder: &str, uid| Item::Message {
-                account: account.clone(),
-                folder: folder.into(),
-                uid,
-                corpus: Some(item.clone()),
-            };
-            match (seen.get(item.as_str()), sent, expunged) {
-                (None, Sent::Ok, false) => findings.push(finding(
-                    message("INBOX", 0),
-                    Outcome::Lost,
-                    None,
-                    "accepted over SMTP, not in the mailbox".into(),
-                )),
-                (Some(m), _, true) => {
-                    findings.push(finding(message(&m.folder, m.uid), Outcome::Resurrected, None, "expunged, yet there".into()));
-                }
-                (Some(m), _, false) if m.body_sha256 != body_sha256 => findings.push(finding(
-                    message(&m.folder, m.uid),
-                    Outcome::Altered,
-                    Some("bytes"),
-                    "the body is not the one submitted".into(),
-                )),
-                _ => {}
-            }
-        }
+    }
+    for Unlike { account, item, expunged, found } in evidence.unlike_ledger(baseline)? {
+        let (outcome, property, detail) = match (&found, expunged) {
+            (None, _) => (Outcome::Lost, None, "accepted over SMTP, not in the mailbox"),
+            (Some(_), true) => (Outcome::Resurrected, None, "expunged, yet there"),
+            (Some(_), false) => (Outcome::Altered, Some("bytes"), "the body is not the one submitted"),
+        };
+        let (folder, uid) = found.unwrap_or_else(|| ("INBOX".into(), 0));
+        let message = Item::Message { account, folder, uid, corpus: Some(item) };
+        findings.push(finding(message, outcome, property, detail.into()));
     }
     for FactSeen { fact, value } in evidence.facts(baseline)? {
         if value.is_none() {

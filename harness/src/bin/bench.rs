@@ -15,7 +15,7 @@ use lettre::{Address, AsyncTransport as _};
 use restore_drill::drill::{self, Drill, Options, Resources};
 use restore_drill::error::{Error, Result};
 use restore_drill::events::Events;
-use restore_drill::evidence::Evidence;
+use restore_drill::evidence::{Evidence, ObservationId};
 use restore_drill::judge::{self, BASELINE, RESTORED};
 use restore_drill::probe::Probe as _;
 use restore_drill::probe::mail::Mail;
@@ -245,14 +245,12 @@ async fn cpu(drill: &Drill, service: &str) -> Result<f64> {
     Ok(used as f64 / 1e9)
 }
 
-/// Reads the mailboxes as a drill does, into a store of its own.
-async fn observe(drill: &Drill, accounts: &[String], stage: &str, dir: &Path) -> Result<Evidence> {
-    let evidence = Evidence::create(dir)?;
-    let o = evidence.observation(stage)?;
+/// Reads the mailboxes as a drill does; how long it took, in seconds.
+async fn observe(drill: &Drill, accounts: &[String], evidence: &Evidence, o: ObservationId) -> Result<f64> {
+    let since = Instant::now();
     let mail = Mail { imap: drill.imap(), accounts: accounts.to_vec(), secret: drill.secret(), modseqs: None };
-    mail.observe(&evidence, o, &|_, _| ()).await?;
-    evidence.complete(o)?;
-    Ok(evidence)
+    mail.observe(evidence, o, &|_, _| ()).await?;
+    Ok(since.elapsed().as_secs_f64())
 }
 
 /// Seconds for reading and hashing every message of ten mailboxes: ours, mbsync's, imaplib's.
@@ -271,14 +269,13 @@ async fn reading(drill: &Arc<Drill>, messages: usize, rounds: usize) -> Result<V
     let (mut server, mut front, mut own) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
         let before = (cpu(drill, "imap").await?, cpu(drill, "app").await?, Resources::used());
-        let since = Instant::now();
-        let evidence = observe(drill, &accounts, BASELINE, &dir.path().join(format!("ours-{round}"))).await?;
-        ours.push(since.elapsed().as_secs_f64());
+        let evidence = Evidence::create(&dir.path().join(format!("ours-{round}")))?;
+        let o = evidence.observation(BASELINE)?;
+        ours.push(observe(drill, &accounts, &evidence, o).await?);
         let after = (cpu(drill, "imap").await?, cpu(drill, "app").await?, Resources::used());
         server.push(after.0 - before.0);
         front.push(after.1 - before.1);
         own.push(after.2.zip(before.2).map_or(0.0, |(a, b)| (a.cpu_ms - b.cpu_ms) as f64 / 1000.0));
-        let o = evidence.completed(BASELINE)?.ok_or_else(|| Error::Unknown("nothing observed".into()))?;
         let mut seen = 0;
         for account in &accounts {
             seen += evidence.message_count(o, account)?;
@@ -372,7 +369,7 @@ fn run(command: &mut Command) -> Result<f64> {
     Ok(since.elapsed().as_secs_f64())
 }
 
-/// Time and memory of observing one mailbox twice and judging it, as it grows.
+/// Time and memory of observing one mailbox and its files twice and judging them, as it grows.
 async fn growing(drill: &Arc<Drill>, sizes: &[usize]) -> Result<Value> {
     println!("one mailbox, observed twice and judged");
     let account = quiet(drill, 1);
@@ -381,13 +378,16 @@ async fn growing(drill: &Arc<Drill>, sizes: &[usize]) -> Result<Value> {
         fill(drill, &account[0], size, 1024).await?;
         let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
         forget_peak();
-        let since = Instant::now();
-        let evidence = observe(drill, &account, BASELINE, &dir.path().join("run")).await?;
-        let observed = since.elapsed().as_secs_f64();
-        let o = evidence.observation(RESTORED)?;
-        let mail = Mail { imap: drill.imap(), accounts: account.clone(), secret: drill.secret(), modseqs: None };
-        mail.observe(&evidence, o, &|_, _| ()).await?;
-        evidence.complete(o)?;
+        let evidence = Evidence::create(&dir.path().join("run"))?;
+        let (mut observed, mut files) = (0.0, 0.0);
+        for stage in [BASELINE, RESTORED] {
+            let o = evidence.observation(stage)?;
+            observed = observe(drill, &account, &evidence, o).await?;
+            let since = Instant::now();
+            drill.files_probe().observe(&evidence, o, &|_, _| ()).await?;
+            files = since.elapsed().as_secs_f64();
+            evidence.complete(o)?;
+        }
         let since = Instant::now();
         let verdict = judge::judge(&evidence, RESTORED)?;
         let judged = since.elapsed().as_secs_f64();
@@ -396,10 +396,10 @@ async fn growing(drill: &Arc<Drill>, sizes: &[usize]) -> Result<Value> {
         }
         let peak = Resources::used().map_or(0, |r| r.peak_kib) / 1024;
         println!(
-            "  {size:>7} messages: observed in {observed:6.2} s ({:6.0} a second), judged in {judged:5.2} s, peak memory {peak} MiB",
+            "  {size:>7} messages: observed in {observed:6.2} s ({:6.0} a second), its files in {files:5.2} s, judged in {judged:5.2} s, peak memory {peak} MiB",
             size as f64 / observed
         );
-        rows.push(json!({"messages": size, "observe s": observed, "judge s": judged, "peak MiB": peak}));
+        rows.push(json!({"messages": size, "observe s": observed, "files s": files, "judge s": judged, "peak MiB": peak}));
     }
     Ok(json!(rows))
 }

@@ -109,7 +109,7 @@ impl Drill {
         for (account, _) in &accounts {
             messages += self.evidence.folders(o, account)?.iter().map(|f| u64::from(f.messages)).sum::<u64>();
         }
-        let rows = self.evidence.rows(o)?.len();
+        let rows = self.evidence.rows_besides(o, None)?;
         let (files, _) = self.evidence.file_counts(o)?;
         let mail =
             if accounts.is_empty() { String::new() } else { format!("{messages} messages in {} mailboxes, ", accounts.len()) };
@@ -122,26 +122,28 @@ impl Drill {
             None => None,
         };
         let observation = self.evidence.observation(name)?;
-        let (rows, files, facts) = (self.rows_probe(), self.files_probe(), self.facts_probe());
-        let quiet = |_, _| ();
-        // Rows after mail and sieve: reading those logs in, and a login may rewrite a row.
         if let Some(mail) = mail {
             mail.observe(&self.evidence, observation, &|done, total| phase.progress(done, total, "messages")).await?;
         }
-        let scripts_and_rows = async {
-            if let Some(sieve) = self.sieve() {
-                let scripts = Scripts { sieve, accounts: self.readable(observation)?, secret: self.secret.clone() };
-                scripts.observe(&self.evidence, observation, &quiet).await?;
-            }
-            rows.observe(&self.evidence, observation, &quiet).await
+        let scripts = async {
+            let Some(sieve) = self.sieve() else { return Ok(()) };
+            let scripts = Scripts { sieve, accounts: self.readable(observation)?, secret: self.secret.clone() };
+            scripts.observe(&self.evidence, observation, &|_, _| ()).await
         };
-        tokio::try_join!(
-            scripts_and_rows,
-            files.observe(&self.evidence, observation, &quiet),
-            facts.observe(&self.evidence, observation, &quiet)
-        )?;
+        self.see_data(observation, scripts).await?;
         self.evidence.complete(observation)?;
         Ok(observation)
+    }
+
+    /// Rows, files and facts. Rows come after `logins`, as after all of mail: a login may rewrite a row.
+    pub(super) async fn see_data(&self, o: ObservationId, logins: impl Future<Output = Result<()>>) -> Result<()> {
+        let (rows, files, facts) = (self.rows_probe(), self.files_probe(), self.facts_probe());
+        let quiet = |_, _| ();
+        let rows = async {
+            logins.await?;
+            rows.observe(&self.evidence, o, &quiet).await
+        };
+        tokio::try_join!(rows, files.observe(&self.evidence, o, &quiet), facts.observe(&self.evidence, o, &quiet)).map(drop)
     }
 
     /// The mail probe, once the mail server looked at its files again.
@@ -207,7 +209,8 @@ impl Drill {
         }
     }
 
-    pub(super) fn files_probe(&self) -> Files {
+    /// What reads the files of the scenario.
+    pub fn files_probe(&self) -> Files {
         Files {
             owned: self.owned.clone(),
             stack: self.stack.name.clone(),

@@ -8,17 +8,24 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use super::Drill;
 use super::proof::{Audited, Baseline, Wiped};
 use super::trials::AS_EXPECTED;
-use crate::error::{Error, Result};
+use crate::error::{Error, Leftover, Result};
 use crate::events::{Phase, Running};
-use crate::evidence::{FactSeen, Login, RowSeen};
+use crate::evidence::{FactSeen, Login, ObservationId};
 use crate::probe::Probe as _;
 use crate::probe::mail::Failure;
+use crate::probe::rows::UNREADABLE;
 use crate::scenario::{Class, matches};
 use crate::stack::until;
 use crate::stack::volumes::{Helper, full_name};
 
 /// The observation of what a fresh deployment has by itself.
 const FRESH: &str = "fresh";
+/// The observation of what is there after the wipe.
+const WIPED: &str = "wiped";
+
+/// The kinds of what a wipe may leave behind.
+pub(crate) const LEFTOVERS: [&str; 7] =
+    ["volume", "login", "row", "file", "file that is not of a fresh deployment", "fact", "page"];
 
 impl Drill {
     /// Removes the app with all its data, deploys it afresh, and proves that nothing is left.
@@ -41,19 +48,34 @@ impl Drill {
 
     async fn prove(&self, baseline: &Baseline, removed: BTreeSet<String>, phase: Running) -> Result<Wiped> {
         let expected: BTreeSet<String> = self.scenario.volumes().iter().map(|v| full_name(&self.stack.name, v)).collect();
-        if let Some(volume) = expected.difference(&removed).next() {
-            return Err(Error::WipeNotProven(format!("volume {volume} was not removed")));
+        let kept = expected.difference(&removed).next().map(|v| format!("volume {v} was not removed"));
+        let logins = self.logins_left(baseline).await?;
+        let wiped = self.evidence.observation(WIPED)?;
+        self.see_data(wiped, async { Ok(()) }).await?;
+        self.evidence.complete(wiped)?;
+        let (before, fresh) = (baseline.observation, self.evidence.completed(FRESH)?);
+        let left = [
+            kept,
+            logins.iter().find_map(|l| l.clone()),
+            self.rows_left(before, fresh, wiped)?,
+            self.evidence.file_still_there(before, wiped)?.map(|(volume, path)| format!("volume {volume} still has file {path}")),
+            self.not_fresh().await?,
+            self.facts_left(before, wiped)?,
+            self.pages_left().await?,
+        ];
+        let left = LEFTOVERS.iter().zip(left).filter_map(|(kind, what)| what.map(|what| Leftover { kind, what }));
+        let left: Vec<Leftover> = left.collect();
+        if !left.is_empty() {
+            return Err(Error::WipeNotProven(left));
         }
-        let refused = self.logins_refused(baseline).await?;
-        let rows = self.rows_gone(baseline).await?;
-        let files = self.files_gone(baseline).await?;
-        self.facts_gone(baseline).await?;
-        self.pages_gone().await?;
-        phase.finish(format!("{} volumes removed; {refused} logins refused, {rows} rows and {files} files gone", removed.len()));
-        Ok(Wiped { volumes: removed.len() })
+        let (rows, (files, _)) = (self.evidence.rows_besides(before, fresh)?, self.evidence.file_counts(before)?);
+        let (volumes, refused) = (removed.len(), logins.len());
+        phase.finish(format!("{volumes} volumes removed; {refused} logins refused, {rows} rows and {files} files gone"));
+        Ok(Wiped { volumes })
     }
 
-    async fn logins_refused(&self, baseline: &Baseline) -> Result<usize> {
+    /// The logins of the baseline: of each, what is wrong with that it can be made still.
+    async fn logins_left(&self, baseline: &Baseline) -> Result<Vec<Option<String>>> {
         let accounts: Vec<String> = self
             .evidence
             .accounts(baseline.observation)?
@@ -62,7 +84,6 @@ impl Drill {
             .map(|(account, _)| account)
             .collect();
         let imap = self.imap();
-        let total = accounts.len();
         futures_util::stream::iter(accounts)
             .map(|account| {
                 let imap = &imap;
@@ -70,8 +91,8 @@ impl Drill {
                     let password = self.secret.password(&account);
                     until(self.converge_deadline(), || async {
                         match imap.login(&account, &password).await {
-                            Err(Failure::Refused(_)) => Ok(Ok(())),
-                            Ok(_) => Err(Error::WipeNotProven(format!("{account} can still log in"))),
+                            Err(Failure::Refused(_)) => Ok(Ok(None)),
+                            Ok(_) => Ok(Ok(Some(format!("{account} can still log in")))),
                             Err(Failure::Other(why)) => {
                                 Ok(Err(format!("waiting for the login of {account} to be refused: {why}")))
                             }
@@ -81,28 +102,21 @@ impl Drill {
                 }
             })
             .buffer_unordered(4)
-            .try_collect::<Vec<()>>()
-            .await?;
-        Ok(total)
+            .try_collect()
+            .await
     }
 
-    async fn rows_gone(&self, baseline: &Baseline) -> Result<usize> {
-        let after = self.rows_probe().read().await?;
-        let after: BTreeSet<_> =
-            after.into_iter().flat_map(|(_, seen)| seen.rows).map(|r| (r.database, r.table, r.key)).collect();
-        let place = |r: &RowSeen| (r.database.clone(), r.table.clone(), r.key.clone());
-        let fresh: BTreeSet<_> = match self.evidence.completed(FRESH)? {
-            Some(fresh) => self.evidence.rows(fresh)?.iter().map(place).collect(),
-            None => BTreeSet::new(),
-        };
-        let mut before = self.evidence.rows(baseline.observation)?;
-        before.retain(|row| !fresh.contains(&place(row)));
-        match before.iter().find(|row| after.contains(&place(row))) {
-            Some(row) => {
-                Err(Error::WipeNotProven(format!("database {}, table {} still has row {}", row.database, row.table, row.key)))
+    fn rows_left(&self, before: ObservationId, fresh: Option<ObservationId>, wiped: ObservationId) -> Result<Option<String>> {
+        for database in self.evidence.databases()? {
+            // What cannot be read is not known to be gone.
+            if let Some((_, why)) =
+                self.evidence.checks(wiped, &database)?.iter().find(|(check, how)| check == "file" && how.starts_with(UNREADABLE))
+            {
+                return Err(Error::Unknown(format!("after the wipe, database {database}: {why}")));
             }
-            None => Ok(before.len()),
         }
+        let row = self.evidence.row_still_there(before, fresh, wiped)?;
+        Ok(row.map(|row| format!("database {}, table {} still has row {}", row.database, row.table, row.key)))
     }
 
     /// Stores the rows that a fresh deployment makes by itself: after a wipe they are there again.
@@ -112,45 +126,35 @@ impl Drill {
         self.evidence.complete(observation)
     }
 
-    /// No user finds in the app's pages what was there.
-    async fn pages_gone(&self) -> Result<()> {
+    /// What a user still finds in the app's pages as it was.
+    async fn pages_left(&self) -> Result<Option<String>> {
         let visits = self.visits().await?;
-        match visits.iter().find(|v| v.value.as_deref() == Ok(AS_EXPECTED)) {
-            Some(visit) => Err(Error::WipeNotProven(format!("{} still is as it was", visit.trial))),
-            None => Ok(()),
+        if let Some((visit, why)) = visits.iter().find_map(|v| Some((v, v.value.as_ref().err()?))) {
+            return Err(Error::Unknown(format!("after the wipe, {}: {why}", visit.trial)));
         }
+        let still = visits.iter().find(|v| v.value.as_deref() == Ok(AS_EXPECTED));
+        Ok(still.map(|visit| format!("{} still is as it was", visit.trial)))
     }
 
-    async fn facts_gone(&self, baseline: &Baseline) -> Result<()> {
-        let before = self.evidence.facts(baseline.observation)?;
-        let after = self.facts_probe().read().await?;
+    fn facts_left(&self, before: ObservationId, wiped: ObservationId) -> Result<Option<String>> {
+        let (before, after) = (self.evidence.facts(before)?, self.evidence.facts(wiped)?);
         // A command that printed nothing before, as for an empty queue, proves nothing by that.
         let told = |f: &&FactSeen| f.value.as_ref().is_some_and(|v| !v.is_empty());
-        match before.iter().filter(told).find(|b| after.contains(b)) {
-            Some(fact) => Err(Error::WipeNotProven(format!("{} still is {:?}", fact.fact, fact.value))),
-            None => Ok(()),
-        }
+        let still = before.iter().filter(told).find(|b| after.contains(b));
+        Ok(still.map(|fact| format!("{} still is {:?}", fact.fact, fact.value)))
     }
 
-    /// No file of the baseline is there with its content, and the durable volumes have no files
-    /// but those that a fresh deployment makes.
-    async fn files_gone(&self, baseline: &Baseline) -> Result<usize> {
-        let mut before = self.evidence.files(baseline.observation)?;
-        before.retain(|f| !f.sha256.is_empty());
-        let after = self.files_probe().read().await?;
-        if let Some(file) =
-            before.iter().find(|b| after.iter().any(|a| (&a.volume, &a.path, &a.sha256) == (&b.volume, &b.path, &b.sha256)))
-        {
-            return Err(Error::WipeNotProven(format!("volume {} still has file {}", file.volume, file.path)));
-        }
+    /// A file in a durable volume that a fresh deployment does not make.
+    async fn not_fresh(&self) -> Result<Option<String>> {
         for volume in self.scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable && !v.not_deployed) {
             let helper = Helper::open(&self.owned, &self.helper_image, &full_name(&self.stack.name, &volume.name)).await?;
-            let names = helper.names().await;
+            let fresh = volume.fresh.clone();
+            let found = helper.find(move |name| !fresh.iter().any(|glob| matches(glob, name))).await;
             helper.close().await?;
-            if let Some(name) = names?.iter().find(|n| !volume.fresh.iter().any(|glob| matches(glob, n))) {
-                return Err(Error::WipeNotProven(format!("volume {} of a fresh deployment has file {name}", volume.name)));
+            if let Some(name) = found? {
+                return Ok(Some(format!("volume {} of a fresh deployment has file {name}", volume.name)));
             }
         }
-        Ok(before.len())
+        Ok(None)
     }
 }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension as _, params};
 
-use super::{Evidence, FILE, FileSeen, MESSAGE, MessageSeen, ObservationId, file_of, message_of};
+use super::{Evidence, MESSAGE, MessageSeen, ObservationId, RowSeen, columns, message_of, row_of};
 use crate::error::Result;
 
 /// Messages of one account, as far as two observations differ.
@@ -19,14 +19,72 @@ pub struct MessagePairs {
     pub only_after: Vec<MessageSeen>,
 }
 
-/// Files, as far as two observations differ: before, after. Those with a hash and those without are of different kinds.
-pub type FilePair = (Option<FileSeen>, Option<FileSeen>);
+/// A message of the ledger whose mailbox is not as the ledger says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unlike {
+    /// The mailbox.
+    pub account: String,
+    /// The corpus message.
+    pub item: String,
+    /// Whether it was expunged: then it must not be there, else it must, with the body that was submitted.
+    pub expunged: bool,
+    /// Where it is, folder and UID.
+    pub found: Option<(String, u32)>,
+}
 
-fn columns(of: &str, table: &str) -> String {
-    of.split(", ").map(|c| format!("{table}.{c}")).collect::<Vec<_>>().join(", ")
+/// Whether an observation has the row `o`, by its key.
+fn row_in(observation: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM db_row AS n WHERE n.observation = {observation} AND n.db = o.db AND n.tbl = o.tbl AND n.key = o.key)"
+    )
 }
 
 impl Evidence {
+    /// The ledger beside an observation, in the mailboxes that could be read: where a message that SMTP accepted is not there,
+    /// one that was expunged is, or the body is another one.
+    pub fn unlike_ledger(&self, o: ObservationId) -> Result<Vec<Unlike>> {
+        self.with(|db| {
+            db.prepare(
+                "SELECT l.account, l.item, l.expunged, m.folder, m.uid
+                 FROM ledger AS l JOIN account AS a ON a.observation = ?1 AND a.account = l.account AND a.status = 'read'
+                 LEFT JOIN message AS m ON m.item = l.item AND m.observation = ?1 AND m.account = l.account
+                 WHERE CASE WHEN m.uid IS NULL THEN l.sent = 'ok' AND NOT l.expunged
+                       ELSE l.expunged OR m.body_sha256 <> l.body_sha256 END
+                 ORDER BY l.account, l.item, m.folder, m.uid",
+            )?
+            .query_map([o.0], |r| {
+                let found = r.get::<_, Option<String>>(3)?.zip(r.get(4)?);
+                Ok(Unlike { account: r.get(0)?, item: r.get(1)?, expunged: r.get(2)?, found })
+            })?
+            .collect()
+        })
+    }
+
+    /// How many rows an observation has that another one, of what comes by itself, has not.
+    pub fn rows_besides(&self, o: ObservationId, fresh: Option<ObservationId>) -> Result<u64> {
+        self.with(|db| {
+            let sql = format!("SELECT count(*) FROM db_row AS o WHERE o.observation = ?1 AND NOT {}", row_in("?2"));
+            db.query_row(&sql, params![o.0, fresh.map(|f| f.0)], |r| r.get(0))
+        })
+    }
+
+    /// The first of those rows that a third observation has too, by its key.
+    pub fn row_still_there(
+        &self,
+        before: ObservationId,
+        fresh: Option<ObservationId>,
+        after: ObservationId,
+    ) -> Result<Option<RowSeen>> {
+        self.with(|db| {
+            let sql = format!(
+                "SELECT db, tbl, key, columns FROM db_row AS o WHERE o.observation = ?1 AND NOT {} AND {} LIMIT 1",
+                row_in("?2"),
+                row_in("?3"),
+            );
+            db.query_row(&sql, params![before.0, fresh.map(|f| f.0), after.0], row_of).optional()
+        })
+    }
+
     /// How many messages of an account an observation has.
     pub fn message_count(&self, o: ObservationId, account: &str) -> Result<u64> {
         self.with(|db| {
@@ -78,66 +136,6 @@ impl Evidence {
         })
     }
 
-    /// How many files an observation has with a hash, and how many of which only owner, mode and link are compared.
-    pub fn file_counts(&self, o: ObservationId) -> Result<(u64, u64)> {
-        self.with(|db| {
-            db.query_row(
-                "SELECT count(*) FILTER (WHERE sha256 <> ''), count(*) FILTER (WHERE sha256 = '') FROM file WHERE observation = ?",
-                [o.0],
-                |r| Ok((r.get(0)?, r.get(1)?)),
-            )
-        })
-    }
-
-    /// The files in which two observations differ, by volume and path.
-    pub fn file_pairs(&self, before: ObservationId, after: ObservationId) -> Result<Vec<FilePair>> {
-        let twin = "n.observation = ?2 AND n.volume = o.volume AND n.path = o.path AND (n.sha256 = '') = (o.sha256 = '')";
-        let changed = format!(
-            "SELECT {}, {} FROM file AS o JOIN file AS n ON {twin} WHERE o.observation = ?1
-             AND (o.uid <> n.uid OR o.gid <> n.gid OR o.mode <> n.mode OR o.link <> n.link OR o.sha256 <> n.sha256
-                  OR (o.sha256 <> '' AND o.mtime <> n.mtime))
-             ORDER BY o.volume, o.path",
-            columns(FILE, "o"),
-            columns(FILE, "n"),
-        );
-        // What only has attributes here is looked for by another probe.
-        let only = format!(
-            "SELECT {} FROM file AS o WHERE o.observation = ?1 AND o.sha256 <> ''
-             AND NOT EXISTS (SELECT 1 FROM file AS n WHERE {twin}) ORDER BY o.volume, o.path",
-            columns(FILE, "o"),
-        );
-        self.with(|db| {
-            let pair = |r: &Row<'_>| Ok((Some(file_of(r, 0)?), Some(file_of(r, 9)?)));
-            let mut pairs: Vec<FilePair> =
-                db.prepare(&changed)?.query_map([before.0, after.0], pair)?.collect::<rusqlite::Result<_>>()?;
-            let mut statement = db.prepare(&only)?;
-            for lost in statement.query_map([before.0, after.0], |r| file_of(r, 0))? {
-                pairs.push((Some(lost?), None));
-            }
-            for new in statement.query_map([after.0, before.0], |r| file_of(r, 0))? {
-                pairs.push((None, Some(new?)));
-            }
-            Ok(pairs)
-        })
-    }
-
-    /// Whether an observation has a file.
-    pub fn has_file(&self, o: ObservationId, volume: &str, path: &str) -> Result<bool> {
-        self.with(|db| {
-            db.prepare_cached("SELECT EXISTS (SELECT 1 FROM file WHERE observation = ? AND volume = ? AND path = ?)")?
-                .query_row(params![o.0, volume, path], |r| r.get(0))
-        })
-    }
-
-    /// The folders at the top of the volumes that an observation has anything in or of.
-    pub fn top_folders(&self, o: ObservationId) -> Result<BTreeSet<String>> {
-        self.with(|db| {
-            db.prepare("SELECT DISTINCT substr(path, 1, instr(path || '/', '/') - 1) FROM file WHERE observation = ?")?
-                .query_map([o.0], |r| r.get(0))?
-                .collect()
-        })
-    }
-
     /// The corpus messages of an account that were expunged before the baseline.
     pub fn expunged_of(&self, account: &str) -> Result<BTreeSet<String>> {
         self.with(|db| {
@@ -145,5 +143,30 @@ impl Evidence {
                 .query_map([account], |r| r.get(0))?
                 .collect()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_still_there_unless_it_comes_by_itself() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(dir.path()).expect("evidence");
+        let stored = |name: &str, keys: &[&str]| {
+            let row =
+                |key: &&str| RowSeen { database: "m.db".into(), table: "t".into(), key: (*key).into(), columns: "{}".into() };
+            let o = evidence.observation(name).expect("an observation");
+            evidence.put_rows(o, "m.db", &[], &keys.iter().map(row).collect::<Vec<_>>()).expect("stored");
+            o
+        };
+        let (before, fresh) = (stored("before", &["a", "b", "own"]), stored("fresh", &["own"]));
+        let (wiped, left) = (stored("wiped", &["own", "c"]), stored("left", &["own", "b"]));
+        let still = |fresh, after| evidence.row_still_there(before, fresh, after).expect("read").map(|r| r.key);
+        assert_eq!(still(Some(fresh), wiped), None);
+        assert_eq!(still(Some(fresh), left), Some("b".into()));
+        assert_eq!(still(None, wiped), Some("own".into()));
+        assert_eq!([Some(fresh), None].map(|f| evidence.rows_besides(before, f).expect("read")), [2, 3]);
     }
 }

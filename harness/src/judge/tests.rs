@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::Error;
-use crate::evidence::{LedgerLine, LiveKind, LiveOp, When};
+use crate::evidence::{LedgerLine, LiveKind, LiveOp, Sent, When};
 use crate::model::Status;
 
 const ACCOUNT: &str = "u1@mail.test";

@@ -1,11 +1,16 @@
 //! The files probe: files in volumes, by hash, owner, mode and time; or everything in them, by owner and mode.
 
+use std::collections::HashMap;
+
 use super::Probe;
 use crate::error::Result;
-use crate::evidence::{Evidence, FileSeen, ObservationId};
+use crate::evidence::{Evidence, FileSeen, HARD, ObservationId};
 use crate::scenario::{Class, Files as Spec, Inventory};
 use crate::stack::ownership::Owned;
 use crate::stack::volumes::{Helper, full_name};
+
+/// Files stored at once.
+const BATCH: usize = 500;
 
 /// The files probe.
 pub struct Files {
@@ -27,28 +32,43 @@ impl Probe for Files {
     }
 
     async fn observe(&self, evidence: &Evidence, observation: ObservationId, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
-        let files = self.read().await?;
-        evidence.put_files(observation, &files)?;
-        progress(files.len() as u64, files.len() as u64);
-        Ok(())
-    }
-}
-
-impl Files {
-    /// The files that are there.
-    pub async fn read(&self) -> Result<Vec<FileSeen>> {
-        let mut files = Vec::new();
+        let mut seen = 0;
         for spec in &self.specs {
+            let volume = self.inventory.volumes.iter().find(|v| v.name == spec.volume);
+            let kept = |path: &str| {
+                (!spec.attributes_only || !path.is_empty())
+                    && volume.is_none_or(|v| matches!(v.owed(path).0, Class::Durable | Class::Valuable))
+            };
+            let mut batch = Vec::with_capacity(BATCH);
+            // What is not kept may be the first name of what is.
+            let mut others = HashMap::new();
+            let mut store = |mut file: FileSeen| {
+                if !kept(&file.path) {
+                    if !spec.attributes_only {
+                        others.insert(file.path, (file.sha256, file.size));
+                    }
+                    return Ok(());
+                }
+                if let Some(first) = file.link.strip_prefix(HARD).and_then(|first| others.get(first)) {
+                    (file.sha256, file.size) = first.clone();
+                }
+                batch.push(file);
+                if batch.len() == BATCH {
+                    evidence.put_files(observation, &batch)?;
+                    seen += batch.len() as u64;
+                    batch.clear();
+                    progress(seen, seen);
+                }
+                Ok(())
+            };
             let helper = Helper::open(&self.owned, &self.image, &full_name(&self.stack, &spec.volume)).await?;
-            let found = helper.files(&spec.volume, &spec.path, spec.attributes_only).await;
+            let read = helper.files(&spec.volume, &spec.path, spec.attributes_only, &mut store).await;
             helper.close().await?;
-            let mut found = found?;
-            if let Some(volume) = self.inventory.volumes.iter().find(|v| v.name == spec.volume) {
-                found.retain(|f| matches!(volume.owed(&f.path).0, Class::Durable | Class::Valuable));
-            }
-            found.retain(|f| !spec.attributes_only || !f.path.is_empty());
-            files.extend(found);
+            read?;
+            evidence.put_files(observation, &batch)?;
+            seen += batch.len() as u64;
         }
-        Ok(files)
+        progress(seen, seen);
+        evidence.name_links(observation)
     }
 }

@@ -15,6 +15,9 @@ use crate::scenario::{Database as Spec, QUERY, Table};
 use crate::stack::ownership::Owned;
 use crate::stack::volumes::{Helper, full_name};
 
+/// How what is said of a database begins that is there and cannot be read.
+pub(crate) const UNREADABLE: &str = "unreadable";
+
 /// Copies made before the database counts as unreadable: one taken amid a write is torn.
 const COPIES: u32 = 3;
 
@@ -77,7 +80,7 @@ impl Rows {
             let output = self.owned.engine().exec(&service, &command, &[], None).await?;
             Ok::<_, Error>(if output.code == 0 { Ok(output.stdout) } else { Err(output.stderr.trim().to_owned()) })
         };
-        let unreadable = |why: &str| Seen { checks: vec![("file".into(), format!("unreadable: {why}"))], rows: vec![] };
+        let unreadable = |why: &str| Seen { checks: vec![("file".into(), format!("{UNREADABLE}: {why}"))], rows: vec![] };
         let revision = match ask(&spec.revision).await? {
             Ok(text) => text.trim_end().lines().collect::<Vec<_>>().join("; "),
             Err(why) => return Ok(unreadable(&why)),
@@ -128,7 +131,7 @@ impl Rows {
         helper.close().await?;
         let why = last.map_or_else(String::new, |e| e.to_string());
         // A database that cannot be read is what was observed, and not as it was at the baseline.
-        Ok(Seen { checks: vec![("file".into(), format!("unreadable: {why}"))], rows: vec![] })
+        Ok(Seen { checks: vec![("file".into(), format!("{UNREADABLE}: {why}"))], rows: vec![] })
     }
 }
 

@@ -8,8 +8,8 @@ use futures_util::TryStreamExt as _;
 use super::backup::{bot_back, deliver_late, kill_bot};
 use super::{Lost, MAILU, all, baseline, line, within};
 use crate::backup::{Created, Snapshot};
-use crate::drill::Drill;
 use crate::drill::proof::{BackedUp, Restarted, Restored, Wiped};
+use crate::drill::{Drill, LEFTOVERS};
 use crate::error::{Error, Result};
 use crate::model::{Item, Outcome};
 use crate::probe::mail::{Failure, item};
@@ -142,9 +142,7 @@ impl Deed {
         let mut expected = all(lost, drill)?;
         let mail = |path: &str| Item::File { volume: "mail".into(), path: path.into() };
         match self {
-            Self::NotWiped => {
-                expected.insert(NOT_PROVEN.to_owned());
-            }
+            Self::NotWiped => expected.extend(LEFTOVERS.map(left)),
             // A hook of the webmail puts a dump in place that was not restored.
             Self::Elsewhere | Self::OneVolume => {
                 expected.insert("restore: failed (hook)".to_owned());
@@ -189,8 +187,10 @@ impl Deed {
     }
 }
 
-/// What a wipe that was skipped is called.
-pub(crate) const NOT_PROVEN: &str = "wipe: not proven";
+/// How a wipe that is not proven is written down.
+pub(super) fn left(kind: &str) -> String {
+    format!("wipe: {kind} left")
+}
 
 /// The same restore once more, over what is there.
 async fn again(drill: &Drill, snapshot: &Snapshot) -> Result<()> {

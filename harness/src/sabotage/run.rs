@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::labels::{linted, reported};
-use super::restore::NOT_PROVEN;
+use super::restore::left;
 use super::{Deed, Group, Sabotage, backup, content, essence, uncovered};
 use crate::drill::proof::{Baseline, Restarted};
 use crate::drill::{self, Drill, Options, Sinks};
@@ -244,13 +244,17 @@ impl Run {
             let since = Instant::now();
             let name = format!("{} {}", sabotage.map_or(TWIN, |s| s.name), self.lines().len());
             drill.evidence.clear_complaints()?;
+            let expected = match sabotage.map(|s| &s.deed) {
+                Some(Deed::Restore(deed)) => deed.expected(&drill, older.as_ref())?,
+                _ => BTreeSet::new(),
+            };
             if sabotage.is_some_and(|s| s.skips_wipe()) {
                 let found = match drill.not_wiped(&baseline).await {
-                    Err(Error::WipeNotProven(_)) => BTreeSet::from([NOT_PROVEN.to_owned()]),
+                    Err(Error::WipeNotProven(leftovers)) => leftovers.iter().map(|l| left(l.kind)).collect(),
                     Err(e) => return Err(e),
                     Ok(_) => BTreeSet::new(),
                 };
-                self.add(sabotage, since, BTreeSet::from([NOT_PROVEN.to_owned()]), found);
+                self.add(sabotage, since, expected, found);
                 continue;
             }
             let wiped = drill.wipe(&baseline, &audited).await?;
@@ -265,10 +269,6 @@ impl Run {
                 }
             };
             let found = self.observed(&restarted, &name, sabotage.is_none()).await?;
-            let expected = match sabotage.map(|s| &s.deed) {
-                Some(Deed::Restore(deed)) => deed.expected(&drill, older.as_ref())?,
-                _ => BTreeSet::new(),
-            };
             self.add(sabotage, since, expected, found);
         }
         Ok(())

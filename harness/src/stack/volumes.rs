@@ -1,7 +1,6 @@
 //! Reading and writing volumes through the engine's archive calls, by a helper container
 //! that is created and never started: no host path is touched, so any engine will do.
 
-use std::collections::HashMap;
 use std::io::{Read, Write as _};
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
@@ -15,11 +14,10 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 use super::ownership::Owned;
 use super::{NAMESPACE_LABEL, run_labels};
 use crate::error::{Context as _, Error, Result, is_not_found};
-use crate::evidence::FileSeen;
+use crate::evidence::{FileSeen, HARD, SYMBOLIC};
 
-/// How the link of a file is written down: what a symbolic link points to, which other file a file is.
-const SYMBOLIC: &str = "to ";
-const HARD: &str = "is ";
+/// Files on their way from an archive to where they are stored.
+const ON_THEIR_WAY: usize = 100;
 
 /// A helper container with one volume mounted at `/volume`.
 pub struct Helper {
@@ -125,63 +123,65 @@ impl Helper {
         .await
     }
 
-    /// What is at `path`, with owner, mode, time and link. Files are hashed, and symbolic links' targets, unless only
-    /// `attributes` are asked for; then folders are listed too.
-    pub async fn files(&self, volume: &str, path: &str, attributes: bool) -> Result<Vec<FileSeen>> {
+    /// Hands over what is at `path`, with owner, mode, time and link, one by one. Files are hashed, and symbolic links'
+    /// targets, unless only `attributes` are asked for; then folders are told too. The content of a file with several names
+    /// is with the first of them.
+    pub async fn files(
+        &self,
+        volume: &str,
+        path: &str,
+        attributes: bool,
+        file: &mut (dyn FnMut(FileSeen) -> Result<()> + Send),
+    ) -> Result<()> {
         let volume = volume.to_owned();
-        let mut found: Vec<FileSeen> = self
-            .each(path, Vec::new(), move |found, entry| {
-                let (sha256, size) = match &entry.kind {
-                    _ if attributes => (String::new(), 0),
-                    Kind::File => digest(entry.content)?,
-                    Kind::SymbolicLink(to) => digest(&mut to.as_bytes())?,
-                    // Its content is under its first name.
-                    Kind::HardLink(_) => (String::new(), 0),
-                    _ => return Ok(()),
-                };
-                found.push(FileSeen {
-                    volume: volume.clone(),
-                    path: entry.name,
-                    sha256,
-                    size,
-                    uid: entry.header.uid()?,
-                    gid: entry.header.gid()?,
-                    mode: entry.header.mode()? & 0o7777,
-                    mtime: entry.header.mtime()?,
-                    link: match entry.kind {
-                        Kind::SymbolicLink(to) => format!("{SYMBOLIC}{to}"),
-                        Kind::HardLink(first) => format!("{HARD}{first}"),
-                        _ => String::new(),
-                    },
-                });
-                Ok(())
-            })
-            .await?
-            .unwrap_or_default();
-        if !attributes {
-            let whole: HashMap<String, (String, u64)> =
-                found.iter().map(|f| (f.path.clone(), (f.sha256.clone(), f.size))).collect();
-            for file in &mut found {
-                if let Some((sha256, size)) = file.link.strip_prefix(HARD).and_then(|first| whole.get(first)) {
-                    (file.sha256, file.size) = (sha256.clone(), *size);
-                }
+        let (found, mut next) = tokio::sync::mpsc::channel(ON_THEIR_WAY);
+        let read = self.each(path, found, move |found, entry| {
+            let (sha256, size) = match &entry.kind {
+                _ if attributes => (String::new(), 0),
+                Kind::File => digest(entry.content)?,
+                Kind::SymbolicLink(to) => digest(&mut to.as_bytes())?,
+                Kind::HardLink(_) => (String::new(), 0),
+                _ => return Ok(()),
+            };
+            let seen = FileSeen {
+                volume: volume.clone(),
+                path: entry.name,
+                sha256,
+                size,
+                uid: entry.header.uid()?,
+                gid: entry.header.gid()?,
+                mode: entry.header.mode()? & 0o7777,
+                mtime: entry.header.mtime()?,
+                link: match entry.kind {
+                    Kind::SymbolicLink(to) => format!("{SYMBOLIC}{to}"),
+                    Kind::HardLink(first) => format!("{HARD}{first}"),
+                    _ => String::new(),
+                },
+            };
+            found.blocking_send(seen).map_err(std::io::Error::other)
+        });
+        // The channel ends with the reading, whose value is the channel.
+        let read = async { read.await.map(drop) };
+        let take = async {
+            while let Some(seen) = next.recv().await {
+                file(seen)?;
             }
-        }
-        one_name_for_each(&mut found);
-        Ok(found)
+            Ok(())
+        };
+        tokio::try_join!(take, read).map(drop)
     }
 
-    /// The names of the files in the volume, hard links included.
-    pub async fn names(&self) -> Result<Vec<String>> {
-        let names = self
-            .each(".", Vec::new(), |names, entry| {
-                if matches!(entry.kind, Kind::File | Kind::HardLink(_)) {
-                    names.push(entry.name);
+    /// The first file, by any of its names, that is looked for.
+    pub async fn find(&self, looked_for: impl Fn(&str) -> bool + Send + 'static) -> Result<Option<String>> {
+        let found = self
+            .each(".", None, move |found, entry| {
+                if found.is_none() && matches!(entry.kind, Kind::File | Kind::HardLink(_)) && looked_for(&entry.name) {
+                    *found = Some(entry.name);
                 }
                 Ok(())
             })
             .await?;
-        Ok(names.unwrap_or_default())
+        Ok(found.flatten())
     }
 
     /// Copies a file out of the volume. False when it is not there.
@@ -195,26 +195,6 @@ impl Helper {
             })
             .await?;
         Ok(copied.is_some())
-    }
-}
-
-/// An archive gives a file with several names under whichever it meets first: the first in order stands for all of them,
-/// whatever an archive's order is.
-fn one_name_for_each(files: &mut [FileSeen]) {
-    let mut first: HashMap<String, String> = HashMap::new();
-    for file in files.iter() {
-        if let Some(met) = file.link.strip_prefix(HARD) {
-            let least = first.entry(met.to_owned()).or_insert_with(|| met.to_owned());
-            if file.path < *least {
-                least.clone_from(&file.path);
-            }
-        }
-    }
-    for file in files {
-        let met = file.link.strip_prefix(HARD).unwrap_or(&file.path);
-        if let Some(least) = first.get(met) {
-            file.link = format!("{HARD}{least}");
-        }
     }
 }
 
@@ -316,36 +296,4 @@ pub async fn archive<T: Send + 'static>(
 
 fn tokio_stream<T>(mut rx: tokio::sync::mpsc::Receiver<T>) -> impl futures_util::Stream<Item = T> {
     futures_util::stream::poll_fn(move |cx| rx.poll_recv(cx))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_with_several_names_has_one_that_stands_for_all() {
-        let file = |path: &str, link: &str| FileSeen {
-            volume: "v".into(),
-            path: path.into(),
-            sha256: String::new(),
-            size: 0,
-            uid: 0,
-            gid: 0,
-            mode: 0,
-            mtime: 0,
-            link: link.into(),
-        };
-        // Met in this order, and in the other one.
-        let mut files = [file("c", ""), file("a", "is c"), file("b", "is c"), file("d", ""), file("s", "to d")];
-        let mut again = [file("b", ""), file("a", "is b"), file("c", "is b"), file("d", ""), file("s", "to d")];
-        one_name_for_each(&mut files);
-        one_name_for_each(&mut again);
-        let links = |files: &[FileSeen]| {
-            let mut links: Vec<_> = files.iter().map(|f| (f.path.clone(), f.link.clone())).collect();
-            links.sort();
-            links
-        };
-        assert_eq!(links(&files), links(&again));
-        assert_eq!(files.map(|f| f.link), ["is a", "is a", "is a", "", "to d"]);
-    }
 }
