@@ -36,9 +36,9 @@ use crate::evidence::Evidence;
 use crate::images;
 use crate::judge::{self, RESTORED};
 use crate::model::Verdict;
-use crate::probe::doors::Transport;
 use crate::probe::mail::{Imap, STALL};
 use crate::probe::sieve::Sieve;
+use crate::probe::smtp::Submission;
 use crate::sabotage::Sabotage;
 use crate::sabotage::restore::Older;
 use crate::scenario::{self, MailServer, Scenario};
@@ -722,9 +722,9 @@ impl Drill {
     }
 
     /// A client that submits mail as an account, or hands it in as another server does.
-    pub fn submission(&self, login: Option<(&str, &str)>, connections: usize) -> Result<Transport> {
+    pub fn submission(&self, login: Option<(&str, &str)>) -> Submission {
         let door = if login.is_some() { "submissions" } else { "smtp" };
-        self.doors_of_run().submission(self.port(door), login, connections)
+        self.doors_of_run().submission(self.port(door), login)
     }
 
     /// The IMAP door.

@@ -13,6 +13,7 @@ pub mod pages;
 pub mod queue;
 pub mod rows;
 pub mod sieve;
+pub mod smtp;
 
 /// Reads one kind of state of the deployed app.
 ///

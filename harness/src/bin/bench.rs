@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use lettre::address::Envelope;
-use lettre::{Address, AsyncTransport as _};
 use restore_drill::drill::{self, Drill, Options, Resources};
 use restore_drill::error::{Error, Result};
 use restore_drill::events::Events;
@@ -179,21 +177,18 @@ async fn submitting(drill: &Arc<Drill>, messages: usize, rounds: usize) -> Resul
 }
 
 async fn submit(drill: &Arc<Drill>, login: Option<&str>, from: &str, to: &str, messages: usize) -> Result<f64> {
-    let words = |e: &dyn std::fmt::Display| Error::Unknown(format!("submitting: {e}"));
-    let address = |a: &str| a.parse::<Address>().map_err(|e| words(&e));
-    let envelope = Envelope::new(Some(address(from)?), vec![address(to)?]).map_err(|e| words(&e))?;
     let body = format!("{}\r\n", "X".repeat(78)).repeat(BODY / 80);
     let text = format!("From: <{from}>\r\nTo: <{to}>\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\n\r\n{body}");
     let password = login.map(|l| drill.password(l));
     let login = login.zip(password.as_deref());
-    let transport = drill.submission(login, CONNECTIONS)?;
+    let submission = drill.submission(login);
     let since = Instant::now();
     futures_util::stream::iter(0..messages)
-        .map(|_| async { transport.send_raw(&envelope, text.as_bytes()).await.map(drop) })
+        .map(|_| async { submission.send(from, &[to], text.as_bytes()).await.map(drop) })
         .buffer_unordered(CONNECTIONS)
         .try_collect::<Vec<()>>()
         .await
-        .map_err(|e| words(&e))?;
+        .map_err(|e| Error::Unknown(format!("submitting: {}", e.reason())))?;
     Ok(messages as f64 / since.elapsed().as_secs_f64())
 }
 

@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use lettre::address::Envelope;
-use lettre::{Address, AsyncTransport as _};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
@@ -17,8 +15,8 @@ use super::proof::{BackedUp, Baseline};
 use super::shaping::{expunge, store};
 use crate::error::{Error, Result};
 use crate::evidence::{LiveKind, LiveOp};
-use crate::probe::doors::Transport;
 use crate::probe::mail::Failure;
+use crate::probe::smtp::Submission;
 use crate::scenario::UserCommands;
 
 /// Messages under way at once.
@@ -172,14 +170,14 @@ impl Writers {
         let quiet: Vec<&str> = accounts.quiet().map(|u| u.email.as_str()).collect();
         let (Some(sender), false) = (accounts.mailboxes().first(), quiet.is_empty()) else { return Ok(()) };
         let password = drill.secret.password(&sender.email);
-        let transport = drill.submission(Some((&sender.email, &password)), UNDER_WAY)?;
+        let submission = drill.submission(Some((&sender.email, &password)));
         let one = |n: u64| {
-            let (to, transport) = (quiet[n as usize % quiet.len()], &transport);
+            let (to, submission) = (quiet[n as usize % quiet.len()], &submission);
             async move {
                 let item = format!("live-{n}");
                 let body = format!("{}\r\n", "It came while the backup ran. ".repeat(8)).repeat(1 + (n * 37 % 200) as usize);
                 let hash = hex::encode(Sha256::digest(&body));
-                let deed = self.submit(transport, &sender.email, to, &item, &body);
+                let deed = self.submit(submission, &sender.email, to, &item, &body);
                 self.write(LiveKind::Deliver, to, &item, &hash, deed).await.map(drop)
             }
         };
@@ -199,16 +197,14 @@ impl Writers {
     }
 
     /// Submits a message and waits until it is in the recipient's INBOX: only then it was delivered.
-    async fn submit(&self, transport: &Transport, from: &str, to: &str, item: &str, body: &str) -> Result<(), String> {
-        let address = |a: &str| a.parse::<Address>().map_err(|e| e.to_string());
-        let envelope = Envelope::new(Some(address(from)?), vec![address(to)?]).map_err(|e| e.to_string())?;
+    async fn submit(&self, submission: &Submission, from: &str, to: &str, item: &str, body: &str) -> Result<(), String> {
         let text = format!(
             "From: {from}\r\nTo: {to}\r\nSubject: {item}\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\n\
              Message-ID: <{item}@live.example>\r\n{}: {item}\r\n\r\n{}",
             seeds::ITEM_HEADER,
             body.strip_suffix("\r\n").unwrap_or(body)
         );
-        transport.send_raw(&envelope, text.as_bytes()).await.map_err(|e| e.to_string())?;
+        submission.send(from, &[to], text.as_bytes()).await.map_err(|e| e.reason().to_owned())?;
         let imap = self.drill.imap();
         let mut session = imap.login(to, &self.drill.secret.password(to)).await.map_err(|e| e.reason().to_owned())?;
         let query = format!("HEADER {} {item}", seeds::ITEM_HEADER);

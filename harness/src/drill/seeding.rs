@@ -3,8 +3,6 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use lettre::address::Envelope;
-use lettre::{Address, AsyncTransport as _};
 use seeds::Message;
 
 use super::Drill;
@@ -12,7 +10,7 @@ use super::proof::{Provisioned, Seeded};
 use crate::error::{Error, Result};
 use crate::events::Phase;
 use crate::evidence::{LedgerLine, Sent};
-use crate::probe::doors::Transport;
+use crate::probe::smtp::{NotAccepted, Submission};
 
 /// How long a message is tried again that the server says to try again (4xx).
 const RETRIES: Duration = Duration::from_secs(60);
@@ -48,8 +46,8 @@ impl Drill {
         };
         let ledger = async {
             let (mut done, mut bytes, mut lines) = (0, 0, Vec::new());
-            while let Some(submission) = sends.recv().await {
-                let Submission { number, recipients, size, body_sha256, sent, reply } = submission;
+            while let Some(submitted) = sends.recv().await {
+                let Submitted { number, recipients, size, body_sha256, sent, reply } = submitted;
                 done += 1;
                 bytes += size;
                 let accounts = recipients.iter().flat_map(|r| self.corpus.accounts().deliveries(r));
@@ -91,24 +89,24 @@ impl Drill {
     }
 
     /// Submits some messages of one sender over one connection.
-    async fn turn(&self, sender: &str, numbers: &[u64], out: tokio::sync::mpsc::Sender<Submission>) -> Result<()> {
-        let transport = self.submission(Some((sender, &self.password(sender))), 1)?;
+    async fn turn(&self, sender: &str, numbers: &[u64], out: tokio::sync::mpsc::Sender<Submitted>) -> Result<()> {
+        let submission = self.submission(Some((sender, &self.password(sender))));
         for &n in numbers {
             let message = self.corpus.message(n);
-            let (sent, reply) = submit(&transport, &message).await;
+            let (sent, reply) = submit(&submission, &message).await;
             let (size, body_sha256) = (message.bytes.len() as u64, message.body_sha256());
             let Message { number, recipients, .. } = message;
-            if out.send(Submission { number, recipients, size, body_sha256, sent, reply }).await.is_err() {
+            if out.send(Submitted { number, recipients, size, body_sha256, sent, reply }).await.is_err() {
                 break;
             }
         }
-        transport.shutdown().await;
+        submission.close().await;
         Ok(())
     }
 }
 
 /// What became of a message.
-struct Submission {
+struct Submitted {
     number: u64,
     recipients: Vec<String>,
     /// In bytes.
@@ -119,34 +117,23 @@ struct Submission {
     reply: String,
 }
 
-/// Submits one message. A reply tells whether it was accepted or refused; without one it may be either,
-/// and trying again could deliver it twice.
-async fn submit(transport: &Transport, message: &Message) -> (Sent, String) {
-    let address = |a: &String| a.parse::<Address>().map_err(|e| format!("{a}: {e}"));
-    let envelope = || -> Result<Envelope, String> {
-        let to = message.recipients.iter().map(address).collect::<Result<Vec<_>, _>>()?;
-        Envelope::new(Some(address(&message.sender)?), to).map_err(|e| e.to_string())
-    };
-    let envelope = match envelope() {
-        Ok(envelope) => envelope,
-        Err(why) => return (Sent::Failed, why),
-    };
+/// Submits one message, again as long as it is known not to have been accepted and may be.
+async fn submit(submission: &Submission, message: &Message) -> (Sent, String) {
+    let to: Vec<&str> = message.recipients.iter().map(String::as_str).collect();
     // The client ends the data with CRLF "." CRLF whatever it ends with: the last CRLF is its own.
     let bytes = message.bytes.strip_suffix(b"\r\n").unwrap_or(&message.bytes);
     let since = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
-        match transport.send_raw(&envelope, bytes).await {
-            Ok(reply) => return (Sent::Ok, reply.message().collect::<Vec<_>>().join(" ")),
-            Err(e) if e.is_transient() && since.elapsed() < RETRIES => {
-                tracing::debug!(message = message.number, "{e}");
+        match submission.send(&message.sender, &to, bytes).await {
+            Ok(reply) => return (Sent::Ok, reply),
+            Err(NotAccepted::Transient(why) | NotAccepted::NotSent(why)) if since.elapsed() < RETRIES => {
+                tracing::debug!(message = message.number, "{why}");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(4));
             }
-            Err(e) => {
-                let refused = e.is_transient() || e.is_permanent();
-                return (if refused { Sent::Failed } else { Sent::Indeterminate }, e.to_string());
-            }
+            Err(NotAccepted::Indeterminate(why)) => return (Sent::Indeterminate, why),
+            Err(refused) => return (Sent::Failed, refused.reason().to_owned()),
         }
     }
 }

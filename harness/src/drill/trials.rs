@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use lettre::address::Envelope;
-use lettre::{Address, AsyncTransport as _};
 use seeds::{RELAYED, User};
 
 use super::Drill;
@@ -22,6 +20,7 @@ use crate::probe::doors::{Answer, Doors};
 use crate::probe::mail::{Failure, Session, folders, header_field};
 use crate::probe::pages::{Failure as Refusal, Origin, Visitor};
 use crate::probe::queue::{self, Queued};
+use crate::probe::smtp::NotAccepted;
 use crate::scenario::{Outside, Pages, Queue, Tls};
 use crate::stack::until;
 use crate::stack::volumes::{Helper, full_name};
@@ -381,8 +380,6 @@ impl Drill {
 
     /// Hands a message in. True where it was accepted, false where it was refused for good.
     async fn hand_in(&self, stage: &str, at: usize, mail: &Mail) -> Result<bool, String> {
-        let address = |a: &str| a.parse::<Address>().map_err(|e| format!("{a}: {e}"));
-        let envelope = Envelope::new(Some(address(&mail.from)?), vec![address(&mail.to)?]).map_err(|e| e.to_string())?;
         let list = mail.list.as_ref().map_or_else(String::new, |l| format!("List-Id: <{l}>\r\n"));
         let bytes = format!(
             "From: {}\r\nTo: {}\r\nSubject: trial {at}\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\nMessage-ID: <{}>\r\n\
@@ -395,14 +392,14 @@ impl Drill {
         );
         let login = mail.login.as_deref().map(|login| (login, self.password(login)));
         let login = login.as_ref().map(|(login, password)| (*login, password.as_str()));
-        let transport = self.submission(login, 1).map_err(|e| e.to_string())?;
+        let submission = self.submission(login);
         // Services that were just restarted may ask to try again.
         until(DELIVERY, || async {
-            Ok(match transport.send_raw(&envelope, bytes.trim_end_matches("\r\n").as_bytes()).await {
+            Ok(match submission.send(&mail.from, &[&mail.to], bytes.trim_end_matches("\r\n").as_bytes()).await {
                 Ok(_) => Ok(Ok(true)),
-                Err(e) if e.is_permanent() => Ok(Ok(false)),
-                Err(e) if e.is_transient() => Err(e.to_string()),
-                Err(e) => Ok(Err(e.to_string())),
+                Err(NotAccepted::Permanent(_)) => Ok(Ok(false)),
+                Err(NotAccepted::Transient(why) | NotAccepted::NotSent(why)) => Err(why),
+                Err(NotAccepted::Indeterminate(why)) => Ok(Err(why)),
             })
         })
         .await

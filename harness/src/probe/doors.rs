@@ -3,24 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::Tokio1Executor;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::{AsyncSmtpTransport, PoolConfig};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::mail::{Failure, Imap};
-use crate::error::{Error, Result};
+use super::smtp::{NotAccepted, Submission};
 use crate::tls::Authority;
 
 /// The longest wait for one answer.
 const STALL: Duration = Duration::from_secs(60);
 /// The longest line taken from a POP3 server, in bytes; RFC 2449 allows 512.
 const LINE: u64 = 4096;
-
-/// Mail submission.
-pub type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
 /// A login's answer: let in or not; or why nothing can be told.
 pub type Answer = Result<bool, String>;
@@ -73,30 +65,19 @@ impl Doors {
 
     /// Tries a login over SMTP, with TLS from the first byte.
     pub async fn smtp(&self, port: u16, account: &str, password: &str) -> Answer {
-        let transport = self.submission(port, Some((account, password)), 1).map_err(|e| e.to_string())?;
-        match transport.test_connection().await {
-            Ok(answered) => Ok(answered),
-            Err(e) if e.is_permanent() => Ok(false),
-            Err(e) => Err(e.to_string()),
+        match self.submission(port, Some((account, password))).connect().await {
+            Ok(mut connection) => {
+                let _ = tokio::time::timeout(STALL, connection.quit()).await;
+                Ok(true)
+            }
+            Err(NotAccepted::Permanent(_)) => Ok(false),
+            Err(e) => Err(e.reason().to_owned()),
         }
     }
 
     /// A client that submits mail as an account over TLS, or hands it in as any server outside would, without.
-    pub fn submission(&self, port: u16, account: Option<(&str, &str)>, connections: usize) -> Result<Transport> {
-        let builder = Transport::builder_dangerous(&self.host)
-            .port(port)
-            .hello_name(ClientId::Domain("drill.example".into()))
-            .timeout(Some(STALL))
-            .pool_config(PoolConfig::new().max_size(connections as u32));
-        let Some((account, password)) = account else { return Ok(builder.build()) };
-        let fail = |e: lettre::transport::smtp::Error| Error::Unknown(format!("SMTP client: {e}"));
-        let root = Certificate::from_der(self.authority.root().to_vec()).map_err(fail)?;
-        let tls = TlsParameters::builder(self.authority.host.clone())
-            .certificate_store(CertificateStore::None)
-            .add_root_certificate(root)
-            .build_rustls()
-            .map_err(fail)?;
-        Ok(builder.tls(Tls::Wrapper(tls)).credentials(Credentials::new(account.to_owned(), password.to_owned())).build())
+    pub fn submission(&self, port: u16, login: Option<(&str, &str)>) -> Submission {
+        Submission::new(&self.host, port, self.authority.clone(), login)
     }
 }
 
