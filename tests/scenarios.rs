@@ -60,6 +60,26 @@ fn the_documented_example_holds_and_turns_red() {
     assert!(text.contains("1 of 1 sabotages caught"), "{text}");
 }
 
+/// Rows that cannot be read after the wipe are not gone: whoever made the users made the database readable too, and a fresh
+/// deployment has neither.
+#[test]
+fn a_database_that_cannot_be_read_after_the_wipe_is_unknown() {
+    let copy = common::copy_of_scenarios();
+    let file = copy.path().join("scenarios/davical/scenario.toml");
+    let text = std::fs::read_to_string(&file).expect("a scenario");
+    let (read, made) = ("command = [\"psql\", ", "  read -r password\n");
+    assert!(text.contains(read) && text.contains(made), "{text}");
+    let only_if_made = "command = [\"sh\", \"-c\", \"test -e /tmp/made && exec psql \\\"$@\\\"\", \"psql\", ";
+    let text = text.replace(read, only_if_made).replace(made, &format!("{made}  touch /tmp/made\n"));
+    std::fs::write(&file, text + "\n[deadlines]\nconverge = 60\n").expect("written");
+    let (root, evidence) = (copy.path().join("scenarios"), copy.path().join("run"));
+    let (root, evidence) = (root.to_str().expect("a path"), evidence.to_str().expect("a path"));
+    let output = restore_drill(&["--scenarios", root, "run", "davical", "--profile", "tiny", "--evidence", evidence]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(restore_drill::exit_code::UNKNOWN.into()), "{said}");
+    assert!(said.contains("waiting for database davical: unreadable"), "{said}");
+}
+
 /// A drill is done again from its directory, and its verdict repeats; a recipe that is another one is refused.
 #[test]
 fn a_stored_run_is_done_again() {

@@ -50,9 +50,7 @@ impl Drill {
         let expected: BTreeSet<String> = self.scenario.volumes().iter().map(|v| full_name(&self.stack.name, v)).collect();
         let kept = expected.difference(&removed).next().map(|v| format!("volume {v} was not removed"));
         let logins = self.logins_left(baseline).await?;
-        let wiped = self.evidence.observation(WIPED)?;
-        self.see_data(wiped, async { Ok(()) }).await?;
-        self.evidence.complete(wiped)?;
+        let wiped = until(self.converge_deadline(), || self.see_wiped()).await?;
         let (before, fresh) = (baseline.observation, self.evidence.completed(FRESH)?);
         let left = [
             kept,
@@ -106,15 +104,21 @@ impl Drill {
             .await
     }
 
-    fn rows_left(&self, before: ObservationId, fresh: Option<ObservationId>, wiped: ObservationId) -> Result<Option<String>> {
+    /// Observes what is there; what cannot be read is not known to be gone, and waited for.
+    async fn see_wiped(&self) -> Result<Result<ObservationId, String>> {
+        let wiped = self.evidence.observation(WIPED)?;
+        self.see_data(wiped, async { Ok(()) }).await?;
         for database in self.evidence.databases()? {
-            // What cannot be read is not known to be gone.
-            if let Some((_, why)) =
-                self.evidence.checks(wiped, &database)?.iter().find(|(check, how)| check == "file" && how.starts_with(UNREADABLE))
-            {
-                return Err(Error::Unknown(format!("after the wipe, database {database}: {why}")));
+            let checks = self.evidence.checks(wiped, &database)?;
+            if let Some((_, why)) = checks.iter().find(|(check, how)| check == "file" && how.starts_with(UNREADABLE)) {
+                return Ok(Err(format!("waiting for database {database}: {why}")));
             }
         }
+        self.evidence.complete(wiped)?;
+        Ok(Ok(wiped))
+    }
+
+    fn rows_left(&self, before: ObservationId, fresh: Option<ObservationId>, wiped: ObservationId) -> Result<Option<String>> {
         let row = self.evidence.row_still_there(before, fresh, wiped)?;
         Ok(row.map(|row| format!("database {}, table {} still has row {}", row.database, row.table, row.key)))
     }
@@ -128,10 +132,12 @@ impl Drill {
 
     /// What a user still finds in the app's pages as it was.
     async fn pages_left(&self) -> Result<Option<String>> {
-        let visits = self.visits().await?;
-        if let Some((visit, why)) = visits.iter().find_map(|v| Some((v, v.value.as_ref().err()?))) {
-            return Err(Error::Unknown(format!("after the wipe, {}: {why}", visit.trial)));
-        }
+        let visits = until(self.converge_deadline(), || async {
+            let visits = self.visits().await?;
+            let untold = visits.iter().find_map(|v| Some(format!("waiting for {}: {}", v.trial, v.value.as_ref().err()?)));
+            Ok(untold.map_or(Ok(visits), Err))
+        });
+        let visits = visits.await?;
         let still = visits.iter().find(|v| v.value.as_deref() == Ok(AS_EXPECTED));
         Ok(still.map(|visit| format!("{} still is as it was", visit.trial)))
     }
