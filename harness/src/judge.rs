@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::audit;
 use crate::error::Result;
 use crate::evidence::{
-    Evidence, FactSeen, FilePair, FileSeen, FolderSeen, Login, MessagePairs, MessageSeen, ObservationId, Quota, RowSeen,
+    Evidence, FactSeen, FilePair, FileSeen, FolderSeen, HARD, Login, MessagePairs, MessageSeen, ObservationId, Quota, RowSeen,
     ScriptSeen, TrialSeen, Unlike,
 };
 use crate::model::{Counts, Finding, Item, Outcome, Verdict};
@@ -502,7 +502,7 @@ fn files(pairs: &[FilePair], findings: &mut Vec<Finding>, is_there: impl Fn(&str
         differ("owner", format!("{}:{}", o.uid, o.gid), format!("{}:{}", n.uid, n.gid));
         differ("mode", format!("{:04o}", o.mode), format!("{:04o}", n.mode));
         // Another file may be gone for a reason of its own: what it was the same as is compared where both are there.
-        let there = match o.link.strip_prefix("is ") {
+        let there = match o.link.strip_prefix(HARD) {
             Some(first) if o.link != n.link => is_there(&o.volume, first)?,
             _ => true,
         };

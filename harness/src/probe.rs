@@ -1,6 +1,8 @@
 //! Probes: each reads one kind of state through one door and stores what it saw.
 //! What they saw is judged later, by [`crate::judge`], from the store alone.
 
+use std::time::Duration;
+
 use crate::error::Result;
 use crate::evidence::{Evidence, ObservationId};
 
@@ -14,6 +16,9 @@ pub mod queue;
 pub mod rows;
 pub mod sieve;
 pub mod smtp;
+
+/// The longest wait for one answer of a server.
+pub const STALL: Duration = Duration::from_secs(60);
 
 /// Reads one kind of state of the deployed app.
 ///

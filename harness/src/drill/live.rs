@@ -200,9 +200,8 @@ impl Writers {
     async fn submit(&self, submission: &Submission, from: &str, to: &str, item: &str, body: &str) -> Result<(), String> {
         let text = format!(
             "From: {from}\r\nTo: {to}\r\nSubject: {item}\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\n\
-             Message-ID: <{item}@live.example>\r\n{}: {item}\r\n\r\n{}",
+             Message-ID: <{item}@live.example>\r\n{}: {item}\r\n\r\n{body}",
             seeds::ITEM_HEADER,
-            body.strip_suffix("\r\n").unwrap_or(body)
         );
         submission.send(from, &[to], text.as_bytes()).await.map_err(|e| e.reason().to_owned())?;
         let imap = self.drill.imap();

@@ -109,7 +109,7 @@ impl Drill {
         for (account, _) in &accounts {
             messages += self.evidence.folders(o, account)?.iter().map(|f| u64::from(f.messages)).sum::<u64>();
         }
-        let rows = self.evidence.rows_besides(o, None)?;
+        let rows: u64 = self.evidence.row_counts(o)?.iter().map(|(_, _, n)| n).sum();
         let (files, _) = self.evidence.file_counts(o)?;
         let mail =
             if accounts.is_empty() { String::new() } else { format!("{messages} messages in {} mailboxes, ", accounts.len()) };

@@ -120,12 +120,10 @@ struct Submitted {
 /// Submits one message, again as long as it is known not to have been accepted and may be.
 async fn submit(submission: &Submission, message: &Message) -> (Sent, String) {
     let to: Vec<&str> = message.recipients.iter().map(String::as_str).collect();
-    // The client ends the data with CRLF "." CRLF whatever it ends with: the last CRLF is its own.
-    let bytes = message.bytes.strip_suffix(b"\r\n").unwrap_or(&message.bytes);
     let since = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
-        match submission.send(&message.sender, &to, bytes).await {
+        match submission.send(&message.sender, &to, &message.bytes).await {
             Ok(reply) => return (Sent::Ok, reply),
             Err(NotAccepted::Transient(why) | NotAccepted::NotSent(why)) if since.elapsed() < RETRIES => {
                 tracing::debug!(message = message.number, "{why}");

@@ -9,7 +9,8 @@ use super::Drill;
 use super::proof::{Settled, Shaped};
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
-use crate::probe::mail::{Failure, STALL, Session, folders, item};
+use crate::probe::STALL;
+use crate::probe::mail::{Failure, Session, folders, item};
 
 /// Mailboxes shaped at once.
 const CONNECTIONS: usize = 4;

@@ -395,7 +395,7 @@ impl Drill {
         let submission = self.submission(login);
         // Services that were just restarted may ask to try again.
         until(DELIVERY, || async {
-            Ok(match submission.send(&mail.from, &[&mail.to], bytes.trim_end_matches("\r\n").as_bytes()).await {
+            Ok(match submission.send(&mail.from, &[&mail.to], bytes.as_bytes()).await {
                 Ok(_) => Ok(Ok(true)),
                 Err(NotAccepted::Permanent(_)) => Ok(Ok(false)),
                 Err(NotAccepted::Transient(why) | NotAccepted::NotSent(why)) => Err(why),

@@ -52,9 +52,9 @@ impl Drill {
         let logins = self.logins_left(baseline).await?;
         let wiped = until(self.converge_deadline(), || self.see_wiped()).await?;
         let (before, fresh) = (baseline.observation, self.evidence.completed(FRESH)?);
-        let left = [
+        let left: [Option<String>; LEFTOVERS.len()] = [
             kept,
-            logins.iter().find_map(|l| l.clone()),
+            logins.iter().flatten().next().cloned(),
             self.rows_left(before, fresh, wiped)?,
             self.evidence.file_still_there(before, wiped)?.map(|(volume, path)| format!("volume {volume} still has file {path}")),
             self.not_fresh().await?,

@@ -40,8 +40,9 @@ pub type FilePair = (Option<FileSeen>, Option<FileSeen>);
 
 /// The columns that [`file_of`] reads.
 const FILE: &str = "volume, path, sha256, size, uid, gid, mode, mtime, link";
+
 /// A file out of its row, from that column on.
-fn file_of(r: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<FileSeen> {
+fn file_of(r: &Row<'_>, from: usize) -> rusqlite::Result<FileSeen> {
     Ok(FileSeen {
         volume: r.get(from)?,
         path: r.get(from + 1)?,

@@ -1,16 +1,14 @@
 //! Whether a door lets somebody in: the answer to a login, over IMAP, POP3 (RFC 1939) and SMTP (RFC 4954).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
+use super::STALL;
 use super::mail::{Failure, Imap};
-use super::smtp::{NotAccepted, Submission};
+use super::smtp::{NotAccepted, Submission, quit};
 use crate::tls::Authority;
 
-/// The longest wait for one answer.
-const STALL: Duration = Duration::from_secs(60);
 /// The longest line taken from a POP3 server, in bytes; RFC 2449 allows 512.
 const LINE: u64 = 4096;
 
@@ -66,8 +64,8 @@ impl Doors {
     /// Tries a login over SMTP, with TLS from the first byte.
     pub async fn smtp(&self, port: u16, account: &str, password: &str) -> Answer {
         match self.submission(port, Some((account, password))).connect().await {
-            Ok(mut connection) => {
-                let _ = tokio::time::timeout(STALL, connection.quit()).await;
+            Ok(connection) => {
+                quit(connection).await;
                 Ok(true)
             }
             Err(NotAccepted::Permanent(_)) => Ok(false),

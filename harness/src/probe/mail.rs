@@ -26,8 +26,6 @@ use crate::tls::Authority;
 const CONNECTIONS: usize = 4;
 /// Messages stored at once.
 const BATCH: usize = 500;
-/// The longest wait for one response.
-pub const STALL: Duration = Duration::from_secs(60);
 /// The longest line that is taken, in bytes; RFC 5322 allows 998 in a message, and a parser has to hold it.
 const LINE: u64 = 16 << 20;
 /// The longest response that is taken, in bytes: a message and what is said of it.
@@ -93,7 +91,7 @@ pub struct Imap {
     pub port: u16,
     /// The run's authority.
     pub authority: Arc<Authority>,
-    /// The longest wait for one response; [`STALL`] outside tests.
+    /// The longest wait for one response; [`STALL`](super::STALL) outside tests.
     pub patience: Duration,
 }
 

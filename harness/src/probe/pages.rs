@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::net::ToSocketAddrs as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use regex::Regex;
 use reqwest::{Client, redirect};
 use seeds::Corpus;
 
+use super::STALL;
 use super::doors::Doors;
 use crate::error::{Error, Result};
 use crate::scenario::{Pages as Spec, Request, Spec as Scenario};
 
-/// The longest wait for one answer.
-const STALL: Duration = Duration::from_secs(60);
 /// The most that is read of one answer, in bytes.
 const CONTENT: usize = 8 << 20;
 /// The people that placeholders name, from the first.

@@ -80,7 +80,6 @@ impl Rows {
             let output = self.owned.engine().exec(&service, &command, &[], None).await?;
             Ok::<_, Error>(if output.code == 0 { Ok(output.stdout) } else { Err(output.stderr.trim().to_owned()) })
         };
-        let unreadable = |why: &str| Seen { checks: vec![("file".into(), format!("{UNREADABLE}: {why}"))], rows: vec![] };
         let revision = match ask(&spec.revision).await? {
             Ok(text) => text.trim_end().lines().collect::<Vec<_>>().join("; "),
             Err(why) => return Ok(unreadable(&why)),
@@ -131,8 +130,12 @@ impl Rows {
         helper.close().await?;
         let why = last.map_or_else(String::new, |e| e.to_string());
         // A database that cannot be read is what was observed, and not as it was at the baseline.
-        Ok(Seen { checks: vec![("file".into(), format!("{UNREADABLE}: {why}"))], rows: vec![] })
+        Ok(unreadable(&why))
     }
+}
+
+fn unreadable(why: &str) -> Seen {
+    Seen { checks: vec![("file".into(), format!("{UNREADABLE}: {why}"))], rows: vec![] }
 }
 
 /// Reads a database file.

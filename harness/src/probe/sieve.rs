@@ -1,7 +1,6 @@
 //! The sieve probe: every script of every account, through the ManageSieve door (RFC 5804), as its user.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +10,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrit
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::Probe;
+use super::{Probe, STALL};
 use crate::error::Result;
 use crate::evidence::{Evidence, ObservationId, ScriptSeen};
 use crate::secret::Secret;
@@ -19,8 +18,6 @@ use crate::tls::Authority;
 
 /// Accounts read at once.
 const CONNECTIONS: usize = 4;
-/// The longest wait for one response.
-const STALL: Duration = Duration::from_secs(60);
 /// The longest line and the longest script that are taken, in bytes.
 const MOST: usize = 1 << 20;
 /// The most lines in a response.

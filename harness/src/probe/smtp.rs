@@ -17,10 +17,9 @@ use lettre::transport::smtp::extension::{ClientId, MailBodyParameter, MailParame
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::STALL;
 use crate::tls::Authority;
 
-/// The longest wait for the answers to a message's beginning.
-const STALL: Duration = Duration::from_secs(60);
 /// So many times as long may the answer to its end take: ten minutes (RFC 5321, 4.5.3.2.6).
 const AT_THE_END: u32 = 10;
 /// Bytes that are kept until an answer is awaited.
@@ -106,32 +105,37 @@ impl Submission {
     }
 
     /// Submits a message over a connection that is idle, or a new one; how many are open is how many are sent at once. Gives
-    /// the server's answer. The client ends the data with CRLF "." CRLF whatever it ends with.
+    /// the server's answer.
     pub async fn send(&self, from: &str, to: &[&str], message: &[u8]) -> Result<String, NotAccepted> {
         let address = |a: &str| a.parse::<Address>().map_err(|e| NotAccepted::Permanent(format!("{a}: {e}")));
         let recipients = to.iter().map(|to| address(to)).collect::<Result<Vec<_>, _>>()?;
         let envelope = Envelope::new(Some(address(from)?), recipients).map_err(|e| NotAccepted::Permanent(e.to_string()))?;
-        let mut kept = self.idle();
-        loop {
-            let (mut connection, was_idle) = match kept.take() {
-                Some(connection) => (connection, true),
-                None => (self.connect().await?, false),
-            };
-            match self.deliver(&mut connection, &envelope, message).await {
-                Ok(answer) => {
-                    self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-                    return Ok(answer);
-                }
+        // The client ends the data with CRLF "." CRLF whatever it ends with: the last CRLF is its own.
+        let message = message.strip_suffix(b"\r\n").unwrap_or(message);
+        if let Some(kept) = self.idle() {
+            match self.send_over(kept, &envelope, message).await {
                 // The server may have closed it long ago.
-                Err(NotAccepted::NotSent(why)) if was_idle => tracing::debug!("a kept connection: {why}"),
-                Err(failure) => {
-                    if matches!(failure, NotAccepted::Transient(_) | NotAccepted::Permanent(_)) {
-                        quit(connection).await;
-                    }
-                    return Err(failure);
-                }
+                Err(NotAccepted::NotSent(why)) => tracing::debug!("a kept connection: {why}"),
+                answered => return answered,
             }
         }
+        self.send_over(self.connect().await?, &envelope, message).await
+    }
+
+    /// Keeps the connection where the message was accepted.
+    async fn send_over(
+        &self,
+        mut connection: AsyncSmtpConnection,
+        envelope: &Envelope,
+        message: &[u8],
+    ) -> Result<String, NotAccepted> {
+        let answer = self.deliver(&mut connection, envelope, message).await;
+        match answer {
+            Ok(_) => self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection),
+            Err(NotAccepted::Transient(_) | NotAccepted::Permanent(_)) => quit(connection).await,
+            Err(NotAccepted::NotSent(_) | NotAccepted::Indeterminate(_)) => {}
+        }
+        answer
     }
 
     async fn deliver(
@@ -170,7 +174,8 @@ impl Submission {
     }
 }
 
-async fn quit(mut connection: AsyncSmtpConnection) {
+/// Says goodbye.
+pub(super) async fn quit(mut connection: AsyncSmtpConnection) {
     let _ = tokio::time::timeout(STALL, connection.quit()).await;
 }
 

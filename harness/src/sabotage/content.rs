@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{MAILU, ROUNDCUBE, baseline, line, within};
 use crate::drill::Drill;
 use crate::error::{Error, Result};
-use crate::evidence::{MessageSeen, RowSeen};
+use crate::evidence::{HARD, MessageSeen, RowSeen};
 use crate::model::{Item, Outcome};
 
 /// A fault in what was restored.
@@ -359,7 +359,7 @@ impl Deed {
 /// The two names of a message that is one file.
 fn linked(drill: &Drill) -> Result<[String; 2]> {
     let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for file in drill.evidence.files(baseline(drill)?)?.into_iter().filter(|f| f.volume == "mail" && f.link.starts_with("is ")) {
+    for file in drill.evidence.files(baseline(drill)?)?.into_iter().filter(|f| f.volume == "mail" && f.link.starts_with(HARD)) {
         names.entry(file.link).or_default().push(file.path);
     }
     let mut pairs = names.into_values().filter_map(|names| <[String; 2]>::try_from(names).ok());

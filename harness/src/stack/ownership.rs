@@ -12,7 +12,6 @@ use bollard::query_parameters::{
     InspectContainerOptions, InspectNetworkOptions, InspectServiceOptions, RemoveContainerOptionsBuilder,
     UpdateServiceOptionsBuilder,
 };
-
 use tokio::sync::RwLock;
 
 use super::objects::{Kind, Object};
