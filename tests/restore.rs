@@ -8,8 +8,8 @@ use std::sync::Arc;
 use common::{assert_nothing_left, guarded, options};
 use restore_drill::drill::Drill;
 use restore_drill::judge::{self, RESTORED};
-use restore_drill::model::{Status, Verdict};
-use restore_drill::sabotage::{Sabotage, essence, put_back, save};
+use restore_drill::model::{Status, Verdict, essence};
+use restore_drill::sabotage::{Sabotage, put_back, save};
 use restore_drill::{Error, exit_code};
 
 /// Faults in what was restored; `tests/sabotage.rs` commits the whole catalogue.
@@ -99,7 +99,7 @@ async fn broken_by(name: &str) {
     let sabotage = named(name);
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = options(dir.path(), "tiny");
-    options.sabotage = Some(sabotage);
+    options.fault = Some(Arc::new(sabotage));
     let play = move |drill: Arc<Drill>| async move {
         let verdict = drill.play().await?;
         Ok((drill.owned.run().to_owned(), verdict, sabotage.expected(&drill)?))
@@ -170,7 +170,7 @@ async fn the_program_holds_and_says_so() {
 async fn a_skipped_wipe_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = options(dir.path(), "tiny");
-    options.sabotage = Some(named("wipe-skipped"));
+    options.fault = Some(Arc::new(named("wipe-skipped")));
     let error = guarded(options, |drill: Arc<Drill>| async move { drill.play().await }).await.err().expect("refused");
     let Error::WipeNotProven(left) = &error else { panic!("{error}") };
     assert_eq!(left.len(), 7, "each part of the proof objects: {error}");

@@ -115,7 +115,7 @@ fn a_stored_run_is_done_again() {
     std::fs::write(&compose, text).expect("written");
     let other = restore_drill(&["--scenarios", root, "repro", first]);
     assert_eq!(other.status.code(), Some(64), "{}", stderr(&other));
-    assert!(stderr(&other).contains("is another one than that of the run"), "{}", stderr(&other));
+    assert!(stderr(&other).contains("has changed since the run"), "{}", stderr(&other));
 }
 
 /// Arguments are everybody's to read on a machine: the commands that make users have passwords on their standard input.

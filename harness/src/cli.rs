@@ -1,9 +1,11 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
+use crate::drill::fault::Fault;
 use crate::drill::{BotChoice, ImageChoice, Options};
 use crate::error::Result;
 use crate::exit_code;
@@ -490,8 +492,11 @@ pub struct RunArgs {
 impl RunArgs {
     /// As the engine takes them.
     pub fn options(&self, scenarios: PathBuf) -> Result<Options> {
-        let sabotage = match &self.sabotage {
-            Some(name) => Some(sabotage::find(&sabotage::of(&Scenario::load(&scenarios, &self.scenario)?), name)?),
+        let fault: Option<Arc<dyn Fault>> = match &self.sabotage {
+            Some(name) => {
+                let scenario = Scenario::load(&scenarios, &self.scenario)?;
+                Some(Arc::new(sabotage::find(&sabotage::of(&scenario), name)?))
+            }
             None => None,
         };
         Ok(Options {
@@ -505,7 +510,7 @@ impl RunArgs {
             env_file: self.env_file.clone(),
             connections: usize::from(self.connections),
             keep: self.keep,
-            sabotage,
+            fault,
             live: self.live,
             min_free_gib: self.min_free_gib,
             recipe: None,
@@ -532,7 +537,7 @@ mod tests {
         let mut options = Options::new(scenarios, "mailu");
         options.profile = "default".into();
         options.seed = 42;
-        options.sabotage = sabotage::Sabotage::named("mail-excluded");
+        options.fault = sabotage::Sabotage::named("mail-excluded").map(|s| Arc::new(s) as Arc<dyn Fault>);
         options.backupbot = BotChoice::Existing;
         options.live = Some(30);
         options.images = ImageChoice::Standin;

@@ -16,6 +16,7 @@
 //! - [`sabotage`]: faults on purpose, with the findings they must cause.
 //! - [`events`] and [`report`]: what a run says, and to whom.
 
+pub mod again;
 pub mod audit;
 pub mod backup;
 pub mod cli;

@@ -26,7 +26,7 @@ use restore_drill::labels::suggest::suggest;
 use restore_drill::ladder::climb::Plan;
 use restore_drill::ladder::recipe::Source;
 use restore_drill::ladder::{self, Ladder};
-use restore_drill::model::Status;
+use restore_drill::model::{Status, essence};
 use restore_drill::report::ci::{Folded, Folds, keep, keep_error};
 use restore_drill::report::model::{self, Report as Told};
 use restore_drill::report::terminal::{Terminal, block};
@@ -38,7 +38,7 @@ use restore_drill::scenario::{self, Scenario};
 use restore_drill::secret::redact;
 use restore_drill::stack::doctor::{Level, doctor};
 use restore_drill::stack::{Engine, gc};
-use restore_drill::{config, conformance, exit_code, judge, sabotage};
+use restore_drill::{again, config, conformance, exit_code, judge, sabotage};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -440,10 +440,10 @@ async fn repro(dir: &Path, evidence: Option<PathBuf>, scenarios: &Path, output: 
         return Err(Error::Usage(format!("{} is a ladder's; it is climbed again by: {reproduce}", dir.display())));
     }
     let was = judge::judge(&before, judge::RESTORED)?;
-    let options = drill::again(&before, scenarios, evidence)?;
+    let options = again::options(&before, scenarios, evidence)?;
     eprintln!("repro: {}", options.reproduce());
     let Ended { value: is, evidence, .. } = drill::run(options, sinks(output, false)).await?;
-    let (old, new) = (sabotage::essence(&was.findings), sabotage::essence(&is.findings));
+    let (old, new) = (essence(&was.findings), essence(&is.findings));
     eprintln!("\nevidence:  {}", evidence.dir().display());
     for (mark, lines) in [("only then", old.difference(&new)), ("only now ", new.difference(&old))] {
         lines.take(25).for_each(|line| println!("{mark}  {line}"));

@@ -1,5 +1,6 @@
 //! The words of a judgement: outcome, finding, verdict.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -181,6 +182,16 @@ pub struct Finding {
     pub property: Option<String>,
     /// What was, and what is, in a few words; never a secret.
     pub detail: String,
+}
+
+/// What a finding says, without its prose.
+pub fn line(item: &Item, outcome: Outcome, property: Option<&str>) -> String {
+    property.map_or_else(|| format!("{item}: {outcome}"), |p| format!("{item}: {outcome} ({p})"))
+}
+
+/// What findings say, without their prose.
+pub fn essence(findings: &[Finding]) -> BTreeSet<String> {
+    findings.iter().map(|f| line(&f.item, f.outcome, f.property.as_deref())).collect()
 }
 
 impl fmt::Display for Finding {

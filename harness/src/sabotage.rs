@@ -8,15 +8,18 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 
+use futures_util::future::BoxFuture;
 use seeds::Corpus;
 use serde::Serialize;
 
+use crate::backup::Snapshot;
 use crate::drill::Drill;
-use crate::drill::proof::{BackedUp, Baseline, Restarted, Wiped};
+use crate::drill::fault::{Fault, Restoring, Strike, Trials};
 use crate::error::{Error, Result};
 use crate::evidence::ObservationId;
 use crate::judge::BASELINE;
-use crate::model::{Finding, Item, Outcome};
+pub use crate::model::essence;
+use crate::model::{Item, Outcome, line};
 use crate::probe::queue;
 use crate::scenario::{self, Scenario};
 use crate::stack::deploy::{Change, Edit};
@@ -126,16 +129,6 @@ pub fn uncovered<'a>(globs: &'a BTreeSet<String>, found: &'a BTreeSet<String>) -
     let missed = globs.iter().filter(|g| !found.iter().any(|f| scenario::matches(g, f)));
     let more = found.iter().filter(|f| !globs.iter().any(|g| scenario::matches(g, f)));
     (missed.collect(), more.collect())
-}
-
-/// What a finding says, without its prose.
-pub fn line(item: &Item, outcome: Outcome, property: Option<&str>) -> String {
-    property.map_or_else(|| format!("{item}: {outcome}"), |p| format!("{item}: {outcome} ({p})"))
-}
-
-/// What findings say, without their prose.
-pub fn essence(findings: &[Finding]) -> BTreeSet<String> {
-    findings.iter().map(|f| line(&f.item, f.outcome, f.property.as_deref())).collect()
 }
 
 /// State that is not back as a whole.
@@ -257,80 +250,8 @@ impl Sabotage {
         }
     }
 
-    /// Changes of the recipe.
-    pub fn edits(&self, corpus: &Corpus) -> Vec<Edit> {
-        match &self.deed {
-            Deed::Label(mistake) => mistake.edits(corpus),
-            Deed::Backup(deed) => deed.edits(),
-            Deed::Restore(deed) => deed.edits(),
-            Deed::Declared(mistake) => mistake.labels.iter().map(edit).collect(),
-            Deed::Content(_) | Deed::Behaviour(_) => vec![],
-        }
-    }
-
-    /// Whether it takes a snapshot from which the baseline departs.
-    pub(crate) fn wants_older(&self) -> bool {
-        matches!(self.deed, Deed::Restore(restore::Deed::Older))
-    }
-
-    /// Whether trials tell of it, and so are made; with others they would only take their time.
-    pub(crate) fn is_tried(&self) -> bool {
-        match self.deed {
-            Deed::Behaviour(deed) => deed.is_tried(),
-            Deed::Declared(_) => true,
-            _ => false,
-        }
-    }
-
     pub(crate) fn skips_wipe(&self) -> bool {
         matches!(self.deed, Deed::Restore(restore::Deed::NotWiped))
-    }
-
-    /// Strikes before the backup.
-    pub(crate) async fn before_backup(&self, drill: &Drill) -> Result<()> {
-        match self.deed {
-            Deed::Backup(deed) => deed.before(drill).await,
-            _ => Ok(()),
-        }
-    }
-
-    /// Has the bot create a snapshot, and strikes meanwhile.
-    pub(crate) async fn create(&self, drill: &Drill, baseline: &Baseline) -> Result<Option<BackedUp>> {
-        match self.deed {
-            Deed::Backup(deed) => deed.create(drill, baseline).await,
-            _ => drill.backup(baseline).await,
-        }
-    }
-
-    /// Strikes between the backup and the audit.
-    pub(crate) async fn after_backup(&self, drill: &Drill, backup: &BackedUp) -> Result<()> {
-        match self.deed {
-            Deed::Backup(deed) => deed.after(drill, backup.snapshot()).await,
-            _ => Ok(()),
-        }
-    }
-
-    /// Has the bot restore the snapshot, and the services restarted, with the fault.
-    pub(crate) async fn restore(
-        &self,
-        drill: &Drill,
-        wiped: Wiped,
-        backup: &BackedUp,
-        older: Option<&restore::Older>,
-    ) -> Result<Restarted> {
-        match self.deed {
-            Deed::Restore(deed) => deed.commit(drill, wiped, backup, older).await,
-            _ => drill.restart(drill.restore(wiped, backup).await?).await,
-        }
-    }
-
-    /// Strikes what was restored.
-    pub async fn strike(&self, drill: &Drill) -> Result<()> {
-        match self.deed {
-            Deed::Content(deed) => deed.strike(drill).await,
-            Deed::Behaviour(deed) => deed.strike(drill).await,
-            _ => Ok(()),
-        }
     }
 
     /// What a whole drill with it must find.
@@ -345,9 +266,18 @@ impl Sabotage {
             }
             Deed::Declared(mistake) => Ok(mistake.finds.iter().cloned().collect()),
             Deed::Backup(deed) => deed.expected(drill),
-            Deed::Restore(deed) => deed.expected(drill, None),
+            Deed::Restore(deed) => deed.expected(drill),
             Deed::Content(deed) => deed.expected(drill),
             Deed::Behaviour(deed) => deed.expected(drill),
+        }
+    }
+
+    /// Strikes what was restored.
+    pub async fn strike(&self, drill: &Drill) -> Result<()> {
+        match self.deed {
+            Deed::Content(deed) => deed.strike(drill).await,
+            Deed::Behaviour(deed) => deed.strike(drill).await,
+            _ => Ok(()),
         }
     }
 
@@ -358,6 +288,113 @@ impl Sabotage {
             _ => Ok(()),
         }?;
         content::put_back(drill).await
+    }
+}
+
+impl Fault for &'static Sabotage {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn edits(&self, corpus: &Corpus) -> Vec<Edit> {
+        match &self.deed {
+            Deed::Label(mistake) => mistake.edits(corpus),
+            Deed::Backup(deed) => deed.edits(),
+            Deed::Restore(deed) => deed.edits(),
+            Deed::Declared(mistake) => mistake.labels.iter().map(edit).collect(),
+            Deed::Content(_) | Deed::Behaviour(_) => vec![],
+        }
+    }
+
+    fn wants_older(&self) -> bool {
+        matches!(self.deed, Deed::Restore(restore::Deed::Older))
+    }
+
+    fn depart<'a>(&'a self, drill: &'a Drill) -> Strike<'a> {
+        Box::pin(restore::depart(drill))
+    }
+
+    fn before_backup<'a>(&'a self, drill: &'a Drill) -> Strike<'a> {
+        Box::pin(async move {
+            match self.deed {
+                Deed::Backup(deed) => deed.before(drill).await,
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn during_backup<'a>(&'a self, drill: &'a Drill, backup: Strike<'a>) -> Strike<'a> {
+        match self.deed {
+            Deed::Backup(deed) => Box::pin(deed.during(drill, backup)),
+            _ => backup,
+        }
+    }
+
+    fn backed_up<'a>(&'a self, drill: &'a Drill, created: Snapshot) -> BoxFuture<'a, Result<Snapshot>> {
+        Box::pin(async move {
+            match self.deed {
+                Deed::Backup(deed) => deed.backed_up(drill, created).await,
+                _ => Ok(created),
+            }
+        })
+    }
+
+    fn after_backup<'a>(&'a self, drill: &'a Drill, snapshot: &'a Snapshot) -> Strike<'a> {
+        Box::pin(async move {
+            match self.deed {
+                Deed::Backup(deed) => deed.after(drill, snapshot).await,
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn wipes(&self) -> bool {
+        !self.skips_wipe()
+    }
+
+    fn restoring(&self, drill: &Drill) -> Restoring {
+        match self.deed {
+            Deed::Restore(deed) => deed.restoring(drill),
+            _ => Restoring::default(),
+        }
+    }
+
+    fn during_restore<'a>(&'a self, drill: &'a Drill, restore: Strike<'a>) -> Strike<'a> {
+        match self.deed {
+            Deed::Restore(deed) => Box::pin(deed.during(drill, restore)),
+            _ => restore,
+        }
+    }
+
+    fn between_restores<'a>(&'a self, drill: &'a Drill) -> Strike<'a> {
+        Box::pin(async move {
+            match self.deed {
+                Deed::Restore(deed) => deed.between(drill).await,
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn after_restore<'a>(&'a self, drill: &'a Drill) -> Strike<'a> {
+        Box::pin(async move {
+            match self.deed {
+                Deed::Restore(deed) => deed.after(drill).await,
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn strike<'a>(&'a self, drill: &'a Drill) -> Strike<'a> {
+        Box::pin(Sabotage::strike(self, drill))
+    }
+
+    fn trials(&self) -> Trials {
+        let tried = match self.deed {
+            Deed::Behaviour(deed) => deed.is_tried(),
+            Deed::Declared(_) => true,
+            _ => false,
+        };
+        if tried { Trials::QueueHeld } else { Trials::None }
     }
 }
 

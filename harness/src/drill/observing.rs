@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 
 use super::Drill;
-use super::proof::{Baseline, Restarted, Shaped};
+use super::proof::{Restarted, Shaped, Upgraded};
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
 use crate::evidence::{AlteredSeen, Login, MessageSeen, ObservationId, ScriptSeen};
@@ -25,6 +25,19 @@ const ALTERED: usize = 20;
 /// The largest of them, in bytes.
 const ALTERED_SIZE: u64 = 64 << 10;
 
+/// What must come back was observed, whole, and is what was submitted.
+#[must_use]
+pub struct Baseline {
+    observation: ObservationId,
+}
+
+impl Baseline {
+    /// The observation.
+    pub(super) fn observation(&self) -> ObservationId {
+        self.observation
+    }
+}
+
 impl Drill {
     /// Observes what must come back, and holds it against what was submitted.
     pub async fn baseline(&self, _: Shaped) -> Result<Baseline> {
@@ -41,6 +54,12 @@ impl Drill {
         }
         phase.finish(self.counts(observation)?);
         Ok(Baseline { observation })
+    }
+
+    /// A baseline of the version under test, once the upgrade was tried.
+    pub async fn baseline_again(&self, _: Upgraded) -> Result<Baseline> {
+        self.clocks().newest = Some(Instant::now());
+        Ok(Baseline { observation: self.look(Phase::Baseline, BASELINE).await? })
     }
 
     /// Observes what is there now, under a name of its own.

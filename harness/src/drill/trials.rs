@@ -135,11 +135,6 @@ impl Drill {
         Ok(())
     }
 
-    /// The same, without releasing what is in the queue; or nothing, on purpose.
-    pub(crate) async fn try_if(&self, tried: bool, stage: &str) -> Result<()> {
-        if tried { self.try_after(stage, false).await } else { self.evidence.try_nothing(stage) }
-    }
-
     async fn doors_tried(&self, stage: &str) -> Result<Vec<TrialSeen>> {
         let mut seen = self.visits().await?;
         if self.mail().is_some() {

@@ -151,7 +151,7 @@ mod tests {
         ];
         for (item, outcome, properties) in cases {
             for property in properties {
-                let line = crate::sabotage::line(item, outcome, *property);
+                let line = crate::model::line(item, outcome, *property);
                 assert_eq!(find(&line).len(), 1, "{line}");
             }
         }

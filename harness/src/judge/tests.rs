@@ -397,7 +397,7 @@ fn judged_live(ops: &[LiveOp], change: impl FnOnce(&mut Seen)) -> Vec<String> {
 }
 
 fn essence(f: &Finding) -> String {
-    crate::sabotage::line(&f.item, f.outcome, f.property.as_deref())
+    crate::model::line(&f.item, f.outcome, f.property.as_deref())
 }
 
 const BEFORE: (u64, Option<u64>) = (10, Some(90));
@@ -509,7 +509,7 @@ fn across_versions_more_is_allowed_and_other_is_not() {
         store(&evidence, "old", &old);
         store(&evidence, "new", &new);
         let verdict = super::across(&evidence, "old", "new").expect("judged");
-        verdict.findings.iter().map(|f| crate::sabotage::line(&f.item, f.outcome, f.property.as_deref())).collect::<Vec<_>>()
+        verdict.findings.iter().map(|f| crate::model::line(&f.item, f.outcome, f.property.as_deref())).collect::<Vec<_>>()
     };
     assert_eq!(across(|_| ()), [""; 0]);
     assert_eq!(across(|s| s.rows[0].columns = r#"{"enabled":1,"quota_bytes":5,"invented":0}"#.into()), [""; 0]);

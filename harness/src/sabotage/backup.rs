@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{line, within, within_bot};
+use super::{within, within_bot};
 use crate::backup::Snapshot;
 use crate::drill::Drill;
-use crate::drill::proof::{BackedUp, Baseline};
+use crate::drill::fault::Strike;
 use crate::error::{Error, Result};
-use crate::model::{Item, Outcome};
+use crate::model::{Item, Outcome, line};
 use crate::stack::deploy::Edit;
 use crate::stack::until;
 
@@ -100,27 +100,19 @@ impl Deed {
         Ok(())
     }
 
-    /// Has the bot create a snapshot, and strikes meanwhile.
-    pub(crate) async fn create(self, drill: &Drill, baseline: &Baseline) -> Result<Option<BackedUp>> {
+    /// Lets the bot create a snapshot, and strikes meanwhile.
+    pub(crate) async fn during(self, drill: &Drill, backup: Strike<'_>) -> Result<()> {
         match self {
             Self::BotKilled => {
-                let (created, killed) = tokio::join!(drill.backup(baseline), kill_bot(drill, "admin", "/tmp/hook-reached"));
+                let (created, killed) = tokio::join!(backup, kill_bot(drill, "admin", "/tmp/hook-reached"));
                 killed?;
                 created
-            }
-            Self::OtherStackLatest => {
-                let Some(own) = drill.backup(baseline).await? else { return Ok(None) };
-                let script = "restic backup -q --host backupbot --tag other:1.0.0+1 /etc/hostname
-                    restic snapshots --json --tag other:1.0.0+1 | grep -o '\"id\":\"[0-9a-f]*\"' | tail -n 1 | cut -d'\"' -f4";
-                let id = within_bot(drill, script).await?.trim().to_owned();
-                drop(own);
-                Ok(Some(BackedUp { snapshot: Snapshot { id } }))
             }
             Self::CopiedLive => {
                 let writer = within(drill, "admin", &["python3", "-c", TRANSACTION]);
                 let backup = async {
                     let begun = made(drill, "admin", "/tmp/under-way").await;
-                    let created = if begun.is_ok() { drill.backup(baseline).await } else { Ok(None) };
+                    let created = if begun.is_ok() { backup.await } else { Ok(()) };
                     within(drill, "admin", &["touch", "/tmp/over"]).await?;
                     begun.and(created)
                 };
@@ -128,8 +120,18 @@ impl Deed {
                 written?;
                 created
             }
-            _ => drill.backup(baseline).await,
+            _ => backup.await,
         }
+    }
+
+    /// The snapshot that is taken for the one that the bot created.
+    pub(crate) async fn backed_up(self, drill: &Drill, created: Snapshot) -> Result<Snapshot> {
+        if self != Self::OtherStackLatest {
+            return Ok(created);
+        }
+        let script = "restic backup -q --host backupbot --tag other:1.0.0+1 /etc/hostname
+            restic snapshots --json --tag other:1.0.0+1 | grep -o '\"id\":\"[0-9a-f]*\"' | tail -n 1 | cut -d'\"' -f4";
+        Ok(Snapshot { id: within_bot(drill, script).await?.trim().to_owned() })
     }
 
     pub(crate) async fn after(self, drill: &Drill, snapshot: &Snapshot) -> Result<()> {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::content::{OTHER_USER, USER, keys, roundcube, row_of, sql};
-use super::{MAILU, ROUNDCUBE, baseline, line, within};
+use super::{MAILU, ROUNDCUBE, baseline, within};
 use crate::drill::Drill;
 use crate::error::Result;
-use crate::model::{Item, Outcome};
+use crate::model::{Item, Outcome, line};
 use crate::probe::queue;
 
 /// A fault in what the app does.

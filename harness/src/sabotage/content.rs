@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MAILU, ROUNDCUBE, baseline, line, within};
+use super::{MAILU, ROUNDCUBE, baseline, within};
 use crate::drill::Drill;
 use crate::error::{Error, Result};
 use crate::evidence::{HARD, MessageSeen, RowSeen};
-use crate::model::{Item, Outcome};
+use crate::model::{Item, Outcome, line};
 
 /// A fault in what was restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

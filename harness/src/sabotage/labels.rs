@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::labels::lint::lint;
 use crate::labels::recipe::{Recipe, Sources};
 use crate::labels::rules::Rule;
-use crate::model::{Item, Outcome};
+use crate::model::{Item, Outcome, line};
 use crate::scenario::Class;
 use crate::stack::deploy::{Change, Edit};
 
@@ -373,7 +373,7 @@ impl Mistake {
         if self.name == ONE_DOMAIN {
             for account in by_domain(&drill.corpus).1 {
                 let item = Item::Snapshot { volume: "mail".into(), path: account };
-                expected.insert(super::line(&item, Outcome::Lost, None));
+                expected.insert(line(&item, Outcome::Lost, None));
             }
         }
         Ok(expected)

@@ -6,12 +6,11 @@ use async_imap::types::{Fetch, Flag};
 use futures_util::TryStreamExt as _;
 
 use super::backup::{bot_back, deliver_late, kill_bot};
-use super::{Lost, MAILU, all, baseline, line, within};
-use crate::backup::{Created, Snapshot};
-use crate::drill::proof::{BackedUp, Restarted, Restored, Wiped};
+use super::{Lost, MAILU, all, baseline, within};
+use crate::drill::fault::{Restoring, Strike, Times};
 use crate::drill::{Drill, LEFTOVERS};
 use crate::error::{Error, Result};
-use crate::model::{Item, Outcome};
+use crate::model::{Item, Outcome, line};
 use crate::probe::mail::{Failure, item};
 use crate::stack::deploy::Edit;
 
@@ -65,67 +64,57 @@ impl Deed {
         }
     }
 
-    /// Restores and restarts, with the fault.
-    pub(crate) async fn commit(self, drill: &Drill, wiped: Wiped, backup: &BackedUp, older: Option<&Older>) -> Result<Restarted> {
-        let (stack, snapshot) = (drill.stack.name.as_str(), backup.snapshot());
-        let restored = match self {
-            Self::Skipped | Self::NotWiped => Restored { _private: () },
-            Self::OneVolume => drill.restore_as(wiped, stack, snapshot, &[("VOLUMES", "mailu")]).await?,
-            Self::Elsewhere => drill.restore_as(wiped, stack, snapshot, &[("TARGET", "/tmp/elsewhere")]).await?,
+    /// What is restored, and where to.
+    pub(crate) fn restoring(self, drill: &Drill) -> Restoring {
+        let more = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        let plain = Restoring::default();
+        match self {
+            Self::Skipped | Self::NotWiped => Restoring { times: Times::None, ..plain },
+            Self::OneVolume => Restoring { more: more("VOLUMES", "mailu"), ..plain },
+            Self::Elsewhere => Restoring { more: more("TARGET", "/tmp/elsewhere"), ..plain },
             Self::WrongStack => {
                 let other = drill.bot_stack.as_ref().map_or("another", |s| s.name.as_str());
-                drill.restore_as(wiped, other, snapshot, &[]).await?
+                Restoring { stack: Some(other.to_owned()), ..plain }
             }
-            Self::Older => {
-                let older = older.ok_or_else(|| Error::Unknown("sabotage: no older snapshot was taken".into()))?;
-                drill.restore_as(wiped, stack, &older.snapshot, &[]).await?
-            }
-            Self::Interrupted => {
-                let (restored, killed) =
-                    tokio::join!(drill.restore(wiped, backup), kill_bot(drill, "admin", "/tmp/hook-reached"));
-                killed?;
-                bot_back(drill).await?;
-                restored?
-            }
-            Self::OwnersLost => {
-                let restored = drill.restore(wiped, backup).await?;
-                within(drill, "imap", &["chown", "-R", "root:root", "/mail"]).await?;
-                restored
-            }
-            Self::ModesLost => {
-                let restored = drill.restore(wiped, backup).await?;
-                within(drill, "imap", &["sh", "-ec", "chmod -R a+rwX /mail"]).await?;
-                within(drill, "admin", &["sh", "-ec", "chmod a+rw /dkim/*"]).await?;
-                restored
-            }
-            Self::TimesLost => {
-                let restored = drill.restore(wiped, backup).await?;
-                within(drill, "imap", &["sh", "-ec", "find /mail -type f -exec touch {} +"]).await?;
-                restored
-            }
-            Self::Twice => {
-                let restored = drill.restore(wiped, backup).await?;
-                again(drill, snapshot).await?;
-                restored
-            }
-            Self::OverOther => {
-                let restored = drill.restore(wiped, backup).await?;
-                let restarted = drill.restart(restored).await?;
-                deliver_late(drill).await?;
-                again(drill, snapshot).await?;
-                drop(restarted);
-                Restored { _private: () }
-            }
-            Self::HookMissing | Self::NotRestarted | Self::RedisSaving => drill.restore(wiped, backup).await?,
-        };
-        if self == Self::NotRestarted {
-            return Ok(Restarted { _private: () });
+            Self::Older => Restoring { older: true, ..plain },
+            Self::Twice => Restoring { times: Times::Twice, ..plain },
+            Self::OverOther => Restoring { times: Times::AgainAfterRestart, ..plain },
+            Self::NotRestarted => Restoring { restarts: false, ..plain },
+            _ => plain,
         }
-        drill.restart(restored).await
+    }
+
+    /// Lets the bot restore, and strikes meanwhile.
+    pub(crate) async fn during(self, drill: &Drill, restore: Strike<'_>) -> Result<()> {
+        if self != Self::Interrupted {
+            return restore.await;
+        }
+        let (restored, killed) = tokio::join!(restore, kill_bot(drill, "admin", "/tmp/hook-reached"));
+        killed?;
+        bot_back(drill).await?;
+        restored
+    }
+
+    /// Strikes between two restores.
+    pub(crate) async fn between(self, drill: &Drill) -> Result<()> {
+        if self == Self::OverOther { deliver_late(drill).await } else { Ok(()) }
+    }
+
+    /// Strikes between the restore and the restart.
+    pub(crate) async fn after(self, drill: &Drill) -> Result<()> {
+        match self {
+            Self::OwnersLost => within(drill, "imap", &["chown", "-R", "root:root", "/mail"]).await.map(drop),
+            Self::ModesLost => {
+                within(drill, "imap", &["sh", "-ec", "chmod -R a+rwX /mail"]).await?;
+                within(drill, "admin", &["sh", "-ec", "chmod a+rw /dkim/*"]).await.map(drop)
+            }
+            Self::TimesLost => within(drill, "imap", &["sh", "-ec", "find /mail -type f -exec touch {} +"]).await.map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// What the comparison with the baseline must find.
-    pub(crate) fn expected(self, drill: &Drill, older: Option<&Older>) -> Result<BTreeSet<String>> {
+    pub(crate) fn expected(self, drill: &Drill) -> Result<BTreeSet<String>> {
         let baseline = baseline(drill)?;
         let evidence = &drill.evidence;
         let lost: &[Lost] = match self {
@@ -180,7 +169,7 @@ impl Deed {
                 let item = Item::Message { account, folder: "INBOX".into(), uid, corpus: None };
                 expected.insert(line(&item, Outcome::Unexpected, None));
             }
-            Self::Older => expected.extend(older.iter().flat_map(|o| o.departures.clone())),
+            Self::Older => expected.extend(drill.evidence.get(DEPARTURES)?.iter().flat_map(|d| d.lines().map(str::to_owned))),
             _ => {}
         }
         Ok(expected)
@@ -192,67 +181,53 @@ pub(super) fn left(kind: &str) -> String {
     format!("wipe: {kind} left")
 }
 
-/// The same restore once more, over what is there.
-async fn again(drill: &Drill, snapshot: &Snapshot) -> Result<()> {
-    let complaints = drill.bot().await?.restore(&drill.stack.name, snapshot, &[]).await?;
-    drill.evidence.put_complaints("restore", &complaints)
-}
-
-/// A snapshot from which the baseline departs by three known changes.
-#[derive(Debug)]
-pub struct Older {
-    snapshot: Snapshot,
-    /// What its restore must show: an expunged message back, flags gone, a row gone.
-    departures: Vec<String>,
-}
+/// Where the run keeps what the restore of the older snapshot must show: an expunged message back, flags gone, a row gone.
+const DEPARTURES: &str = "departures from the older snapshot";
 
 /// An alias that the older snapshot does not know.
 const ALIAS: &str = "newer@mail.test";
 
-impl Older {
-    /// Takes the snapshot, then expunges a message, flags another one and adds an alias.
-    pub(crate) async fn take(drill: &Drill) -> Result<Self> {
-        let Created { snapshot, .. } = drill.bot().await?.create(&drill.stack.name, 1).await?;
-        let account = drill.corpus.accounts().mailboxes()[0].email.clone();
-        let fail = |e: Failure| Error::Unknown(format!("sabotage: {}", e.reason()));
-        let (expunged, flagged) = Self::depart(drill, &account).await.map_err(fail)?;
-        drill.evidence.expunged(&expunged.1, &account)?;
-        let (local, domain) = ALIAS.split_once('@').unwrap_or_default();
-        within(drill, "admin", &["flask", "mailu", "alias", local, domain, &account]).await?;
-        let message = |(uid, corpus): (u32, String)| Item::Message {
-            account: account.clone(),
-            folder: "INBOX".into(),
-            uid,
-            corpus: Some(corpus),
-        };
-        let departures = vec![
-            line(&message(expunged), Outcome::Resurrected, None),
-            line(&message(flagged), Outcome::Altered, Some("flags")),
-            line(&Item::Row { database: MAILU.into(), table: "alias".into(), key: ALIAS.into() }, Outcome::Lost, None),
-        ];
-        Ok(Self { snapshot, departures })
-    }
+/// Expunges a message, flags another one and adds an alias.
+pub(super) async fn depart(drill: &Drill) -> Result<()> {
+    let account = drill.corpus.accounts().mailboxes()[0].email.clone();
+    let fail = |e: Failure| Error::Unknown(format!("sabotage: {}", e.reason()));
+    let (expunged, flagged) = change_messages(drill, &account).await.map_err(fail)?;
+    drill.evidence.expunged(&expunged.1, &account)?;
+    let (local, domain) = ALIAS.split_once('@').unwrap_or_default();
+    within(drill, "admin", &["flask", "mailu", "alias", local, domain, &account]).await?;
+    let message = |(uid, corpus): (u32, String)| Item::Message {
+        account: account.clone(),
+        folder: "INBOX".into(),
+        uid,
+        corpus: Some(corpus),
+    };
+    let departures = [
+        line(&message(expunged), Outcome::Resurrected, None),
+        line(&message(flagged), Outcome::Altered, Some("flags")),
+        line(&Item::Row { database: MAILU.into(), table: "alias".into(), key: ALIAS.into() }, Outcome::Lost, None),
+    ];
+    drill.evidence.set(DEPARTURES, &departures.join("\n"))
+}
 
-    /// Expunges one message of INBOX and gives another every flag: UID and corpus number of each.
-    async fn depart(drill: &Drill, account: &str) -> Result<((u32, String), (u32, String)), Failure> {
-        let mut session = drill.imap().login(account, &drill.secret.password(account)).await?;
-        session.select("INBOX").await?;
-        let headers = format!("(UID FLAGS BODY.PEEK[HEADER.FIELDS ({})])", seeds::ITEM_HEADER);
-        let fetched: Vec<_> = session.uid_fetch("1:*", &headers).await?.try_collect().await?;
-        let has_all = |f: &Fetch| {
-            let flags: Vec<Flag<'_>> = f.flags().collect();
-            [Flag::Seen, Flag::Answered, Flag::Flagged].iter().all(|flag| flags.contains(flag))
-        };
-        let all = fetched.iter().filter_map(|f| Some((f.uid?, (f.header().and_then(item)?, has_all(f)))));
-        let all: BTreeMap<u32, (String, bool)> = all.collect();
-        let none = || Failure::Other(format!("INBOX of {account} has too few messages of the corpus: {}", all.len()));
-        let (&gone, (gone_item, _)) = all.iter().next().ok_or_else(none)?;
-        let (&kept, (kept_item, _)) = all.iter().skip(1).find(|(_, (_, has_all))| !has_all).ok_or_else(none)?;
-        let _: Vec<_> =
-            session.uid_store(kept.to_string(), "+FLAGS.SILENT (\\Seen \\Answered \\Flagged)").await?.try_collect().await?;
-        let _: Vec<_> = session.uid_store(gone.to_string(), "+FLAGS.SILENT (\\Deleted)").await?.try_collect().await?;
-        let _: Vec<_> = session.uid_expunge(gone.to_string()).await?.try_collect().await?;
-        session.logout().await?;
-        Ok(((gone, gone_item.clone()), (kept, kept_item.clone())))
-    }
+/// Expunges one message of INBOX and gives another every flag: UID and corpus number of each.
+async fn change_messages(drill: &Drill, account: &str) -> Result<((u32, String), (u32, String)), Failure> {
+    let mut session = drill.imap().login(account, &drill.secret.password(account)).await?;
+    session.select("INBOX").await?;
+    let headers = format!("(UID FLAGS BODY.PEEK[HEADER.FIELDS ({})])", seeds::ITEM_HEADER);
+    let fetched: Vec<_> = session.uid_fetch("1:*", &headers).await?.try_collect().await?;
+    let has_all = |f: &Fetch| {
+        let flags: Vec<Flag<'_>> = f.flags().collect();
+        [Flag::Seen, Flag::Answered, Flag::Flagged].iter().all(|flag| flags.contains(flag))
+    };
+    let all = fetched.iter().filter_map(|f| Some((f.uid?, (f.header().and_then(item)?, has_all(f)))));
+    let all: BTreeMap<u32, (String, bool)> = all.collect();
+    let none = || Failure::Other(format!("INBOX of {account} has too few messages of the corpus: {}", all.len()));
+    let (&gone, (gone_item, _)) = all.iter().next().ok_or_else(none)?;
+    let (&kept, (kept_item, _)) = all.iter().skip(1).find(|(_, (_, has_all))| !has_all).ok_or_else(none)?;
+    let _: Vec<_> =
+        session.uid_store(kept.to_string(), "+FLAGS.SILENT (\\Seen \\Answered \\Flagged)").await?.try_collect().await?;
+    let _: Vec<_> = session.uid_store(gone.to_string(), "+FLAGS.SILENT (\\Deleted)").await?.try_collect().await?;
+    let _: Vec<_> = session.uid_expunge(gone.to_string()).await?.try_collect().await?;
+    session.logout().await?;
+    Ok(((gone, gone_item.clone()), (kept, kept_item.clone())))
 }

@@ -10,12 +10,14 @@ use serde::Serialize;
 
 use super::labels::{linted, reported};
 use super::restore::left;
-use super::{Deed, Group, Sabotage, backup, content, essence, uncovered};
+use super::{Deed, Group, Sabotage, backup, content, uncovered};
+use crate::drill::fault::{Fault, NoFault, Trials};
 use crate::drill::proof::{Baseline, Restarted};
 use crate::drill::{self, Drill, Options, Sinks};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::judge;
+use crate::model::essence;
 use crate::scenario::Scenario;
 
 /// The name of the fault-free twin in a matrix.
@@ -46,6 +48,15 @@ impl Line {
     pub fn caught(&self) -> bool {
         let (missed, more) = self.odd();
         missed.is_empty() && more.is_empty()
+    }
+
+    fn event(&self) -> Event {
+        Event::FaultJudged {
+            fault: self.sabotage.clone(),
+            group: self.group.to_string(),
+            caught: self.caught(),
+            millis: self.millis,
+        }
     }
 
     /// What was expected and not found, and what was found and not expected.
@@ -115,7 +126,7 @@ pub fn chosen(scenario: &Scenario, names: &[String], group: Option<Group>) -> Re
 
 /// Commits one sabotage, or none, in a drill of its own: the lines of scenarios whose sabotages are declared.
 pub async fn whole(sabotage: Option<&'static Sabotage>, mut options: Options, sinks: Sinks) -> Result<Line> {
-    options.sabotage = sabotage;
+    options.fault = sabotage.map(|s| Arc::new(s) as Arc<dyn Fault>);
     let since = Instant::now();
     let play = move |drill: Arc<Drill>| async move {
         let verdict = drill.play().await?;
@@ -130,7 +141,7 @@ pub async fn whole(sabotage: Option<&'static Sabotage>, mut options: Options, si
             found: essence(&verdict.findings),
             millis: since.elapsed().as_millis() as u64,
         };
-        drill.events.emit(Event::Sabotaged { line: line.clone() });
+        drill.events.emit(line.event());
         Ok(line)
     };
     drill::guarded(options, sinks, play).await.map(|ended| ended.value)
@@ -173,13 +184,13 @@ impl Run {
         let (name, what) = sabotage.map_or((TWIN, "nothing is wrong"), |s| (s.name, s.what));
         let (group, millis) = (self.group, since.elapsed().as_millis() as u64);
         let line = Line { sabotage: name.into(), group, what: what.into(), expected, globs: false, found, millis };
-        self.drill.events.emit(Event::Sabotaged { line: line.clone() });
+        self.drill.events.emit(line.event());
         self.lines().push(line);
     }
 
     /// Backup and audit, once for each sabotage; nothing is wiped.
     async fn backups(&self, of: &[&'static Sabotage]) -> Result<()> {
-        let (baseline, _) = self.drill.until_baseline(false).await?;
+        let (baseline, _) = self.drill.until_baseline(&NoFault).await?;
         self.one_backup(None, &baseline).await?;
         backup::save(&self.drill).await?;
         for sabotage in of {
@@ -193,21 +204,13 @@ impl Run {
         let since = Instant::now();
         drill.evidence.clear_complaints()?;
         drill.evidence.clear_audit()?;
-        let edits = sabotage.map(|s| s.edits(&drill.corpus)).unwrap_or_default();
-        drill.redeploy(edits).await?;
+        let fault: &dyn Fault = sabotage.as_ref().map_or(&NoFault, |s| s);
+        drill.redeploy(fault.edits(&drill.corpus)).await?;
         // A dump of an earlier backup would stand for one that was not made.
         super::within(&drill, "admin", &["rm", "-f", "/data/main.db.backup"]).await?;
-        let created = match sabotage {
-            Some(sabotage) => {
-                sabotage.before_backup(&drill).await?;
-                sabotage.create(&drill, baseline).await?
-            }
-            None => drill.backup(baseline).await?,
-        };
-        if let Some(backup) = &created {
-            if let Some(sabotage) = sabotage {
-                sabotage.after_backup(&drill, backup).await?;
-            }
+        fault.before_backup(&drill).await?;
+        if let Some(backup) = &drill.backup_with(baseline, fault).await? {
+            fault.after_backup(&drill, backup.snapshot()).await?;
             let _audited = drill.audit(backup).await?;
         }
         let verdict = judge::audited(&drill.evidence)?;
@@ -236,7 +239,8 @@ impl Run {
     /// Wipe, restore and observation, once for each sabotage, from one snapshot.
     async fn restores(&self, of: &[&'static Sabotage]) -> Result<()> {
         let drill = self.drill.clone();
-        let (baseline, older) = drill.until_baseline(of.iter().any(|s| s.wants_older())).await?;
+        let departing = of.iter().find(|s| s.wants_older());
+        let (baseline, older) = drill.until_baseline(departing.map_or(&NoFault, |s| s as &dyn Fault)).await?;
         let backup =
             drill.backup(&baseline).await?.ok_or_else(|| Error::Unknown("the backup of a fault-free drill failed".into()))?;
         let audited = drill.audit(&backup).await?;
@@ -245,7 +249,7 @@ impl Run {
             let name = format!("{} {}", sabotage.map_or(TWIN, |s| s.name), self.lines().len());
             drill.evidence.clear_complaints()?;
             let expected = match sabotage.map(|s| &s.deed) {
-                Some(Deed::Restore(deed)) => deed.expected(&drill, older.as_ref())?,
+                Some(Deed::Restore(deed)) => deed.expected(&drill)?,
                 _ => BTreeSet::new(),
             };
             if sabotage.is_some_and(|s| s.skips_wipe()) {
@@ -258,16 +262,12 @@ impl Run {
                 continue;
             }
             let wiped = drill.wipe(&baseline, &audited).await?;
-            let restarted = match sabotage {
-                None => drill.restart(drill.restore(wiped, &backup).await?).await?,
-                Some(sabotage) => {
-                    let edits = sabotage.edits(&drill.corpus);
-                    if !edits.is_empty() {
-                        drill.redeploy(edits).await?;
-                    }
-                    sabotage.restore(&drill, wiped, &backup, older.as_ref()).await?
-                }
-            };
+            let fault: &dyn Fault = sabotage.as_ref().map_or(&NoFault, |s| s);
+            let edits = fault.edits(&drill.corpus);
+            if !edits.is_empty() {
+                drill.redeploy(edits).await?;
+            }
+            let restarted = drill.restore_with(wiped, &backup, older.as_ref(), fault).await?;
             let found = self.observed(&restarted, &name, sabotage.is_none()).await?;
             self.add(sabotage, since, expected, found);
         }
@@ -277,7 +277,7 @@ impl Run {
     /// Strikes on what one restore brought back, each of them undone.
     async fn contents(&self, of: &[&'static Sabotage]) -> Result<()> {
         let drill = self.drill.clone();
-        let (baseline, _) = drill.until_baseline(false).await?;
+        let (baseline, _) = drill.until_baseline(&NoFault).await?;
         let backup =
             drill.backup(&baseline).await?.ok_or_else(|| Error::Unknown("the backup of a fault-free drill failed".into()))?;
         let audited = drill.audit(&backup).await?;
@@ -290,7 +290,7 @@ impl Run {
             if let Some(sabotage) = sabotage {
                 sabotage.strike(&drill).await?;
             }
-            let found = self.observed(&restarted, &name, sabotage.is_none_or(Sabotage::is_tried)).await?;
+            let found = self.observed(&restarted, &name, sabotage.is_none_or(|s| s.trials() != Trials::None)).await?;
             let mut expected = BTreeSet::new();
             match sabotage {
                 Some(sabotage) => {
@@ -306,7 +306,7 @@ impl Run {
 
     async fn observed(&self, restarted: &Restarted, name: &str, tried: bool) -> Result<BTreeSet<String>> {
         self.drill.observe(restarted, name).await?;
-        self.drill.try_if(tried, name).await?;
+        self.drill.try_as(if tried { Trials::QueueHeld } else { Trials::None }, name).await?;
         Ok(essence(&self.drill.judge(name)?.findings))
     }
 }
