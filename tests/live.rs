@@ -6,16 +6,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::assert_nothing_left;
-use restore_drill::drill::fault::Fault;
 use restore_drill::evidence::{Evidence, LiveKind, When};
+use restore_drill::fault;
 use restore_drill::model::{Item, Outcome, Status, Verdict};
-use restore_drill::sabotage::Sabotage;
 
-async fn drill(sabotage: Option<&str>) -> (tempfile::TempDir, Verdict, Arc<Evidence>) {
+async fn drill(name: Option<&str>) -> (tempfile::TempDir, Verdict, Arc<Evidence>) {
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = common::options(&dir.path().join("run"), "smoke");
     options.live = Some(12);
-    options.fault = sabotage.and_then(Sabotage::named).map(|s| Arc::new(s) as Arc<dyn Fault>);
+    if let Some(name) = name {
+        options.fault = Some(fault::named(&common::scenarios(), "mailu", name).expect("a fault of Mailu"));
+    }
     let (verdict, evidence) = common::guarded(options, |drill| async move { drill.play().await }).await.expect("a verdict");
     assert_nothing_left(&evidence.get("run").expect("read").expect("a run")).await;
     (dir, verdict, evidence)

@@ -1,14 +1,13 @@
 //! Doing a stored run again: its options, from its evidence.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::ValueEnum as _;
 
 use crate::drill::{BotChoice, ImageChoice, Options, Stored};
 use crate::error::{Error, Result};
 use crate::evidence::Evidence;
-use crate::sabotage;
+use crate::fault;
 use crate::scenario::Scenario;
 
 /// The options that do a stored run again. A recipe that has changed since is refused.
@@ -30,7 +29,7 @@ pub fn options(evidence: &Evidence, scenarios: &Path, dir: Option<PathBuf>) -> R
     options.images = ImageChoice::from_str(&stored.images, false).map_err(Error::Usage)?;
     options.backupbot = if stored.existing_bot { BotChoice::Existing } else { BotChoice::Own };
     if let Some(name) = &stored.fault {
-        options.fault = Some(Arc::new(sabotage::find(&sabotage::of(&scenario), name)?));
+        options.fault = Some(fault::find(&fault::of(&scenario), name)?);
     }
     Ok(options)
 }

@@ -40,9 +40,10 @@ use crate::probe::STALL;
 use crate::probe::mail::Imap;
 use crate::probe::sieve::Sieve;
 use crate::probe::smtp::Submission;
+use crate::scenario::edit::Edit;
 use crate::scenario::{self, MailServer, Scenario};
 use crate::secret::Secret;
-use crate::stack::deploy::{Edit, Stack, engine_host, free_ports};
+use crate::stack::deploy::{Stack, engine_host, free_ports};
 use crate::stack::ownership::Owned;
 use crate::stack::slots::{self, Alive, Slot};
 use crate::stack::{Engine, doctor, gc};
@@ -65,7 +66,7 @@ mod wiping;
 use fault::{Fault, NoFault, Trials};
 pub(crate) use phases::deploy_bot;
 use proof::Baseline;
-pub(crate) use wiping::LEFTOVERS;
+pub(crate) use wiping::FRESH;
 
 /// Which bot takes the backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -160,7 +161,7 @@ impl Options {
         }
         let mut command = format!("restore-drill run {} --profile {} --seed {}", self.scenario, self.profile, self.seed);
         if let Some(fault) = &self.fault {
-            command += &format!(" --sabotage {}", fault.name());
+            command += &format!(" --fault {}", fault.name());
         }
         if let Some(rate) = self.live {
             command += &format!(" --live {rate}");

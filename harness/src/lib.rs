@@ -13,7 +13,7 @@
 //! - [`probe`]: reads one kind of state; [`evidence`] stores what it saw.
 //! - [`judge`]: compares two stored observations; [`model`]: outcome, finding, verdict.
 //! - [`ladder`]: the rungs that a recipe earns, from install to lint.
-//! - [`sabotage`]: faults on purpose, with the findings they must cause.
+//! - [`fault`]: deliberate defects, with the findings that they must cause.
 //! - [`events`] and [`report`]: what a run says, and to whom.
 
 pub mod again;
@@ -27,6 +27,7 @@ pub mod error;
 pub mod events;
 pub mod evidence;
 pub mod exit_code;
+pub mod fault;
 pub(crate) mod git;
 pub mod images;
 pub mod judge;
@@ -35,7 +36,6 @@ pub mod ladder;
 pub mod model;
 pub mod probe;
 pub mod report;
-pub mod sabotage;
 pub mod scenario;
 pub mod secret;
 pub mod stack;

@@ -9,7 +9,7 @@ use seeds::Corpus;
 use super::Drill;
 use crate::backup::Snapshot;
 use crate::error::Result;
-use crate::stack::deploy::Edit;
+use crate::scenario::edit::Edit;
 
 /// What a hook does.
 pub type Strike<'a> = BoxFuture<'a, Result<()>>;

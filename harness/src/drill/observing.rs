@@ -219,7 +219,7 @@ impl Drill {
         }
     }
 
-    pub(super) fn rows_probe(&self) -> Rows {
+    pub(crate) fn rows_probe(&self) -> Rows {
         Rows {
             owned: self.owned.clone(),
             stack: self.stack.name.clone(),

@@ -87,6 +87,13 @@ impl Drill {
         Ok(Restored { _private: () })
     }
 
+    /// Restores the snapshot again, over what is there, and restarts the services: that takes back what was done to the data
+    /// since.
+    pub(crate) async fn restore_over(&self, _: &Restarted, backup: &BackedUp) -> Result<()> {
+        let restored = self.restored_again(backup.snapshot(), &Restoring::default()).await?;
+        self.restart(restored).await.map(drop)
+    }
+
     async fn call_restore(&self, snapshot: &Snapshot, how: &Restoring) -> Result<Vec<crate::backup::Complaint>> {
         let more: Vec<(&str, &str)> = how.more.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let stack = how.stack.as_deref().unwrap_or(&self.stack.name);

@@ -166,7 +166,7 @@ impl Drill {
     }
 
     /// A user in front of the app's pages.
-    pub(super) fn visitor<'a>(&self, pages: &'a Pages, account: &str) -> Result<Visitor<'a>> {
+    pub(crate) fn visitor<'a>(&self, pages: &'a Pages, account: &str) -> Result<Visitor<'a>> {
         let tls = self.scenario.spec.doors.iter().any(|d| d.name == pages.door && d.tls != Tls::None);
         let origin = Origin { doors: self.doors_of_run(), port: self.port(&pages.door), tls };
         Visitor::new(pages, &origin, &self.corpus, account, &self.secret.password(account))

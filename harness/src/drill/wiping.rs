@@ -19,13 +19,12 @@ use crate::stack::until;
 use crate::stack::volumes::{Helper, full_name};
 
 /// The observation of what a fresh deployment has by itself.
-const FRESH: &str = "fresh";
+pub(crate) const FRESH: &str = "fresh";
 /// The observation of what is there after the wipe.
 const WIPED: &str = "wiped";
 
 /// The kinds of what a wipe may leave behind.
-pub(crate) const LEFTOVERS: [&str; 7] =
-    ["volume", "login", "row", "file", "file that is not of a fresh deployment", "fact", "page"];
+const LEFTOVERS: [&str; 7] = ["volume", "login", "row", "file", "file that is not of a fresh deployment", "fact", "page"];
 
 /// Stack and volumes were removed, and a fresh stack has none of it.
 #[must_use]

@@ -113,6 +113,15 @@ impl Evidence {
         })
     }
 
+    /// The paths of a volume that the audit saw live.
+    pub fn audited_live(&self, volume: &str) -> Result<Vec<String>> {
+        self.with(|db| {
+            db.prepare("SELECT path FROM audit_file WHERE side = 'live' AND volume = ? ORDER BY path")?
+                .query_map([volume], |r| r.get(0))?
+                .collect()
+        })
+    }
+
     /// The durable files that are live and not in the snapshot, nor carried by a dump: volume, path, bytes.
     pub fn missed(&self) -> Result<Vec<(String, String, u64)>> {
         self.with(|db| {
