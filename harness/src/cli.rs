@@ -480,7 +480,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "RATE", num_args = 0..=1, default_missing_value = "12", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub live: Option<u32>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
-    #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::drill::MIN_FREE_GIB)]
+    #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::stack::disk::MIN_FREE_GIB)]
     pub min_free_gib: u64,
     /// Commit a fault on purpose; the drill must then not hold. `restore-drill sabotage --list` lists them.
     #[arg(long, value_name = "NAME")]

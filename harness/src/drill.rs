@@ -46,9 +46,10 @@ use crate::sabotage::Sabotage;
 use crate::sabotage::restore::Older;
 use crate::secret::Secret;
 use crate::stack::deploy::{Edit, Stack, engine_host, free_ports, free_subnet};
+use crate::stack::disk::{self, MIN_FREE_GIB};
 use crate::stack::ownership::Owned;
 use crate::stack::slots::{self, Alive, Slot};
-use crate::stack::{doctor, ensure_swarm, gc};
+use crate::stack::{ensure_swarm, gc};
 use crate::tls::Authority;
 
 mod accounts;
@@ -88,9 +89,6 @@ pub enum ImageChoice {
 
 /// Where no door has TLS, what a certificate would be for.
 const NO_CERTIFICATE: &str = "no-certificate.invalid";
-
-/// Free disk that a drill of the default profile needs, in GiB.
-pub const MIN_FREE_GIB: u64 = 4;
 
 /// What to drill, and how.
 #[derive(Debug, Clone)]
@@ -466,7 +464,7 @@ impl Ground {
         ensure_swarm(engine, &events).await?;
         let info = engine.docker.info().await.map_err(|e| Error::Engine(e.to_string()))?;
         let root = info.docker_root_dir.as_deref().unwrap_or("/var/lib/docker");
-        if let Some(free) = doctor::free(root).await.map(|bytes| bytes >> 30).filter(|free| *free < options.min_free_gib) {
+        if let Some(free) = disk::free(root).await.map(|bytes| bytes >> 30).filter(|free| *free < options.min_free_gib) {
             return Err(Error::Engine(format!(
                 "disk nearly full: {free} GiB free in {root}, {} GiB wanted. `docker system prune` frees some; --min-free-gib changes the bound",
                 options.min_free_gib

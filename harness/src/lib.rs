@@ -9,6 +9,7 @@
 //! - [`probe`]: reads one kind of state; [`judge::store`] keeps what it saw, and [`judge`] compares.
 //! - [`backup`]: the client of backupbot; [`audit`]: what its snapshots hold; [`conformance`]: what any such bot must do.
 //! - [`stack`]: stacks, volumes, and what a run owns; [`stack::ownership`] is the one place that removes anything.
+//! - [`doctor`]: what this machine lacks for a drill.
 //! - [`images`]: stand-in images, built on the spot.
 //! - [`ladder`]: the rungs that a recipe earns, from install to lint.
 //! - [`sabotage`]: faults on purpose, with the findings they must cause.
@@ -21,6 +22,7 @@ pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod conformance;
+pub mod doctor;
 pub mod drill;
 pub mod error;
 pub mod events;

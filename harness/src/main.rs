@@ -25,6 +25,7 @@ use restore_drill::audit;
 use restore_drill::cli::{
     CiArgs, Cli, ClimbArgs, Command, Labels, LadderArgs, LogFormat, OutputArgs, ReportArgs, RunArgs, SabotageArgs,
 };
+use restore_drill::doctor::{Level, doctor};
 use restore_drill::drill::{self, Ended, Options};
 use restore_drill::error::{Error, Result};
 use restore_drill::events::{Events, Sink};
@@ -38,7 +39,6 @@ use restore_drill::report::terminal::{Terminal, block};
 use restore_drill::report::{Files, JsonLines, history, html, summary};
 use restore_drill::sabotage::run::{self as sabotage_run, Line, Matrix};
 use restore_drill::sabotage::{Group, catalogue};
-use restore_drill::stack::doctor::{Level, doctor};
 use restore_drill::stack::gc;
 use restore_drill::{config, conformance, exit_code, images, sabotage};
 

@@ -579,7 +579,8 @@ impl Scenario {
                 return wrong(&database.name, format!("database {:?}: no word of its command has {QUERY}", database.name));
             }
         }
-        pages::check(s).map_err(|(value, why)| Error::input(&file, line_of(&file, &value), why))?;
+        pages::check(&s.pages, &s.doors.iter().map(|d| d.name.as_str()).collect())
+            .map_err(|(value, why)| Error::input(&file, line_of(&file, &value), why))?;
         let file = self.dir.join("inventory.toml");
         for v in self.inventory.volumes.iter().filter(|v| !v.not_deployed) {
             if !volumes.contains(&v.name) {

@@ -1,12 +1,40 @@
 //! What the audit saw, in the store.
 
+use std::fmt;
+
 use recipe::inventory::Class;
 use rusqlite::{OptionalExtension as _, Row, params};
+use serde::{Deserialize, Serialize};
 
-use super::Evidence;
-use crate::audit::{Amount, Difference};
+use super::evidence::Evidence;
 use crate::error::Result;
 use crate::redact::redact;
+
+/// Files and bytes of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Amount {
+    /// Files.
+    pub files: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// A file that is another one live than in the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Difference {
+    /// The volume's compose name.
+    pub volume: String,
+    /// The path from the volume's root.
+    pub path: String,
+    /// `hash`, or both sizes.
+    pub what: String,
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} files, {} KiB", self.files, self.bytes.div_ceil(1024))
+    }
+}
 
 /// Where a file was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
