@@ -12,7 +12,7 @@ demo: setup build
 # another, each with a state directory and so with slots of its own.
 test: setup build
 	$(MAKE) -j2 compiled images-there
-# The static programs are linked in the place of those that are tested, which come back.
+# The static program is linked in the place of the one that is tested, which comes back.
 	$(MAKE) dist PROFILE=dev && $(MAKE) build
 	$(MAKE) -j3 test-signals test-sabotage test-others
 
@@ -37,6 +37,7 @@ setup:
 
 build:
 	cargo build
+	cargo rustc --package bot --bin backup -- -C target-feature=+crt-static
 
 # A static program with all that it needs, in target/dist.
 dist:
@@ -51,7 +52,7 @@ images: build images-there
 # The tests that need no Docker.
 fast:
 	cargo test --workspace --lib --bins
-	cargo test --test labels
+	cargo test -p restore-drill --test labels
 	cargo test -p seeds
 
 lint:
@@ -62,8 +63,7 @@ lint:
 
 # How fast, beside other programs on the same stack; wants isync (mbsync) and python3.
 bench: setup images
-	cargo build --release
-	./target/release/bench
+	cargo run --release --example bench
 
 gc: build
 	./target/debug/restore-drill gc

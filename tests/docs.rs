@@ -3,8 +3,8 @@
 mod common;
 
 use clap::Parser as _;
+use recipe::scenario::Scenario;
 use restore_drill::cli::Cli;
-use restore_drill::scenario::Scenario;
 
 fn documents() -> Vec<(String, String)> {
     let mut files = vec![common::root().join("README.md")];

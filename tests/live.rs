@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::assert_nothing_left;
-use restore_drill::evidence::{Evidence, LiveKind, When};
+use judge::model::{Item, Outcome, Status, Verdict};
+use judge::store::{Evidence, LiveKind, When};
 use restore_drill::fault;
-use restore_drill::model::{Item, Outcome, Status, Verdict};
 
 async fn drill(name: Option<&str>) -> (tempfile::TempDir, Verdict, Arc<Evidence>) {
     let dir = tempfile::tempdir().expect("a directory");

@@ -6,10 +6,10 @@ mod common;
 use std::sync::Arc;
 
 use common::{assert_nothing_left, guarded, options};
+use judge::model::{Status, Verdict, essences};
+use judge::{self, RESTORED};
 use restore_drill::drill::Drill;
 use restore_drill::fault::{self, Fault, put_back, save};
-use restore_drill::judge::{self, RESTORED};
-use restore_drill::model::{Status, Verdict, essence};
 use restore_drill::{Error, exit_code};
 
 /// Faults in what was restored; `tests/faults.rs` injects all of them.
@@ -52,7 +52,7 @@ async fn a_drill_holds_and_every_content_fault_turns_it_red() {
             drill.observe(&restarted, fault.name()).await?;
             let verdict = drill.judge(fault.name())?;
             assert_eq!(verdict.status, Status::Broken, "{}", fault.name());
-            assert_eq!(essence(&verdict.findings), fault.expected(&drill).await?, "{}: {:#?}", fault.name(), verdict.findings);
+            assert_eq!(essences(&verdict.findings), fault.expected(&drill).await?, "{}: {:#?}", fault.name(), verdict.findings);
 
             fault.undo(&drill).await?;
             let twin = format!("{} undone", fault.name());
@@ -69,7 +69,7 @@ async fn a_drill_holds_and_every_content_fault_turns_it_red() {
 
     // The stored run is judged again, without Docker, to the same verdicts.
     drop(evidence);
-    let evidence = restore_drill::evidence::Evidence::open(dir.path()).expect("evidence");
+    let evidence = judge::store::Evidence::open(dir.path()).expect("evidence");
     assert_held(&judge::judge(&evidence, RESTORED).expect("judged"), "judged again");
     for name in CONTENT {
         assert_eq!(judge::judge(&evidence, name).expect("judged").status, Status::Broken, "{name}");
@@ -106,7 +106,7 @@ async fn broken_by(name: &str) {
     };
     let ((run, verdict, expected), _) = guarded(options, play).await.expect("a drill");
     assert!(!expected.is_empty());
-    assert_eq!(essence(&verdict.findings), expected, "{name}: {:#?}", verdict.findings);
+    assert_eq!(essences(&verdict.findings), expected, "{name}: {:#?}", verdict.findings);
     assert_eq!(verdict.status, Status::Broken);
     assert_nothing_left(&run).await;
     assert_no_pr(dir.path());
@@ -175,6 +175,6 @@ async fn a_skipped_wipe_is_refused() {
     let Error::WipeNotProven(left) = &error else { panic!("{error}") };
     assert_eq!(left.len(), 7, "each part of the proof objects: {error}");
     assert_eq!(error.exit_code(), exit_code::UNKNOWN);
-    let run = restore_drill::evidence::Evidence::open(dir.path()).expect("evidence").get("run").expect("read").expect("a run");
+    let run = judge::store::Evidence::open(dir.path()).expect("evidence").get("run").expect("read").expect("a run");
     assert_nothing_left(&run).await;
 }

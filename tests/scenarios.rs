@@ -5,8 +5,9 @@ mod common;
 
 use std::collections::BTreeSet;
 
+use recipe::scenario::{Scenario, list};
+
 use common::{restore_drill, scenarios, stderr};
-use restore_drill::scenario::{Scenario, list};
 
 /// The example of docs/scenarios.md is a scenario that holds, and is red under its faults.
 #[test]

@@ -6,9 +6,9 @@ use clap::ValueEnum as _;
 
 use crate::drill::{BotChoice, ImageChoice, Options, Stored};
 use crate::error::{Error, Result};
-use crate::evidence::Evidence;
 use crate::fault;
-use crate::scenario::Scenario;
+use judge::store::Evidence;
+use recipe::scenario::Scenario;
 
 /// The options that do a stored run again. A recipe that has changed since is refused.
 pub fn options(evidence: &Evidence, scenarios: &Path, dir: Option<PathBuf>) -> Result<Options> {

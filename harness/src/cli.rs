@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use recipe::labels::lint::Format;
+use recipe::rung::Rung;
+use recipe::scenario;
+use recipe::scenario::faults::Group;
 
 use crate::drill::fault::Fault;
 use crate::drill::{BotChoice, ImageChoice, Options};
 use crate::error::Result;
 use crate::exit_code;
-use crate::labels::lint::Format;
-use crate::ladder::Rung;
 use crate::report::Files;
-use crate::scenario;
-use crate::scenario::faults::Group;
 
 /// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.
 #[derive(Debug, Parser)]
@@ -96,7 +96,7 @@ pub enum Command {
         /// The run's directory.
         dir: PathBuf,
         /// The observation to hold against the baseline.
-        #[arg(long, default_value = crate::judge::RESTORED)]
+        #[arg(long, default_value = judge::RESTORED)]
         observation: String,
         /// Print the verdict as JSON.
         #[arg(long)]
@@ -300,9 +300,9 @@ impl Schema {
     /// The schema, as JSON.
     pub fn json(self) -> serde_json::Value {
         let schema = match self {
-            Self::Scenario => schemars::schema_for!(crate::scenario::Spec),
-            Self::Faults => schemars::schema_for!(crate::scenario::faults::Faults),
-            Self::Inventory => schemars::schema_for!(crate::scenario::Inventory),
+            Self::Scenario => schemars::schema_for!(recipe::scenario::Spec),
+            Self::Inventory => schemars::schema_for!(recipe::inventory::Inventory),
+            Self::Faults => schemars::schema_for!(recipe::scenario::faults::Faults),
             Self::Report => schemars::schema_for!(crate::report::model::Report),
             Self::Ladder => schemars::schema_for!(crate::ladder::Ladder),
         };
@@ -483,7 +483,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "RATE", num_args = 0..=1, default_missing_value = "12", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub live: Option<u32>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
-    #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::drill::MIN_FREE_GIB)]
+    #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::stack::disk::MIN_FREE_GIB)]
     pub min_free_gib: u64,
     /// Inject a fault; the drill must then not hold. `restore-drill fault --list SCENARIO` lists them.
     #[arg(long, alias = "sabotage", value_name = "NAME")]

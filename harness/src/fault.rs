@@ -16,10 +16,11 @@ use crate::backup::Snapshot;
 use crate::drill::Drill;
 use crate::drill::fault::{self as hooks, Restoring, Strike, Trials};
 use crate::error::{Error, Result};
-use crate::judge::BASELINE;
-use crate::scenario::edit::{Change, Edit};
-use crate::scenario::faults::{self, Action, Choice, Expected, Fault as Declared, Group, Times};
-use crate::scenario::{Class, Scenario};
+use judge::BASELINE;
+use recipe::compose::edit::{Change, Edit};
+use recipe::inventory::Class;
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::{self, Action, Choice, Expected, Fault as Declared, Group, Times};
 
 mod act;
 pub mod common;
@@ -198,7 +199,7 @@ async fn scenario_wide(drill: &Drill, actions: impl Fn(&Of) -> &Vec<Action>) -> 
 }
 
 /// The compose names of the durable volumes that the scenario deploys.
-fn durable(scenario: &Scenario) -> impl Iterator<Item = &crate::scenario::InventoryVolume> {
+fn durable(scenario: &Scenario) -> impl Iterator<Item = &recipe::inventory::InventoryVolume> {
     scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable && !v.not_deployed)
 }
 

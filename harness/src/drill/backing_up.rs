@@ -1,10 +1,13 @@
 //! The backup: the bot creates a snapshot, which is then held against the live volumes.
 
+use bot::contract::Stored;
+use judge::audit::{self, Report};
+
 use super::Drill;
 use super::fault::{Fault, NoFault};
 use super::proof::Baseline;
-use crate::audit::{self, Auditor, Report};
-use crate::backup::contract::Stored;
+use crate::audit::Auditor;
+use crate::backup;
 use crate::backup::{Created, Snapshot};
 use crate::error::Result;
 use crate::events::Phase;
@@ -53,7 +56,7 @@ impl Drill {
         let phase = self.events.phase(Phase::Backup);
         let bot = self.bot().await?;
         let tries = self.options.live.map_or(1, |_| LIVE_TRIES);
-        let created = self.evidence.step("backup", bot.create(&self.stack.name, tries).await)?;
+        let created = backup::step(&self.evidence, "backup", bot.create(&self.stack.name, tries).await)?;
         let Some(Created { snapshot, stored, complaints }) = created else {
             phase.finish("failed");
             return Ok(None);
@@ -80,7 +83,7 @@ impl Drill {
             bot: self.bot().await?,
             evidence: self.evidence.clone(),
         };
-        self.evidence.step("audit", auditor.gather(&backup.snapshot).await)?;
+        backup::step(&self.evidence, "audit", auditor.gather(&backup.snapshot).await)?;
         let total = Report::read(&self.evidence)?.map(|r| r.total()).unwrap_or_default();
         phase.finish(format!("{total} in the snapshot; {} findings", audit::findings(&self.evidence)?.len()));
         Ok(Audited { _private: () })

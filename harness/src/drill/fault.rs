@@ -9,7 +9,7 @@ use seeds::Corpus;
 use super::Drill;
 use crate::backup::Snapshot;
 use crate::error::Result;
-use crate::scenario::edit::Edit;
+use recipe::compose::edit::Edit;
 
 /// What a hook does.
 pub type Strike<'a> = BoxFuture<'a, Result<()>>;

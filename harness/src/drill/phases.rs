@@ -3,22 +3,26 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use judge::redact::redact;
+use recipe::scenario::{Door, ServiceCommand, Tls};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use super::proof::Seeded;
 use super::{BotChoice, Drill};
 use crate::backup::Bot;
-use crate::error::{Context as _, Error, Result};
+use crate::error::Context as _;
+use crate::error::{Error, Result};
 use crate::events::Phase;
-use crate::scenario::edit::Edit;
-use crate::scenario::{Door, ServiceCommand, Tls};
-use crate::secret::{Secret, redact};
+use crate::secret::Secret;
+use crate::stack::deploy;
 use crate::stack::deploy::Stack;
 use crate::stack::ownership::Owned;
+use crate::stack::run_labels;
 use crate::stack::slots::Alive;
+use crate::stack::until;
 use crate::stack::volumes::Helper;
-use crate::stack::{run_labels, until};
+use recipe::compose::edit::Edit;
 
 /// The stack runs and answers on its doors.
 #[must_use]
@@ -42,7 +46,7 @@ impl Drill {
         let first = self.before.as_ref().unwrap_or(&self.stack);
         self.deploy_app(first, |done, all| phase.progress(done, all, "services")).await?;
         if let Some(bot) = &self.bot_stack {
-            self.engine().converged(&bot.name, self.converge_deadline(), |_, _| ()).await?;
+            deploy::converged(self.engine(), &bot.name, self.converge_deadline(), |_, _| ()).await?;
         }
         phase.finish(format!("stack {}, doors {}", self.stack.name, self.doors()));
         Ok(Deployed { _private: () })
@@ -79,7 +83,7 @@ impl Drill {
     /// Deploys the app's stack once more, over what runs, with these changes of the recipe; waits until it converged.
     pub(crate) async fn redeploy(&self, edits: Vec<Edit>) -> Result<()> {
         Stack { edits, ..self.stack.clone() }.deploy(&self.owned, &self.alive).await?;
-        self.engine().converged(&self.stack.name, self.converge_deadline(), |_, _| ()).await
+        deploy::converged(self.engine(), &self.stack.name, self.converge_deadline(), |_, _| ()).await
     }
 
     /// Waits until a service's own readiness command ends with 0.
@@ -117,7 +121,7 @@ impl Drill {
 
     /// Waits until the app's services run and are ready.
     pub(super) async fn running(&self, progress: impl Fn(u64, u64)) -> Result<()> {
-        self.engine().converged(&self.stack.name, self.converge_deadline(), progress).await?;
+        deploy::converged(self.engine(), &self.stack.name, self.converge_deadline(), progress).await?;
         if self.standins {
             for check in self.scenario.spec.standins.iter().flat_map(|s| &s.ready) {
                 self.ready(check).await?;

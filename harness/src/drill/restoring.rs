@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
+use judge::model::Complaint;
+
 use super::Drill;
 use super::fault::{Fault, NoFault, Restoring, Times};
 use super::proof::{BackedUp, Wiped};
-use crate::backup::Snapshot;
+use crate::backup::{self, Snapshot};
 use crate::error::{Error, Result};
 use crate::events::Phase;
 
@@ -65,7 +67,7 @@ impl Drill {
         self.clocks().restore = Some(Instant::now());
         let mut complaints = None;
         let restore = async {
-            complaints = self.evidence.step("restore", self.call_restore(snapshot, how).await)?;
+            complaints = backup::step(&self.evidence, "restore", self.call_restore(snapshot, how).await)?;
             Ok(())
         };
         fault.during_restore(self, Box::pin(restore)).await?;
@@ -94,7 +96,7 @@ impl Drill {
         self.restart(restored).await.map(drop)
     }
 
-    async fn call_restore(&self, snapshot: &Snapshot, how: &Restoring) -> Result<Vec<crate::backup::Complaint>> {
+    async fn call_restore(&self, snapshot: &Snapshot, how: &Restoring) -> Result<Vec<Complaint>> {
         let more: Vec<(&str, &str)> = how.more.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let stack = how.stack.as_deref().unwrap_or(&self.stack.name);
         self.bot().await?.restore(stack, snapshot, &more).await

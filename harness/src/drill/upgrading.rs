@@ -1,11 +1,12 @@
 //! The upgrade: the version under test deployed over the version before, with users' data in it.
 
+use judge::model::Verdict;
+use judge::{self, BASELINE, INSTALLED, UPGRADED};
+
 use super::Drill;
 use super::proof::{BackedUp, Baseline, Restarted, Wiped};
 use crate::error::{Error, Result};
 use crate::events::Phase;
-use crate::judge::{self, BASELINE, INSTALLED, UPGRADED};
-use crate::model::Verdict;
 use crate::probe::doors::{Answer, Doors};
 use crate::probe::pages::Failure;
 
@@ -27,7 +28,7 @@ impl Drill {
     /// Whether the recipe enables backups: that under test, or the one before.
     pub fn enables_backups(&self, before: bool) -> bool {
         let stack = if before { self.before.as_ref() } else { Some(&self.stack) };
-        let enabled = |c: &crate::scenario::compose::Compose| {
+        let enabled = |c: &recipe::compose::Compose| {
             c.services().any(|s| c.deploy_labels(s).get("backupbot.backup").is_some_and(|v| v == "true"))
         };
         stack.is_some_and(|s| s.compose.iter().any(enabled))
@@ -48,7 +49,7 @@ impl Drill {
     pub async fn upgraded(&self, _: &Upgraded) -> Result<Verdict> {
         self.look(Phase::Observe, UPGRADED).await?;
         self.try_after(UPGRADED, false).await?;
-        judge::across(&self.evidence, INSTALLED, UPGRADED)
+        Ok(judge::across(&self.evidence, INSTALLED, UPGRADED)?)
     }
 
     /// Restores a backup of the version before onto the version under test, and compares what came of it.
@@ -56,7 +57,7 @@ impl Drill {
         let restored = self.restore(wiped, backup).await?;
         let restarted: Restarted = self.restart(restored).await?;
         self.observe(&restarted, ACROSS).await?;
-        judge::across(&self.evidence, INSTALLED, ACROSS)
+        Ok(judge::across(&self.evidence, INSTALLED, ACROSS)?)
     }
 
     /// Has an account made that was never there, logs it in, and has it deleted. What went wrong, if something did.

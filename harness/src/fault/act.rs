@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::expand::Filling;
 use crate::drill::Drill;
 use crate::error::{Error, Result};
-use crate::scenario::QUERY;
-use crate::scenario::faults::{Action, Command, FOLDER, Mark, Place};
 use crate::stack::until;
+use recipe::scenario::QUERY;
+use recipe::scenario::faults::{Action, Command, FOLDER, Mark, Place};
 
 /// The longest wait for the bot to be there again.
 const BOT_BACK: Duration = Duration::from_secs(120);
@@ -45,7 +45,7 @@ pub(super) async fn one(drill: &Drill, action: &Action, filling: &Filling<'_>) -
         Place::Database(name) => drill.stack.service(database(drill, name)?.service.as_deref().unwrap_or_default()),
     };
     let output = drill.owned.engine().exec(&service, &command, &[], input.as_deref().map(str::as_bytes)).await?;
-    output.ok(&format!("a fault's command in {service}")).map(|o| o.stdout)
+    Ok(output.ok(&format!("a fault's command in {service}"))?.stdout)
 }
 
 /// A shell's words for a script: the name that it goes by stands before its arguments.
@@ -53,7 +53,7 @@ fn shell(text: String, args: Vec<String>) -> Vec<String> {
     ["sh".into(), "-ec".into(), text, "sh".into()].into_iter().chain(args).collect()
 }
 
-fn database<'a>(drill: &'a Drill, name: &str) -> Result<&'a crate::scenario::Database> {
+fn database<'a>(drill: &'a Drill, name: &str) -> Result<&'a recipe::scenario::Database> {
     let found = drill.scenario.spec.databases.iter().find(|d| d.name == name);
     found.ok_or_else(|| Error::Unknown(format!("no database {name:?} in the scenario")))
 }
@@ -68,7 +68,7 @@ pub(super) async fn in_bot(drill: &Drill, text: &str, args: &[&str]) -> Result<S
     let service = drill.bot().await?.service;
     let command: Vec<&str> = ["sh", "-ec", text, "sh"].iter().chain(args).copied().collect();
     let output = drill.owned.engine().exec(&service, &command, &[], None).await?;
-    output.ok("a fault's command in the bot").map(|o| o.stdout)
+    Ok(output.ok("a fault's command in the bot")?.stdout)
 }
 
 /// Waits until a file is there in a service's container.

@@ -7,10 +7,11 @@ use super::derived::Derived;
 use super::derived::departure::Departure;
 use super::derived::volumes::without_dump;
 use super::durable;
-use crate::labels::{BACKUP, Hook, VOLUMES};
-use crate::scenario::edit::{Change, Edit};
-use crate::scenario::faults::{EVERYTHING, Expected, Fault as Declared, Faults, Group, Interrupt, Mark, Times};
-use crate::scenario::{Class, InventoryVolume, Scenario};
+use recipe::compose::edit::{Change, Edit};
+use recipe::inventory::{Class, InventoryVolume};
+use recipe::labels::{BACKUP, Hook, VOLUMES};
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::{EVERYTHING, Expected, Fault as Declared, Faults, Group, Interrupt, Mark, Times};
 
 /// Where a hook that waits says that it was reached.
 const REACHED: &str = "/tmp/hook-reached";

@@ -9,8 +9,8 @@ use super::known::Items;
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::Result;
-use crate::scenario::Scenario;
-use crate::scenario::faults::Fault as Declared;
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::Fault as Declared;
 
 pub mod departure;
 mod dumps;

@@ -9,9 +9,9 @@ use seeds::Corpus;
 use super::glob::Glob;
 use super::known::{Chosen, Items, Known, numbered};
 use crate::error::{Error, Result};
-use crate::model::Item;
-use crate::scenario::faults::expected::Change;
-use crate::scenario::faults::{Choice, EVERYTHING, Expected, Usage, parted};
+use judge::model::Item;
+use recipe::scenario::faults::expected::Change;
+use recipe::scenario::faults::{Choice, EVERYTHING, Expected, Usage, parted};
 
 /// What stands for a name in a text.
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
@@ -121,7 +121,7 @@ impl Filling<'_> {
         let Some((item, outcome)) = parted(finding).filter(|(item, _)| item.contains('*')) else {
             return vec![finding.to_owned()];
         };
-        let choice = Choice { item: crate::scenario::faults::Globs(vec![item.to_owned()]), ..Choice::default() };
+        let choice = Choice { item: recipe::scenario::faults::Globs(vec![item.to_owned()]), ..Choice::default() };
         let chosen = self.items.chosen(&choice);
         if chosen.is_empty() {
             return vec![finding.to_owned()];
@@ -154,7 +154,7 @@ impl Filling<'_> {
         let size = |known: &Known| known.attributes.get("size").and_then(|s| s.parse::<u64>().ok()).unwrap_or_default();
         let sum = |globs: &[String]| -> Result<BTreeMap<String, u64>> {
             let globs = globs.iter().map(|g| self.text(g)).collect::<Result<Vec<_>>>()?;
-            let choice = Choice { item: crate::scenario::faults::Globs(globs), ..Choice::default() };
+            let choice = Choice { item: recipe::scenario::faults::Globs(globs), ..Choice::default() };
             let mut bytes: BTreeMap<String, u64> = BTreeMap::new();
             for chosen in self.items.chosen(&choice) {
                 if let Item::Message { account, .. } = &chosen.known.item {
@@ -193,7 +193,7 @@ fn about(finds: &str, chosen: &Chosen<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::faults::Faults;
+    use recipe::scenario::faults::Faults;
 
     fn known(item: Item, attributes: &[(&str, &str)]) -> Known {
         let attributes = attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::glob::{Glob, any};
 use crate::error::Result;
-use crate::evidence::{Evidence, HARD, ObservationId};
-use crate::model::Item;
-use crate::scenario::faults::{Choice, Globs};
+use judge::model::Item;
+use judge::store::{Evidence, HARD, ObservationId};
+use recipe::scenario::faults::{Choice, Globs};
 
 /// An item of the baseline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Items {
             let value = fact.value.unwrap_or_default();
             items.add(Item::Fact { fact: fact.fact }, [("value", value)]);
         }
-        for trial in evidence.trials(crate::judge::BASELINE)? {
+        for trial in evidence.trials(judge::BASELINE)? {
             items.add(Item::Trial { trial: trial.trial }, [("expected", trial.expected)]);
         }
         Ok(items)

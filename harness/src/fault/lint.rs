@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::audit::Report;
 use crate::drill::Drill;
 use crate::error::Result;
-use crate::labels::lint::lint;
-use crate::labels::recipe::{Recipe, Sources};
-use crate::labels::rules::{Lesson, Rule};
-use crate::scenario::edit::Edit;
-use crate::scenario::{Class, Scenario};
+use judge::audit::Report;
+use recipe::compose::edit::Edit;
+use recipe::inventory::Class;
+use recipe::labels::lint::lint;
+use recipe::labels::recipe::{Recipe, Sources};
+use recipe::labels::rules::{Lesson, Rule};
+use recipe::scenario::Scenario;
 
 /// What lint says of the scenario's recipe with some changes; with `base`, of the change too.
 pub fn linted(scenario: &Scenario, edits: &[Edit], base: bool) -> Result<BTreeSet<String>> {
@@ -30,12 +31,12 @@ fn said(rule: Rule) -> String {
 /// The scenario's recipe with some changes, as lint reads it.
 fn recipe(scenario: &Scenario, edits: &[Edit]) -> Result<Recipe> {
     let sources = Sources { files: vec![], env: scenario.spec.env.clone(), inventory: Some(scenario.dir.join("inventory.toml")) };
-    let text = |c: &crate::scenario::compose::Compose| {
+    let text = |c: &recipe::compose::Compose| {
         let mut value = c.value.clone();
         edits.iter().for_each(|e| e.apply(&mut value));
         (c.file.clone(), value.to_string())
     };
-    sources.parse(scenario.compose.iter().map(text).collect())
+    Ok(sources.parse(scenario.compose.iter().map(text).collect())?)
 }
 
 /// What the audit reports without calling it a fault: junk that was captured, and what is valuable and was not.

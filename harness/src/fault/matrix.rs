@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::glob::{Glob, uncovered};
 use crate::events::Event;
-use crate::scenario::faults::{Group, Unproven};
+use recipe::scenario::faults::{Group, Unproven};
 
 /// The name of the fault-free twin.
 pub const TWIN: &str = "(no fault)";

@@ -11,18 +11,18 @@ use super::known::Known;
 use super::lint::{linted, reported, rule};
 use super::matrix::{Line, TWIN};
 use super::{Fault, durable, items, put_back, save};
-use crate::backup::contract::volume_dir;
 use crate::drill::fault::{Fault as Hooks, NoFault, Trials};
 use crate::drill::proof::{BackedUp, Baseline, Restarted};
 use crate::drill::{self, Drill, Options, Sinks};
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::judge::{self, BASELINE, checks};
-use crate::labels::rules::Rule;
-use crate::model::{Finding, Item, essence};
-use crate::scenario::Scenario;
-use crate::scenario::faults::Group;
 use crate::stack::volumes::full_name;
+use bot::contract::volume_dir;
+use judge::model::{Finding, Item, essences};
+use judge::{self, BASELINE, checks};
+use recipe::labels::rules::Rule;
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::Group;
 
 /// What came of some faults: a line for each, and the checks that the deployment made.
 #[derive(Debug, Default)]
@@ -105,7 +105,7 @@ impl Run {
         let performed = checks::performed(&self.drill.evidence, stage)?;
         let red = findings.iter().map(|f| checks::of(&f.item, &performed)).collect();
         self.outcome().checks.extend(performed.into_keys());
-        Ok(Found { lines: essence(findings), red })
+        Ok(Found { lines: essences(findings), red })
     }
 
     /// Backup and audit, once for each fault; nothing is wiped.

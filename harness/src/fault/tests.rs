@@ -1,5 +1,5 @@
 use super::*;
-use crate::labels::rules::lessons;
+use recipe::labels::rules::lessons;
 
 fn catalogue(scenario: &str) -> Vec<Arc<Fault>> {
     let scenarios = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios"));

@@ -11,9 +11,9 @@ use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::{Error, Result};
 use crate::fault::known::Items;
-use crate::model::{Item, Outcome, line};
 use crate::probe::mail::{Failure, item};
-use crate::scenario::Scenario;
+use judge::model::{Item, Outcome, essence as line};
+use recipe::scenario::Scenario;
 
 /// What changes after the older snapshot.
 #[derive(Debug)]

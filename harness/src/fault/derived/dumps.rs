@@ -4,10 +4,11 @@ use super::Derived;
 use super::volumes::rows_lost;
 use crate::fault::common::Labels;
 use crate::fault::durable;
-use crate::labels::{Hook, VOLUMES};
-use crate::scenario::edit::Edit;
-use crate::scenario::faults::{Expected, Fault as Declared, Group};
-use crate::scenario::{InventoryVolume, Scenario};
+use recipe::compose::edit::Edit;
+use recipe::inventory::InventoryVolume;
+use recipe::labels::{Hook, VOLUMES};
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::{Expected, Fault as Declared, Group};
 
 /// A dump that a hook writes into a volume.
 struct Dump<'a> {

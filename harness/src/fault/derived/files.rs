@@ -3,16 +3,16 @@
 use futures_util::future::BoxFuture;
 
 use super::{Deed, Derived, When};
-use crate::backup::contract::volume_dir;
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
 use crate::fault::known::Items;
-use crate::model::{Item, Outcome, line};
-use crate::scenario::Scenario;
-use crate::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 use crate::stack::volumes::full_name;
+use bot::contract::volume_dir;
+use judge::model::{Item, Outcome, essence as line};
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
 /// A file that is in no corpus and no snapshot.
 const NEW: &str = "restore-drill-added";

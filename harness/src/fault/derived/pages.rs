@@ -4,15 +4,15 @@ use futures_util::future::BoxFuture;
 
 use super::rows::delete;
 use super::{Deed, Derived, When, files};
-use crate::backup::contract::volume_dir;
 use crate::drill::Drill;
 use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
 use crate::fault::known::Items;
-use crate::model::{Item, Outcome, line};
-use crate::scenario::faults::{Fault as Declared, Group};
-use crate::scenario::{Pages, Scenario};
 use crate::stack::volumes::full_name;
+use bot::contract::volume_dir;
+use judge::model::{Item, Outcome, essence as line};
+use recipe::scenario::faults::{Fault as Declared, Group};
+use recipe::scenario::{Pages, Scenario};
 
 /// A check of pages whose data is gone, for the first user.
 #[derive(Debug)]

@@ -6,12 +6,12 @@ use serde_json::Value;
 use super::{Deed, Derived, When};
 use crate::drill::Drill;
 use crate::error::{Error, Result};
-use crate::evidence::RowSeen;
 use crate::fault::known::Items;
-use crate::model::{Item, Outcome, line};
 use crate::probe::Probe as _;
-use crate::scenario::faults::{Fault as Declared, Group, Table as Hint};
-use crate::scenario::{Database, QUERY, Scenario, Table};
+use judge::model::{Item, Outcome, essence as line};
+use judge::store::RowSeen;
+use recipe::scenario::faults::{Fault as Declared, Group, Table as Hint};
+use recipe::scenario::{Database, QUERY, Scenario, Table};
 
 /// The observation from which a row is chosen that changes after the older snapshot.
 const OLDER: &str = "older";
@@ -229,7 +229,7 @@ impl Deed for Struck {
             let evidence = &drill.evidence;
             let rows =
                 |name: &str| Ok::<_, Error>(evidence.completed(name)?.map(|o| evidence.rows(o)).transpose()?.unwrap_or_default());
-            let row = self.row(rows(crate::judge::BASELINE)?, &rows(crate::drill::FRESH)?)?;
+            let row = self.row(rows(judge::BASELINE)?, &rows(crate::drill::FRESH)?)?;
             Ok(vec![match self.change {
                 Change::Gone => {
                     delete(drill, &item(&row)).await?;

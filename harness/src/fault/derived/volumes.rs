@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use futures_util::future::BoxFuture;
 
 use super::{Deed, Derived, When, files};
-use crate::backup::contract::volume_dir;
 use crate::drill::Drill;
 use crate::error::Result;
 use crate::fault::act::in_bot;
 use crate::fault::common::Labels;
 use crate::fault::durable;
 use crate::fault::known::Items;
-use crate::labels::{Hook, VOLUMES};
-use crate::scenario::edit::Edit;
-use crate::scenario::faults::{Each, Expected, Fault as Declared, Globs, Group};
-use crate::scenario::{Class, Database, InventoryVolume, Scenario};
 use crate::stack::volumes::full_name;
+use bot::contract::volume_dir;
+use recipe::compose::edit::Edit;
+use recipe::inventory::{Class, InventoryVolume};
+use recipe::labels::{Hook, VOLUMES};
+use recipe::scenario::faults::{Each, Expected, Fault as Declared, Globs, Group};
+use recipe::scenario::{Database, Scenario};
 
 /// The faults of a scenario's durable volumes.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {

@@ -1,0 +1,172 @@
+//! Two observations side by side, as far as they differ: what is the same is never loaded, so that memory follows the
+//! differences and not the data.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::evidence::{Evidence, MESSAGE, MessageSeen, ObservationId, RowSeen, columns, message_of, row_of};
+use crate::error::Result;
+
+/// Messages of one account, as far as two observations differ.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct MessagePairs {
+    /// In the same place with the same bytes, and something else is not the same: before, after.
+    pub changed: Vec<(MessageSeen, MessageSeen)>,
+    /// Without such a twin after, by folder and UID.
+    pub only_before: Vec<MessageSeen>,
+    /// Without such a twin before, by folder and UID.
+    pub only_after: Vec<MessageSeen>,
+}
+
+/// A message of the ledger whose mailbox is not as the ledger says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unlike {
+    /// The mailbox.
+    pub account: String,
+    /// The corpus message.
+    pub item: String,
+    /// Whether it was expunged: then it must not be there, else it must, with the body that was submitted.
+    pub expunged: bool,
+    /// Where it is, folder and UID.
+    pub found: Option<(String, u32)>,
+}
+
+/// Whether an observation has the row `o`, by its key.
+fn row_in(observation: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM db_row AS n WHERE n.observation = {observation} AND n.db = o.db AND n.tbl = o.tbl AND n.key = o.key)"
+    )
+}
+
+impl Evidence {
+    /// The ledger beside an observation, in the mailboxes that could be read: where a message that SMTP accepted is not there,
+    /// one that was expunged is, or the body is another one.
+    pub fn unlike_ledger(&self, o: ObservationId) -> Result<Vec<Unlike>> {
+        self.with(|db| {
+            db.prepare(
+                "SELECT l.account, l.item, l.expunged, m.folder, m.uid
+                 FROM ledger AS l JOIN account AS a ON a.observation = ?1 AND a.account = l.account AND a.status = 'read'
+                 LEFT JOIN message AS m ON m.item = l.item AND m.observation = ?1 AND m.account = l.account
+                 WHERE CASE WHEN m.uid IS NULL THEN l.sent = 'ok' AND NOT l.expunged
+                       ELSE l.expunged OR m.body_sha256 <> l.body_sha256 END
+                 ORDER BY l.account, l.item, m.folder, m.uid",
+            )?
+            .query_map([o.0], |r| {
+                let found = r.get::<_, Option<String>>(3)?.zip(r.get(4)?);
+                Ok(Unlike { account: r.get(0)?, item: r.get(1)?, expunged: r.get(2)?, found })
+            })?
+            .collect()
+        })
+    }
+
+    /// How many rows an observation has that another one, of what comes by itself, has not.
+    pub fn rows_besides(&self, o: ObservationId, fresh: Option<ObservationId>) -> Result<u64> {
+        self.with(|db| {
+            let sql = format!("SELECT count(*) FROM db_row AS o WHERE o.observation = ?1 AND NOT {}", row_in("?2"));
+            db.query_row(&sql, params![o.0, fresh.map(|f| f.0)], |r| r.get(0))
+        })
+    }
+
+    /// The first of those rows that a third observation has too, by its key.
+    pub fn row_still_there(
+        &self,
+        before: ObservationId,
+        fresh: Option<ObservationId>,
+        after: ObservationId,
+    ) -> Result<Option<RowSeen>> {
+        self.with(|db| {
+            let sql = format!(
+                "SELECT db, tbl, key, columns FROM db_row AS o WHERE o.observation = ?1 AND NOT {} AND {} LIMIT 1",
+                row_in("?2"),
+                row_in("?3"),
+            );
+            db.query_row(&sql, params![before.0, fresh.map(|f| f.0), after.0], row_of).optional()
+        })
+    }
+
+    /// How many messages of an account an observation has.
+    pub fn message_count(&self, o: ObservationId, account: &str) -> Result<u64> {
+        self.with(|db| {
+            db.prepare_cached("SELECT count(*) FROM message WHERE observation = ? AND account = ?")?
+                .query_row(params![o.0, account], |r| r.get(0))
+        })
+    }
+
+    /// The messages of an account in which two observations differ.
+    pub fn message_pairs(&self, before: ObservationId, after: ObservationId, account: &str) -> Result<MessagePairs> {
+        let changed = format!(
+            "SELECT {}, {} FROM message AS o JOIN message AS n
+             ON n.observation = ?2 AND n.account = ?3 AND n.folder = o.folder AND n.uid = o.uid AND n.sha256 = o.sha256
+             WHERE o.observation = ?1 AND o.account = ?3
+             AND (o.flags <> n.flags OR o.keywords <> n.keywords OR o.internal_date <> n.internal_date OR o.size <> n.size)
+             ORDER BY o.folder, o.uid",
+            columns(MESSAGE, "o"),
+            columns(MESSAGE, "n"),
+        );
+        let only = format!(
+            "SELECT {} FROM message AS o WHERE o.observation = ?1 AND o.account = ?3 AND NOT EXISTS
+             (SELECT 1 FROM message AS n WHERE n.observation = ?2 AND n.account = ?3
+              AND n.folder = o.folder AND n.uid = o.uid AND n.sha256 = o.sha256)
+             ORDER BY o.folder, o.uid",
+            columns(MESSAGE, "o"),
+        );
+        self.with(|db| {
+            let rows = |a: ObservationId, b: ObservationId| -> rusqlite::Result<Vec<MessageSeen>> {
+                db.prepare_cached(&only)?.query_map(params![a.0, b.0, account], |r| message_of(r, 0))?.collect()
+            };
+            Ok(MessagePairs {
+                changed: db
+                    .prepare_cached(&changed)?
+                    .query_map(params![before.0, after.0, account], |r| Ok((message_of(r, 0)?, message_of(r, 9)?)))?
+                    .collect::<rusqlite::Result<_>>()?,
+                only_before: rows(before, after)?,
+                only_after: rows(after, before)?,
+            })
+        })
+    }
+
+    /// Whether an observation has a message with these bytes in a folder.
+    pub fn has_bytes(&self, o: ObservationId, account: &str, folder: &str, sha256: &[u8]) -> Result<bool> {
+        self.with(|db| {
+            db.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM message WHERE sha256 = ? AND observation = ? AND account = ? AND folder = ?)",
+            )?
+            .query_row(params![sha256, o.0, account, folder], |r| r.get(0))
+        })
+    }
+
+    /// The corpus messages of an account that were expunged before the baseline.
+    pub fn expunged_of(&self, account: &str) -> Result<BTreeSet<String>> {
+        self.with(|db| {
+            db.prepare_cached("SELECT item FROM ledger WHERE account = ? AND expunged = 1")?
+                .query_map([account], |r| r.get(0))?
+                .collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_still_there_unless_it_comes_by_itself() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(dir.path()).expect("evidence");
+        let stored = |name: &str, keys: &[&str]| {
+            let row =
+                |key: &&str| RowSeen { database: "m.db".into(), table: "t".into(), key: (*key).into(), columns: "{}".into() };
+            let o = evidence.observation(name).expect("an observation");
+            evidence.put_rows(o, "m.db", &[], &keys.iter().map(row).collect::<Vec<_>>()).expect("stored");
+            o
+        };
+        let (before, fresh) = (stored("before", &["a", "b", "own"]), stored("fresh", &["own"]));
+        let (wiped, left) = (stored("wiped", &["own", "c"]), stored("left", &["own", "b"]));
+        let still = |fresh, after| evidence.row_still_there(before, fresh, after).expect("read").map(|r| r.key);
+        assert_eq!(still(Some(fresh), wiped), None);
+        assert_eq!(still(Some(fresh), left), Some("b".into()));
+        assert_eq!(still(None, wiped), Some("own".into()));
+        assert_eq!([Some(fresh), None].map(|f| evidence.rows_besides(before, f).expect("read")), [2, 3]);
+    }
+}
