@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use recipe::scenario::faults::{Group, Unproven};
 use serde::Serialize;
 
 use super::glob::{Glob, uncovered};
 use crate::events::Event;
-use recipe::scenario::faults::{Group, Unproven};
 
 /// The name of the fault-free twin.
 pub const TWIN: &str = "(no fault)";

@@ -1,6 +1,10 @@
 //! Faults of files that are compared whole: altered, gone, added, and each attribute changed.
 
+use bot::contract::volume_dir;
 use futures_util::future::BoxFuture;
+use judge::model::{Item, Outcome, essence as line};
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
 use super::{Deed, Derived, When};
 use crate::drill::Drill;
@@ -9,10 +13,6 @@ use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
 use crate::fault::known::Items;
 use crate::stack::volumes::full_name;
-use bot::contract::volume_dir;
-use judge::model::{Item, Outcome, essence as line};
-use recipe::scenario::Scenario;
-use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
 /// A file that is in no corpus and no snapshot.
 const NEW: &str = "restore-drill-added";
@@ -143,7 +143,7 @@ impl Struck {
 
     fn place(&self, drill: &Drill, item: &Item) -> String {
         let Item::File { volume, path } = item else { return String::new() };
-        format!("{}/{path}", volume_dir(&full_name(&drill.stack.name, volume)))
+        format!("{}/{path}", volume_dir(&full_name(&drill.app.stack.name, volume)))
     }
 }
 
