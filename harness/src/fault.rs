@@ -85,7 +85,8 @@ pub fn of(scenario: &Scenario) -> Vec<Arc<Fault>> {
             all.push(Arc::new(Fault { declared, deed, of: of.clone(), struck: Mutex::default() }));
         }
     }
-    all.sort_by_key(|f| f.group());
+    // Where nothing is wiped, what was there at the baseline must still be there.
+    all.sort_by_key(|f| (f.group(), !f.declared.skips_wipe));
     all
 }
 

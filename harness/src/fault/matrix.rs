@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::glob::{Glob, uncovered};
+use super::glob::uncovered;
 use crate::events::Event;
+use recipe::glob::matches;
 use recipe::scenario::faults::{Group, Unproven};
 
 /// The name of the fault-free twin.
@@ -74,7 +75,7 @@ impl Matrix {
     /// The matrix of some lines. `checks` are those that the scenario makes, where all of its faults were injected.
     pub fn new(lines: Vec<Line>, checks: &BTreeSet<String>, unproven: &[Unproven]) -> Self {
         let red: BTreeSet<&String> = lines.iter().filter(|l| l.caught()).flat_map(|l| &l.red).collect();
-        let reason = |check: &str| unproven.iter().find(|u| Glob::new(&u.check).matches(check)).map(|u| u.reason.clone());
+        let reason = |check: &str| unproven.iter().find(|u| matches(&u.check, check)).map(|u| u.reason.clone());
         let not_red = checks.iter().filter(|c| !red.contains(c));
         let not_red = not_red.map(|check| NotRed { check: check.clone(), reason: reason(check) }).collect();
         Self { version: 2, lines, not_red }

@@ -302,6 +302,6 @@ async fn save_repository(drill: &Drill) -> Result<()> {
 
 /// Puts back what [`save_repository`] saved.
 async fn put_back_repository(drill: &Drill) -> Result<()> {
-    let script = "cd /repository; rm -rf data index snapshots keys locks config data.saved /tmp/restic-cache; cp -a saved/. .";
+    let script = "cd /repository; rm -rf data index snapshots keys locks config ./*.aside /tmp/restic-cache; cp -a saved/. .";
     in_bot(drill, script, &[]).await.map(drop)
 }

@@ -15,7 +15,9 @@ use recipe::scenario::Scenario;
 use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
 /// A file that is in no corpus and no snapshot.
-const NEW: &str = "restore-drill-added";
+const ADDED: &str = "restore-drill-added";
+/// A file that the baseline has and the older snapshot has not.
+const LATER: &str = "restore-drill-later";
 
 /// What is done to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +126,8 @@ impl Struck {
 
     /// The file that is added.
     pub fn new_file(&self) -> Item {
-        let path = if self.folder == "." { NEW.to_owned() } else { format!("{}/{NEW}", self.folder) };
+        let name = if self.when == When::Departing { LATER } else { ADDED };
+        let path = if self.folder == "." { name.to_owned() } else { format!("{}/{name}", self.folder) };
         Item::File { volume: self.volume.clone(), path }
     }
 
