@@ -30,6 +30,7 @@ pub mod glob;
 mod known;
 pub mod lint;
 pub mod matrix;
+mod proven;
 pub mod run;
 
 use derived::{Deed, When};
