@@ -30,6 +30,7 @@ pub mod glob;
 mod known;
 pub mod lint;
 pub mod matrix;
+mod proven;
 pub mod run;
 
 use derived::{Deed, When};
@@ -85,7 +86,8 @@ pub fn of(scenario: &Scenario) -> Vec<Arc<Fault>> {
             all.push(Arc::new(Fault { declared, deed, of: of.clone(), struck: Mutex::default() }));
         }
     }
-    all.sort_by_key(|f| f.group());
+    // Where nothing is wiped, what was there at the baseline must still be there.
+    all.sort_by_key(|f| (f.group(), !f.declared.skips_wipe));
     all
 }
 

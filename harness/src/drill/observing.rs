@@ -1,6 +1,5 @@
 //! Observing: the baseline before the backup, and whatever is there after the restore.
 
-
 use futures_util::TryStreamExt as _;
 use judge::store::{AlteredSeen, Login, MessageSeen, ObservationId};
 use judge::{self, BASELINE};

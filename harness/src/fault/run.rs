@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bot::contract::volume_dir;
 use judge::model::{Finding, Item, essences};
-use judge::{self, BASELINE, checks};
+use judge::{self, BASELINE};
 use recipe::labels::rules::Rule;
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::Group;
@@ -17,7 +17,7 @@ use super::glob::any;
 use super::known::Known;
 use super::lint::{linted, reported, rule};
 use super::matrix::{Line, TWIN};
-use super::{Fault, durable, items, put_back, save};
+use super::{Fault, durable, items, proven, put_back, save};
 use crate::drill::fault::{Fault as Hooks, NoFault, Trials};
 use crate::drill::proof::{BackedUp, Baseline, Restarted};
 use crate::drill::{self, Drill, Options, Sinks};
@@ -25,12 +25,12 @@ use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::stack::volumes::full_name;
 
-/// What came of some faults: a line for each, and the checks that the deployment made.
+/// What came of some faults, and what the judge could have reported.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// A line for each fault and twin.
     pub lines: Vec<Line>,
-    /// The checks.
+    /// What the judge can report of the checks that were made.
     pub checks: BTreeSet<String>,
 }
 
@@ -101,11 +101,10 @@ impl Run {
         self.outcome().lines.push(line);
     }
 
-    /// What was found, and the checks that it is of; those that were made are remembered.
+    /// What was found; what the judge could have reported is remembered.
     fn found(&self, findings: &[Finding], stage: &str) -> Result<Found> {
-        let performed = checks::performed(&self.drill.run.evidence, stage)?;
-        let red = findings.iter().map(|f| checks::of(&f.item, &performed)).collect();
-        self.outcome().checks.extend(performed.into_keys());
+        self.outcome().checks.extend(proven::reportable(&self.drill, stage)?);
+        let red = proven::reported(&self.drill, findings, stage)?;
         Ok(Found { lines: essences(findings), red })
     }
 
@@ -273,7 +272,7 @@ impl Run {
     }
 }
 
-/// What was found, and the checks that it is of.
+/// What was found, by item, and by check.
 struct Found {
     lines: BTreeSet<String>,
     red: BTreeSet<String>,
@@ -303,6 +302,6 @@ async fn save_repository(drill: &Drill) -> Result<()> {
 
 /// Puts back what [`save_repository`] saved.
 async fn put_back_repository(drill: &Drill) -> Result<()> {
-    let script = "cd /repository; rm -rf data index snapshots keys locks config data.saved /tmp/restic-cache; cp -a saved/. .";
+    let script = "cd /repository; rm -rf data index snapshots keys locks config ./*.aside /tmp/restic-cache; cp -a saved/. .";
     in_bot(drill, script, &[]).await.map(drop)
 }

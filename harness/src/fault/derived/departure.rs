@@ -23,7 +23,7 @@ pub enum Departure {
     /// A file is added.
     File(files::Struck),
     /// A row changes.
-    Row(rows::Struck),
+    Row(Box<rows::Struck>),
 }
 
 impl Departure {
@@ -33,7 +33,9 @@ impl Departure {
             return Some(Self::Mail);
         }
         let file = files::compared(scenario).next().map(|volume| Self::File(files::Struck::added(volume)));
-        file.or_else(|| rows::tables(scenario).next().map(|(database, table)| Self::Row(rows::Struck::altered(database, table))))
+        file.or_else(|| {
+            rows::tables(scenario).next().map(|(database, table)| Self::Row(Box::new(rows::Struck::altered(database, table))))
+        })
     }
 }
 
