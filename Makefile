@@ -15,7 +15,7 @@ demo: setup build ## Run a whole Mailu drill; where no image registry can be rea
 # and so its own slots.
 test: setup build ## Run every test; needs Docker
 	$(MAKE) -j2 compiled images-there
-# The static programs are linked in the place of those that are tested, which come back.
+# The static program is linked in the place of the one that is tested, which comes back.
 	$(MAKE) dist PROFILE=dev && $(MAKE) build
 	$(MAKE) -j3 test-signals test-sabotage test-others
 
@@ -39,6 +39,7 @@ setup: ## Install what this machine lacks, with apt-get
 
 build: ## Build the program for development
 	cargo build
+	cargo rustc --package bot --bin backup -- -C target-feature=+crt-static
 
 dist: ## Build a static program with everything it needs, in target/dist
 	./.ci/dist
@@ -50,7 +51,7 @@ images: build images-there ## Build the stand-in images of every scenario
 
 fast: ## Run the tests that need no Docker
 	cargo test --workspace --lib --bins
-	cargo test --test labels
+	cargo test -p restore-drill --test labels
 	cargo test -p seeds
 
 lint: spelling ## Check formatting, code, documentation and spelling
@@ -64,8 +65,7 @@ spelling: ## Check the spelling of text, comments and messages
 	codespell
 
 bench: setup images ## Measure performance beside other programs; needs isync (mbsync) and python3
-	cargo build --release
-	./target/release/bench
+	cargo run --release --example bench
 
 gc: build ## Remove what killed runs left on the engine
 	./target/debug/restore-drill gc

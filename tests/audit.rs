@@ -4,9 +4,10 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{assert_nothing_left, guarded, options, restore_drill, stderr};
 use restore_drill::drill::Drill;
 use restore_drill::exit_code;
+
+use common::{assert_nothing_left, guarded, options, restore_drill, stderr};
 
 fn audited(arguments: &[&str], code: u8) -> serde_json::Value {
     let output = restore_drill(&[&["audit"], arguments, &["--json"]].concat());

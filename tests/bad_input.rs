@@ -8,10 +8,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use common::{assert_nothing_left, copy_of_scenarios, guarded, options, stderr};
 use restore_drill::backup::Snapshot;
 use restore_drill::drill::Drill;
 use restore_drill::exit_code;
+
+use common::{assert_nothing_left, copy_of_scenarios, guarded, options, stderr};
 
 fn edit(file: &Path, from: &str, to: &str) {
     let text = std::fs::read_to_string(file).expect("a file");
@@ -32,7 +33,7 @@ fn fails(copy: &Path, arguments: &[&str], code: u8, says: &[&str]) -> String {
         .output()
         .expect("the program runs");
     let said = check(&output, code, says);
-    if let Ok(evidence) = restore_drill::evidence::Evidence::open(&evidence) {
+    if let Ok(evidence) = judge::store::Evidence::open(&evidence) {
         let run = evidence.get("run").expect("read").expect("a run");
         let listed = Command::new("docker")
             .args(["ps", "-aq", "--filter", &format!("label=restore-drill.run={run}")])

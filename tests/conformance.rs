@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::stderr;
 use restore_drill::exit_code;
+
+use common::stderr;
 
 fn stdout(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()

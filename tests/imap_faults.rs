@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use restore_drill::evidence::{Evidence, Login, ObservationId};
+use judge::store::{Evidence, Login, ObservationId};
 use restore_drill::probe::Probe as _;
 use restore_drill::probe::mail::{Imap, Mail};
 use restore_drill::secret::Secret;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use proptest::prelude::*;
-use restore_drill::labels::lint::lint;
-use restore_drill::labels::recipe::Sources;
-use restore_drill::labels::rules::{Lesson, Rule, lessons};
-use restore_drill::labels::suggest::suggest;
+use recipe::labels::lint::lint;
+use recipe::labels::recipe::Sources;
+use recipe::labels::rules::{Lesson, Rule, lessons};
+use recipe::labels::suggest::suggest;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -5,8 +5,9 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use recipe::rung::Rung;
 use restore_drill::exit_code;
-use restore_drill::ladder::{Ladder, Outcome, Rung};
+use restore_drill::ladder::{Ladder, Outcome};
 
 /// Mailu's recipe at several versions: tags of a repository, as `~/.abra/recipes/mailu` has them.
 fn recipes() -> tempfile::TempDir {
@@ -100,11 +101,11 @@ fn a_recipe_climbs_as_high_as_its_labels_reach_and_no_higher() {
     );
     assert!(text.contains("What kept the level down before: backup and restore is a gap"), "{text}");
     // The schema went from the older revision to the newer one: there was something to upgrade.
-    let evidence = restore_drill::evidence::Evidence::open(&dir.join("after/run")).expect("evidence");
+    let evidence = judge::store::Evidence::open(&dir.join("after/run")).expect("evidence");
     let revision = |name: &str| {
         let o = evidence.completed(name).expect("read").expect("an observation");
         let checks = evidence.checks(o, "main.db").expect("read");
-        checks.into_iter().find(|(p, _)| p == restore_drill::judge::REVISION).map(|(_, v)| v)
+        checks.into_iter().find(|(p, _)| p == judge::REVISION).map(|(_, v)| v)
     };
     assert_eq!(revision("installed").as_deref(), Some("6b8f5e8caaa9"));
     for newer in ["upgraded", "restored across versions", "restored"] {

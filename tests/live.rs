@@ -5,10 +5,11 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use common::assert_nothing_left;
-use restore_drill::evidence::{Evidence, LiveKind, When};
-use restore_drill::model::{Item, Outcome, Status, Verdict};
+use judge::model::{Item, Outcome, Status, Verdict};
+use judge::store::{Evidence, LiveKind, When};
 use restore_drill::sabotage::Sabotage;
+
+use common::assert_nothing_left;
 
 async fn drill(sabotage: Option<&str>) -> (tempfile::TempDir, Verdict, Arc<Evidence>) {
     let dir = tempfile::tempdir().expect("a directory");

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use bollard::models::{NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::RemoveVolumeOptions;
+use engine::Engine;
 use restore_drill::error::Error;
 use restore_drill::stack::ownership::Owned;
 use restore_drill::stack::slots::{self, Alive};
-use restore_drill::stack::{Engine, RUN_LABEL, gc, run_labels};
+use restore_drill::stack::{RUN_LABEL, gc, run_labels};
 use testcontainers::core::WaitFor;
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{GenericImage, ImageExt as _};
@@ -88,10 +89,10 @@ async fn gc_removes_the_dead_and_leaves_the_living_and_the_foreign() {
 }
 
 async fn standin(engine: &Engine, service: &str) -> String {
-    let sources = restore_drill::images::sources(&common::scenarios().join("mailu/images"), "mailu").expect("sources");
+    let sources = recipe::image::sources(&common::scenarios().join("mailu/images"), "mailu").expect("sources");
     let only = sources.into_iter().filter(|(name, _)| name == service).collect();
     let events = restore_drill::events::Events::default();
-    let built = engine.ensure_images(&only, &events, |_, _| ()).await.expect("built");
+    let built = restore_drill::images::ensure_images(engine, &only, &events, |_, _| ()).await.expect("built");
     built[service].clone()
 }
 

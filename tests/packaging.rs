@@ -6,8 +6,9 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{assert_nothing_left, restore_drill, root, stderr};
 use restore_drill::images::BASES;
+
+use common::{assert_nothing_left, restore_drill, root, stderr};
 
 /// The folder that `make dist PROFILE=dev` made, which must be as new as the program that is tested.
 fn dist() -> PathBuf {

@@ -4,8 +4,9 @@ mod common;
 
 use std::process::{Command, Output};
 
-use common::{root, stderr};
 use restore_drill::report::model::Report;
+
+use common::{root, stderr};
 
 /// The commands of a pipeline.
 fn commands(pipeline: &str) -> Vec<String> {

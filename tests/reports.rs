@@ -7,12 +7,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{restore_drill, root, stderr, valid_junit};
 use fantoccini::{Client, ClientBuilder, Locator};
-use restore_drill::evidence::{AlteredSeen, Evidence, Login, MessageSeen};
-use restore_drill::judge::{BASELINE, RESTORED, judge};
-use restore_drill::model::Status;
+use judge::model::Status;
+use judge::store::{AlteredSeen, Evidence, Login, MessageSeen};
+use judge::{BASELINE, RESTORED, judge};
 use restore_drill::report::model::Report;
+
+use common::{restore_drill, root, stderr, valid_junit};
 
 const HOSTILE: &str = "\"><script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">";
 
@@ -95,7 +96,7 @@ fn json_is_as_its_published_schema_says() {
     let scenario = restore_drill(&["schema", "scenario"]);
     let schema = serde_json::from_slice(&scenario.stdout).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
-    for name in restore_drill::scenario::list(&common::scenarios()) {
+    for name in recipe::scenario::list(&common::scenarios()) {
         let text = std::fs::read_to_string(common::scenarios().join(&name).join("scenario.toml")).expect("a scenario");
         let value: toml::Value = toml::from_str(&text).expect("TOML");
         let errors: Vec<String> = validator.iter_errors(&serde_json::json!(value)).map(|e| e.to_string()).collect();

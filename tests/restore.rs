@@ -5,12 +5,13 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{assert_nothing_left, guarded, options};
+use judge::model::{Status, Verdict};
+use judge::{self, RESTORED};
 use restore_drill::drill::Drill;
-use restore_drill::judge::{self, RESTORED};
-use restore_drill::model::{Status, Verdict};
 use restore_drill::sabotage::{Sabotage, essence, put_back, save};
 use restore_drill::{Error, exit_code};
+
+use common::{assert_nothing_left, guarded, options};
 
 /// Faults in what was restored; `tests/sabotage.rs` commits the whole catalogue.
 const CONTENT: [&str; 6] =
@@ -69,7 +70,7 @@ async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
 
     // The stored run is judged again, without Docker, to the same verdicts.
     drop(evidence);
-    let evidence = restore_drill::evidence::Evidence::open(dir.path()).expect("evidence");
+    let evidence = judge::store::Evidence::open(dir.path()).expect("evidence");
     assert_held(&judge::judge(&evidence, RESTORED).expect("judged"), "judged again");
     for name in CONTENT {
         assert_eq!(judge::judge(&evidence, name).expect("judged").status, Status::Broken, "{name}");
@@ -175,6 +176,6 @@ async fn a_skipped_wipe_is_refused() {
     let Error::WipeNotProven(left) = &error else { panic!("{error}") };
     assert_eq!(left.len(), 7, "each part of the proof objects: {error}");
     assert_eq!(error.exit_code(), exit_code::UNKNOWN);
-    let run = restore_drill::evidence::Evidence::open(dir.path()).expect("evidence").get("run").expect("read").expect("a run");
+    let run = judge::store::Evidence::open(dir.path()).expect("evidence").get("run").expect("read").expect("a run");
     assert_nothing_left(&run).await;
 }

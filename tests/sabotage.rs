@@ -5,9 +5,10 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::stderr;
 use restore_drill::exit_code;
 use restore_drill::sabotage::catalogue;
+
+use common::stderr;
 
 /// The whole catalogue, by the program itself, two groups at once.
 #[test]

@@ -5,8 +5,9 @@ mod common;
 
 use std::collections::BTreeSet;
 
+use recipe::scenario::{Scenario, list};
+
 use common::{restore_drill, scenarios, stderr};
-use restore_drill::scenario::{Scenario, list};
 
 /// The fault-free twin holds, and every declared mistake is found by its findings and no others.
 fn holds_and_turns_red(scenario: &str) {

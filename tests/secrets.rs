@@ -5,9 +5,10 @@ mod common;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use common::{assert_no_secret, assert_nothing_left, guarded, options, secrets};
+use judge::redact::REDACTED;
 use restore_drill::drill::Drill;
-use restore_drill::secret::REDACTED;
+
+use common::{assert_no_secret, assert_nothing_left, guarded, options, secrets};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn planted_secrets_are_not_left_behind() {

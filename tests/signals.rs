@@ -9,9 +9,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::assert_nothing_left;
 use restore_drill::events::Phase;
 use restore_drill::exit_code;
+
+use common::assert_nothing_left;
 
 /// A run that has not reached its phase by then never will.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -224,5 +225,5 @@ async fn a_kept_run_stays_until_it_is_named() {
 }
 
 fn run_of(evidence: &Path) -> String {
-    restore_drill::evidence::Evidence::open(evidence).expect("evidence").get("run").expect("read").expect("a run")
+    judge::store::Evidence::open(evidence).expect("evidence").get("run").expect("read").expect("a run")
 }

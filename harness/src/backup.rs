@@ -4,15 +4,16 @@
 use std::io::Read;
 
 use bollard::query_parameters::ListServicesOptionsBuilder;
+use bot::contract::{self, ENABLED_LABEL, PROGRAM, Stored};
+use engine::exec::Output;
+use engine::{Engine, label_filter};
+use judge::model::Complaint;
+use judge::store::Evidence;
 
-use crate::error::{Context as _, Error, Result};
-use crate::stack::exec::Output;
+use crate::error::Context as _;
+use crate::error::{Error, Result};
+use crate::stack::RUN_LABEL;
 use crate::stack::volumes::{Kind, archive, entries};
-use crate::stack::{Engine, RUN_LABEL, label_filter};
-
-pub mod contract;
-
-use contract::{ENABLED_LABEL, PROGRAM, Stored};
 
 /// A bot, found by its label.
 #[derive(Clone)]
@@ -65,7 +66,7 @@ impl Bot {
     async fn call(&self, command: &str, env: &[(&str, &str)]) -> Result<Output> {
         let mut all = contract::ENVIRONMENT.to_vec();
         all.extend_from_slice(env);
-        self.engine.exec(&self.service, &[PROGRAM, "--", command], &all, None).await
+        Ok(self.engine.exec(&self.service, &[PROGRAM, "--", command], &all, None).await?)
     }
 
     /// Creates a snapshot of a stack: the one that is in the repository afterwards and was not before. With several `tries`, the
@@ -88,7 +89,7 @@ impl Bot {
                 format!(
                     "it ended with exit code 0, and there is no new snapshot of stack {stack}: \
                      are the labels `deploy.labels`, and is there a {}=true among them?",
-                    crate::labels::BACKUP
+                    recipe::labels::BACKUP
                 ),
             )),
             more => {
@@ -156,16 +157,15 @@ impl Bot {
     }
 }
 
-/// Something that the bot said went wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
-    /// The kind of cause, as [`contract::cause`] tells it.
-    pub cause: &'static str,
-    /// The bot's words.
-    pub message: String,
+/// What a call printed and complained of, if it ended with 0.
+/// The result of a step of the bot's; none, and stored, where the bot said that it failed.
+pub fn step<T>(evidence: &Evidence, step: &str, result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Err(Error::Bot { complaints, .. }) => Ok(evidence.put_complaints(step, &complaints).map(|()| None)?),
+        result => result.map(Some),
+    }
 }
 
-/// What a call printed and complained of, if it ended with 0.
 fn judged(what: &str, output: Output) -> Result<(Output, Vec<Complaint>)> {
     let mut complaints: Vec<Complaint> = contract::errors(&output.stderr)
         .chain(contract::errors(&output.stdout))

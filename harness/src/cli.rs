@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use recipe::labels::lint::Format;
+use recipe::rung::Rung;
+use recipe::scenario::{self, Scenario};
 
 use crate::drill::{BotChoice, ImageChoice, Options};
 use crate::error::Result;
 use crate::exit_code;
-use crate::labels::lint::Format;
-use crate::ladder::Rung;
 use crate::report::Files;
 use crate::sabotage::{self, Group};
-use crate::scenario::{self, Scenario};
 
 /// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.
 #[derive(Debug, Parser)]
@@ -94,7 +94,7 @@ pub enum Command {
         /// The run's directory.
         dir: PathBuf,
         /// The observation to hold against the baseline.
-        #[arg(long, default_value = crate::judge::RESTORED)]
+        #[arg(long, default_value = judge::RESTORED)]
         observation: String,
         /// Print the verdict as JSON.
         #[arg(long)]
@@ -297,8 +297,8 @@ impl Schema {
     /// The schema, as JSON.
     pub fn json(self) -> serde_json::Value {
         let schema = match self {
-            Self::Scenario => schemars::schema_for!(crate::scenario::Spec),
-            Self::Inventory => schemars::schema_for!(crate::scenario::Inventory),
+            Self::Scenario => schemars::schema_for!(recipe::scenario::Spec),
+            Self::Inventory => schemars::schema_for!(recipe::inventory::Inventory),
             Self::Report => schemars::schema_for!(crate::report::model::Report),
             Self::Ladder => schemars::schema_for!(crate::ladder::Ladder),
         };

@@ -6,20 +6,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use bot::contract;
+use engine::Engine;
+use recipe::compose::Compose;
+use recipe::scenario::{self};
+use recipe::toml_file::read_toml;
 use serde::{Deserialize, Serialize};
 
-use crate::backup::{Bot, Created, Snapshot, contract};
-use crate::drill::{BotChoice, bot_source, bot_stack, deploy_bot};
+use crate::backup::{Bot, Created, Snapshot};
+use crate::drill::{BotChoice, bot_stack, deploy_bot};
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
-use crate::scenario::compose::Compose;
-use crate::scenario::{self, read_toml};
+use crate::images;
 use crate::secret::Secret;
 use crate::stack::deploy::{Change, Edit, Stack};
 use crate::stack::ownership::Owned;
 use crate::stack::slots::{self, Alive};
 use crate::stack::volumes::full_name;
-use crate::stack::{Engine, gc, interruptible};
+use crate::stack::{self, deploy};
+use crate::stack::{gc, interruptible};
 
 /// `conformance.toml`.
 #[derive(Debug, Deserialize)]
@@ -80,7 +85,7 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
     }
     let cases: Vec<Case> = suite.cases.into_iter().filter(|c| names.is_empty() || names.contains(&c.name)).collect();
     let engine = Engine::connect().await?;
-    engine.ensure_swarm(events).await?;
+    stack::ensure_swarm(&engine, events).await?;
     let secret = Secret::random()?;
     let run = secret.derive("run id")[..8].to_owned();
     let alive = Alive::take(&run)?;
@@ -90,7 +95,10 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
     let owned = Owned::new(engine.clone(), &run);
     let work = async {
         let phase = events.phase(Phase::Images);
-        let mut built = engine.ensure_images(&bot_source(&dir)?, events, |done, all| phase.progress(done, all, "images")).await?;
+        let mut built = images::ensure_images(&engine, &images::bot::source(&dir).await?, events, |done, all| {
+            phase.progress(done, all, "images")
+        })
+        .await?;
         let image = built.remove("backupbot").unwrap_or_default();
         phase.finish("the bot's, which has a shell");
         let phase = events.phase(Phase::Deploy);
@@ -99,7 +107,7 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
             BotChoice::Own => {
                 let stack = bot_stack(&dir, &run, image.clone(), info.docker_root_dir.as_deref())?;
                 deploy_bot(&owned, &stack, &secret, &alive).await?;
-                engine.converged(&stack.name, DEADLINE, |_, _| ()).await?;
+                deploy::converged(&engine, &stack.name, DEADLINE, |_, _| ()).await?;
                 Bot::find(&engine, Some(&run)).await?
             }
         };
@@ -145,7 +153,7 @@ impl Tester {
         };
         let labels = case.labels.iter().flat_map(|(s, labels)| labels.iter().map(move |(l, v)| (s, l, v)));
         Stack { edits: labels.map(edit).collect(), ..self.stack.clone() }.deploy(&self.owned, &self.alive).await?;
-        self.owned.engine().converged(&self.stack.name, DEADLINE, |_, _| ()).await?;
+        deploy::converged(self.owned.engine(), &self.stack.name, DEADLINE, |_, _| ()).await?;
         self.begin().await?;
         if case.links {
             self.exec("app", "cd /data; printf linked > link1; ln link1 link2; ln -s link1 symbolic").await?;
@@ -243,7 +251,7 @@ impl Tester {
     async fn exec(&self, service: &str, script: &str) -> Result<String> {
         let service = self.stack.service(service);
         let output = self.owned.engine().exec(&service, &["sh", "-ec", script], &[], None).await?;
-        output.ok(&format!("a command in {service}")).map(|o| o.stdout)
+        Ok(output.ok(&format!("a command in {service}")).map(|o| o.stdout)?)
     }
 }
 

@@ -26,28 +26,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum as _;
+use engine::Engine;
+use judge::model::Verdict;
+use judge::store::Evidence;
+use judge::{self, RESTORED};
+use recipe::scenario::{self, MailServer, Scenario};
 use seeds::{Corpus, Profile};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::backup::Bot;
 use crate::error::{Error, Result, Signal};
 use crate::events::{Event, Events, Phase};
-use crate::evidence::Evidence;
 use crate::images;
-use crate::judge::{self, RESTORED};
-use crate::model::Verdict;
 use crate::probe::STALL;
 use crate::probe::mail::Imap;
 use crate::probe::sieve::Sieve;
 use crate::probe::smtp::Submission;
 use crate::sabotage::Sabotage;
 use crate::sabotage::restore::Older;
-use crate::scenario::{self, MailServer, Scenario};
 use crate::secret::Secret;
-use crate::stack::deploy::{Edit, Stack, engine_host, free_ports};
+use crate::stack::deploy::{Edit, Stack, engine_host, free_ports, free_subnet};
 use crate::stack::ownership::Owned;
 use crate::stack::slots::{self, Alive, Slot};
-use crate::stack::{Engine, doctor, gc};
+use crate::stack::{doctor, ensure_swarm, gc};
 use crate::tls::Authority;
 
 mod accounts;
@@ -462,7 +463,7 @@ impl Ground {
         let Self { run, options, scenario, before, corpus, evidence, events, owned, secret, alive } = self;
         let engine = owned.engine();
         let phase = events.phase(Phase::Slot);
-        engine.ensure_swarm(&events).await?;
+        ensure_swarm(engine, &events).await?;
         let info = engine.docker.info().await.map_err(|e| Error::Engine(e.to_string()))?;
         let root = info.docker_root_dir.as_deref().unwrap_or("/var/lib/docker");
         if let Some(free) = doctor::free(root).await.map(|bytes| bytes >> 30).filter(|free| *free < options.min_free_gib) {
@@ -489,13 +490,13 @@ impl Ground {
         let bot_dir = scenario::bot(&options.scenarios);
         let mut sources = if standins { scenario.sources()? } else { BTreeMap::new() };
         if options.backupbot == BotChoice::Own {
-            sources.extend(bot_source(&bot_dir)?);
+            sources.extend(images::bot::source(&bot_dir).await?);
         }
         let progress = |done, all| phase.progress(done, all, "images");
-        let mut built = engine.ensure_images(&sources, &events, progress).await?;
+        let mut built = images::ensure_images(engine, &sources, &events, progress).await?;
         let bot_image = built.remove("backupbot");
         let built_before = match &before {
-            Some(before) if standins => engine.ensure_images(&before.sources()?, &events, progress).await?,
+            Some(before) if standins => images::ensure_images(engine, &before.sources()?, &events, progress).await?,
             _ => BTreeMap::new(),
         };
         let kind = if standins { "stand-in images" } else { "the recipe's images" };
@@ -520,9 +521,9 @@ impl Ground {
         let stack_name = format!("rd-{run}");
         let mut env = scenario.spec.env.clone();
         if let Some(file) = &options.env_file {
-            env.extend(crate::scenario::read_env(file)?);
+            env.extend(recipe::env::read_env(file)?);
         }
-        let subnet = engine.free_subnet(slot.number).await?;
+        let subnet = free_subnet(engine, slot.number).await?;
         for value in env.values_mut() {
             *value = value
                 .replace("{subnet}", &subnet)
@@ -580,15 +581,6 @@ impl Ground {
     }
 }
 
-/// The source of the bot's image.
-pub fn bot_source(dir: &std::path::Path) -> Result<BTreeMap<String, images::Source>> {
-    let mut sources = images::sources(&dir.join("images"), "bot")?;
-    if let Some(source) = sources.get_mut("backupbot") {
-        source.extra.push(("backup".into(), images::backup_program()?));
-    }
-    Ok(sources)
-}
-
 /// The bot's stack, for a run of its own.
 pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_root: Option<&str>) -> Result<Stack> {
     let name = format!("rd-{run}-bot");
@@ -599,7 +591,7 @@ pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_
     Ok(Stack {
         name,
         run: run.to_owned(),
-        compose: vec![crate::scenario::compose::Compose::read(&dir.join("compose.yml"))?],
+        compose: vec![recipe::compose::Compose::read(&dir.join("compose.yml"))?],
         env,
         images: BTreeMap::from([("app".to_owned(), image)]),
         ports: vec![],
@@ -624,7 +616,7 @@ async fn use_standins(engine: &Engine, of: impl Iterator<Item = &Scenario>, choi
     for scenario in of {
         has_standins = scenario.spec.standins.is_some();
         for image in scenario.images() {
-            if !engine.has_image(image).await? {
+            if !images::has_image(engine, image).await? {
                 missing.push(image);
             }
         }

@@ -3,35 +3,28 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use judge::model::Complaint;
+
 use crate::exit_code;
 
 /// An error that ends a command. What a restore lost is never an error but a finding.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file that the user wrote is wrong.
-    #[error("{}: {message}", Place(file, *line))]
-    Input {
-        /// The file.
-        file: PathBuf,
-        /// Its line, from 1, where known.
-        line: Option<usize>,
-        /// The value, what was expected, and what to do.
-        message: String,
-    },
+    /// A file that the user wrote is wrong, or cannot be read.
+    #[error(transparent)]
+    Recipe(#[from] recipe::Error),
+    /// A run's evidence cannot be read or written.
+    #[error(transparent)]
+    Judge(#[from] judge::Error),
+    /// The engine refused, failed, or did not answer in time.
+    #[error(transparent)]
+    Docker(#[from] engine::Error),
     /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
     /// The engine cannot be used as it is.
     #[error("{0}")]
     Engine(String),
-    /// The engine refused a request.
-    #[error("{context}: {source}")]
-    Docker {
-        /// What was attempted.
-        context: String,
-        /// The engine's answer.
-        source: Box<bollard::errors::Error>,
-    },
     /// Something that does not carry this run's label was about to be changed.
     #[error("refused: {kind} {name} is not this run's ({found}); nothing was changed")]
     NotOurs {
@@ -48,7 +41,7 @@ pub enum Error {
         /// What it was to do.
         what: String,
         /// What it said.
-        complaints: Vec<crate::backup::Complaint>,
+        complaints: Vec<Complaint>,
     },
     /// The run could not get to a verdict.
     #[error("{0}")]
@@ -65,14 +58,6 @@ pub enum Error {
     /// A signal ended the run.
     #[error("ended by {0}")]
     Signal(Signal),
-    /// The evidence directory could not be read or written.
-    #[error("evidence {}: {source}", path.display())]
-    Evidence {
-        /// The file.
-        path: PathBuf,
-        /// SQLite's error.
-        source: rusqlite::Error,
-    },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -110,15 +95,6 @@ impl fmt::Display for Signal {
     }
 }
 
-struct Place<'a>(&'a PathBuf, Option<usize>);
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.display())?;
-        self.1.map_or(Ok(()), |line| write!(f, ":{line}"))
-    }
-}
-
 /// The result of what can end a command.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -126,18 +102,19 @@ impl Error {
     /// The exit code that this error ends the program with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Input { .. } | Self::Usage(_) => exit_code::USAGE,
+            Self::Recipe(recipe::Error::Input { .. } | recipe::Error::Usage(_)) | Self::Usage(_) => exit_code::USAGE,
+            Self::Judge(judge::Error::Taken(_) | judge::Error::NoRun(_) | judge::Error::Schema { .. }) => exit_code::USAGE,
             Self::NotHeld(_) => exit_code::BROKEN,
             Self::Engine(_) => exit_code::ENGINE,
             Self::Signal(Signal::Interrupt) => exit_code::SIGINT,
             Self::Signal(Signal::Terminate) => exit_code::SIGTERM,
-            Self::Docker { source, .. } if unreachable(source) => exit_code::ENGINE,
+            Self::Docker(e) if e.is_unreachable() => exit_code::ENGINE,
             _ => exit_code::UNKNOWN,
         }
     }
 
     pub(crate) fn input(file: impl Into<PathBuf>, line: Option<usize>, message: impl Into<String>) -> Self {
-        Self::Input { file: file.into(), line, message: message.into() }
+        recipe::Error::input(file, line, message).into()
     }
 
     /// What makes an error of a file's I/O error.
@@ -147,14 +124,6 @@ impl Error {
     }
 }
 
-fn unreachable(error: &bollard::errors::Error) -> bool {
-    use bollard::errors::Error as E;
-    matches!(
-        error,
-        E::HyperResponseError { .. } | E::HyperLegacyError { .. } | E::SocketNotFoundError(_) | E::RequestTimeoutError
-    )
-}
-
 /// Adds what was attempted to an engine's error.
 pub(crate) trait Context<T> {
     fn context(self, what: impl Into<String>) -> Result<T>;
@@ -162,11 +131,6 @@ pub(crate) trait Context<T> {
 
 impl<T> Context<T> for Result<T, bollard::errors::Error> {
     fn context(self, what: impl Into<String>) -> Result<T> {
-        self.map_err(|source| Error::Docker { context: what.into(), source: Box::new(source) })
+        Ok(engine::Context::context(self, what)?)
     }
-}
-
-/// Whether the engine says that there is no such object.
-pub(crate) fn is_not_found(error: &bollard::errors::Error) -> bool {
-    matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })
 }

@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use judge::model::{Finding, Verdict};
 use serde::Serialize;
-
-use crate::model::{Finding, Verdict};
 
 /// The phases of a drill, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

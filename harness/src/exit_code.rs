@@ -1,5 +1,7 @@
 //! The exit codes of `restore-drill`, a contract with scripts and CI.
 
+use judge::model::Status;
+
 /// Everything that was seeded and seen is back.
 pub const HELD: u8 = 0;
 /// Something is lost, altered, misplaced, duplicated or resurrected.
@@ -16,6 +18,15 @@ pub const ENGINE: u8 = 69;
 pub const SIGINT: u8 = 130;
 /// Ended by SIGTERM (128 + 15), after teardown.
 pub const SIGTERM: u8 = 143;
+
+/// The exit code of a run with this verdict.
+pub fn of(status: Status) -> u8 {
+    match status {
+        Status::Held => HELD,
+        Status::Unknown => UNKNOWN,
+        Status::Broken => BROKEN,
+    }
+}
 
 /// The table for `--help` and the docs.
 pub const TABLE: &str = "\

@@ -6,15 +6,15 @@
 //! doors a user has.
 //!
 //! - [`drill`]: the phases, each of which takes the earlier one's proof.
-//! - [`scenario`]: a folder that describes one app.
-//! - [`stack`]: Docker Swarm; [`stack::ownership`] is the one place that removes anything.
-//! - [`backup`]: the client of backupbot; [`labels`]: what its labels select; [`audit`]: what its snapshots hold;
-//!   [`conformance`]: what any such bot must do.
-//! - [`probe`]: reads one kind of state; [`evidence`] stores what it saw.
-//! - [`judge`]: compares two stored observations; [`model`]: outcome, finding, verdict.
+//! - [`probe`]: reads one kind of state; [`judge::store`] keeps what it saw, and [`judge`] compares.
+//! - [`backup`]: the client of backupbot; [`audit`]: what its snapshots hold; [`conformance`]: what any such bot must do.
+//! - [`stack`]: stacks, volumes, and what a run owns; [`stack::ownership`] is the one place that removes anything.
+//! - [`images`]: stand-in images, built on the spot.
 //! - [`ladder`]: the rungs that a recipe earns, from install to lint.
 //! - [`sabotage`]: faults on purpose, with the findings they must cause.
 //! - [`events`] and [`report`]: what a run says, and to whom.
+//!
+//! What is written in files is read by [`recipe`]; the corpus is made by [`seeds`]; the engine is asked through [`engine`].
 
 pub mod audit;
 pub mod backup;
@@ -24,18 +24,12 @@ pub mod conformance;
 pub mod drill;
 pub mod error;
 pub mod events;
-pub mod evidence;
 pub mod exit_code;
-pub(crate) mod git;
 pub mod images;
-pub mod judge;
-pub mod labels;
 pub mod ladder;
-pub mod model;
 pub mod probe;
 pub mod report;
 pub mod sabotage;
-pub mod scenario;
 pub mod secret;
 pub mod stack;
 pub mod tls;

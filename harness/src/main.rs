@@ -8,37 +8,39 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::CommandFactory as _;
+use engine::Engine;
 use futures_util::StreamExt as _;
-use restore_drill::audit::{self, Report};
+use judge::audit::Report;
+use judge::meaning;
+use judge::model::Status;
+use judge::redact::redact;
+use judge::store::Evidence;
+use recipe::labels::lint::{self, lint};
+use recipe::labels::recipe::Sources;
+use recipe::labels::rules::{Lesson, lessons};
+use recipe::labels::suggest::suggest;
+use recipe::scenario::scaffold;
+use recipe::scenario::{self, Scenario};
+use restore_drill::audit;
 use restore_drill::cli::{
     CiArgs, Cli, ClimbArgs, Command, Labels, LadderArgs, LogFormat, OutputArgs, ReportArgs, RunArgs, SabotageArgs,
 };
-use restore_drill::drill::{self, Ended, Options, bot_source};
+use restore_drill::drill::{self, Ended, Options};
 use restore_drill::error::{Error, Result};
 use restore_drill::events::{Events, Sink};
-use restore_drill::evidence::Evidence;
-use restore_drill::judge::meaning;
-use restore_drill::labels::lint::{self, lint};
-use restore_drill::labels::pr::{self, Proof};
-use restore_drill::labels::recipe::Sources;
-use restore_drill::labels::rules::{Lesson, lessons};
-use restore_drill::labels::suggest::suggest;
 use restore_drill::ladder::climb::Plan;
-use restore_drill::ladder::recipe::Source;
+use restore_drill::ladder::pinned::Source;
 use restore_drill::ladder::{self, Ladder};
-use restore_drill::model::Status;
 use restore_drill::report::ci::{Folded, Folds, keep, keep_error};
 use restore_drill::report::model::{self, Report as Told};
+use restore_drill::report::pr::{self, Proof};
 use restore_drill::report::terminal::{Terminal, block};
 use restore_drill::report::{Files, JsonLines, history, html, summary};
 use restore_drill::sabotage::run::{self as sabotage_run, Line, Matrix};
 use restore_drill::sabotage::{Group, catalogue};
-use restore_drill::scenario::scaffold;
-use restore_drill::scenario::{self, Scenario};
-use restore_drill::secret::redact;
 use restore_drill::stack::doctor::{Level, doctor};
-use restore_drill::stack::{Engine, gc};
-use restore_drill::{config, conformance, exit_code, judge, sabotage};
+use restore_drill::stack::gc;
+use restore_drill::{config, conformance, exit_code, images, sabotage};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -88,7 +90,7 @@ async fn execute(cli: Cli) -> Result<u8> {
                 block(&verdict).iter().for_each(|l| println!("{l}"));
                 reproduce(&evidence)?;
             }
-            Ok(verdict.status.exit_code())
+            Ok(exit_code::of(verdict.status))
         }
         Command::Report(args) => report(args),
         Command::History { dir, html, json } => {
@@ -154,12 +156,13 @@ async fn execute(cli: Cli) -> Result<u8> {
         }
         Command::Images { scenario } => {
             let scenario = Scenario::load(&scenarios, &scenario)?;
-            let mut sources = bot_source(&scenario::bot(&scenarios))?;
+            let mut sources = images::bot::source(&scenario::bot(&scenarios)).await?;
             sources.extend(scenario.sources()?);
             let engine = Engine::connect().await?;
             let events = Events::new(vec![Box::new(Terminal::new())]);
             let phase = events.phase(restore_drill::events::Phase::Images);
-            let built = engine.ensure_images(&sources, &events, |done, all| phase.progress(done, all, "images")).await?;
+            let built =
+                images::ensure_images(&engine, &sources, &events, |done, all| phase.progress(done, all, "images")).await?;
             phase.finish(format!("{} images are there", built.len()));
             built.values().for_each(|image| println!("{image}"));
             Ok(exit_code::HELD)
@@ -177,7 +180,7 @@ async fn execute(cli: Cli) -> Result<u8> {
                 verdict.findings.iter().for_each(|f| println!("{f}"));
                 println!("{}", verdict.status);
             }
-            Ok(verdict.status.exit_code())
+            Ok(exit_code::of(verdict.status))
         }
         Command::Sabotage(args) => commit(args, scenarios, cli.output).await,
         Command::Conformance { names, backupbot, json } => {
@@ -211,7 +214,7 @@ fn labels(command: Labels) -> Result<u8> {
         Labels::Lint { paths, base, env_file, format } => {
             let mut sources = Sources::find(&paths)?;
             if let Some(file) = env_file {
-                sources.env.extend(scenario::read_env(&file)?);
+                sources.env.extend(recipe::env::read_env(&file)?);
             }
             let recipe = sources.read()?;
             let base = base.map(|base| match Path::new(&base) {
@@ -353,7 +356,7 @@ async fn ladder(args: LadderArgs, scenarios: PathBuf, output: OutputArgs) -> Res
         before.iter().for_each(|b| print!("{}", ladder.compared(b)));
     }
     eprintln!("\nevidence:  {}\nreproduce: {}", dir.display(), ladder.reproduce);
-    Ok(ladder.status().exit_code())
+    Ok(exit_code::of(ladder.status()))
 }
 
 /// Climbs a recipe's ladder. Gives it with its directory.
@@ -378,7 +381,7 @@ async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
         Box::new(|dir| Ok(Events::new(vec![Box::new(Folded::new(Folds::here())), Box::new(JsonLines::create(dir)?)])));
     match climb(&args.recipe, args.climb, scenarios, folded).await {
         Ok((ladder, dir)) => {
-            let exit_code = ladder.status().exit_code();
+            let exit_code = exit_code::of(ladder.status());
             keep(&args.out, &dir, exit_code)?;
             print!("{}", ladder.text());
             before.iter().for_each(|b| print!("{}", ladder.compared(b)));
@@ -402,7 +405,7 @@ async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8>
     let options = args.options(scenarios.to_owned())?;
     let command = options.reproduce();
     let Ended { value: verdict, evidence, .. } = drill::run(options, sinks(output, false)).await.inspect_err(|e| {
-        if !matches!(e, Error::Input { .. } | Error::Usage(_)) {
+        if e.exit_code() != exit_code::USAGE {
             eprintln!("\nreproduce: {command}");
         }
     })?;
@@ -419,7 +422,7 @@ async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8>
     eprintln!("\nevidence:  {}", evidence.dir().display());
     reproduce(&evidence)?;
     println!("{}", verdict.status);
-    Ok(verdict.status.exit_code())
+    Ok(exit_code::of(verdict.status))
 }
 
 fn report(args: ReportArgs) -> Result<u8> {

@@ -1,10 +1,11 @@
 //! Probes: each reads one kind of state through one door and stores what it saw.
-//! What they saw is judged later, by [`crate::judge`], from the store alone.
+//! What they saw is judged later, by [`judge`], from the store alone.
 
 use std::time::Duration;
 
+use judge::store::{Evidence, ObservationId};
+
 use crate::error::Result;
-use crate::evidence::{Evidence, ObservationId};
 
 pub mod dkim;
 pub mod doors;

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use judge::model::Verdict;
+use judge::redact::redact;
 use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::events::{Event, Sink};
-use crate::model::Verdict;
-use crate::secret::redact;
 
 pub mod ci;
 pub mod history;
@@ -18,6 +18,7 @@ pub mod html;
 pub mod junit;
 pub mod markdown;
 pub mod model;
+pub mod pr;
 pub mod terminal;
 
 /// `events.jsonl`: every event but progress, one JSON object a line, with the time.

@@ -8,17 +8,16 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 
+use judge::BASELINE;
+use judge::model::{Finding, Item, Outcome};
+use judge::store::ObservationId;
+use recipe::scenario::{self, Scenario};
 use seeds::Corpus;
 use serde::Serialize;
 
 use crate::drill::Drill;
 use crate::drill::proof::{BackedUp, Baseline, Restarted, Wiped};
 use crate::error::{Error, Result};
-use crate::evidence::ObservationId;
-use crate::judge::BASELINE;
-use crate::model::{Finding, Item, Outcome};
-use crate::probe::queue;
-use crate::scenario::{self, Scenario};
 use crate::stack::deploy::{Change, Edit};
 
 pub mod backup;
@@ -123,8 +122,8 @@ pub fn find(all: &[&'static Sabotage], name: &str) -> Result<&'static Sabotage> 
 
 /// Of globs those that match no finding, and the findings that none matches.
 pub fn uncovered<'a>(globs: &'a BTreeSet<String>, found: &'a BTreeSet<String>) -> (Vec<&'a String>, Vec<&'a String>) {
-    let missed = globs.iter().filter(|g| !found.iter().any(|f| scenario::matches(g, f)));
-    let more = found.iter().filter(|f| !globs.iter().any(|g| scenario::matches(g, f)));
+    let missed = globs.iter().filter(|g| !found.iter().any(|f| recipe::glob::matches(g, f)));
+    let more = found.iter().filter(|f| !globs.iter().any(|g| recipe::glob::matches(g, f)));
     (missed.collect(), more.collect())
 }
 
@@ -223,7 +222,7 @@ impl Lost {
                 expect(&item, Outcome::Altered, Some("mtime"));
                 expect(&Item::Fact { fact: content::ATTRIBUTES_OF_MAILU.into() }, Outcome::Altered, None);
             }
-            Self::Queue => expect(&Item::Fact { fact: queue::FACT.into() }, Outcome::Altered, None),
+            Self::Queue => expect(&Item::Fact { fact: judge::MAIL_QUEUE.into() }, Outcome::Altered, None),
             Self::Training => {
                 for fact in evidence.facts(baseline)?.into_iter().filter(|f| f.fact.contains("spam")) {
                     expect(&Item::Fact { fact: fact.fact }, Outcome::Altered, None);
@@ -388,14 +387,14 @@ pub(crate) fn baseline(drill: &Drill) -> Result<ObservationId> {
 pub(crate) async fn within(drill: &Drill, service: &str, command: &[&str]) -> Result<String> {
     let service = drill.stack.service(service);
     let output = drill.owned.engine().exec(&service, command, &[], None).await?;
-    output.ok(&format!("sabotage in {service}")).map(|o| o.stdout)
+    Ok(output.ok(&format!("sabotage in {service}")).map(|o| o.stdout)?)
 }
 
 /// The same in the bot's container, by a shell.
 pub(crate) async fn within_bot(drill: &Drill, script: &str) -> Result<String> {
     let bot = drill.bot().await?;
     let output = drill.owned.engine().exec(&bot.service, &["sh", "-ec", script], &[], None).await?;
-    output.ok("sabotage in the bot").map(|o| o.stdout)
+    Ok(output.ok("sabotage in the bot").map(|o| o.stdout)?)
 }
 
 #[cfg(test)]
@@ -432,7 +431,7 @@ mod tests {
     #[test]
     fn every_rule_of_lint_has_a_mistake_that_is_deployed() {
         let deployed: BTreeSet<_> = labels::MISTAKES.iter().flat_map(|m| m.lint).collect();
-        for lesson in crate::labels::rules::lessons() {
+        for lesson in recipe::labels::rules::lessons() {
             assert!(deployed.contains(&lesson.name), "{}", lesson.code);
         }
     }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use engine::Engine;
+use judge::store::Evidence;
 use restore_drill::drill::{self, Drill, Options};
 use restore_drill::events::{Event, Events, Sink};
-use restore_drill::evidence::Evidence;
 use restore_drill::report::JsonLines;
-use restore_drill::stack::Engine;
 use restore_drill::stack::ownership::Owned;
 
 /// The top of the repository.

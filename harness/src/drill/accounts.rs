@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use engine::exec::Output;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use recipe::scenario::{AccountImport, UserCommands};
 use seeds::{Accounts, User};
 use serde_json::{Value, json};
 use sha_crypt::{CustomizedPasswordHasher as _, Params, ShaCrypt};
@@ -11,9 +13,7 @@ use super::Drill;
 use super::proof::{Deployed, Provisioned};
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
-use crate::scenario::{AccountImport, UserCommands};
 use crate::secret::Secret;
-use crate::stack::exec::Output;
 
 impl Drill {
     /// Has the corpus' users made, as the app has them made.
@@ -42,7 +42,7 @@ impl Drill {
     /// Has a user made, or deleted, by the app's own command.
     pub(super) async fn user(&self, spec: &UserCommands, email: &str, made: bool) -> Result<Output> {
         let (command, input) = spec.filled(made, email, &self.password(email));
-        self.engine().exec(&self.stack.service(&spec.service), &command, &[], input.as_deref()).await
+        Ok(self.engine().exec(&self.stack.service(&spec.service), &command, &[], input.as_deref()).await?)
     }
 
     /// Imports the accounts and logs each in once: Mailu rewrites a password's hash at the first login.

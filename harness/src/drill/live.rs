@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::store::{LiveKind, LiveOp};
+use recipe::scenario::UserCommands;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
@@ -14,10 +16,8 @@ use super::Drill;
 use super::proof::{BackedUp, Baseline};
 use super::shaping::{expunge, store};
 use crate::error::{Error, Result};
-use crate::evidence::{LiveKind, LiveOp};
 use crate::probe::mail::Failure;
 use crate::probe::smtp::Submission;
-use crate::scenario::UserCommands;
 
 /// Messages under way at once.
 const UNDER_WAY: usize = 8;

@@ -3,22 +3,22 @@
 use std::time::Instant;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::model::{Finding, Item, Outcome};
+use judge::store::{AlteredSeen, Login, MessageSeen, ObservationId, ScriptSeen};
+use judge::{self, BASELINE};
+use recipe::scenario::{MailServer, ServiceCommand};
 use sha2::{Digest as _, Sha256};
 
 use super::Drill;
 use super::proof::{Baseline, Restarted, Shaped};
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
-use crate::evidence::{AlteredSeen, Login, MessageSeen, ObservationId, ScriptSeen};
-use crate::judge::{self, BASELINE};
-use crate::model::{Finding, Item, Outcome};
 use crate::probe::Probe;
 use crate::probe::facts::Facts;
 use crate::probe::files::Files;
 use crate::probe::mail::{Failure, Mail};
 use crate::probe::rows::Rows;
 use crate::probe::sieve::Scripts;
-use crate::scenario::{MailServer, ServiceCommand};
 
 /// Messages with other bytes of which what is there is kept.
 const ALTERED: usize = 20;
@@ -98,7 +98,7 @@ impl Drill {
         let Some(since) = self.clocks().restore.take() else { return Ok(()) };
         let Some(user) = self.corpus.accounts().mailboxes().first() else { return Ok(()) };
         match self.lets_in(&user.email, &self.password(&user.email)).await? {
-            Ok(true) => self.evidence.set("first login ms", &since.elapsed().as_millis().to_string()),
+            Ok(true) => Ok(self.evidence.set("first login ms", &since.elapsed().as_millis().to_string())?),
             _ => Ok(()),
         }
     }

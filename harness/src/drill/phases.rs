@@ -2,24 +2,30 @@
 
 use std::time::{Duration, Instant};
 
+use bot::contract::Stored;
 use futures_util::StreamExt as _;
+use judge::audit::{self, Report};
+use judge::redact::redact;
+use recipe::scenario::{Door, ServiceCommand, Tls};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use super::proof::{Audited, BackedUp, Baseline, Deployed, Restarted, Restored, Seeded, Settled, Wiped};
 use super::{BotChoice, Drill};
-use crate::audit::{self, Auditor, Report};
-use crate::backup::contract::Stored;
+use crate::audit::Auditor;
+use crate::backup;
 use crate::backup::{Bot, Created, Snapshot};
-use crate::error::{Context as _, Error, Result};
+use crate::error::Context as _;
+use crate::error::{Error, Result};
 use crate::events::Phase;
-use crate::scenario::{Door, ServiceCommand, Tls};
-use crate::secret::{Secret, redact};
+use crate::secret::Secret;
+use crate::stack::deploy;
 use crate::stack::deploy::{Edit, Stack};
 use crate::stack::ownership::Owned;
+use crate::stack::run_labels;
 use crate::stack::slots::Alive;
+use crate::stack::until;
 use crate::stack::volumes::Helper;
-use crate::stack::{run_labels, until};
 
 /// How often the bot may take a snapshot while others write, until no file went while it was read.
 const LIVE_TRIES: u32 = 10;
@@ -34,7 +40,7 @@ impl Drill {
         let first = self.before.as_ref().unwrap_or(&self.stack);
         self.deploy_app(first, |done, all| phase.progress(done, all, "services")).await?;
         if let Some(bot) = &self.bot_stack {
-            self.engine().converged(&bot.name, self.converge_deadline(), |_, _| ()).await?;
+            deploy::converged(self.engine(), &bot.name, self.converge_deadline(), |_, _| ()).await?;
         }
         phase.finish(format!("stack {}, doors {}", self.stack.name, self.doors()));
         Ok(Deployed { _private: () })
@@ -71,7 +77,7 @@ impl Drill {
     /// Deploys the app's stack once more, over what runs, with these changes of the recipe; waits until it converged.
     pub(crate) async fn redeploy(&self, edits: Vec<Edit>) -> Result<()> {
         Stack { edits, ..self.stack.clone() }.deploy(&self.owned, &self.alive).await?;
-        self.engine().converged(&self.stack.name, self.converge_deadline(), |_, _| ()).await
+        deploy::converged(self.engine(), &self.stack.name, self.converge_deadline(), |_, _| ()).await
     }
 
     /// Waits until a service's own readiness command ends with 0.
@@ -109,7 +115,7 @@ impl Drill {
 
     /// Waits until the app's services run and are ready.
     pub(super) async fn running(&self, progress: impl Fn(u64, u64)) -> Result<()> {
-        self.engine().converged(&self.stack.name, self.converge_deadline(), progress).await?;
+        deploy::converged(self.engine(), &self.stack.name, self.converge_deadline(), progress).await?;
         if self.standins {
             for check in self.scenario.spec.standins.iter().flat_map(|s| &s.ready) {
                 self.ready(check).await?;
@@ -226,7 +232,7 @@ impl Drill {
         let phase = self.events.phase(Phase::Backup);
         let bot = self.bot().await?;
         let tries = self.options.live.map_or(1, |_| LIVE_TRIES);
-        let created = self.evidence.step("backup", bot.create(&self.stack.name, tries).await)?;
+        let created = backup::step(&self.evidence, "backup", bot.create(&self.stack.name, tries).await)?;
         let Some(Created { snapshot, stored, complaints }) = created else {
             phase.finish("failed");
             return Ok(None);
@@ -253,7 +259,7 @@ impl Drill {
             bot: self.bot().await?,
             evidence: self.evidence.clone(),
         };
-        self.evidence.step("audit", auditor.gather(&backup.snapshot).await)?;
+        backup::step(&self.evidence, "audit", auditor.gather(&backup.snapshot).await)?;
         let total = Report::read(&self.evidence)?.map(|r| r.total()).unwrap_or_default();
         phase.finish(format!("{total} in the snapshot; {} findings", audit::findings(&self.evidence)?.len()));
         Ok(Audited { _private: () })
@@ -275,7 +281,7 @@ impl Drill {
     ) -> Result<Restored> {
         let phase = self.events.phase(Phase::Restore);
         self.clocks().restore = Some(Instant::now());
-        let complaints = self.evidence.step("restore", self.bot().await?.restore(stack, snapshot, more).await)?;
+        let complaints = backup::step(&self.evidence, "restore", self.bot().await?.restore(stack, snapshot, more).await)?;
         let said = match complaints {
             Some(complaints) => {
                 self.evidence.put_complaints("restore", &complaints)?;

@@ -1,8 +1,9 @@
 //! What the phases prove to one another. Only this crate makes these values, and each is
 //! made where its phase succeeded; none can be cloned.
 
+use judge::store::ObservationId;
+
 use crate::backup::Snapshot;
-use crate::evidence::ObservationId;
 
 /// The stack runs and answers on its doors.
 #[must_use]

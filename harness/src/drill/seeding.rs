@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::store::{LedgerLine, Sent};
 use seeds::Message;
 
 use super::Drill;
 use super::proof::{Provisioned, Seeded};
 use crate::error::{Error, Result};
 use crate::events::Phase;
-use crate::evidence::{LedgerLine, Sent};
 use crate::probe::smtp::{NotAccepted, Submission};
 
 /// How long a message is tried again that the server says to try again (4xx).
@@ -65,7 +65,7 @@ impl Drill {
                     if let Err(e) = self.evidence.ledger(&lines) {
                         // Whoever submits sees it, and stops.
                         sends.close();
-                        return Err(e);
+                        return Err(Error::from(e));
                     }
                     lines.clear();
                 }

@@ -7,21 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::BASELINE;
+use judge::store::TrialSeen;
+use recipe::scenario::{Outside, Pages, Queue, Tls};
 use seeds::{RELAYED, User};
 
 use super::Drill;
 use super::proof::Shaped;
 use crate::error::{Error, Result};
 use crate::events::Phase;
-use crate::evidence::TrialSeen;
-use crate::judge::BASELINE;
 use crate::probe::dkim;
 use crate::probe::doors::{Answer, Doors};
 use crate::probe::mail::{Failure, Session, folders, header_field};
 use crate::probe::pages::{Failure as Refusal, Origin, Visitor};
 use crate::probe::queue::{self, Queued};
 use crate::probe::smtp::NotAccepted;
-use crate::scenario::{Outside, Pages, Queue, Tls};
 use crate::stack::until;
 use crate::stack::volumes::{Helper, full_name};
 
@@ -137,7 +137,7 @@ impl Drill {
 
     /// The same, without releasing what is in the queue; or nothing, on purpose.
     pub(crate) async fn try_if(&self, tried: bool, stage: &str) -> Result<()> {
-        if tried { self.try_after(stage, false).await } else { self.evidence.try_nothing(stage) }
+        if tried { self.try_after(stage, false).await } else { Ok(self.evidence.try_nothing(stage)?) }
     }
 
     async fn doors_tried(&self, stage: &str) -> Result<Vec<TrialSeen>> {
@@ -548,7 +548,7 @@ impl Drill {
 
     async fn outside(&self, outside: &Outside, command: &[String]) -> Result<String> {
         let service = self.stack.service(&outside.service);
-        self.engine().exec(&service, command, &[], None).await?.ok("the server outside").map(|o| o.stdout)
+        Ok(self.engine().exec(&service, command, &[], None).await?.ok("the server outside").map(|o| o.stdout)?)
     }
 
     pub(super) async fn queue(&self) -> Result<Vec<Queued>> {
@@ -562,7 +562,7 @@ impl Drill {
     async fn have_queue(&self, command: impl Fn(&Queue) -> &Vec<String>, what: &str) -> Result<()> {
         let Some(mail) = self.mail() else { return Ok(()) };
         let service = self.stack.service(&mail.queue.service);
-        self.engine().exec(&service, command(&mail.queue), &[], None).await?.ok(what).map(drop)
+        Ok(self.engine().exec(&service, command(&mail.queue), &[], None).await?.ok(what).map(drop)?)
     }
 
     /// Stores the key records of the domains: what their DNS says, before and after any restore.
@@ -590,7 +590,7 @@ impl Drill {
         if let Some(why) = missing {
             return Err(Error::Unknown(format!("DKIM keys: {why}")));
         }
-        self.evidence.set("dkim", &serde_json::json!(records).to_string())
+        Ok(self.evidence.set("dkim", &serde_json::json!(records).to_string())?)
     }
 
     fn keys(&self) -> Result<BTreeMap<String, String>> {

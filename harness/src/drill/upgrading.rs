@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
+use judge::model::Verdict;
+use judge::{self, BASELINE, INSTALLED, UPGRADED};
+
 use super::Drill;
 use super::proof::{BackedUp, Baseline, Restarted, Upgraded, Wiped};
 use crate::error::{Error, Result};
 use crate::events::Phase;
-use crate::judge::{self, BASELINE, INSTALLED, UPGRADED};
-use crate::model::Verdict;
 use crate::probe::doors::{Answer, Doors};
 use crate::probe::pages::Failure;
 
@@ -23,7 +24,7 @@ impl Drill {
     /// Whether the recipe enables backups: that under test, or the one before.
     pub fn enables_backups(&self, before: bool) -> bool {
         let stack = if before { self.before.as_ref() } else { Some(&self.stack) };
-        let enabled = |c: &crate::scenario::compose::Compose| {
+        let enabled = |c: &recipe::compose::Compose| {
             c.services().any(|s| c.deploy_labels(s).get("backupbot.backup").is_some_and(|v| v == "true"))
         };
         stack.is_some_and(|s| s.compose.iter().any(enabled))
@@ -44,7 +45,7 @@ impl Drill {
     pub async fn upgraded(&self, _: &Upgraded) -> Result<Verdict> {
         self.look(Phase::Observe, UPGRADED).await?;
         self.try_after(UPGRADED, false).await?;
-        judge::across(&self.evidence, INSTALLED, UPGRADED)
+        Ok(judge::across(&self.evidence, INSTALLED, UPGRADED)?)
     }
 
     /// A baseline of the version under test, once the upgrade was tried.
@@ -58,7 +59,7 @@ impl Drill {
         let restored = self.restore(wiped, backup).await?;
         let restarted: Restarted = self.restart(restored).await?;
         self.observe(&restarted, ACROSS).await?;
-        judge::across(&self.evidence, INSTALLED, ACROSS)
+        Ok(judge::across(&self.evidence, INSTALLED, ACROSS)?)
     }
 
     /// Has an account made that was never there, logs it in, and has it deleted. What went wrong, if something did.

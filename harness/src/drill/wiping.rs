@@ -4,17 +4,18 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::store::{FactSeen, Login, ObservationId};
+use recipe::glob::matches;
+use recipe::inventory::Class;
 
 use super::Drill;
 use super::proof::{Audited, Baseline, Wiped};
 use super::trials::AS_EXPECTED;
 use crate::error::{Error, Leftover, Result};
 use crate::events::{Phase, Running};
-use crate::evidence::{FactSeen, Login, ObservationId};
 use crate::probe::Probe as _;
 use crate::probe::mail::Failure;
 use crate::probe::rows::UNREADABLE;
-use crate::scenario::{Class, matches};
 use crate::stack::until;
 use crate::stack::volumes::{Helper, full_name};
 
@@ -127,7 +128,7 @@ impl Drill {
     pub(super) async fn remember_fresh(&self) -> Result<()> {
         let observation = self.evidence.observation(FRESH)?;
         self.rows_probe().observe(&self.evidence, observation, &|_, _| ()).await?;
-        self.evidence.complete(observation)
+        Ok(self.evidence.complete(observation)?)
     }
 
     /// What a user still finds in the app's pages as it was.

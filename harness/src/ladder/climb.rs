@@ -5,18 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::recipe::{Pinned, Source};
-use super::{FORM, Ladder, Outcome, Rung, Step, level};
+use judge::model::{Counts, Finding, Item, Outcome as What, Verdict};
+use judge::redact::redact;
+use judge::{self, BASELINE, RESTORED, UPGRADED};
+use recipe::compose::variable::interpolate;
+use recipe::env::read_env;
+use recipe::inventory::Class;
+use recipe::labels::lint::{is_error, lint};
+use recipe::labels::recipe::Sources;
+use recipe::rung::Rung;
+use recipe::scenario::Scenario;
+
+use super::pinned::{Pinned, Source};
+use super::{FORM, Ladder, Outcome, Step, level};
 use crate::drill::proof::{BackedUp, Baseline};
 use crate::drill::{self, Drill, Options, Sinks};
 use crate::error::{Error, Result};
-use crate::judge::{self, BASELINE, RESTORED, UPGRADED};
-use crate::labels::lint::{is_error, lint};
-use crate::labels::recipe::Sources;
-use crate::model::{Counts, Finding, Item, Outcome as What, Verdict};
-use crate::scenario::variable::interpolate;
-use crate::scenario::{Class, Scenario, read_env};
-use crate::secret::redact;
 
 /// What to climb.
 #[derive(Debug, Clone)]
@@ -292,7 +296,7 @@ impl Climb {
         }
         let since = Instant::now();
         let sources = self.sources(&self.under_test.dir)?;
-        let before = self.before.as_ref().map(|b| self.sources(&b.dir)?.read()).transpose()?;
+        let before = self.before.as_ref().map(|b| Ok::<_, Error>(self.sources(&b.dir)?.read()?)).transpose()?;
         let mistakes = lint(&sources.read()?, before.as_ref());
         let of_labels = mistakes.iter().filter(|m| is_error(std::slice::from_ref(m)));
         let of_labels = of_labels.map(|m| format!("{}: {} {}", m.place, m.rule.lesson().code, m.message));

@@ -1,13 +1,13 @@
 //! The facts probe: what commands in the app's containers print, compared as text. For state that has no better
 //! door, such as what a spam filter has learnt.
 
+use engine::Engine;
+use judge::store::{Evidence, FactSeen, ObservationId};
+use recipe::scenario::{Fact, Queue};
 use seeds::Corpus;
 
 use super::{Probe, queue};
 use crate::error::Result;
-use crate::evidence::{Evidence, FactSeen, ObservationId};
-use crate::scenario::{Fact, Queue};
-use crate::stack::Engine;
 use crate::stack::deploy::Stack;
 
 /// The facts probe.
@@ -43,7 +43,7 @@ impl Facts {
         let mut facts = Vec::new();
         if let Some(spec) = &self.queue {
             let queued = queue::list(&self.engine, &self.stack, spec).await;
-            facts.push(FactSeen { fact: queue::FACT.into(), value: queued.ok().map(|q| queue::content(&q)) });
+            facts.push(FactSeen { fact: judge::MAIL_QUEUE.into(), value: queued.ok().map(|q| queue::content(&q)) });
         }
         for spec in &self.specs {
             let input = spec.message.map(|n| self.corpus.message(n % self.corpus.len().max(1)).bytes);

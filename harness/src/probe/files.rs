@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use judge::store::{Evidence, FileSeen, HARD, ObservationId};
+use recipe::inventory::{Class, Inventory};
+use recipe::scenario::Files as Spec;
+
 use super::Probe;
 use crate::error::Result;
-use crate::evidence::{Evidence, FileSeen, HARD, ObservationId};
-use crate::scenario::{Class, Files as Spec, Inventory};
 use crate::stack::ownership::Owned;
 use crate::stack::volumes::{Helper, full_name};
 
@@ -69,6 +71,6 @@ impl Probe for Files {
             seen += batch.len() as u64;
         }
         progress(seen, seen);
-        evidence.name_links(observation)
+        Ok(evidence.name_links(observation)?)
     }
 }

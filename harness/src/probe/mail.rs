@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_imap::error::Error as ImapError;
 use async_imap::types::{Capabilities, Flag, Mailbox, QuotaResource, QuotaResourceName};
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::store::{Evidence, FolderSeen, Login, MessageSeen, ObservationId, Quota};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -18,7 +19,6 @@ use tokio_rustls::client::TlsStream;
 
 use super::Probe;
 use crate::error::Result;
-use crate::evidence::{Evidence, FolderSeen, Login, MessageSeen, ObservationId, Quota};
 use crate::secret::Secret;
 use crate::tls::Authority;
 
@@ -302,7 +302,7 @@ impl Mail {
                     Login::Unread(why)
                 }
             };
-            return evidence.put_account(o, account, &login);
+            return Ok(evidence.put_account(o, account, &login)?);
         }
     }
 

@@ -1,14 +1,11 @@
 //! The mail queue, as `postqueue -j` lists it: what was accepted and not yet delivered.
 
+use engine::Engine;
+use recipe::scenario::Queue;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::scenario::Queue;
-use crate::stack::Engine;
 use crate::stack::deploy::Stack;
-
-/// The name under which the queue's content is compared.
-pub const FACT: &str = "mail queue";
 
 /// A message in the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use judge::store::{Evidence, ObservationId, RowSeen};
+use recipe::scenario::{Database as Spec, QUERY, Table};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Map, Value, json};
@@ -10,8 +12,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::Probe;
 use crate::error::{Error, Result};
-use crate::evidence::{Evidence, ObservationId, RowSeen};
-use crate::scenario::{Database as Spec, QUERY, Table};
 use crate::stack::ownership::Owned;
 use crate::stack::volumes::{Helper, full_name};
 
@@ -84,7 +84,7 @@ impl Rows {
             Ok(text) => text.trim_end().lines().collect::<Vec<_>>().join("; "),
             Err(why) => return Ok(unreadable(&why)),
         };
-        let checks = vec![("file".to_owned(), "readable".to_owned()), (crate::judge::REVISION.to_owned(), revision)];
+        let checks = vec![("file".to_owned(), "readable".to_owned()), (judge::REVISION.to_owned(), revision)];
         let mut seen = Seen { checks, rows: vec![] };
         for table in &spec.tables {
             let text = match ask(&rows.replace("{table}", &table.name)).await? {
@@ -147,7 +147,7 @@ pub fn read(file: &Path, spec: &Spec) -> rusqlite::Result<Seen> {
     };
     checks.push(("integrity_check".into(), lines("PRAGMA integrity_check")?.join("; ")));
     checks.push(("foreign_key_check".into(), lines("PRAGMA foreign_key_check")?.join("; ")));
-    checks.push((crate::judge::REVISION.into(), lines(&spec.revision)?.join("; ")));
+    checks.push((judge::REVISION.into(), lines(&spec.revision)?.join("; ")));
     let mut rows = Vec::new();
     for table in &spec.tables {
         let mut statement = db.prepare(&format!("SELECT * FROM \"{}\"", table.name))?;

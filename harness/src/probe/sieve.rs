@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::store::{Evidence, ObservationId, ScriptSeen};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -12,7 +13,6 @@ use tokio_rustls::client::TlsStream;
 
 use super::{Probe, STALL};
 use crate::error::Result;
-use crate::evidence::{Evidence, ObservationId, ScriptSeen};
 use crate::secret::Secret;
 use crate::tls::Authority;
 

@@ -4,13 +4,13 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use judge::redact::redact;
 use serde_json::json;
 
 use super::Files;
 use super::model::{self, Report, seconds};
 use crate::error::{Error, Result};
 use crate::events::{Event, Sink};
-use crate::secret::redact;
 
 /// How a CI server folds lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use judge::model::{Item, Status};
 use minijinja::{AutoEscape, Environment};
+use recipe::inventory::Class;
 use serde::Serialize;
 use serde_json::json;
 
 use super::history::Past;
 use super::model::{Log, Report, bytes, seconds};
 use crate::error::{Error, Result};
-use crate::model::{Item, Status};
-use crate::scenario::Class;
 
 const REPORT: &str = include_str!("report.html");
 const HISTORY: &str = include_str!("history.html");
@@ -173,12 +173,12 @@ fn bars(report: &Report) -> Vec<Bar> {
 
 /// What the snapshot holds of each volume, by class, as shares of the largest volume.
 fn volumes(report: &Report) -> Vec<(String, Vec<Part>)> {
-    let mut volumes: BTreeMap<String, Vec<(Class, crate::audit::Amount)>> = BTreeMap::new();
+    let mut volumes: BTreeMap<String, Vec<(Class, judge::audit::Amount)>> = BTreeMap::new();
     for (volume, class, amount) in report.audit.iter().flat_map(|a| &a.captured) {
         volumes.entry(volume.clone()).or_default().push((*class, *amount));
     }
     let largest = volumes.values().map(|parts| parts.iter().map(|(_, a)| a.bytes).sum::<u64>()).max().unwrap_or(1).max(1);
-    let part = |(class, amount): (Class, crate::audit::Amount)| Part {
+    let part = |(class, amount): (Class, judge::audit::Amount)| Part {
         class,
         size: bytes(amount.bytes),
         files: amount.files,

@@ -1,11 +1,11 @@
 //! JUnit: one test case a kind of check, and one a rung of the ladder, as CI servers read them (`docs/schemas/junit.xsd`).
 
+use judge::model::Status;
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use super::model::Report;
 use crate::error::{Error, Result};
 use crate::ladder::Outcome;
-use crate::model::Status;
 
 /// Findings that a test case has word by word; the rest are counted.
 const NAMED: usize = 50;

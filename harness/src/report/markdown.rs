@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use judge::model::Status;
+
 use super::model::{Report, seconds};
-use crate::model::Status;
 
 /// Findings named one by one.
 const NAMED: usize = 20;

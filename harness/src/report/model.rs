@@ -4,17 +4,18 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use judge::audit;
+use judge::checks;
+use judge::model::{Counts, Finding, Item, Status};
+use judge::store::{AlteredSeen, Evidence};
+use judge::{RESTORED, judge};
+use recipe::scenario::Checks;
 use schemars::JsonSchema;
 use seeds::{Corpus, Profile};
 use serde::{Deserialize, Serialize};
 
-use crate::audit;
 use crate::error::{Error, Result};
-use crate::evidence::{AlteredSeen, Evidence};
-use crate::judge::checks::{self, Checks};
-use crate::judge::{RESTORED, judge};
 use crate::ladder::{self, Ladder};
-use crate::model::{Counts, Finding, Item, Status};
 
 /// The form of `report.json`.
 pub const FORM: u32 = 1;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use console::{Term, style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use judge::model::{Status, Verdict};
+use judge::redact::redact;
 
 use crate::events::{Event, Phase, Sink};
-use crate::model::{Status, Verdict};
-use crate::secret::redact;
 
 /// Findings named one by one; the rest are in the run's directory.
 const NAMED: usize = 25;
@@ -161,7 +161,7 @@ pub fn block(verdict: &Verdict) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Counts, Finding, Item, Outcome};
+    use judge::model::{Counts, Finding, Item, Outcome};
 
     #[test]
     fn the_block_names_each_finding_and_counts_the_rest() {

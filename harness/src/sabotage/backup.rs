@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use judge::model::{Item, Outcome};
+
 use super::{line, within, within_bot};
 use crate::backup::Snapshot;
 use crate::drill::Drill;
 use crate::drill::proof::{BackedUp, Baseline};
 use crate::error::{Error, Result};
-use crate::model::{Item, Outcome};
 use crate::stack::deploy::Edit;
 use crate::stack::until;
 
@@ -201,7 +202,7 @@ pub(crate) async fn deliver_late(drill: &Drill) -> Result<()> {
     let account = first_account(drill)?;
     let command = ["doveadm", "save", "-u", &account, "-m", "INBOX"];
     let output = drill.owned.engine().exec(&service, &command, &[], Some(LATE.as_bytes())).await?;
-    output.ok("sabotage: delivering a message").map(drop)
+    Ok(output.ok("sabotage: delivering a message").map(drop)?)
 }
 
 fn first_account(drill: &Drill) -> Result<String> {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use judge::model::{Item, Outcome};
+
 use super::content::{OTHER_USER, USER, keys, roundcube, row_of, sql};
 use super::{MAILU, ROUNDCUBE, baseline, line, within};
 use crate::drill::Drill;
 use crate::error::Result;
-use crate::model::{Item, Outcome};
-use crate::probe::queue;
 
 /// A fault in what the app does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl Deed {
             expected.insert(line(item, Outcome::Altered, property));
         };
         let row = |table: &str, key: &str| row_of(MAILU, table, key);
-        let trials = drill.evidence.trials(crate::judge::BASELINE)?;
+        let trials = drill.evidence.trials(judge::BASELINE)?;
         let tried = |part: &str| {
             let named = trials.iter().filter(|t| t.trial.contains(part));
             named.map(|t| Item::Trial { trial: t.trial.clone() }).collect::<Vec<_>>()
@@ -216,11 +216,11 @@ impl Deed {
                     }
                 }
             }
-            Self::QueueLost => altered(&Item::Fact { fact: queue::FACT.into() }, None),
+            Self::QueueLost => altered(&Item::Fact { fact: judge::MAIL_QUEUE.into() }, None),
             Self::QuotaMiscounted => {
                 let (o, evidence) = (baseline(drill)?, &drill.evidence);
                 for (account, _) in evidence.accounts(o)? {
-                    let archived = |m: &crate::evidence::MessageSeen| m.folder.starts_with("Archive");
+                    let archived = |m: &judge::store::MessageSeen| m.folder.starts_with("Archive");
                     let bytes: u64 = evidence.messages(o, &account)?.iter().filter(|m| archived(m)).map(|m| m.size).sum();
                     let used = evidence.quota(o, &account)?.map_or(0, |q| q.used);
                     if bytes / 1024 > 1 + used / 100 {

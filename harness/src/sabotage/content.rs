@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use judge::model::{Item, Outcome};
+use judge::store::{HARD, MessageSeen, RowSeen};
+
 use super::{MAILU, ROUNDCUBE, baseline, line, within};
 use crate::drill::Drill;
 use crate::error::{Error, Result};
-use crate::evidence::{HARD, MessageSeen, RowSeen};
-use crate::model::{Item, Outcome};
 
 /// A fault in what was restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,17 +4,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use judge::audit::Report;
+use judge::model::{Item, Outcome};
+use recipe::inventory::Class;
+use recipe::labels::lint::lint;
+use recipe::labels::recipe::{Recipe, Sources};
+use recipe::labels::rules::Rule;
 use seeds::Corpus;
 
 use super::Lost;
-use crate::audit::Report;
 use crate::drill::Drill;
 use crate::error::Result;
-use crate::labels::lint::lint;
-use crate::labels::recipe::{Recipe, Sources};
-use crate::labels::rules::Rule;
-use crate::model::{Item, Outcome};
-use crate::scenario::Class;
 use crate::stack::deploy::{Change, Edit};
 
 const BACKUP: &str = "backupbot.backup";
@@ -400,12 +400,12 @@ fn said(rule: Rule) -> String {
 fn recipe(drill: &Drill, edits: &[Edit]) -> Result<Recipe> {
     let scenario = &drill.scenario;
     let sources = Sources { files: vec![], env: scenario.spec.env.clone(), inventory: Some(scenario.dir.join("inventory.toml")) };
-    let text = |c: &crate::scenario::compose::Compose| {
+    let text = |c: &recipe::compose::Compose| {
         let mut value = c.value.clone();
         edits.iter().for_each(|e| e.apply(&mut value));
         (c.file.clone(), value.to_string())
     };
-    sources.parse(scenario.compose.iter().map(text).collect())
+    Ok(sources.parse(scenario.compose.iter().map(text).collect())?)
 }
 
 /// What the audit reports without calling it a fault: junk that was captured, and what is valuable and was not.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_imap::types::{Fetch, Flag};
 use futures_util::TryStreamExt as _;
+use judge::model::{Item, Outcome};
 
 use super::backup::{bot_back, deliver_late, kill_bot};
 use super::{Lost, MAILU, all, baseline, line, within};
@@ -11,7 +12,6 @@ use crate::backup::{Created, Snapshot};
 use crate::drill::proof::{BackedUp, Restarted, Restored, Wiped};
 use crate::drill::{Drill, LEFTOVERS};
 use crate::error::{Error, Result};
-use crate::model::{Item, Outcome};
 use crate::probe::mail::{Failure, item};
 use crate::stack::deploy::Edit;
 
@@ -195,7 +195,7 @@ pub(super) fn left(kind: &str) -> String {
 /// The same restore once more, over what is there.
 async fn again(drill: &Drill, snapshot: &Snapshot) -> Result<()> {
     let complaints = drill.bot().await?.restore(&drill.stack.name, snapshot, &[]).await?;
-    drill.evidence.put_complaints("restore", &complaints)
+    Ok(drill.evidence.put_complaints("restore", &complaints)?)
 }
 
 /// A snapshot from which the baseline departs by three known changes.

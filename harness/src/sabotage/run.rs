@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use judge;
+use recipe::scenario::Scenario;
 use serde::Serialize;
 
 use super::labels::{linted, reported};
@@ -15,8 +17,6 @@ use crate::drill::proof::{Baseline, Restarted};
 use crate::drill::{self, Drill, Options, Sinks};
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::judge;
-use crate::scenario::Scenario;
 
 /// The name of the fault-free twin in a matrix.
 pub const TWIN: &str = "(no fault)";

@@ -13,14 +13,17 @@ use bollard::models::{HealthStatusEnum, TaskSpec, TaskState};
 use bollard::query_parameters::{
     InspectContainerOptions, ListNetworksOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder, LogsOptionsBuilder,
 };
+use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use futures_util::StreamExt as _;
+use recipe::compose::{Compose, labels};
 use serde_json::{Map, Value, json};
 
 use super::ownership::Owned;
+use super::run_labels;
 use super::slots::Alive;
-use super::{Engine, NAMESPACE_LABEL, label_filter, run_labels, until};
-use crate::error::{Context as _, Error, Result};
-use crate::scenario::compose::{Compose, labels};
+use crate::error::Context as _;
+use crate::error::{Error, Result};
+use crate::stack::until;
 
 /// A stack to deploy.
 #[derive(Debug, Clone)]
@@ -223,117 +226,109 @@ fn add_labels(object: &mut Value, add: &BTreeMap<String, String>) {
     object.insert("labels".into(), json!(all));
 }
 
-impl Engine {
-    /// Waits until every service of the stack runs as many tasks as it should, healthy where it has a health check.
-    /// `progress` is told (running, wanted).
-    pub async fn converged(&self, stack: &str, deadline: Duration, progress: impl Fn(u64, u64)) -> Result<()> {
-        let result = until(deadline, || async {
-            let filter = label_filter([(NAMESPACE_LABEL, stack)]);
-            let what = "listing services";
-            let options = ListServicesOptionsBuilder::default().filters(&filter).build();
-            let services = self.docker.list_services(Some(options)).await.context(what)?;
-            if services.is_empty() {
-                return Ok(Err(format!("waiting for the services of stack {stack}")));
-            }
-            let options = ListTasksOptionsBuilder::default().filters(&filter).build();
-            let tasks = self.docker.list_tasks(Some(options)).await.context(what)?;
-            let (mut ready, mut wanted, mut waiting) = (0, 0, Vec::new());
-            for service in services {
-                let spec = service.spec.unwrap_or_default();
-                let name = spec.name.unwrap_or_default();
-                let replicas = spec.mode.and_then(|m| m.replicated).and_then(|r| r.replicas).unwrap_or(1);
-                wanted += replicas as u64;
-                // A task of an older spec still counts as running while the new one is being prepared.
-                let of = |t: Option<&TaskSpec>| t.map(|t| (t.force_update, t.container_spec.clone()));
-                let wanted_spec = of(spec.task_template.as_ref());
-                let (mut running, mut ending) = (0, false);
-                let mut error = None;
-                for task in tasks.iter().filter(|t| t.service_id == service.id) {
-                    let status = task.status.clone().unwrap_or_default();
-                    if task.desired_state == Some(TaskState::RUNNING)
-                        && status.state == Some(TaskState::RUNNING)
-                        && of(task.spec.as_ref()) == wanted_spec
-                    {
-                        let id = status.container_status.and_then(|c| c.container_id).unwrap_or_default();
-                        if self.healthy(&id).await? {
-                            running += 1;
-                        }
-                    } else if task.desired_state != Some(TaskState::RUNNING) && status.state == Some(TaskState::RUNNING) {
-                        ending = true;
-                    } else if let Some(message) = status.err {
-                        error = Some(message);
+/// Waits until every service of the stack runs as many tasks as it should, healthy where it has a health check.
+/// `progress` is told (running, wanted).
+pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progress: impl Fn(u64, u64)) -> Result<()> {
+    let result = until(deadline, || async {
+        let filter = label_filter([(NAMESPACE_LABEL, stack)]);
+        let what = "listing services";
+        let options = ListServicesOptionsBuilder::default().filters(&filter).build();
+        let services = engine.docker.list_services(Some(options)).await.context(what)?;
+        if services.is_empty() {
+            return Ok(Err(format!("waiting for the services of stack {stack}")));
+        }
+        let options = ListTasksOptionsBuilder::default().filters(&filter).build();
+        let tasks = engine.docker.list_tasks(Some(options)).await.context(what)?;
+        let (mut ready, mut wanted, mut waiting) = (0, 0, Vec::new());
+        for service in services {
+            let spec = service.spec.unwrap_or_default();
+            let name = spec.name.unwrap_or_default();
+            let replicas = spec.mode.and_then(|m| m.replicated).and_then(|r| r.replicas).unwrap_or(1);
+            wanted += replicas as u64;
+            // A task of an older spec still counts as running while the new one is being prepared.
+            let of = |t: Option<&TaskSpec>| t.map(|t| (t.force_update, t.container_spec.clone()));
+            let wanted_spec = of(spec.task_template.as_ref());
+            let (mut running, mut ending) = (0, false);
+            let mut error = None;
+            for task in tasks.iter().filter(|t| t.service_id == service.id) {
+                let status = task.status.clone().unwrap_or_default();
+                if task.desired_state == Some(TaskState::RUNNING)
+                    && status.state == Some(TaskState::RUNNING)
+                    && of(task.spec.as_ref()) == wanted_spec
+                {
+                    let id = status.container_status.and_then(|c| c.container_id).unwrap_or_default();
+                    if healthy(engine, &id).await? {
+                        running += 1;
                     }
-                }
-                ready += running.min(replicas) as u64;
-                if ending {
-                    waiting.push(format!("the end of {name}'s task before"));
-                }
-                if running < replicas {
-                    waiting.push(error.map_or_else(|| name.clone(), |e| format!("{name} (its last task: {e})")));
+                } else if task.desired_state != Some(TaskState::RUNNING) && status.state == Some(TaskState::RUNNING) {
+                    ending = true;
+                } else if let Some(message) = status.err {
+                    error = Some(message);
                 }
             }
-            progress(ready, wanted);
-            Ok(if waiting.is_empty() { Ok(()) } else { Err(format!("waiting for {}", waiting.join(", "))) })
-        });
-        match result.await {
-            Err(Error::Unknown(why)) => {
-                let named = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
-                let mut services: Vec<&str> = named.filter(|w| w.starts_with(&format!("{stack}_"))).collect();
-                services.dedup();
-                let mut said = String::new();
-                for service in services.into_iter().take(3) {
-                    said += &format!("\n{service} said last:\n{}", self.last_lines(service, 5).await);
-                }
-                Err(Error::NotConverged(format!("stack {stack} did not converge: {why}{said}")))
+            ready += running.min(replicas) as u64;
+            if ending {
+                waiting.push(format!("the end of {name}'s task before"));
             }
-            result => result,
-        }
-    }
-
-    /// The last lines of a service's log, each indented.
-    async fn last_lines(&self, service: &str, lines: usize) -> String {
-        let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&lines.to_string()).build();
-        let mut log = self.docker.service_logs(service, Some(options));
-        let mut text = String::new();
-        // Swarm does not end the stream while a task is starting.
-        while let Ok(Some(Ok(chunk))) = tokio::time::timeout(Duration::from_secs(5), log.next()).await {
-            text += &String::from_utf8_lossy(&chunk.into_bytes());
-        }
-        let said: Vec<String> = text.lines().map(|l| format!("  {l}")).collect();
-        if said.is_empty() { "  nothing".to_owned() } else { said[said.len().saturating_sub(lines)..].join("\n") }
-    }
-
-    async fn healthy(&self, container: &str) -> Result<bool> {
-        match self.docker.inspect_container(container, None::<InspectContainerOptions>).await {
-            Ok(found) => {
-                let state = found.state.unwrap_or_default();
-                let health = state.health.and_then(|h| h.status);
-                Ok(state.running == Some(true)
-                    && matches!(
-                        health,
-                        None | Some(HealthStatusEnum::HEALTHY | HealthStatusEnum::NONE | HealthStatusEnum::EMPTY)
-                    ))
+            if running < replicas {
+                waiting.push(error.map_or_else(|| name.clone(), |e| format!("{name} (its last task: {e})")));
             }
-            Err(e) if crate::error::is_not_found(&e) => Ok(false),
-            Err(e) => Err(e).context("inspecting a container"),
         }
+        progress(ready, wanted);
+        Ok(if waiting.is_empty() { Ok(()) } else { Err(format!("waiting for {}", waiting.join(", "))) })
+    });
+    match result.await {
+        Err(Error::Unknown(why)) => {
+            let named = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
+            let mut services: Vec<&str> = named.filter(|w| w.starts_with(&format!("{stack}_"))).collect();
+            services.dedup();
+            let mut said = String::new();
+            for service in services.into_iter().take(3) {
+                said += &format!("\n{service} said last:\n{}", last_lines(engine, service, 5).await);
+            }
+            Err(Error::NotConverged(format!("stack {stack} did not converge: {why}{said}")))
+        }
+        result => result,
     }
+}
 
-    /// A /24 that no network of the engine uses, from the part of 10.213.0.0/16 that belongs to the slot.
-    pub async fn free_subnet(&self, slot: u8) -> Result<String> {
-        let networks = self.docker.list_networks(None::<ListNetworksOptions>).await.context("listing networks")?;
-        let used: Vec<String> = networks
-            .into_iter()
-            .filter_map(|n| n.ipam)
-            .flat_map(|i| i.config.unwrap_or_default())
-            .filter_map(|c| c.subnet)
-            .collect();
-        // Start at another place each time: another state directory's drills take theirs from the same ones.
-        let offset = (std::process::id() % 100) as u8;
-        (0..100u8).map(|n| format!("10.213.{}.0/24", slot * 100 + (offset + n) % 100)).find(|s| !used.contains(s)).ok_or_else(
-            || Error::Engine("no free subnet in 10.213.0.0/16; `restore-drill gc` removes what dead runs left".into()),
-        )
+/// The last lines of a service's log, each indented.
+async fn last_lines(engine: &Engine, service: &str, lines: usize) -> String {
+    let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&lines.to_string()).build();
+    let mut log = engine.docker.service_logs(service, Some(options));
+    let mut text = String::new();
+    // Swarm does not end the stream while a task is starting.
+    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(Duration::from_secs(5), log.next()).await {
+        text += &String::from_utf8_lossy(&chunk.into_bytes());
     }
+    let said: Vec<String> = text.lines().map(|l| format!("  {l}")).collect();
+    if said.is_empty() { "  nothing".to_owned() } else { said[said.len().saturating_sub(lines)..].join("\n") }
+}
+
+async fn healthy(engine: &Engine, container: &str) -> Result<bool> {
+    match engine.docker.inspect_container(container, None::<InspectContainerOptions>).await {
+        Ok(found) => {
+            let state = found.state.unwrap_or_default();
+            let health = state.health.and_then(|h| h.status);
+            Ok(state.running == Some(true)
+                && matches!(health, None | Some(HealthStatusEnum::HEALTHY | HealthStatusEnum::NONE | HealthStatusEnum::EMPTY)))
+        }
+        Err(e) if engine::is_not_found(&e) => Ok(false),
+        Err(e) => Err(e).context("inspecting a container"),
+    }
+}
+
+/// A /24 that no network of the engine uses, from the part of 10.213.0.0/16 that belongs to the slot.
+pub async fn free_subnet(engine: &Engine, slot: u8) -> Result<String> {
+    let networks = engine.docker.list_networks(None::<ListNetworksOptions>).await.context("listing networks")?;
+    let used: Vec<String> =
+        networks.into_iter().filter_map(|n| n.ipam).flat_map(|i| i.config.unwrap_or_default()).filter_map(|c| c.subnet).collect();
+    // Start at another place each time: another state directory's drills take theirs from the same ones.
+    let offset = (std::process::id() % 100) as u8;
+    (0..100u8)
+        .map(|n| format!("10.213.{}.0/24", slot * 100 + (offset + n) % 100))
+        .find(|s| !used.contains(s))
+        .ok_or_else(|| Error::Engine("no free subnet in 10.213.0.0/16; `restore-drill gc` removes what dead runs left".into()))
 }
 
 /// `count` ports that nothing listens on, from the slot's range, which is below the one

@@ -5,12 +5,13 @@ use std::process::Stdio;
 
 use bollard::models::LocalNodeState;
 use bollard::query_parameters::ListServicesOptionsBuilder;
+use bot::contract::ENABLED_LABEL;
+use engine::{Engine, label_filter};
+use recipe::image::sources;
+use recipe::scenario::{self, Scenario, list};
 
-use super::{Engine, label_filter};
-use crate::backup::contract::ENABLED_LABEL;
-use crate::drill::{MIN_FREE_GIB, bot_source};
-use crate::images::sources;
-use crate::scenario::{self, Scenario, list};
+use crate::drill::MIN_FREE_GIB;
+use crate::images::{self, missing_images};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,11 +95,14 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
         };
         let mut all =
             scenario.spec.standins.as_ref().and_then(|s| sources(&scenario.dir.join(&s.images), &name).ok()).unwrap_or_default();
-        match bot_source(&scenario::bot(scenarios)) {
-            Ok(bot) => all.extend(bot),
+        match images::bot::source_if_built(&scenario::bot(scenarios)) {
+            Ok(Some(bot)) => all.extend(bot),
+            Ok(None) => {
+                add(Level::Note, "backup program", "not built; the first drill builds it, and so does `make build`".into())
+            }
             Err(e) => add(Level::Bad, "backup program", e.to_string()),
         }
-        match engine.missing_images(&all).await {
+        match missing_images(&engine, &all).await {
             Ok(missing) if missing.is_empty() => add(Level::Ok, "images", format!("scenario {name}: all stand-ins are built")),
             Ok(missing) => {
                 let how = match command("mmdebstrap", &["--version"]).await {

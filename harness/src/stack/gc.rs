@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use engine::Engine;
+
+use super::objects::objects;
 use super::ownership::Owned;
 use super::slots::{Alive, host_id, lives, state_dir};
-use super::{Engine, HOST_LABEL, RUN_LABEL};
+use super::{HOST_LABEL, RUN_LABEL};
 use crate::error::{Error, Result};
 
 /// What a collection did.
@@ -24,8 +27,7 @@ pub struct Collected {
 /// The runs that have anything on the engine, with the host of each.
 pub async fn runs(engine: &Engine) -> Result<BTreeMap<String, String>> {
     let filter = std::collections::HashMap::from([("label".to_owned(), vec![RUN_LABEL.to_owned()])]);
-    Ok(engine
-        .objects(&filter)
+    Ok(objects(engine, &filter)
         .await?
         .into_iter()
         .filter_map(|o| Some((o.labels.get(RUN_LABEL)?.clone(), o.labels.get(HOST_LABEL).cloned().unwrap_or_default())))

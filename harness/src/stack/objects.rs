@@ -7,9 +7,11 @@ use bollard::query_parameters::{
     ListConfigsOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListSecretsOptionsBuilder,
     ListServicesOptionsBuilder, ListVolumesOptionsBuilder,
 };
+use engine::Engine;
 
-use super::{Engine, until};
-use crate::error::{Context as _, Error, Result};
+use crate::error::Context as _;
+use crate::error::{Error, Result};
+use crate::stack::until;
 
 /// The kinds of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,53 +41,51 @@ pub struct Object {
     pub labels: HashMap<String, String>,
 }
 
-impl Engine {
-    /// The objects that match a filter for labels. An engine in no swarm has no services, secrets and configs;
-    /// one whose manager is still starting is waited for.
-    pub async fn objects(&self, filter: &HashMap<String, Vec<String>>) -> Result<Vec<Object>> {
-        until(Duration::from_secs(60), || async {
-            match self.objects_now(filter).await {
-                Err(Error::Docker { source, .. }) if says(&source, "Manager is being prepared") => {
-                    Ok(Err("waiting for the engine's swarm manager".into()))
-                }
-                listed => listed.map(Ok),
+/// The objects that match a filter for labels. An engine in no swarm has no services, secrets and configs;
+/// one whose manager is still starting is waited for.
+pub async fn objects(engine: &Engine, filter: &HashMap<String, Vec<String>>) -> Result<Vec<Object>> {
+    until(Duration::from_secs(60), || async {
+        match objects_now(engine, filter).await {
+            Err(Error::Docker(engine::Error::Docker { source, .. })) if says(&source, "Manager is being prepared") => {
+                Ok(Err("waiting for the engine's swarm manager".into()))
             }
-        })
-        .await
-    }
+            listed => listed.map(Ok),
+        }
+    })
+    .await
+}
 
-    async fn objects_now(&self, filter: &HashMap<String, Vec<String>>) -> Result<Vec<Object>> {
-        let docker = &self.docker;
-        let mut found = Vec::new();
-        let mut add = |kind, id: Option<String>, labels: Option<HashMap<String, String>>| {
-            found.extend(id.map(|id| Object { kind, id, labels: labels.unwrap_or_default() }));
-        };
-        let services = docker.list_services(Some(ListServicesOptionsBuilder::default().filters(filter).build())).await;
-        for spec in in_swarm(services).context("listing services")?.into_iter().filter_map(|s| s.spec) {
-            add(Kind::Service, spec.name, spec.labels);
-        }
-        let options = ListContainersOptionsBuilder::default().all(true).filters(filter).build();
-        for container in docker.list_containers(Some(options)).await.context("listing containers")? {
-            add(Kind::Container, container.id, container.labels);
-        }
-        let options = ListVolumesOptionsBuilder::default().filters(filter).build();
-        for volume in docker.list_volumes(Some(options)).await.context("listing volumes")?.volumes.unwrap_or_default() {
-            add(Kind::Volume, Some(volume.name), Some(volume.labels));
-        }
-        let options = ListNetworksOptionsBuilder::default().filters(filter).build();
-        for network in docker.list_networks(Some(options)).await.context("listing networks")? {
-            add(Kind::Network, network.id, network.labels);
-        }
-        let secrets = docker.list_secrets(Some(ListSecretsOptionsBuilder::default().filters(filter).build())).await;
-        for secret in in_swarm(secrets).context("listing secrets")? {
-            add(Kind::Secret, secret.id, secret.spec.and_then(|s| s.labels));
-        }
-        let configs = docker.list_configs(Some(ListConfigsOptionsBuilder::default().filters(filter).build())).await;
-        for config in in_swarm(configs).context("listing configs")? {
-            add(Kind::Config, config.id, config.spec.and_then(|s| s.labels));
-        }
-        Ok(found)
+async fn objects_now(engine: &Engine, filter: &HashMap<String, Vec<String>>) -> Result<Vec<Object>> {
+    let docker = &engine.docker;
+    let mut found = Vec::new();
+    let mut add = |kind, id: Option<String>, labels: Option<HashMap<String, String>>| {
+        found.extend(id.map(|id| Object { kind, id, labels: labels.unwrap_or_default() }));
+    };
+    let services = docker.list_services(Some(ListServicesOptionsBuilder::default().filters(filter).build())).await;
+    for spec in in_swarm(services).context("listing services")?.into_iter().filter_map(|s| s.spec) {
+        add(Kind::Service, spec.name, spec.labels);
     }
+    let options = ListContainersOptionsBuilder::default().all(true).filters(filter).build();
+    for container in docker.list_containers(Some(options)).await.context("listing containers")? {
+        add(Kind::Container, container.id, container.labels);
+    }
+    let options = ListVolumesOptionsBuilder::default().filters(filter).build();
+    for volume in docker.list_volumes(Some(options)).await.context("listing volumes")?.volumes.unwrap_or_default() {
+        add(Kind::Volume, Some(volume.name), Some(volume.labels));
+    }
+    let options = ListNetworksOptionsBuilder::default().filters(filter).build();
+    for network in docker.list_networks(Some(options)).await.context("listing networks")? {
+        add(Kind::Network, network.id, network.labels);
+    }
+    let secrets = docker.list_secrets(Some(ListSecretsOptionsBuilder::default().filters(filter).build())).await;
+    for secret in in_swarm(secrets).context("listing secrets")? {
+        add(Kind::Secret, secret.id, secret.spec.and_then(|s| s.labels));
+    }
+    let configs = docker.list_configs(Some(ListConfigsOptionsBuilder::default().filters(filter).build())).await;
+    for config in in_swarm(configs).context("listing configs")? {
+        add(Kind::Config, config.id, config.spec.and_then(|s| s.labels));
+    }
+    Ok(found)
 }
 
 fn says(error: &bollard::errors::Error, text: &str) -> bool {

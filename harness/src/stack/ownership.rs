@@ -12,11 +12,14 @@ use bollard::query_parameters::{
     InspectContainerOptions, InspectNetworkOptions, InspectServiceOptions, RemoveContainerOptionsBuilder,
     UpdateServiceOptionsBuilder,
 };
+use engine::is_not_found;
+use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use tokio::sync::RwLock;
 
-use super::objects::{Kind, Object};
-use super::{Engine, NAMESPACE_LABEL, RUN_LABEL, label_filter};
-use crate::error::{Context as _, Error, Result, is_not_found};
+use super::RUN_LABEL;
+use super::objects::{Kind, Object, objects};
+use crate::error::Context as _;
+use crate::error::{Error, Result};
 
 /// The right to change what one run created, and to create more.
 #[derive(Clone)]
@@ -198,7 +201,7 @@ impl Owned {
     pub async fn remains(&self, stack: Option<&str>) -> Result<Remains> {
         let labels = [(RUN_LABEL, self.run.as_str())].into_iter().chain(stack.map(|s| (NAMESPACE_LABEL, s)));
         let mut remains = Remains::default();
-        for Object { kind, id, .. } in self.engine.objects(&label_filter(labels)).await? {
+        for Object { kind, id, .. } in objects(&self.engine, &label_filter(labels)).await? {
             match kind {
                 Kind::Service => remains.services.push(id),
                 Kind::Container => remains.containers.push(id),
@@ -278,7 +281,7 @@ impl Owned {
     async fn is_task(&self, id: &str) -> Result<bool> {
         match self.engine.docker.inspect_container(id, None::<InspectContainerOptions>).await {
             Ok(c) => {
-                let task = c.config.and_then(|c| c.labels).is_some_and(|l| l.contains_key(super::SERVICE_LABEL));
+                let task = c.config.and_then(|c| c.labels).is_some_and(|l| l.contains_key(engine::SERVICE_LABEL));
                 let running = c.state.and_then(|s| s.running).unwrap_or(false);
                 Ok(task && running)
             }
@@ -296,7 +299,7 @@ fn gone<T>(result: Result<T, bollard::errors::Error>) -> Result<(), bollard::err
 }
 
 fn is_gone(error: &Error) -> bool {
-    matches!(error, Error::Docker { source, .. } if is_not_found(source))
+    matches!(error, Error::Docker(engine::Error::Docker { source, .. }) if is_not_found(source))
 }
 
 fn ignore_gone(result: Result<()>) -> Result<()> {

@@ -7,14 +7,17 @@ use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
 };
+use engine::NAMESPACE_LABEL;
+use engine::is_not_found;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::store::{FileSeen, HARD, SYMBOLIC};
 use sha2::{Digest as _, Sha256};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::ownership::Owned;
-use super::{NAMESPACE_LABEL, run_labels};
-use crate::error::{Context as _, Error, Result, is_not_found};
-use crate::evidence::{FileSeen, HARD, SYMBOLIC};
+use super::run_labels;
+use crate::error::Context as _;
+use crate::error::{Error, Result};
 
 /// Files on their way from an archive to where they are stored.
 const ON_THEIR_WAY: usize = 100;

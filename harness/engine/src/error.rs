@@ -1,0 +1,84 @@
+//! What can go wrong with the engine.
+
+/// An engine that cannot be used, a request that it refused, a command that failed, or a wait that took too long.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine cannot be used as it is.
+    #[error("{0}")]
+    Unusable(String),
+    /// The engine refused a request.
+    #[error("{context}: {source}")]
+    Docker {
+        /// What was attempted.
+        context: String,
+        /// The engine's answer.
+        source: Box<bollard::errors::Error>,
+    },
+    /// No container of a service runs in which a command could.
+    #[error("service {service} has no running container to run {program:?} in")]
+    NoContainer {
+        /// The service's full name.
+        service: String,
+        /// The command's first word.
+        program: String,
+    },
+    /// A command did not end with 0.
+    #[error("{what} ended with exit code {code}: {said}")]
+    Command {
+        /// What the command was for.
+        what: String,
+        /// Its exit code.
+        code: i64,
+        /// Its last lines.
+        said: String,
+    },
+    /// The engine did not give a command's output.
+    #[error("{0}: not attached")]
+    NotAttached(String),
+    /// What was waited for did not come.
+    #[error("after {seconds} s still {waiting}")]
+    Late {
+        /// How long it was waited for.
+        seconds: u64,
+        /// What for: `waiting for …`.
+        waiting: String,
+    },
+}
+
+impl Error {
+    /// Whether the engine did not answer at all.
+    pub fn is_unreachable(&self) -> bool {
+        use bollard::errors::Error as E;
+        match self {
+            Self::Unusable(_) => true,
+            Self::Docker { source, .. } => matches!(
+                **source,
+                E::HyperResponseError { .. } | E::HyperLegacyError { .. } | E::SocketNotFoundError(_) | E::RequestTimeoutError
+            ),
+            _ => false,
+        }
+    }
+}
+
+/// The result of asking the engine.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Adds what was attempted to an engine's error.
+pub trait Context<T> {
+    /// The result, with what was attempted.
+    ///
+    /// # Errors
+    /// The engine's own.
+    fn context(self, what: impl Into<String>) -> Result<T>;
+}
+
+impl<T> Context<T> for Result<T, bollard::errors::Error> {
+    fn context(self, what: impl Into<String>) -> Result<T> {
+        self.map_err(|source| Error::Docker { context: what.into(), source: Box::new(source) })
+    }
+}
+
+/// Whether the engine says that there is no such object.
+pub fn is_not_found(error: &bollard::errors::Error) -> bool {
+    matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })
+}

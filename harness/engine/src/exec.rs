@@ -1,0 +1,162 @@
+//! Commands in the running container of a service.
+
+use bollard::container::LogOutput;
+use bollard::exec::{CreateExecOptions, StartExecResults};
+use bollard::query_parameters::ListContainersOptionsBuilder;
+use futures_util::StreamExt as _;
+use tokio::io::AsyncWriteExt as _;
+
+use crate::error::{Context as _, Error, Result};
+use crate::{Engine, SERVICE_LABEL, label_filter};
+
+/// What a command printed, and how it ended.
+#[derive(Debug, Clone, Default)]
+pub struct Output {
+    /// Exit code.
+    pub code: i64,
+    /// Standard output, of which at most [`LIMIT`] bytes are kept.
+    pub stdout: String,
+    /// Standard error, likewise.
+    pub stderr: String,
+}
+
+/// Bytes kept of each stream.
+pub const LIMIT: usize = 64 << 20;
+
+impl Output {
+    /// The output, if the command ended with 0.
+    pub fn ok(self, what: &str) -> Result<Self> {
+        if self.code == 0 {
+            return Ok(self);
+        }
+        let text = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
+        let tail: Vec<&str> = text.trim().lines().rev().take(5).collect();
+        let tail: Vec<&str> = tail.into_iter().rev().collect();
+        Err(Error::Command { what: what.to_owned(), code: self.code, said: tail.join(" / ") })
+    }
+}
+
+impl Engine {
+    /// The id of the service's running container.
+    pub async fn container_of(&self, service: &str) -> Result<Option<String>> {
+        let filter = label_filter([(SERVICE_LABEL, service)]);
+        let options = ListContainersOptionsBuilder::default().filters(&filter).build();
+        let found = self.docker.list_containers(Some(options)).await.context("listing containers")?;
+        Ok(found.into_iter().max_by_key(|c| c.created).and_then(|c| c.id))
+    }
+
+    /// Runs a command in the service's container, with `env` added and `stdin` given.
+    pub async fn exec<S: AsRef<str> + Sync>(
+        &self,
+        service: &str,
+        command: &[S],
+        env: &[(&str, &str)],
+        stdin: Option<&[u8]>,
+    ) -> Result<Output> {
+        let command: Vec<&str> = command.iter().map(AsRef::as_ref).collect();
+        let container = self.running(service, &command).await?;
+        self.exec_in(&container, &command, env, stdin).await
+    }
+
+    /// Runs a command in a container.
+    pub async fn exec_in(&self, container: &str, command: &[&str], env: &[(&str, &str)], stdin: Option<&[u8]>) -> Result<Output> {
+        let mut stdout = Vec::new();
+        let output = self.exec_to(container, command, env, stdin, &mut |bytes| keep(&mut stdout, bytes)).await?;
+        Ok(Output { stdout: text(&stdout), ..output })
+    }
+
+    /// Runs a command in the service's container and hands over its standard output line by line, without a limit.
+    pub async fn exec_lines(
+        &self,
+        service: &str,
+        command: &[&str],
+        env: &[(&str, &str)],
+        line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Output> {
+        let container = self.running(service, command).await?;
+        let mut rest = Vec::new();
+        let mut sink = |bytes: &[u8]| {
+            rest.extend_from_slice(bytes);
+            if let Some(end) = rest.iter().rposition(|b| *b == b'\n') {
+                String::from_utf8_lossy(&rest[..end]).lines().for_each(&mut *line);
+                rest.drain(..=end);
+            }
+        };
+        let output = self.exec_to(&container, command, env, None, &mut sink).await?;
+        if !rest.is_empty() {
+            line(&String::from_utf8_lossy(&rest));
+        }
+        Ok(output)
+    }
+
+    async fn running(&self, service: &str, command: &[&str]) -> Result<String> {
+        let program = || command.first().copied().unwrap_or_default().to_owned();
+        let none = || Error::NoContainer { service: service.to_owned(), program: program() };
+        self.container_of(service).await?.ok_or_else(none)
+    }
+
+    /// Runs a command; its standard output goes to `sink` and is not in what is returned.
+    async fn exec_to(
+        &self,
+        container: &str,
+        command: &[&str],
+        env: &[(&str, &str)],
+        stdin: Option<&[u8]>,
+        sink: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Output> {
+        let what = || format!("running {} in container {}", command.join(" "), &container[..container.len().min(12)]);
+        let config = CreateExecOptions {
+            cmd: Some(command.iter().map(ToString::to_string).collect::<Vec<String>>()),
+            env: Some(env.iter().map(|(k, v)| format!("{k}={v}")).collect()),
+            attach_stdin: Some(stdin.is_some()),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            ..Default::default()
+        };
+        let id = self.docker.create_exec(container, config).await.with(what)?.id;
+        let StartExecResults::Attached { mut output, mut input } = self.docker.start_exec(&id, None).await.with(what)? else {
+            return Err(Error::NotAttached(what()));
+        };
+        let mut stderr = Vec::new();
+        let feed = async {
+            if let Some(bytes) = stdin {
+                // A command that ends early closes its end; its exit code tells.
+                let _ = input.write_all(bytes).await;
+                let _ = input.shutdown().await;
+            }
+            Ok::<_, Error>(())
+        };
+        let drain = async {
+            while let Some(chunk) = output.next().await {
+                match chunk.with(what)? {
+                    LogOutput::StdErr { message } => keep(&mut stderr, &message),
+                    LogOutput::StdOut { message } | LogOutput::Console { message } => sink(&message),
+                    LogOutput::StdIn { .. } => {}
+                }
+            }
+            Ok(())
+        };
+        tokio::try_join!(feed, drain)?;
+        let code = self.docker.inspect_exec(&id).await.with(what)?.exit_code.unwrap_or(-1);
+        Ok(Output { code, stdout: String::new(), stderr: text(&stderr) })
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn keep(buffer: &mut Vec<u8>, bytes: &[u8]) {
+    let room = LIMIT.saturating_sub(buffer.len());
+    buffer.extend_from_slice(&bytes[..bytes.len().min(room)]);
+}
+
+trait With<T> {
+    fn with(self, what: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T> With<T> for Result<T, bollard::errors::Error> {
+    fn with(self, what: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|source| Error::Docker { context: what(), source: Box::new(source) })
+    }
+}

@@ -1,0 +1,65 @@
+//! The Docker engine that a drill runs on: the API client, commands in containers, waiting with a deadline. What a run creates,
+//! and so may remove, is known one level above.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::Docker;
+
+pub mod error;
+pub mod exec;
+
+pub use error::{Context, Error, Result, is_not_found};
+
+/// Swarm's own label for the stack of an object.
+pub const NAMESPACE_LABEL: &str = "com.docker.stack.namespace";
+/// Swarm's own label for the service of a container.
+pub const SERVICE_LABEL: &str = "com.docker.swarm.service.name";
+
+/// A connection to the engine that `DOCKER_HOST` names, or the local one.
+#[derive(Clone)]
+pub struct Engine {
+    /// The API client, its version negotiated with the engine's.
+    pub docker: Docker,
+}
+
+impl Engine {
+    /// Connects and negotiates the API version.
+    pub async fn connect() -> Result<Self> {
+        let place = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "the local socket".into());
+        let fail = |e: bollard::errors::Error| {
+            Error::Unusable(format!(
+                "no Docker engine at {place}: {e}. Start it, or set DOCKER_HOST; `restore-drill doctor` checks more"
+            ))
+        };
+        let docker = Docker::connect_with_defaults().map_err(fail)?.with_timeout(Duration::from_secs(120));
+        let docker = docker.negotiate_version().await.map_err(fail)?;
+        docker.ping().await.map_err(fail)?;
+        Ok(Self { docker })
+    }
+}
+
+/// A label filter for the engine's list calls.
+pub fn label_filter<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".to_owned(), labels.into_iter().map(|(k, v)| format!("{k}={v}")).collect())])
+}
+
+/// Polls `check` until it gives a value or `deadline` is over; `check` says what it still waits for.
+pub async fn until<T, F, E>(deadline: Duration, mut check: impl FnMut() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<Result<T, String>, E>>,
+    E: From<Error>,
+{
+    let end = tokio::time::Instant::now() + deadline;
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match check().await? {
+            Ok(value) => return Ok(value),
+            Err(waiting) if tokio::time::Instant::now() >= end => {
+                return Err(Error::Late { seconds: deadline.as_secs(), waiting }.into());
+            }
+            Err(_) => tokio::time::sleep(pause).await,
+        }
+        pause = (pause * 3 / 2).min(Duration::from_millis(500));
+    }
+}

@@ -1,0 +1,214 @@
+//! The audit: what a snapshot holds, against the live volumes and the inventory, as it was stored.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use recipe::inventory::Class;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::model::{Finding, Item, Outcome};
+use crate::store::Evidence;
+
+fn finding(volume: &str, path: &str, outcome: Outcome, property: Option<&str>, detail: String) -> Finding {
+    let item = Item::Snapshot { volume: volume.to_owned(), path: path.to_owned() };
+    Finding { item, outcome, property: property.map(str::to_owned), detail }
+}
+
+/// What is wrong with the audited snapshot: durable files that it lacks, the highest folder that lacks all of its own standing
+/// for them, and dumps that are absent or not whole.
+pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
+    if evidence.get("audit")?.is_none() {
+        // It ended before it was complete; why is among the steps.
+        return Ok(Vec::new());
+    }
+    let mut found: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
+    for (volume, path, size) in evidence.missed()? {
+        let (volume, path) = (volume.as_str(), path.as_str());
+        let parts = path.match_indices('/').map(|(at, _)| &path[..at]);
+        let mut place = path;
+        if !evidence.any_captured(volume, None)? {
+            place = ".";
+        } else {
+            for folder in parts {
+                if !evidence.any_captured(volume, Some(folder))? {
+                    place = folder;
+                    break;
+                }
+            }
+        }
+        let (files, bytes) = found.entry((volume.to_owned(), place.to_owned())).or_default();
+        (*files, *bytes) = (*files + 1, *bytes + size);
+    }
+    let lost = "live and durable, not in the snapshot: no restore brings them back";
+    let mut findings: Vec<Finding> = found
+        .into_iter()
+        .map(|((v, path), (n, bytes))| finding(&v, &path, Outcome::Lost, None, format!("{n} files, {bytes} bytes, {lost}")))
+        .collect();
+    for (volume, path, dump) in evidence.dumps_absent()? {
+        let detail = format!("the dump of {path} is not in the snapshot: did its hook run, and write into the volume?");
+        findings.push(finding(&volume, &dump, Outcome::Lost, Some("dump"), detail));
+    }
+    for (volume, path, complaint) in evidence.dumps_wrong()? {
+        findings.push(finding(&volume, &path, Outcome::Altered, Some("dump"), complaint));
+    }
+    findings.sort();
+    Ok(findings)
+}
+
+/// Files and bytes of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Amount {
+    /// Files.
+    pub files: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// A file that is another one live than in the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Difference {
+    /// The volume's compose name.
+    pub volume: String,
+    /// The path from the volume's root.
+    pub path: String,
+    /// `hash`, or both sizes.
+    pub what: String,
+}
+
+/// What the audit saw that is no fault of the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Report {
+    /// The snapshot.
+    pub snapshot: String,
+    /// What the snapshot holds of each volume and class.
+    pub captured: Vec<(String, Class, Amount)>,
+    /// Valuable files, by volume, that the snapshot lacks.
+    pub valuable_missed: Vec<(String, Amount)>,
+    /// How many files are other ones in the snapshot than live.
+    pub differing: u64,
+    /// The first of them.
+    pub differing_first: Vec<Difference>,
+}
+
+impl Report {
+    /// The report of the audit that is stored; none if there was none.
+    pub fn read(evidence: &Evidence) -> Result<Option<Self>> {
+        let Some(snapshot) = evidence.get("audit")? else { return Ok(None) };
+        let (differing, differing_first) = evidence.differing(20)?;
+        Ok(Some(Self {
+            snapshot,
+            captured: evidence.captured()?,
+            valuable_missed: evidence.valuable_missed()?,
+            differing,
+            differing_first,
+        }))
+    }
+
+    /// All that the snapshot holds.
+    pub fn total(&self) -> Amount {
+        self.sum(|_| true)
+    }
+
+    /// What the snapshot holds that the app or its operator's tooling makes anew.
+    pub fn junk(&self) -> Amount {
+        self.sum(|class| matches!(class, Class::Cache | Class::Regenerated))
+    }
+
+    fn sum(&self, of: impl Fn(Class) -> bool) -> Amount {
+        self.captured
+            .iter()
+            .filter(|(_, c, _)| of(*c))
+            .fold(Amount::default(), |sum, (.., a)| Amount { files: sum.files + a.files, bytes: sum.bytes + a.bytes })
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} files, {} KiB", self.files, self.bytes.div_ceil(1024))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (total, junk) = (self.total(), self.junk());
+        let share = |part: u64, all: u64| if all == 0 { 0.0 } else { part as f64 * 100.0 / all as f64 };
+        writeln!(f, "snapshot {}: {total}", self.snapshot)?;
+        for (volume, class, amount) in &self.captured {
+            writeln!(f, "  volume {volume}, {class}: {amount}")?;
+        }
+        writeln!(
+            f,
+            "junk (cache, regenerated): {:.0} % of the files, {:.0} % of the bytes",
+            share(junk.files, total.files),
+            share(junk.bytes, total.bytes)
+        )?;
+        for (volume, amount) in &self.valuable_missed {
+            writeln!(f, "valuable and not in the snapshot: volume {volume}, {amount}")?;
+        }
+        if self.differing > 0 {
+            writeln!(f, "files that are other ones live than in the snapshot: {}", self.differing)?;
+        }
+        for Difference { volume, path, what } in &self.differing_first {
+            writeln!(f, "  volume {volume}, {path}: {what}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{AuditFile, Side};
+
+    fn stored(live: &[&str], snapshot: &[&str]) -> (tempfile::TempDir, Evidence) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(dir.path()).expect("evidence");
+        let files = |paths: &[&str]| -> Vec<AuditFile> {
+            let file = |p: &&str| AuditFile {
+                path: (*p).into(),
+                class: if p.contains("index") { Class::Cache } else { Class::Durable },
+                dump: (*p == "main.db").then(|| "dump".into()),
+                size: Some(1),
+                sha256: Some("aa".into()),
+            };
+            paths.iter().map(file).collect()
+        };
+        evidence.put_audit_files(Side::Live, "mail", &files(live)).expect("stored");
+        evidence.put_audit_files(Side::Snapshot, "mail", &files(snapshot)).expect("stored");
+        evidence.set("audit", "1a2b3c4d").expect("stored");
+        (dir, evidence)
+    }
+
+    fn found(live: &[&str], snapshot: &[&str]) -> Vec<(String, Outcome)> {
+        let (_dir, evidence) = stored(live, snapshot);
+        let path = |f: Finding| match f.item {
+            Item::Snapshot { path, .. } => (path, f.outcome),
+            _ => panic!("no snapshot"),
+        };
+        findings(&evidence).expect("judged").into_iter().map(path).collect()
+    }
+
+    #[test]
+    fn what_is_missed_is_named_by_the_highest_folder_that_lacks_all() {
+        let live = ["a/1", "a/b/2", "a/b/3", "c/4", "index"];
+        assert_eq!(found(&live, &live), []);
+        assert_eq!(found(&live, &["a/1", "a/b/2", "a/b/3", "c/4"]), []);
+        assert_eq!(found(&live, &[]), [(".".into(), Outcome::Lost)]);
+        assert_eq!(found(&live, &["a/1", "c/4"]), [("a/b".into(), Outcome::Lost)]);
+        assert_eq!(found(&live, &["a/1", "a/b/2"]), [("a/b/3".into(), Outcome::Lost), ("c".into(), Outcome::Lost)]);
+        // A folder's name that begins like another's.
+        assert_eq!(found(&["a/1", "ab/2"], &["ab/2"]), [("a".into(), Outcome::Lost)]);
+    }
+
+    #[test]
+    fn dumps_that_are_absent_or_wrong() {
+        assert_eq!(found(&["main.db", "x"], &["x"]), [("dump".into(), Outcome::Lost)]);
+        assert_eq!(found(&["main.db", "x"], &["x", "dump"]), []);
+        let (_dir, evidence) = stored(&["main.db"], &["dump"]);
+        evidence.put_dump("mail", "dump", Some("it is empty")).expect("stored");
+        let all = findings(&evidence).expect("judged");
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].to_string(), "snapshot, volume mail, path dump: altered (dump): it is empty");
+    }
+}

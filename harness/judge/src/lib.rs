@@ -1,0 +1,50 @@
+//! What a drill saw, and what it means. The store ([`store`]) keeps what was seen; the judges read nothing else: no engine, no
+//! network, no clock, so that an old run can be judged again.
+//!
+//! - [`model`]: item, outcome, finding, verdict.
+//! - [`store`]: `evidence.db`, and what each kind of observation looks like in it; [`redact`] keeps secrets out.
+//! - [`judge`], [`across`], [`audited`], [`seeding`]: verdicts; one judge for each kind of state is behind them, mail, rows,
+//!   files, facts, and [`audit`] and [`live`].
+//! - [`checks`]: what was compared beside what was declared; [`meaning`]: what a finding means and what to do.
+
+pub mod audit;
+pub mod checks;
+pub mod error;
+mod facts;
+mod files;
+pub mod live;
+mod mail;
+pub mod meaning;
+pub mod model;
+pub mod redact;
+mod rows;
+mod say;
+pub mod store;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+pub use error::{Error, Result};
+pub use facts::trials;
+pub use verdict::{across, audited, judge, seeding};
+
+/// The name of the observation before the backup.
+pub const BASELINE: &str = "baseline";
+/// The name of the observation after the restore.
+pub const RESTORED: &str = "restored";
+
+/// The name of the observation before an upgrade.
+pub const INSTALLED: &str = "installed";
+/// The name of the observation after an upgrade.
+pub const UPGRADED: &str = "upgraded";
+/// The fact that is the content of the mail queue.
+pub const MAIL_QUEUE: &str = "mail queue";
+/// What is another one in a newer version of the app.
+pub const REVISION: &str = "schema revision";
+
+/// Of which versions of the app two observations are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Versions {
+    Same,
+    OlderThenNewer,
+}

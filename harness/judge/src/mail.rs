@@ -1,0 +1,229 @@
+//! Mail: logins, folders, messages, quotas, sieve scripts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::error::Result;
+use crate::model::{Counts, Finding, Item, Outcome};
+use crate::say::{changed, finding, short, short_hex, time};
+use crate::store::{Evidence, FolderSeen, Login, MessagePairs, MessageSeen, ObservationId, Quota, ScriptSeen};
+
+pub(crate) fn mail(
+    evidence: &Evidence,
+    before: ObservationId,
+    after: ObservationId,
+    counts: &mut Counts,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    let after_logins: BTreeMap<String, Login> = evidence.accounts(after)?.into_iter().collect();
+    for (account, _) in evidence.accounts(before)? {
+        let messages_before = evidence.message_count(before, &account)?;
+        let old_folders = evidence.folders(before, &account)?;
+        counts.accounts += 1;
+        counts.folders += old_folders.len() as u64;
+        counts.messages += messages_before;
+        let behind = || format!("{messages_before} messages are behind it");
+        match after_logins.get(&account) {
+            Some(Login::Read) => {}
+            Some(Login::Refused(why)) => {
+                let detail = format!("login refused: {why}; {}", behind());
+                findings.push(finding(Item::Account { account }, Outcome::Lost, None, detail));
+                continue;
+            }
+            Some(Login::Unread(why)) => {
+                findings.push(finding(Item::Account { account }, Outcome::Unread, None, format!("{why}; {}", behind())));
+                continue;
+            }
+            None => {
+                findings.push(finding(
+                    Item::Account { account },
+                    Outcome::Unread,
+                    None,
+                    format!("never asked for; {}", behind()),
+                ));
+                continue;
+            }
+        }
+        folders(&account, &old_folders, &evidence.folders(after, &account)?, findings);
+        quota(&account, evidence.quota(before, &account)?, evidence.quota(after, &account)?, findings);
+        counts.scripts += scripts(&account, evidence.scripts(before, &account)?, evidence.scripts(after, &account)?, findings);
+        let pairs = evidence.message_pairs(before, after, &account)?;
+        let known = |n: &MessageSeen| evidence.has_bytes(before, &account, &n.folder, &n.sha256);
+        let elsewhere = |sha256: &[u8]| evidence.strayed(before, after, sha256, &account);
+        messages(&account, &pairs, &evidence.expunged_of(&account)?, findings, known, elsewhere)?;
+    }
+    Ok(())
+}
+
+/// Usage may differ by a hundredth: servers count in KiB, and some by what a file takes.
+fn quota(account: &str, old: Option<Quota>, new: Option<Quota>, findings: &mut Vec<Finding>) {
+    let item = || Item::Account { account: account.into() };
+    match (old, new) {
+        (None, _) => {}
+        (Some(_), None) => {
+            findings.push(finding(item(), Outcome::Unread, Some("quota"), "the server says none any more".into()));
+        }
+        (Some(o), Some(n)) => {
+            if o.most != n.most {
+                findings.push(finding(item(), Outcome::Altered, Some("quota limit"), changed(o.most, n.most) + " KiB"));
+            }
+            if o.used.abs_diff(n.used) > 1 + o.used / 100 {
+                findings.push(finding(item(), Outcome::Altered, Some("quota usage"), changed(o.used, n.used) + " KiB"));
+            }
+        }
+    }
+}
+
+fn folders(account: &str, old: &[FolderSeen], new: &[FolderSeen], findings: &mut Vec<Finding>) {
+    let item = |folder: &str| Item::Folder { account: account.into(), folder: folder.into() };
+    for o in old {
+        let Some(n) = new.iter().find(|n| n.folder == o.folder) else {
+            findings.push(finding(item(&o.folder), Outcome::Lost, None, format!("it had {} messages", o.messages)));
+            continue;
+        };
+        let mut altered = |property, detail| findings.push(finding(item(&o.folder), Outcome::Altered, Some(property), detail));
+        if o.uid_validity != n.uid_validity {
+            // UIDNEXT counts anew under another UIDVALIDITY: one finding says it.
+            altered("uidvalidity", changed(o.uid_validity, n.uid_validity) + "; every client downloads the folder again");
+        } else if n.uid_next < o.uid_next {
+            altered("uidnext", changed(o.uid_next, n.uid_next) + "; UIDs will be given out twice");
+        }
+        if o.uid_validity == n.uid_validity && n.modseq < o.modseq {
+            let show = |m: Option<u64>| m.map_or_else(|| "none".to_owned(), |m| m.to_string());
+            altered("highestmodseq", changed(show(o.modseq), show(n.modseq)) + "; clients will miss changes (RFC 7162)");
+        }
+        if o.special_use != n.special_use {
+            altered("special-use", changed(format!("[{}]", o.special_use), format!("[{}]", n.special_use)));
+        }
+        if o.subscribed != n.subscribed {
+            altered("subscription", changed(o.subscribed, n.subscribed));
+        }
+    }
+    for n in new.iter().filter(|n| !old.iter().any(|o| o.folder == n.folder)) {
+        findings.push(finding(item(&n.folder), Outcome::Unexpected, None, format!("it has {} messages", n.messages)));
+    }
+}
+
+/// Matches the messages of one mailbox, in this order: the same place and bytes, which is done by now; the same
+/// bytes in the same folder; the same place with other bytes; the same bytes in another folder.
+/// What is left of the old is lost, or elsewhere; what is left of the new is too much.
+pub(crate) fn messages(
+    account: &str,
+    pairs: &MessagePairs,
+    expunged: &BTreeSet<String>,
+    findings: &mut Vec<Finding>,
+    known: impl Fn(&MessageSeen) -> Result<bool>,
+    elsewhere: impl Fn(&[u8]) -> Result<Option<(String, String)>>,
+) -> Result<()> {
+    let item =
+        |m: &MessageSeen| Item::Message { account: account.into(), folder: m.folder.clone(), uid: m.uid, corpus: m.item.clone() };
+    for (o, n) in &pairs.changed {
+        properties(item(o), o, n, findings);
+    }
+    let new = &pairs.only_after;
+    let mut matched = vec![false; new.len()];
+    let mut open: Vec<&MessageSeen> = pairs.only_before.iter().collect();
+    let by_place: HashMap<(&str, u32), usize> = new.iter().enumerate().map(|(i, m)| ((m.folder.as_str(), m.uid), i)).collect();
+    let mut by_bytes: HashMap<(&str, &[u8]), Vec<usize>> = HashMap::new();
+    for (i, m) in new.iter().enumerate().rev() {
+        by_bytes.entry((&m.folder, &m.sha256)).or_default().push(i);
+    }
+    open.retain(|o| {
+        let Some(i) = by_bytes.get_mut(&(o.folder.as_str(), o.sha256.as_slice())).and_then(Vec::pop) else { return true };
+        matched[i] = true;
+        findings.push(finding(item(o), Outcome::Altered, Some("uid"), changed(o.uid, new[i].uid)));
+        properties(item(o), o, &new[i], findings);
+        false
+    });
+    open.retain(|o| match by_place.get(&(o.folder.as_str(), o.uid)) {
+        Some(&i) if !matched[i] && (new[i].item == o.item || new[i].item.is_none()) => {
+            matched[i] = true;
+            let (property, detail) = if new[i].sha256.is_empty() {
+                ("unreadable", "the server cannot serve it; its log says why".to_owned())
+            } else {
+                ("bytes", format!("SHA-256 {}", changed(short(&o.sha256), short(&new[i].sha256))))
+            };
+            findings.push(finding(item(o), Outcome::Altered, Some(property), detail));
+            properties(item(o), o, &new[i], findings);
+            false
+        }
+        _ => true,
+    });
+    let mut anywhere: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (i, m) in new.iter().enumerate().filter(|(i, _)| !matched[*i]).rev() {
+        anywhere.entry(&m.sha256).or_default().push(i);
+    }
+    for o in open {
+        if let Some(i) = anywhere.get_mut(o.sha256.as_slice()).and_then(Vec::pop) {
+            matched[i] = true;
+            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is in folder {}", new[i].folder)));
+        } else if let Some((other, folder)) = elsewhere(&o.sha256)? {
+            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is in mailbox {other}, folder {folder}")));
+        } else {
+            findings.push(finding(item(o), Outcome::Lost, None, String::new()));
+        }
+    }
+    for (_, n) in new.iter().enumerate().filter(|(i, _)| !matched[*i]) {
+        let outcome = if known(n)? {
+            Outcome::Duplicated
+        } else if n.item.as_ref().is_some_and(|i| expunged.contains(i)) {
+            Outcome::Resurrected
+        } else {
+            Outcome::Unexpected
+        };
+        findings.push(finding(item(n), outcome, None, String::new()));
+    }
+    Ok(())
+}
+
+fn properties(item: Item, o: &MessageSeen, n: &MessageSeen, findings: &mut Vec<Finding>) {
+    let mut differ = |property, old: String, new: String| {
+        if old != new {
+            findings.push(finding(
+                item.clone(),
+                Outcome::Altered,
+                Some(property),
+                changed(format!("[{old}]"), format!("[{new}]")),
+            ));
+        }
+    };
+    differ("flags", o.flags.clone(), n.flags.clone());
+    differ("keywords", o.keywords.clone(), n.keywords.clone());
+    differ("internaldate", time(o.internal_date), time(n.internal_date));
+    if o.sha256 == n.sha256 {
+        differ("size", o.size.to_string(), n.size.to_string());
+    }
+}
+
+/// Compares the sieve scripts of an account; how many there were.
+fn scripts(
+    account: &str,
+    old: Result<Vec<ScriptSeen>, String>,
+    new: Result<Vec<ScriptSeen>, String>,
+    findings: &mut Vec<Finding>,
+) -> u64 {
+    let item = |script: &str| Item::Script { account: account.into(), script: script.into() };
+    let (old, new) = match (old, new) {
+        (Ok(old), Ok(new)) => (old, new),
+        (Err(why), _) | (_, Err(why)) => {
+            findings.push(finding(item("*"), Outcome::Unread, None, why));
+            return 0;
+        }
+    };
+    for o in &old {
+        let Some(n) = new.iter().find(|n| n.script == o.script) else {
+            findings.push(finding(item(&o.script), Outcome::Lost, None, String::new()));
+            continue;
+        };
+        if o.sha256 != n.sha256 {
+            let detail = format!("SHA-256 {}", changed(short_hex(&o.sha256), short_hex(&n.sha256)));
+            findings.push(finding(item(&o.script), Outcome::Altered, Some("bytes"), detail));
+        }
+        if o.active != n.active {
+            findings.push(finding(item(&o.script), Outcome::Altered, Some("active"), changed(o.active, n.active)));
+        }
+    }
+    for n in new.iter().filter(|n| !old.iter().any(|o| o.script == n.script)) {
+        findings.push(finding(item(&n.script), Outcome::Unexpected, None, String::new()));
+    }
+    old.len() as u64
+}

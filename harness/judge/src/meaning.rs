@@ -1,0 +1,165 @@
+//! What findings mean, their usual causes and what to do, as data: `meanings.toml` beside this file.
+
+use std::sync::LazyLock;
+
+use recipe::glob::matches;
+use serde::Deserialize;
+
+/// What is taught of one kind of finding.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meaning {
+    /// A word for it.
+    pub name: String,
+    /// Globs of such findings, without their prose.
+    pub findings: Vec<String>,
+    /// What it means for whoever uses the app.
+    pub means: String,
+    /// What usually causes it.
+    pub causes: Vec<String>,
+    /// What to do about it.
+    pub fix: String,
+}
+
+#[derive(Deserialize)]
+struct All {
+    meaning: Vec<Meaning>,
+}
+
+static ALL: LazyLock<Vec<Meaning>> =
+    LazyLock::new(|| toml::from_str::<All>(include_str!("meanings.toml")).map(|a| a.meaning).unwrap_or_default());
+
+/// Everything that is taught.
+pub fn all() -> &'static [Meaning] {
+    &ALL
+}
+
+/// What is taught of a finding as a report has it, or of a word: the first glob that matches it, the name that it is, or
+/// everything that has it.
+pub fn find(text: &str) -> Vec<&'static Meaning> {
+    let bare = text.trim().trim_start_matches("- ");
+    let is = |m: &&Meaning| m.findings.iter().any(|glob| matches(glob, bare) || matches(&format!("{glob}: *"), bare));
+    if let Some(one) = ALL.iter().find(is) {
+        return vec![one];
+    }
+    let word = bare.to_lowercase();
+    let name = word.replace(' ', "-");
+    match ALL.iter().find(|m| m.name == name) {
+        Some(one) => vec![one],
+        None => ALL.iter().filter(|m| m.name.contains(&name) || m.means.to_lowercase().contains(&word)).collect(),
+    }
+}
+
+impl Meaning {
+    /// In lines.
+    pub fn text(&self) -> String {
+        let causes: String = self.causes.iter().map(|c| format!("  - {c}\n")).collect();
+        format!("{}\n  {}\n\nUsual causes:\n{causes}\nWhat to do:\n  {}\n\n", self.name, self.means, self.fix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Finding, Item, Outcome};
+
+    #[test]
+    fn a_finding_is_taught_as_a_report_has_it() {
+        let item = Item::Folder { account: "u01@mail.test".into(), folder: "INBOX".into() };
+        let finding = Finding {
+            item,
+            outcome: Outcome::Altered,
+            property: Some("uidvalidity".into()),
+            detail: "was 1, is 2; every client downloads the folder again".into(),
+        };
+        assert_eq!(find(&finding.to_string())[0].name, "uidvalidity");
+        assert_eq!(find("uidvalidity")[0].name, "uidvalidity");
+        assert!(find("no such thing at all").is_empty());
+    }
+
+    /// Every finding that the catalogue must cause is taught: what is expected is there without a drill for most of it.
+    #[test]
+    fn every_outcome_of_every_kind_is_taught() {
+        let (account, volume, path) = ("u@mail.test".to_owned(), "v".to_owned(), "p".to_owned());
+        let message = Item::Message { account: account.clone(), folder: "INBOX".into(), uid: 1, corpus: None };
+        let folder = Item::Folder { account: account.clone(), folder: "INBOX".into() };
+        let login = Item::Account { account: account.clone() };
+        let database = Item::Database { database: "d".into() };
+        let row = Item::Row { database: "d".into(), table: "t".into(), key: "1".into() };
+        let file = Item::File { volume: volume.clone(), path: path.clone() };
+        let snapshot = Item::Snapshot { volume, path };
+        let script = Item::Script { account, script: "s".into() };
+        let fact = Item::Fact { fact: "mail queue".into() };
+        let trial = Item::Trial { trial: "mail out".into() };
+        let step = |step: &str| Item::Step { step: step.into() };
+        let observation = Item::Observation { what: "observation \"restored\"".into() };
+        use Outcome::{Altered, Duplicated, Failed, Lost, Misplaced, Recovered, Resurrected, Unexpected, Unread, Unresolved};
+        let cases: [(&Item, Outcome, &[Option<&str>]); 32] = [
+            (&message, Lost, &[None]),
+            (
+                &message,
+                Altered,
+                &[
+                    Some("bytes"),
+                    Some("unreadable"),
+                    Some("uid"),
+                    Some("flags"),
+                    Some("keywords"),
+                    Some("internaldate"),
+                    Some("size"),
+                ],
+            ),
+            (&message, Misplaced, &[None]),
+            (&message, Duplicated, &[None]),
+            (&message, Resurrected, &[None]),
+            (&message, Unexpected, &[None]),
+            (&message, Recovered, &[None]),
+            (&message, Unresolved, &[None]),
+            (&folder, Lost, &[None]),
+            (&folder, Unexpected, &[None]),
+            (
+                &folder,
+                Altered,
+                &[Some("uidvalidity"), Some("uidnext"), Some("highestmodseq"), Some("special-use"), Some("subscription")],
+            ),
+            (&login, Lost, &[None]),
+            (&login, Unread, &[None, Some("quota")]),
+            (&login, Altered, &[Some("quota limit"), Some("quota usage")]),
+            (&database, Altered, &[Some("file"), Some("integrity_check"), Some("foreign_key_check"), Some("schema revision")]),
+            (&row, Lost, &[None]),
+            (&row, Altered, &[Some("password")]),
+            (&row, Unexpected, &[None]),
+            (&file, Lost, &[None]),
+            (&file, Unexpected, &[None]),
+            (&file, Altered, &[Some("bytes"), Some("owner"), Some("mode"), Some("mtime"), Some("link")]),
+            (&snapshot, Lost, &[None, Some("dump")]),
+            (&snapshot, Altered, &[Some("dump")]),
+            (&script, Lost, &[None]),
+            (&script, Altered, &[Some("bytes"), Some("active")]),
+            (&script, Unexpected, &[None]),
+            (&fact, Altered, &[None]),
+            (&trial, Altered, &[None]),
+            (&trial, Unread, &[None]),
+            (
+                &step("backup"),
+                Failed,
+                &[Some("hook"), Some("not enabled"), Some("password"), Some("space"), Some("path"), Some("other")],
+            ),
+            (&step("restore"), Failed, &[Some("hook"), Some("snapshot"), Some("damage"), Some("other")]),
+            (&observation, Unread, &[None]),
+        ];
+        for (item, outcome, properties) in cases {
+            for property in properties {
+                let line = crate::model::essence(item, outcome, *property);
+                assert_eq!(find(&line).len(), 1, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_each_has_a_cause_and_a_cure() {
+        let names: std::collections::BTreeSet<&str> = all().iter().map(|m| m.name.as_str()).collect();
+        assert!(names.len() > 30 && names.len() == all().len());
+        assert!(all().iter().all(|m| !m.causes.is_empty() && !m.fix.is_empty() && !m.findings.is_empty()));
+    }
+}

@@ -1,0 +1,374 @@
+//! The words of a judgement: outcome, finding, verdict.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// As at the baseline.
+    Intact,
+    /// There, and not as it was.
+    Altered,
+    /// Not there.
+    Lost,
+    /// There, in another mailbox or folder.
+    Misplaced,
+    /// There more often than it was.
+    Duplicated,
+    /// Never seeded, never seen at the baseline.
+    Unexpected,
+    /// Removed before the backup, yet there.
+    Resurrected,
+    /// Delivery was indeterminate; the item is there.
+    Recovered,
+    /// Delivery was indeterminate; the item is not there.
+    Unresolved,
+    /// A step on which the operator relies ended in an error: a hook, the backup, the restore.
+    Failed,
+    /// Could not be read.
+    Unread,
+}
+
+impl Outcome {
+    /// What the outcome means for the verdict; none for those that are no failure.
+    pub fn weight(self) -> Option<Status> {
+        match self {
+            Self::Intact | Self::Recovered | Self::Unresolved => None,
+            Self::Unread => Some(Status::Unknown),
+            _ => Some(Status::Broken),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Intact => "intact",
+            Self::Altered => "altered",
+            Self::Lost => "lost",
+            Self::Misplaced => "misplaced",
+            Self::Duplicated => "duplicated",
+            Self::Unexpected => "unexpected",
+            Self::Resurrected => "resurrected",
+            Self::Recovered => "recovered",
+            Self::Unresolved => "unresolved",
+            Self::Failed => "failed",
+            Self::Unread => "unread",
+        })
+    }
+}
+
+/// What an item is, and how a user would name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Item {
+    /// A login and the mailboxes behind it.
+    Account {
+        /// The address.
+        account: String,
+    },
+    /// An IMAP mailbox, which users call a folder.
+    Folder {
+        /// The address.
+        account: String,
+        /// The name as the server gives it.
+        folder: String,
+    },
+    /// A message.
+    Message {
+        /// The address.
+        account: String,
+        /// The folder it was in, or is in if it is new.
+        folder: String,
+        /// Its UID there.
+        uid: u32,
+        /// Its number in the corpus, where it has one.
+        corpus: Option<String>,
+    },
+    /// A database as a whole.
+    Database {
+        /// Its name.
+        database: String,
+    },
+    /// A row of a table.
+    Row {
+        /// The database.
+        database: String,
+        /// The table.
+        table: String,
+        /// The values of its key columns, comma-separated.
+        key: String,
+    },
+    /// A file in a volume.
+    File {
+        /// The volume's compose name.
+        volume: String,
+        /// The path from the volume's root.
+        path: String,
+    },
+    /// A file, or a folder with all its files, in the snapshot.
+    Snapshot {
+        /// The volume's compose name.
+        volume: String,
+        /// The path from the volume's root; `.` for all of it.
+        path: String,
+    },
+    /// A sieve script.
+    Script {
+        /// The address.
+        account: String,
+        /// Its name; `*` for all of them.
+        script: String,
+    },
+    /// What a command in a container prints.
+    Fact {
+        /// Its name in the scenario.
+        fact: String,
+    },
+    /// What was tried through a door, as a user would.
+    Trial {
+        /// What was tried.
+        trial: String,
+    },
+    /// A step of the drill that the bot makes.
+    Step {
+        /// `backup`, `audit` or `restore`.
+        step: String,
+    },
+    /// What the run as a whole was to see.
+    Observation {
+        /// What it should have read.
+        what: String,
+    },
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account { account } => write!(f, "mailbox {account}"),
+            Self::Folder { account, folder } => write!(f, "mailbox {account}, folder {folder}"),
+            Self::Message { account, folder, uid, corpus } => {
+                write!(f, "mailbox {account}, folder {folder}, message with UID {uid}")?;
+                corpus.as_ref().map_or(Ok(()), |n| write!(f, " (corpus message {n})"))
+            }
+            Self::Database { database } => write!(f, "database {database}"),
+            Self::Row { database, table, key } => write!(f, "database {database}, table {table}, row {key}"),
+            Self::File { volume, path } => write!(f, "volume {volume}, file {path}"),
+            Self::Snapshot { volume, path } if path == "." => write!(f, "snapshot, volume {volume}"),
+            Self::Snapshot { volume, path } => write!(f, "snapshot, volume {volume}, path {path}"),
+            Self::Script { account, script } => write!(f, "mailbox {account}, sieve script {script}"),
+            Self::Fact { fact } => f.write_str(fact),
+            Self::Trial { trial } => write!(f, "trial: {trial}"),
+            Self::Step { step } => f.write_str(step),
+            Self::Observation { what } => f.write_str(what),
+        }
+    }
+}
+
+/// What a finding says, without its prose: by this it is matched with what was expected.
+pub fn essence(item: &Item, outcome: Outcome, property: Option<&str>) -> String {
+    property.map_or_else(|| format!("{item}: {outcome}"), |p| format!("{item}: {outcome} ({p})"))
+}
+
+/// One classified difference between baseline and observation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Finding {
+    /// What it is about.
+    #[serde(flatten)]
+    pub item: Item,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Which property, for an altered item: `bytes`, `flags`, a column's name, ….
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub property: Option<String>,
+    /// What was, and what is, in a few words; never a secret.
+    pub detail: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.item, self.outcome)?;
+        if let Some(property) = &self.property {
+            write!(f, " ({property})")?;
+        }
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        Ok(())
+    }
+}
+
+/// Something that the bot said went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// The kind of cause, as the contract with the bot tells it.
+    pub cause: &'static str,
+    /// The bot's words.
+    pub message: String,
+}
+
+/// The three values of a verdict; a greater one outranks a smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything was read, and is as it was.
+    Held,
+    /// It could not be told.
+    Unknown,
+    /// Something is not as it was.
+    Broken,
+}
+
+impl Status {
+    /// What stands at the top of a report.
+    pub fn word(self) -> String {
+        self.to_string().to_uppercase()
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Held => "held",
+            Self::Unknown => "unknown",
+            Self::Broken => "broken",
+        })
+    }
+}
+
+/// How many items of each kind were compared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Counts {
+    /// Logins.
+    pub accounts: u64,
+    /// IMAP mailboxes.
+    pub folders: u64,
+    /// Messages.
+    pub messages: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Files.
+    pub files: u64,
+    /// Files and folders of which owner and mode were compared.
+    #[serde(default)]
+    pub paths: u64,
+    /// Sieve scripts.
+    #[serde(default)]
+    pub scripts: u64,
+    /// What commands print.
+    #[serde(default)]
+    pub facts: u64,
+    /// What was tried through the doors.
+    #[serde(default)]
+    pub trials: u64,
+}
+
+impl Counts {
+    /// What of it is the app's data; what is only tried, and who may read it, is not.
+    pub fn items(&self) -> u64 {
+        self.messages + self.rows + self.files + self.facts
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { accounts, folders, messages, rows, files, paths, scripts, facts, trials } = self;
+        if *accounts > 0 {
+            write!(f, "{messages} messages in {folders} folders of {accounts} mailboxes, ")?;
+        }
+        write!(f, "{rows} rows, {files} files")?;
+        for (n, what) in [(scripts, "sieve scripts"), (facts, "facts"), (trials, "trials"), (paths, "owners and modes")] {
+            if *n > 0 {
+                write!(f, ", {n} {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a run found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Verdict {
+    /// Held, unknown or broken.
+    pub status: Status,
+    /// What was compared: the baseline's items.
+    pub compared: Counts,
+    /// Every difference, sorted.
+    pub findings: Vec<Finding>,
+}
+
+impl Verdict {
+    /// The verdict that follows from `findings` about `compared` items. Nothing
+    /// compared is never held.
+    pub fn from_findings(compared: Counts, mut findings: Vec<Finding>) -> Self {
+        if compared.items() == 0 {
+            findings.push(Finding {
+                item: Item::Observation { what: "baseline".into() },
+                outcome: Outcome::Unread,
+                property: None,
+                detail: "nothing was there to compare".into(),
+            });
+        }
+        Self::new(compared, findings)
+    }
+
+    /// The verdict that follows from `findings` alone.
+    pub fn new(compared: Counts, mut findings: Vec<Finding>) -> Self {
+        findings.sort();
+        let status = findings.iter().filter_map(|f| f.outcome.weight()).max().unwrap_or(Status::Held);
+        Self { status, compared, findings }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOME: Counts =
+        Counts { accounts: 1, folders: 1, messages: 1, rows: 1, files: 1, paths: 0, scripts: 0, facts: 0, trials: 0 };
+
+    fn finding(outcome: Outcome) -> Finding {
+        Finding { item: Item::Account { account: "u@mail.test".into() }, outcome, property: None, detail: String::new() }
+    }
+
+    #[test]
+    fn broken_outranks_unknown_outranks_held() {
+        let status = |outcomes: &[Outcome]| Verdict::from_findings(SOME, outcomes.iter().copied().map(finding).collect()).status;
+        assert_eq!(status(&[]), Status::Held);
+        assert_eq!(status(&[Outcome::Recovered, Outcome::Unresolved]), Status::Held);
+        assert_eq!(status(&[Outcome::Unread]), Status::Unknown);
+        assert_eq!(status(&[Outcome::Unread, Outcome::Lost]), Status::Broken);
+    }
+
+    #[test]
+    fn nothing_compared_is_never_held() {
+        for nothing in [Counts::default(), Counts { accounts: 1, folders: 1, trials: 9, paths: 9, ..Counts::default() }] {
+            assert_eq!(Verdict::from_findings(nothing, vec![]).status, Status::Unknown, "{nothing}");
+        }
+        for some in [Counts { messages: 1, ..Counts::default() }, Counts { rows: 1, ..Counts::default() }] {
+            assert_eq!(Verdict::from_findings(some, vec![]).status, Status::Held, "{some}");
+        }
+    }
+
+    #[test]
+    fn findings_are_in_a_users_words() {
+        let finding = Finding {
+            item: Item::Message {
+                account: "u07@mail.test".into(),
+                folder: "Archive.2024".into(),
+                uid: 17,
+                corpus: Some("42".into()),
+            },
+            outcome: Outcome::Lost,
+            property: None,
+            detail: String::new(),
+        };
+        assert_eq!(
+            finding.to_string(),
+            "mailbox u07@mail.test, folder Archive.2024, message with UID 17 (corpus message 42): lost"
+        );
+    }
+}

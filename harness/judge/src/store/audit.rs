@@ -1,0 +1,208 @@
+//! What the audit saw, in the store.
+
+use recipe::inventory::Class;
+use rusqlite::{OptionalExtension as _, Row, params};
+
+use super::Evidence;
+use crate::audit::{Amount, Difference};
+use crate::error::Result;
+use crate::redact::redact;
+
+/// Where a file was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// In the volume of the running stack.
+    Live,
+    /// In the snapshot.
+    Snapshot,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Snapshot => "snapshot",
+        }
+    }
+}
+
+/// A file that the audit saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFile {
+    /// From the volume's root.
+    pub path: String,
+    /// What a backup owes it.
+    pub class: Class,
+    /// The path of the dump that carries its content, if one does.
+    pub dump: Option<String>,
+    /// Bytes, once read.
+    pub size: Option<u64>,
+    /// SHA-256 in hexadecimal digits, once read.
+    pub sha256: Option<String>,
+}
+
+fn class(name: &str) -> Class {
+    Class::ALL.into_iter().find(|c| c.name() == name).unwrap_or(Class::Durable)
+}
+
+fn amount(row: &Row<'_>, at: usize) -> rusqlite::Result<Amount> {
+    Ok(Amount { files: row.get(at)?, bytes: row.get(at + 1)? })
+}
+
+impl Evidence {
+    /// How many durable files the audit looked for in the snapshot, by volume.
+    pub fn audited(&self) -> Result<Vec<(String, u64)>> {
+        self.with(|db| {
+            let sql = "SELECT volume, count(*) FROM audit_file WHERE side = 'live' AND class = 'durable' GROUP BY volume";
+            db.prepare(sql)?.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
+        })
+    }
+
+    /// Forgets an earlier audit.
+    pub fn clear_audit(&self) -> Result<()> {
+        self.with(|db| db.execute_batch("DELETE FROM audit_file; DELETE FROM audit_dump; DELETE FROM run WHERE key = 'audit';"))
+    }
+
+    /// Stores files of a volume; what was known of them before is replaced.
+    pub fn put_audit_files(&self, side: Side, volume: &str, files: &[AuditFile]) -> Result<()> {
+        self.with(|db| {
+            let tx = db.transaction()?;
+            for f in files {
+                tx.prepare_cached("INSERT OR REPLACE INTO audit_file VALUES (?, ?, ?, ?, ?, ?, ?)")?.execute(params![
+                    side.name(),
+                    volume,
+                    f.path,
+                    f.class.name(),
+                    f.dump,
+                    f.size,
+                    f.sha256
+                ])?;
+            }
+            tx.commit()
+        })
+    }
+
+    /// Size and hash of a file, once stored.
+    pub fn audit_content(&self, side: Side, volume: &str, path: &str) -> Result<Option<(u64, String)>> {
+        self.with(|db| {
+            db.prepare_cached(
+                "SELECT size, sha256 FROM audit_file WHERE side = ? AND volume = ? AND path = ? AND sha256 IS NOT NULL",
+            )?
+            .query_row(params![side.name(), volume, path], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()
+        })
+    }
+
+    /// How many files of the snapshot were listed and not read, and the first of them; none if all were read.
+    pub fn unread_of_snapshot(&self) -> Result<Option<(u64, String)>> {
+        self.with(|db| {
+            db.query_row(
+                "SELECT count(*), min(volume || ': ' || path) FROM audit_file WHERE side = 'snapshot' AND sha256 IS NULL",
+                [],
+                |r| Ok((r.get(0)?, r.get(1)?)),
+            )
+            .map(|(n, first): (u64, Option<String>)| first.map(|first| (n, first)))
+        })
+    }
+
+    /// Stores how a dump in the snapshot is.
+    pub fn put_dump(&self, volume: &str, path: &str, complaint: Option<&str>) -> Result<()> {
+        self.with(|db| {
+            db.execute("INSERT OR REPLACE INTO audit_dump VALUES (?, ?, ?)", params![volume, path, complaint.map(redact)])
+                .map(drop)
+        })
+    }
+
+    /// The durable files that are live and not in the snapshot, nor carried by a dump: volume, path, bytes.
+    pub fn missed(&self) -> Result<Vec<(String, String, u64)>> {
+        self.with(|db| {
+            db.prepare(
+                "SELECT volume, path, coalesce(size, 0) FROM audit_file AS l
+                 WHERE side = 'live' AND class = 'durable' AND dump IS NULL AND NOT EXISTS (SELECT 1 FROM audit_file AS s
+                   WHERE s.side = 'snapshot' AND s.volume = l.volume AND s.path = l.path)
+                 ORDER BY volume, path",
+            )?
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+            .collect()
+        })
+    }
+
+    /// Whether the snapshot has a durable file of a volume, or of a folder in it.
+    pub fn any_captured(&self, volume: &str, folder: Option<&str>) -> Result<bool> {
+        // Text is ordered by bytes, and `0` follows `/`.
+        let (from, to) = folder.map_or_else(|| (String::new(), "\u{10ffff}".into()), |f| (format!("{f}/"), format!("{f}0")));
+        self.with(|db| {
+            db.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM audit_file
+                   WHERE side = 'snapshot' AND volume = ? AND path >= ? AND path < ? AND class = 'durable')",
+            )?
+            .query_row(params![volume, from, to], |r| r.get(0))
+        })
+    }
+
+    /// The dumps of live files that the snapshot lacks: volume, file, dump.
+    pub fn dumps_absent(&self) -> Result<Vec<(String, String, String)>> {
+        self.with(|db| {
+            db.prepare(
+                "SELECT volume, path, dump FROM audit_file AS l
+                 WHERE side = 'live' AND dump IS NOT NULL AND class = 'durable' AND NOT EXISTS (SELECT 1 FROM audit_file AS s
+                   WHERE s.side = 'snapshot' AND s.volume = l.volume AND s.path = l.dump)
+                 ORDER BY volume, path",
+            )?
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+            .collect()
+        })
+    }
+
+    /// The dumps in the snapshot that are not whole: volume, path, what is wrong.
+    pub fn dumps_wrong(&self) -> Result<Vec<(String, String, String)>> {
+        self.with(|db| {
+            db.prepare("SELECT volume, path, complaint FROM audit_dump WHERE complaint IS NOT NULL ORDER BY volume, path")?
+                .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+                .collect()
+        })
+    }
+
+    /// What the snapshot holds, by volume and class.
+    pub fn captured(&self) -> Result<Vec<(String, Class, Amount)>> {
+        self.with(|db| {
+            db.prepare(
+                "SELECT volume, class, count(*), coalesce(sum(size), 0) FROM audit_file WHERE side = 'snapshot'
+                 GROUP BY volume, class ORDER BY volume, class",
+            )?
+            .query_map([], |r| Ok((r.get(0)?, class(r.get_ref(1)?.as_str()?), amount(r, 2)?)))?
+            .collect()
+        })
+    }
+
+    /// The valuable files, by volume, that are live and not in the snapshot.
+    pub fn valuable_missed(&self) -> Result<Vec<(String, Amount)>> {
+        self.with(|db| {
+            db.prepare(
+                "SELECT volume, count(*), coalesce(sum(size), 0) FROM audit_file AS l
+                 WHERE side = 'live' AND class = 'valuable' AND NOT EXISTS (SELECT 1 FROM audit_file AS s
+                   WHERE s.side = 'snapshot' AND s.volume = l.volume AND s.path = l.path)
+                 GROUP BY volume ORDER BY volume",
+            )?
+            .query_map([], |r| Ok((r.get(0)?, amount(r, 1)?)))?
+            .collect()
+        })
+    }
+
+    /// How many files are other ones live than in the snapshot, and the first of them.
+    pub fn differing(&self, first: usize) -> Result<(u64, Vec<Difference>)> {
+        const PAIRS: &str = "FROM audit_file AS l JOIN audit_file AS s
+            ON l.side = 'live' AND s.side = 'snapshot' AND s.volume = l.volume AND s.path = l.path AND s.sha256 <> l.sha256";
+        self.with(|db| {
+            let count = db.query_row(&format!("SELECT count(*) {PAIRS}"), [], |r| r.get(0))?;
+            let what =
+                "CASE WHEN s.size = l.size THEN 'hash' ELSE 'size: ' || l.size || ' live, ' || s.size || ' in the snapshot' END";
+            let sql = format!("SELECT l.volume, l.path, {what} {PAIRS} ORDER BY l.volume, l.path LIMIT {first}");
+            let rows = db
+                .prepare(&sql)?
+                .query_map([], |r| Ok(Difference { volume: r.get(0)?, path: r.get(1)?, what: r.get(2)? }))?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok((count, rows))
+        })
+    }
+}

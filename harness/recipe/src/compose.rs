@@ -1,0 +1,138 @@
+//! A compose file, read: enough to check it, to change what a drill must change, and to
+//! hand it on. Merging and interpolating are left to `docker stack deploy`, as operators do.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+
+pub mod variable;
+pub mod yaml;
+
+use variable::interpolate;
+use yaml::Node;
+
+/// One compose file. Anchors and merges are resolved; variables are not.
+#[derive(Debug, Clone)]
+pub struct Compose {
+    /// The file.
+    pub file: PathBuf,
+    /// Its content, with places.
+    pub tree: Node,
+    /// Its content, without.
+    pub value: Value,
+}
+
+impl Compose {
+    /// Reads a file.
+    pub fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+        Self::parse(file, &text)
+    }
+
+    /// Parses the text of a file.
+    pub fn parse(file: &Path, text: &str) -> Result<Self> {
+        let tree = Node::parse(file, text)?;
+        let value = tree.json();
+        if !value.get("services").is_some_and(Value::is_object) {
+            return Err(Error::input(file, None, "no services: expected a compose file with a map of services"));
+        }
+        Ok(Self { file: file.to_owned(), tree, value })
+    }
+
+    fn names(&self, section: &str) -> impl Iterator<Item = &str> {
+        self.value.get(section).and_then(Value::as_object).into_iter().flat_map(Map::keys).map(String::as_str)
+    }
+
+    /// The names of its services.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.names("services")
+    }
+
+    /// The names of its top-level volumes.
+    pub fn volumes(&self) -> impl Iterator<Item = &str> {
+        self.names("volumes")
+    }
+
+    /// The names of its top-level networks.
+    pub fn networks(&self) -> impl Iterator<Item = &str> {
+        self.names("networks")
+    }
+
+    /// Checks that every variable without a default has a value.
+    pub fn check_env(&self, env: &BTreeMap<String, String>) -> Result<()> {
+        let mut wrong = None;
+        self.tree.walk(&mut |text, node| {
+            let message = match interpolate(text, env) {
+                Ok((_, unset)) => unset.first().map(|name| {
+                    format!("${{{name}}} has no value and no default; set {name} in the scenario's [env] or with --env-file")
+                }),
+                Err(bad) => Some(format!("{bad:?}: expected a variable, as in ${{NAME}}; a dollar sign is written $$")),
+            };
+            if let (None, Some(message)) = (&wrong, message) {
+                wrong = Some(Error::input(&self.file, Some(node.line), message));
+            }
+        });
+        wrong.map_or(Ok(()), Err)
+    }
+
+    /// Labels of a service (`deploy.labels`), written as a list or as a map; uninterpolated.
+    pub fn deploy_labels(&self, service: &str) -> BTreeMap<String, String> {
+        labels(self.value.pointer(&format!("/services/{service}/deploy/labels")))
+    }
+}
+
+/// Labels, written as a list of `name=value` or as a map.
+pub fn labels(value: Option<&Value>) -> BTreeMap<String, String> {
+    let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    match value {
+        Some(Value::Object(map)) => map.iter().map(|(k, v)| (k.clone(), text(v))).collect(),
+        Some(Value::Array(list)) => list
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|l| l.split_once('=').map_or((l.to_owned(), String::new()), |(k, v)| (k.to_owned(), v.to_owned())))
+            .collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Compose> {
+        Compose::parse(Path::new("compose.yml"), text)
+    }
+
+    #[test]
+    fn a_variable_without_a_value_is_named_with_its_line() {
+        let compose = parse("services:\n  app:\n    image: ${A:-x}$$B\n    command: ${C}\n").expect("valid");
+        let error = compose.check_env(&BTreeMap::new()).expect_err("C").to_string();
+        assert_eq!(error, "compose.yml:4: ${C} has no value and no default; set C in the scenario's [env] or with --env-file");
+        compose.check_env(&BTreeMap::from([("C".into(), String::new())])).expect("C is set");
+    }
+
+    #[test]
+    fn what_is_not_a_compose_file_is_refused_with_a_place() {
+        let error = parse("services:\n  app: [\n").expect_err("unclosed").to_string();
+        assert!(error.starts_with("compose.yml:"), "{error}");
+        let error = parse("version: 3\n").expect_err("no services").to_string();
+        assert!(error.contains("no services"), "{error}");
+    }
+
+    #[test]
+    fn labels_as_list_and_as_map_are_the_same() {
+        let list = parse("services:\n  a:\n    deploy:\n      labels: [\"x=1\", \"y=a=b\"]\n").expect("valid");
+        let map = parse("services:\n  a:\n    deploy:\n      labels: {x: 1, y: a=b}\n").expect("valid");
+        assert_eq!(list.deploy_labels("a"), map.deploy_labels("a"));
+        assert_eq!(list.deploy_labels("a"), BTreeMap::from([("x".into(), "1".into()), ("y".into(), "a=b".into())]));
+    }
+
+    #[test]
+    fn anchors_and_merges_are_resolved() {
+        let compose = parse("x-e: &e {A: 1}\nservices:\n  a:\n    environment:\n      <<: *e\n      B: 2\n").expect("valid");
+        assert_eq!(compose.value.pointer("/services/a/environment"), Some(&serde_json::json!({"A": 1, "B": 2})));
+    }
+}

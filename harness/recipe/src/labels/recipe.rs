@@ -1,0 +1,384 @@
+//! A recipe as its operator deploys it: several compose files merged, variables replaced, and
+//! every label and mount with the place where it is written.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::compose::Compose;
+use crate::compose::variable::interpolate;
+use crate::compose::yaml::{Node, Yaml};
+use crate::env::read_env;
+use crate::error::{Error, Result};
+use crate::git::git;
+use crate::inventory::Inventory;
+use crate::scenario::Spec;
+use crate::toml_file::read_toml;
+
+/// A place in a file; line and column from 1.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<PathBuf>,
+    /// Its line.
+    pub line: usize,
+    /// The column in characters.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}
+
+/// A label of a service.
+#[derive(Debug, Clone)]
+pub struct Label {
+    /// Its name, variables replaced.
+    pub name: String,
+    /// Its value, variables replaced.
+    pub value: String,
+    /// Written as a YAML boolean, which the schema of compose files forbids.
+    pub boolean: bool,
+    /// Variables without a value.
+    pub unset: Vec<String>,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// What a mount's source is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A named volume, which backupbot takes.
+    Volume(String),
+    /// A path of the host, which it does not.
+    Bind(String),
+    /// Neither: an anonymous volume or a tmpfs.
+    Unnamed,
+}
+
+/// A mount of a service.
+#[derive(Debug, Clone)]
+pub struct Mount {
+    /// Where its content comes from.
+    pub source: Source,
+    /// Its path in the container.
+    pub target: String,
+    /// Whether the service can only read it.
+    pub read_only: bool,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// A service.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Where it is first defined.
+    pub place: Place,
+    /// Its image.
+    pub image: Option<String>,
+    /// `deploy.labels`: what backupbot reads.
+    pub labels: Vec<Label>,
+    /// `labels`: what it does not.
+    pub container_labels: Vec<Label>,
+    /// Its mounts.
+    pub mounts: Vec<Mount>,
+    /// How many containers it has, if stated.
+    pub replicas: Option<u64>,
+}
+
+/// A recipe.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// The files, in the order in which they are merged.
+    pub files: Vec<Arc<PathBuf>>,
+    /// Its services.
+    pub services: BTreeMap<String, Service>,
+    /// Its named volumes, and where they are declared.
+    pub volumes: BTreeMap<String, Place>,
+    /// What each volume holds, if the recipe has an inventory.
+    pub inventory: Option<Inventory>,
+}
+
+/// The files of a recipe and what its variables stand for.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// Compose files, in the order in which they are merged.
+    pub files: Vec<PathBuf>,
+    /// Values of variables.
+    pub env: BTreeMap<String, String>,
+    /// The inventory's file.
+    pub inventory: Option<PathBuf>,
+}
+
+impl Sources {
+    /// A recipe's folder, or single files. A folder's files are those of its `scenario.toml`, else those that
+    /// `COMPOSE_FILE` in its `.env.sample` names, else `compose.yml`.
+    pub fn find(paths: &[PathBuf]) -> Result<Self> {
+        let mut found = Self::default();
+        for path in paths {
+            if !path.exists() {
+                return Err(Error::Usage(format!(
+                    "{}: no such file or folder; expected a recipe's folder or its compose files",
+                    path.display()
+                )));
+            }
+            if !path.is_dir() {
+                found.files.push(path.clone());
+                continue;
+            }
+            let (scenario, sample) = (path.join("scenario.toml"), path.join(".env.sample"));
+            if sample.is_file() {
+                found.env.extend(read_env(&sample)?);
+            }
+            let names = if scenario.is_file() {
+                let spec: Spec = read_toml(&scenario)?;
+                found.env.extend(spec.env);
+                spec.compose
+            } else {
+                let listed = found.env.get("COMPOSE_FILE").map_or("compose.yml", String::as_str);
+                listed.split(':').filter(|n| !n.is_empty()).map(str::to_owned).collect()
+            };
+            found.files.extend(names.iter().map(|n| path.join(n)));
+            let inventory = path.join("inventory.toml");
+            if inventory.is_file() {
+                found.inventory = Some(inventory);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Reads the recipe.
+    pub fn read(&self) -> Result<Recipe> {
+        let read = |file: &PathBuf| Ok((file.clone(), std::fs::read_to_string(file).map_err(Error::io(file))?));
+        self.parse(self.files.iter().map(read).collect::<Result<Vec<_>>>()?)
+    }
+
+    /// Reads the recipe as it was at a revision of its git repository.
+    pub fn read_at(&self, revision: &str) -> Result<Recipe> {
+        let show = |file: &PathBuf| {
+            let dir = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let shown = git(dir, &["show", "--end-of-options", &format!("{revision}:./{name}")]).map_err(|e| match e {
+                Error::Usage(said) => {
+                    Error::Usage(format!("--base {revision}: neither a folder nor a revision that git has: {said}"))
+                }
+                e => e,
+            })?;
+            Ok((dir.join(format!("{revision}:{name}")), String::from_utf8_lossy(&shown).into_owned()))
+        };
+        self.parse(self.files.iter().map(show).collect::<Result<Vec<_>>>()?)
+    }
+
+    /// The recipe whose files have these texts.
+    pub fn parse(&self, texts: Vec<(PathBuf, String)>) -> Result<Recipe> {
+        let mut recipe = Recipe {
+            files: Vec::new(),
+            services: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            inventory: self.inventory.as_ref().map(|file| read_toml(file)).transpose()?,
+        };
+        for (file, text) in texts {
+            let compose = Compose::parse(&file, &text)?;
+            let file = File { path: Arc::new(file), env: &self.env };
+            for (name, key, _) in compose.tree.get("volumes").iter().flat_map(|v| v.entries()) {
+                recipe.volumes.entry(name.to_owned()).or_insert_with(|| file.place(key));
+            }
+            for (name, key, node) in compose.tree.get("services").iter().flat_map(|v| v.entries()) {
+                let service = recipe.services.entry(name.to_owned()).or_insert_with(|| Service::at(file.place(key)));
+                file.merge(service, node)?;
+            }
+            recipe.files.push(file.path);
+        }
+        Ok(recipe)
+    }
+}
+
+impl Service {
+    fn at(place: Place) -> Self {
+        Self { place, image: None, labels: Vec::new(), container_labels: Vec::new(), mounts: Vec::new(), replicas: None }
+    }
+
+    /// The value of a label.
+    pub fn label(&self, name: &str) -> Option<&Label> {
+        self.labels.iter().find(|l| l.name == name)
+    }
+
+    /// The names of the volumes that it mounts.
+    pub fn volumes(&self) -> impl Iterator<Item = &str> {
+        self.mounts.iter().filter_map(|m| if let Source::Volume(name) = &m.source { Some(name.as_str()) } else { None })
+    }
+}
+
+impl Recipe {
+    /// Every label that backupbot reads, with its service.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &Service, &Label)> {
+        self.services.iter().flat_map(|(name, s)| s.labels.iter().map(move |l| (name.as_str(), s, l)))
+    }
+
+    /// The label that names the recipe's version.
+    pub fn version(&self) -> Option<(&str, &Service, &Label)> {
+        self.labels().find(|(.., l)| l.name.starts_with("coop-cloud.") && l.name.ends_with(".version"))
+    }
+}
+
+struct File<'a> {
+    path: Arc<PathBuf>,
+    env: &'a BTreeMap<String, String>,
+}
+
+impl File<'_> {
+    fn place(&self, node: &Node) -> Place {
+        Place { file: self.path.clone(), line: node.line, column: node.column }
+    }
+
+    fn text<'t>(&self, text: &'t str, node: &Node) -> Result<(String, Vec<&'t str>)> {
+        interpolate(text, self.env).map_err(|bad| {
+            let message = format!("{bad:?}: expected a variable, as in ${{NAME}}; a dollar sign is written $$");
+            Error::input(self.path.as_ref(), Some(node.line), message)
+        })
+    }
+
+    /// A later file's values replace an earlier one's: labels by name, mounts by target.
+    fn merge(&self, service: &mut Service, node: &Node) -> Result<()> {
+        if let Some(image) = node.get("image") {
+            service.image = image.text().map(|t| Ok::<_, Error>(self.text(t, image)?.0)).transpose()?;
+        }
+        let deploy = node.get("deploy");
+        if let Some(replicas) = deploy.and_then(|d| d.get("replicas")).and_then(Node::scalar) {
+            service.replicas = self.text(&replicas, node)?.0.parse().ok();
+        }
+        for (labels, node) in
+            [(&mut service.labels, deploy.and_then(|d| d.get("labels"))), (&mut service.container_labels, node.get("labels"))]
+        {
+            for label in self.labels(node)? {
+                labels.retain(|l| l.name != label.name);
+                labels.push(label);
+            }
+        }
+        for item in node.get("volumes").map_or(&[][..], Node::items) {
+            let mount = self.mount(item)?;
+            service.mounts.retain(|m| m.target != mount.target);
+            service.mounts.push(mount);
+        }
+        Ok(())
+    }
+
+    fn labels(&self, node: Option<&Node>) -> Result<Vec<Label>> {
+        let Some(node) = node else { return Ok(Vec::new()) };
+        let mut written = Vec::new();
+        match &node.value {
+            Yaml::Map(_) => {
+                for (name, key, value) in node.entries() {
+                    let boolean = matches!(value.value, Yaml::Bool(_));
+                    written.push((name.to_owned(), value.scalar().unwrap_or_default(), boolean, key));
+                }
+            }
+            Yaml::List(items) => {
+                for item in items {
+                    let text = item.text().ok_or_else(|| {
+                        Error::input(self.path.as_ref(), Some(item.line), "expected a label, as in \"name=value\"")
+                    })?;
+                    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+                    written.push((name.to_owned(), value.to_owned(), false, item));
+                }
+            }
+            Yaml::Null => {}
+            _ => return Err(Error::input(self.path.as_ref(), Some(node.line), "labels: expected a list or a map")),
+        }
+        let label = |(name, value, boolean, node): (String, String, bool, &Node)| {
+            let ((name, in_name), (value, in_value)) = (self.text(&name, node)?, self.text(&value, node)?);
+            let unset = in_name.into_iter().chain(in_value).map(str::to_owned).collect();
+            Ok(Label { name, value, boolean, unset, place: self.place(node) })
+        };
+        written.into_iter().map(label).collect()
+    }
+
+    fn mount(&self, node: &Node) -> Result<Mount> {
+        let field = |name: &str| node.get(name).and_then(Node::scalar).unwrap_or_default();
+        let (kind, source, target, read_only) = match node.text() {
+            // SOURCE:TARGET[:MODE], or a target alone.
+            Some(short) => {
+                let short = self.text(short, node)?.0;
+                let mut pieces = split_outside_braces(&short).into_iter();
+                let first = pieces.next().unwrap_or_default();
+                let (source, target) = pieces.next().map_or_else(|| (String::new(), first.clone()), |t| (first.clone(), t));
+                let mode = pieces.next().unwrap_or_default();
+                let kind = if source.starts_with(['/', '.', '~', '$']) { "bind" } else { "volume" };
+                (kind.to_owned(), source, target, mode.split(',').any(|m| m == "ro"))
+            }
+            None => {
+                let source = self.text(&field("source"), node)?.0;
+                let target = self.text(&field("target"), node)?.0;
+                (field("type"), source, target, field("read_only") == "true")
+            }
+        };
+        let source = match kind.as_str() {
+            "bind" => Source::Bind(source),
+            "volume" if !source.is_empty() => Source::Volume(source),
+            _ => Source::Unnamed,
+        };
+        Ok(Mount { source, target, read_only, place: self.place(node) })
+    }
+}
+
+/// Splits at colons, but for those of a `${NAME:-default}` that has no value.
+fn split_outside_braces(text: &str) -> Vec<String> {
+    let (mut pieces, mut depth) = (vec![String::new()], 0_usize);
+    for c in text.chars() {
+        depth = match c {
+            '{' => depth + 1,
+            '}' => depth.saturating_sub(1),
+            _ => depth,
+        };
+        if c == ':' && depth == 0 {
+            pieces.push(String::new());
+        } else if let Some(piece) = pieces.last_mut() {
+            piece.push(c);
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe(texts: &[&str], env: &[(&str, &str)]) -> Recipe {
+        let sources =
+            Sources { env: env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..Sources::default() };
+        let files = texts.iter().enumerate().map(|(i, t)| (PathBuf::from(format!("{i}.yml")), (*t).to_owned()));
+        sources.parse(files.collect()).expect("a recipe")
+    }
+
+    #[test]
+    fn later_files_replace_and_add_as_the_operator_deploys_them() {
+        let first = "services:\n  app:\n    image: a:1\n    volumes: [data:/data, \"${CONF:-./c}:/etc/c:ro\"]\n    deploy:\n      labels:\n        - \"x=1\"\n        - \"y=${Y}\"\nvolumes:\n  data:\n";
+        let second = "services:\n  app:\n    volumes:\n      - {type: volume, source: more, target: /data}\n    deploy:\n      labels: {x: 2, z: true}\n  db:\n    image: ${IMAGE}\nvolumes:\n  more:\n";
+        let recipe = recipe(&[first, second], &[("IMAGE", "redis:7")]);
+        let app = &recipe.services["app"];
+        let labels: Vec<_> =
+            app.labels.iter().map(|l| (l.name.as_str(), l.value.as_str(), l.boolean, l.place.to_string())).collect();
+        let expected = [("y", "${Y}", false, "0.yml:8:11"), ("x", "2", false, "1.yml:6:16"), ("z", "true", true, "1.yml:6:22")];
+        assert_eq!(labels, expected.map(|(n, v, b, p)| (n, v, b, p.to_owned())));
+        assert_eq!(app.labels[0].unset, ["Y"]);
+        let mounts: Vec<_> = app.mounts.iter().map(|m| (m.source.clone(), m.target.as_str(), m.read_only)).collect();
+        assert_eq!(mounts, [(Source::Bind("./c".into()), "/etc/c", true), (Source::Volume("more".into()), "/data", false)]);
+        assert_eq!(recipe.services["db"].image.as_deref(), Some("redis:7"));
+        assert_eq!(recipe.volumes.keys().collect::<Vec<_>>(), ["data", "more"]);
+    }
+
+    #[test]
+    fn a_folder_says_which_files_it_deploys() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+        let found = || Sources::find(&[dir.path().to_owned()]).expect("found").files;
+        assert_eq!(found(), [dir.path().join("compose.yml")]);
+        write(".env.sample", "TYPE=app\nCOMPOSE_FILE=\"compose.yml:compose.smtp.yml\"\n");
+        assert_eq!(found(), [dir.path().join("compose.yml"), dir.path().join("compose.smtp.yml")]);
+    }
+}

@@ -1,0 +1,194 @@
+//! `restore-drill new`: a scenario's folder from a compose file. What can be read from it is filled in, and what only a person
+//! knows is marked with TODO.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::Scenario;
+use crate::compose::Compose;
+use crate::compose::variable::interpolate;
+use crate::error::{Error, Result};
+
+/// Makes the folder of scenario `name` in `root`. Gives its files.
+pub fn new(root: &Path, name: &str, compose: &Path) -> Result<Vec<PathBuf>> {
+    let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || !name.chars().all(fit) {
+        return Err(Error::Usage(format!("{name:?}: a scenario's name has lowercase letters, digits and hyphens")));
+    }
+    let dir = root.join(name);
+    if dir.exists() {
+        return Err(Error::Usage(format!("{} is there already; nothing was changed", dir.display())));
+    }
+    let text = std::fs::read_to_string(compose).map_err(Error::io(compose))?;
+    let parsed = Compose::parse(compose, &text)?;
+    let files = [("compose.yml", text), ("scenario.toml", scenario(name, &parsed)), ("inventory.toml", inventory(&parsed)?)];
+    std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+    let mut written = Vec::new();
+    for (file, text) in files {
+        let path = dir.join(file);
+        std::fs::write(&path, text).map_err(Error::io(&path))?;
+        written.push(path);
+    }
+    // What was written is what a drill would read.
+    Scenario::load(root, name).map(|_| written)
+}
+
+/// Where services mount named volumes: volume, service, target.
+fn mounts(compose: &Compose) -> Vec<(String, String, String)> {
+    let volumes: BTreeSet<&str> = compose.volumes().collect();
+    let mut mounts = Vec::new();
+    for service in compose.services() {
+        let list = compose.value["services"][service]["volumes"].as_array();
+        for mount in list.into_iter().flatten() {
+            let (source, target) = match mount.as_str() {
+                Some(short) => {
+                    let mut parts = short.split(':');
+                    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+                }
+                None => (mount["source"].as_str().unwrap_or_default(), mount["target"].as_str().unwrap_or_default()),
+            };
+            if volumes.contains(source) {
+                mounts.push((source.to_owned(), service.to_owned(), target.to_owned()));
+            }
+        }
+    }
+    mounts
+}
+
+/// The variables without a value and a default.
+fn variables(compose: &Compose) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    compose.tree.walk(&mut |text, _| {
+        if let Ok((_, unset)) = interpolate(text, &BTreeMap::new()) {
+            names.extend(unset.into_iter().map(str::to_owned));
+        }
+    });
+    names.remove("STACK_NAME");
+    names
+}
+
+/// The door of the main service: the port that traefik is told, or the first that is published.
+fn door(compose: &Compose) -> Option<(String, u16)> {
+    for service in compose.services() {
+        let labels = compose.deploy_labels(service);
+        let told = labels.iter().find(|(name, _)| name.ends_with(".loadbalancer.server.port"));
+        if let Some(port) = told.and_then(|(_, port)| port.parse().ok()) {
+            return Some((service.to_owned(), port));
+        }
+    }
+    compose.services().find_map(|service| {
+        let first = compose.value["services"][service]["ports"].as_array()?.first()?;
+        let port = match first.as_str() {
+            Some(short) => short.rsplit(':').next()?.split('/').next()?.parse().ok()?,
+            None => first["target"].as_u64().and_then(|p| p.try_into().ok())?,
+        };
+        Some((service.to_owned(), port))
+    })
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn scenario(name: &str, compose: &Compose) -> String {
+    let mut out = format!(
+        "# See docs/scenarios.md. A drill compares what is named here; everything else may be lost unnoticed.\n\
+         description = {}\ncompose = [\"compose.yml\"]\n\n\
+         # Values for the compose file's variables; {{secret}} stands for one of the run's own.\n[env]\n",
+        quoted(&format!("{name}: TODO, in one line"))
+    );
+    for variable in variables(compose) {
+        let secret = ["PASSWORD", "SECRET", "KEY", "TOKEN"].iter().any(|w| variable.contains(w));
+        let value = match variable.as_str() {
+            _ if secret => "{secret}",
+            "DOMAIN" => "app.test",
+            _ => "TODO",
+        };
+        let _ = writeln!(out, "{variable} = {}", quoted(value));
+    }
+    match door(compose) {
+        Some((service, port)) => {
+            let _ = write!(
+                out,
+                "\n# The port that answers once the app works.\n[[door]]\nname = \"http\"\nservice = {}\nport = {port}\ntls = \"none\"\n",
+                quoted(&service)
+            );
+        }
+        None => out += "\n# TODO: a [[door]], if the app answers on a port.\n",
+    }
+    out +=
+        "\n# TODO: how users and their data get in, as in scenarios/radicale: [users] and [[pages]], or a [[fact]] with seeds.\n";
+    for (service, spec) in compose.value["services"].as_object().into_iter().flatten() {
+        if spec["image"].as_str().is_some_and(|i| i.split(':').next().is_some_and(|i| i.ends_with("postgres"))) {
+            let _ = write!(
+                out,
+                "\n# TODO: the user, the database, its tables, and what tells the revision of the schema.\n\
+                 #[[database]]\n#name = {0}\n#service = {0}\n\
+                 #command = [\"psql\", \"--username=USER\", \"--no-psqlrc\", \"--no-align\", \"--tuples-only\", \"--quiet\", \"--command={{query}}\", \"DATABASE\"]\n\
+                 #rows = \"SELECT row_to_json(t) FROM {{table}} t\"\n#revision = \"SELECT 1\"\n\
+                 #[[database.table]]\n#name = \"TABLE\"\n#key = [\"id\"]\n",
+                quoted(service)
+            );
+        }
+    }
+    let volumes: BTreeSet<String> = mounts(compose).into_iter().map(|(volume, ..)| volume).collect();
+    for volume in volumes {
+        let _ = write!(out, "\n[[file]]\nvolume = {}\npath = \".\"\n", quoted(&volume));
+    }
+    out
+}
+
+fn inventory(compose: &Compose) -> Result<String> {
+    let mounts = mounts(compose);
+    let mut out =
+        "# What each volume holds, what a backup owes it (durable, valuable, regenerated, cache), and why.\n".to_owned();
+    for volume in compose.volumes() {
+        let Some((_, service, target)) = mounts.iter().find(|(v, ..)| v == volume) else {
+            return Err(Error::input(&compose.file, None, format!("volume {volume:?}: no service mounts it; take it out first")));
+        };
+        let cache = ["cache", "tmp"].iter().any(|w| volume.contains(w));
+        let (class, why) =
+            if cache { ("cache", "TODO: why the app makes it anew.") } else { ("durable", "TODO: what is lost with it.") };
+        let _ = write!(
+            out,
+            "\n[[volume]]\nname = {}\nservice = {}\nmount = {}\nclass = \"{class}\"\nwhy = \"{why}\"\n",
+            quoted(volume),
+            quoted(service),
+            quoted(target)
+        );
+        if !cache {
+            out += "# TODO: why a copy taken while the app runs is whole, or a [[volume.path]] with the dump that a hook makes.\n\
+                    # live = \"…\"\n# TODO: globs of files that a fresh deployment makes by itself.\n# fresh = []\n";
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compose_file_becomes_a_scenario_that_can_be_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let compose = dir.path().join("app.yml");
+        let text = "services:\n  app:\n    image: app:1\n    ports: [\"8080:80\"]\n    environment: {A: \"${DB_PASSWORD}\", B: \"${DOMAIN}\", C: \"${D:-x}\"}\n    \
+                    volumes: [\"data:/data\", \"cache:/c:ro\"]\n  db:\n    image: postgres:15\n    volumes: [{type: volume, source: pg, target: /pg}]\n\
+                    volumes: {data: {}, cache: {}, pg: {}}\n";
+        std::fs::write(&compose, text).expect("written");
+        let root = dir.path().join("scenarios");
+        new(&root, "wiki", &compose).expect("made");
+        let scenario = Scenario::load(&root, "wiki").expect("a scenario");
+        assert_eq!(scenario.spec.env["DB_PASSWORD"], "{secret}");
+        assert!(!scenario.spec.env.contains_key("D"));
+        assert_eq!((scenario.spec.doors[0].service.as_str(), scenario.spec.doors[0].port), ("app", 80));
+        assert_eq!(scenario.spec.files.len(), 3);
+        let class = |name: &str| scenario.inventory.volumes.iter().find(|v| v.name == name).map(|v| v.class.name());
+        assert_eq!((class("data"), class("cache"), class("pg")), (Some("durable"), Some("cache"), Some("durable")));
+        let spec = std::fs::read_to_string(root.join("wiki/scenario.toml")).expect("a file");
+        assert!(spec.contains("#[[database]]\n#name = \"db\"\n"), "{spec}");
+        assert!(new(&root, "wiki", &compose).expect_err("twice").to_string().contains("is there already"));
+        assert!(new(&root, "Wiki!", &compose).expect_err("a name").to_string().contains("lowercase"));
+    }
+}

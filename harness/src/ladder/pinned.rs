@@ -1,0 +1,244 @@
+//! A recipe at a pinned commit, in a directory of the run's own. The user's checkout is read only, and of it nothing but what
+//! git has stored: another build may use it meanwhile.
+
+use std::path::{Path, PathBuf};
+
+use recipe::git::git;
+use recipe::labels::lint::Version;
+use recipe::labels::recipe::Sources;
+
+use super::Taken;
+use crate::error::{Error, Result};
+
+/// Where a recipe is.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The recipe's folder in the user's checkout.
+    pub dir: PathBuf,
+    /// Its name: the folder's.
+    pub name: String,
+    /// The place that was asked for, without the revision.
+    pub place: String,
+    /// The revision that was asked for.
+    revision: Option<String>,
+    /// Whether files are taken as they are.
+    dirty: bool,
+}
+
+/// A recipe's copy.
+#[derive(Debug, Clone)]
+pub struct Pinned {
+    /// The copy.
+    pub dir: PathBuf,
+    /// What it is a copy of.
+    pub taken: Taken,
+}
+
+impl Source {
+    /// `PATH`, `NAME` of a recipe in `~/.abra/recipes` or of a scenario; `@REVISION` after it names a tag or commit.
+    /// With `dirty`, files are taken as they are, of no commit.
+    pub fn find(asked: &str, scenarios: &Path, dirty: bool) -> Result<Self> {
+        let (place, revision) = match asked.rsplit_once('@') {
+            Some((place, revision)) if !Path::new(asked).exists() => (place, Some(revision.to_owned())),
+            _ => (asked, None),
+        };
+        let recipes = std::env::var_os("ABRA_DIR")
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".abra")))
+            .map(|abra| abra.join("recipes"));
+        let places: Vec<PathBuf> = [Some(PathBuf::from(place)), recipes.map(|r| r.join(place)), Some(scenarios.join(place))]
+            .into_iter()
+            .flatten()
+            .collect();
+        let looked = || places.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
+        let dir = places
+            .iter()
+            .find(|p| p.is_dir())
+            .ok_or_else(|| Error::Usage(format!("no recipe {place:?}; expected a recipe's folder, looked for {}", looked())))?;
+        let dir = dir.canonicalize().map_err(Error::io(dir))?;
+        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let source = Self { dir, name, place: place.to_owned(), revision, dirty };
+        if !dirty && git(&source.dir, &["rev-parse", "--is-inside-work-tree"]).is_err() {
+            return Err(Error::Usage(format!(
+                "{}: not in a git repository, so its recipe has no commit to pin; commit it, or take its files as they are with --dirty",
+                source.dir.display()
+            )));
+        }
+        Ok(source)
+    }
+
+    fn lines(&self, arguments: &[&str]) -> Result<Vec<String>> {
+        Ok(String::from_utf8_lossy(&git(&self.dir, arguments)?).lines().map(str::to_owned).collect())
+    }
+
+    /// Copies the recipe under test into `into`.
+    pub fn pin(&self, into: &Path) -> Result<Pinned> {
+        match &self.revision {
+            Some(revision) => self.pin_at(revision, into),
+            None if self.dirty => {
+                copy(&self.dir, into)?;
+                Ok(Pinned { dir: into.to_owned(), taken: Taken { version: version(into)?, commit: None } })
+            }
+            None => {
+                let changed = self.lines(&["status", "--porcelain", "--", "."])?;
+                if let Some(first) = changed.first() {
+                    return Err(Error::Usage(format!(
+                        "{}: {} files are not committed, the first: {}; commit them, name a revision ({}@REVISION), or take the \
+                         files as they are with --dirty",
+                        self.dir.display(),
+                        changed.len(),
+                        first.trim(),
+                        self.name
+                    )));
+                }
+                self.pin_at("HEAD", into)
+            }
+        }
+    }
+
+    /// Copies the recipe as it was at a revision into `into`.
+    pub fn pin_at(&self, revision: &str, into: &Path) -> Result<Pinned> {
+        let wanted = format!("{revision}^{{commit}}");
+        let commit = self.lines(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]).map_err(|_| {
+            let tags = self.versions().unwrap_or_default();
+            let tags = if tags.is_empty() { "it has no version tags".to_owned() } else { format!("it has {}", tags.join(", ")) };
+            Error::Usage(format!("{}: no tag or commit {revision:?}; {tags}", self.dir.display()))
+        })?;
+        let commit = commit.into_iter().next().unwrap_or_default();
+        let prefix = self.lines(&["rev-parse", "--show-prefix"])?.into_iter().next().unwrap_or_default();
+        let top = self.lines(&["rev-parse", "--show-toplevel"])?.into_iter().next().unwrap_or_default();
+        // In a folder below, git would look for that folder in the tree.
+        let archive = git(Path::new(&top), &["archive", "--format=tar", &format!("{commit}:{prefix}")])?;
+        std::fs::create_dir_all(into).map_err(Error::io(into))?;
+        tar::Archive::new(archive.as_slice()).unpack(into).map_err(Error::io(into))?;
+        Ok(Pinned { dir: into.to_owned(), taken: Taken { version: version(into)?, commit: Some(commit) } })
+    }
+
+    /// The recipe's version tags, `x.y.z+upstream`, from the oldest.
+    pub fn versions(&self) -> Result<Vec<String>> {
+        if self.dirty && git(&self.dir, &["rev-parse", "--git-dir"]).is_err() {
+            return Ok(vec![]);
+        }
+        let mut tags: Vec<String> = self.lines(&["tag", "--list"])?.into_iter().filter(|t| number(t).is_some()).collect();
+        tags.sort_by_key(|t| number(t));
+        Ok(tags)
+    }
+
+    /// The version tag before that version; the newest one where it has none.
+    pub fn before(&self, version: Option<&str>) -> Result<Option<String>> {
+        let now = version.and_then(number);
+        Ok(self.versions()?.into_iter().rev().find(|t| now.is_none_or(|now| number(t) < Some(now))))
+    }
+}
+
+/// The recipe's own part of `x.y.z+upstream`.
+pub fn number(version: &str) -> Option<[u64; 3]> {
+    Version::parse(version).map(|v| v.recipe)
+}
+
+/// The version in the labels of a recipe's folder: `coop-cloud.${STACK_NAME}.version`.
+fn version(dir: &Path) -> Result<Option<String>> {
+    let recipe = Sources::find(&[dir.to_owned()])?.read()?;
+    Ok(recipe.version().map(|(.., label)| label.value.clone()))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).map_err(Error::io(to))?;
+    for entry in std::fs::read_dir(from).map_err(Error::io(from))?.flatten() {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_name() == ".git" {
+        } else if path.is_dir() {
+            copy(&path, &target)?;
+        } else {
+            std::fs::copy(&path, &target).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// A repository with one recipe in a folder, and a tag for each version.
+    fn repository(versions: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a directory");
+        git(dir.path(), &["init", "-q", "-b", "main"]);
+        std::fs::create_dir(dir.path().join("mailu")).expect("made");
+        for version in versions {
+            write(dir.path(), version);
+            git(dir.path(), &["add", "-A"]);
+            git(dir.path(), &["-c", "user.name=a", "-c", "user.email=a@drill.example", "commit", "-q", "-m", version]);
+            git(dir.path(), &["tag", version]);
+        }
+        dir
+    }
+
+    fn git(dir: &Path, arguments: &[&str]) {
+        let status = Command::new("git").arg("-C").arg(dir).args(arguments).status().expect("git runs");
+        assert!(status.success(), "git {arguments:?}");
+    }
+
+    fn write(dir: &Path, version: &str) {
+        let text = format!(
+            "services:\n  app:\n    image: nginx:1\n    deploy:\n      labels:\n        - \"coop-cloud.${{STACK_NAME}}.version={version}\"\n"
+        );
+        std::fs::write(dir.join("mailu/compose.yml"), text).expect("written");
+    }
+
+    fn find(asked: &str, dirty: bool) -> Result<Source> {
+        Source::find(asked, Path::new("nowhere"), dirty)
+    }
+
+    #[test]
+    fn a_recipe_is_pinned_at_its_commit_and_the_checkout_only_read() {
+        let dir = repository(&["0.9.0+1.26", "1.0.0+1.27", "0.10.0+1.26.1"]);
+        let place = dir.path().join("mailu").display().to_string();
+        let source = find(&place, false).expect("found");
+        assert_eq!(source.versions().expect("tags"), ["0.9.0+1.26", "0.10.0+1.26.1", "1.0.0+1.27"]);
+        assert_eq!(source.before(Some("1.0.0+1.27")).expect("tags").as_deref(), Some("0.10.0+1.26.1"));
+        assert_eq!(source.before(Some("0.9.0+1.26")).expect("tags"), None);
+        let out = tempfile::tempdir().expect("a directory");
+        let pinned = source.pin(&out.path().join("new")).expect("pinned");
+        assert_eq!(pinned.taken.version.as_deref(), Some("0.10.0+1.26.1"));
+        assert_eq!(pinned.taken.commit.as_ref().map(String::len), Some(40));
+        let old = find(&format!("{place}@0.9.0+1.26"), false).expect("found").pin(&out.path().join("old")).expect("pinned");
+        assert_eq!(old.taken.version.as_deref(), Some("0.9.0+1.26"));
+        // Another process holds the index.
+        std::fs::write(dir.path().join(".git/index.lock"), "").expect("written");
+        source.pin(&out.path().join("locked")).expect("pinned");
+    }
+
+    #[test]
+    fn what_cannot_be_pinned_says_what_to_do() {
+        let dir = repository(&["1.0.0+1.27"]);
+        let place = dir.path().join("mailu").display().to_string();
+        let out = tempfile::tempdir().expect("a directory");
+        let said = |r: Result<Pinned>| r.expect_err("refused").to_string();
+        let source = find(&place, false).expect("found");
+        let unknown = said(source.pin_at("2.0.0+9", &out.path().join("a")));
+        assert!(unknown.contains("no tag or commit \"2.0.0+9\"; it has 1.0.0+1.27"), "{unknown}");
+        write(dir.path(), "1.0.1+1.27");
+        let dirty = said(source.pin(&out.path().join("b")));
+        assert!(
+            dirty.contains("1 files are not committed, the first: M mailu/compose.yml") && dirty.contains("--dirty"),
+            "{dirty}"
+        );
+        let taken = find(&place, true).expect("found").pin(&out.path().join("c")).expect("taken").taken;
+        assert_eq!(taken, Taken { version: Some("1.0.1+1.27".into()), commit: None });
+        let none = tempfile::tempdir().expect("a directory");
+        let bare = find(&none.path().display().to_string(), false).expect_err("no repository").to_string();
+        assert!(bare.contains("not in a git repository") && bare.contains("--dirty"), "{bare}");
+        assert!(find("no-such-recipe", false).expect_err("nowhere").to_string().contains("looked for no-such-recipe, "));
+    }
+
+    #[test]
+    fn versions_are_numbers() {
+        assert_eq!(number("3.0.2+2024.06.52"), Some([3, 0, 2]));
+        for wrong in ["3.0.2", "3.0+1", "v3.0.2+1", "3.0.2+", "latest"] {
+            assert_eq!(number(wrong), None, "{wrong}");
+        }
+    }
+}

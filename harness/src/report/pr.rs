@@ -1,0 +1,223 @@
+//! `labels pr`: the text of a recipe's pull request, from the evidence of a drill that held.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use judge::audit::Report;
+use judge::model::{Status, Verdict};
+use judge::store::Evidence;
+use judge::{RESTORED, judge};
+use recipe::inventory::{Class, Inventory, InventoryVolume};
+use recipe::labels::{Selection, selection};
+use recipe::rung::Rung;
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::ladder::Ladder;
+use crate::report::model::{events, ladder_in, run_dir};
+
+/// Labels under `deploy.labels`, by service.
+type Labels = BTreeMap<String, BTreeMap<String, String>>;
+
+/// A run, and the ladder that it was part of, if it was part of one.
+pub struct Proof {
+    evidence: Evidence,
+    ladder: Option<Ladder>,
+}
+
+impl Proof {
+    /// What a run's directory has, or a ladder's.
+    pub fn open(dir: &Path) -> Result<Self> {
+        Ok(Self { evidence: Evidence::open(&run_dir(dir))?, ladder: ladder_in(dir)? })
+    }
+
+    fn level(&self) -> String {
+        self.ladder.as_ref().map_or_else(|| "not climbed".to_owned(), |l| format!("{} of {}", l.level, Rung::ALL.len()))
+    }
+}
+
+/// The text, in Markdown. A run that did not hold proves nothing, and is refused. `before` is a run of the recipe as it was.
+pub fn text(after: &Proof, before: Option<&Proof>) -> Result<String> {
+    let evidence = &after.evidence;
+    let verdict = judge(evidence, RESTORED)?;
+    if verdict.status != Status::Held {
+        return Err(Error::NotHeld(format!(
+            "{}: the verdict is {}, with {} findings; a pull request would claim what was not proven. \
+             `restore-drill judge` lists them",
+            evidence.dir().display(),
+            verdict.status,
+            verdict.findings.len()
+        )));
+    }
+    let fact = |key: &str| -> Result<String> {
+        let missing = || Error::Usage(format!("{}: the run stored no {key}", evidence.dir().display()));
+        evidence.get(key)?.ok_or_else(missing)
+    };
+    let labels: Labels = parse(&fact("recipe")?)?;
+    let inventory: Inventory = parse(&fact("inventory")?)?;
+    let scenario = fact("scenario")?;
+    let report = Report::read(evidence)?.ok_or_else(|| Error::Usage("the run stored no audit".into()))?;
+
+    let mut out = String::new();
+    let _ = writeln!(out, "# Back up {scenario} with backupbot\n");
+    let _ = writeln!(
+        out,
+        "backupbot v2 labels for what this app cannot lose, each with its reason, and a restore drill that held with them: \
+         the app was deployed, filled through its own doors, backed up, removed with its volumes, restored, and compared \
+         item by item.\n"
+    );
+    selected(&mut out, &labels, &inventory);
+    left_out(&mut out, &labels, &inventory, &report);
+    written(&mut out, &labels);
+    proof(&mut out, evidence, &verdict, &report, &fact)?;
+    level(&mut out, after, &verdict, before)?;
+    Ok(out)
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(json: &str) -> Result<T> {
+    serde_json::from_str(json).map_err(|e| Error::Usage(format!("the run's evidence cannot be read: {e}")))
+}
+
+fn of(labels: &Labels, volume: &InventoryVolume) -> Selection {
+    selection(labels.values(), &volume.name)
+}
+
+fn selected(out: &mut String, labels: &Labels, inventory: &Inventory) {
+    let _ = writeln!(out, "## What is backed up, and why\n");
+    let _ = writeln!(out, "| volume | holds | how its copy is whole |\n| --- | --- | --- |");
+    for volume in inventory.deployed() {
+        let what = match of(labels, volume) {
+            Selection::Excluded => continue,
+            Selection::Whole => format!("`{}`", volume.name),
+            Selection::Paths(paths) => {
+                format!("`{}`: {}", volume.name, paths.iter().map(|p| format!("`{p}`")).collect::<Vec<_>>().join(", "))
+            }
+        };
+        let dumps = volume
+            .paths
+            .iter()
+            .filter_map(|p| Some(format!("`{}` is taken through a hook, as `{}`: {}", p.path, p.dump.as_ref()?, p.why)));
+        let whole: Vec<String> = dumps.chain(volume.live.clone()).collect();
+        let whole = if whole.is_empty() { "not stated".to_owned() } else { whole.join(" ") };
+        let _ = writeln!(out, "| {what} | {}: {} | {whole} |", volume.class, volume.why);
+    }
+    out.push('\n');
+}
+
+fn left_out(out: &mut String, labels: &Labels, inventory: &Inventory, report: &Report) {
+    let _ = writeln!(out, "## What is not, and why\n");
+    for volume in &inventory.volumes {
+        if volume.not_deployed {
+            let _ = writeln!(out, "- `{}` is not in this recipe ({}).", volume.name, volume.service);
+        } else if of(labels, volume) == Selection::Excluded {
+            let _ = writeln!(out, "- `{}`, {}: {}", volume.name, volume.class, volume.why);
+        }
+    }
+    let taken = inventory.deployed().filter(|v| of(labels, v) != Selection::Excluded);
+    for (volume, path) in taken.flat_map(|v| v.paths.iter().map(move |p| (v, p))).filter(|(_, p)| p.class == Class::Cache) {
+        let _ = writeln!(out, "- `{}` in `{}` is cache: {}", path.path, volume.name, path.why);
+    }
+    let (junk, total) = (report.junk(), report.total());
+    let _ = writeln!(
+        out,
+        "\nLabels cannot leave out files within a volume by pattern, so some cache comes along: {} of {} files, {} of {} KiB.\n",
+        junk.files,
+        total.files,
+        junk.bytes.div_ceil(1024),
+        total.bytes.div_ceil(1024)
+    );
+}
+
+fn written(out: &mut String, labels: &Labels) {
+    let _ = writeln!(out, "## The labels\n\n```yaml\nservices:");
+    for (service, labels) in labels {
+        let ours: Vec<_> = labels.iter().filter(|(n, _)| n.starts_with("backupbot") || n.ends_with(".version")).collect();
+        if ours.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "  {service}:\n    deploy:\n      labels:");
+        for (name, value) in ours {
+            // JSON's quoted strings are YAML's.
+            let _ = writeln!(out, "        - {}", serde_json::json!(format!("{name}={value}")));
+        }
+    }
+    let _ = writeln!(out, "```\n");
+}
+
+fn proof(
+    out: &mut String,
+    evidence: &Evidence,
+    verdict: &Verdict,
+    report: &Report,
+    fact: &impl Fn(&str) -> Result<String>,
+) -> Result<()> {
+    let times = times(evidence);
+    let seconds = |phases: &[&str]| phases.iter().filter_map(|p| times.get(*p)).sum::<u64>() as f64 / 1000.0;
+    let total = report.total();
+    let share = |part: u64, all: u64| part * 100 / all.max(1);
+    let junk = report.junk();
+    let seeded = seeded(evidence)?;
+    let _ = writeln!(out, "## The proof\n\n| | |\n| --- | --- |");
+    let mut row = |what: &str, is: String| {
+        let _ = writeln!(out, "| {what} | {is} |");
+    };
+    row("images", fact("images")?);
+    row("data", format!("profile {}, seed {}", fact("profile")?, fact("seed")?));
+    row("seeded", seeded);
+    row("compared after the restore", verdict.compared.to_string());
+    row("differences", "none".into());
+    row(
+        "snapshot",
+        format!(
+            "`{}`: {} files, {} KiB",
+            &report.snapshot[..report.snapshot.len().min(8)],
+            total.files,
+            total.bytes.div_ceil(1024)
+        ),
+    );
+    row(
+        "cache in the snapshot",
+        format!("{} % of the files, {} % of the bytes", share(junk.files, total.files), share(junk.bytes, total.bytes)),
+    );
+    row("time to back up", format!("{:.1} s", seconds(&["backup"])));
+    row("time to restore, services running again", format!("{:.1} s", seconds(&["restore", "restart"])));
+    let _ = writeln!(out, "\nRun it again: `{}`\n", fact("reproduce")?);
+    Ok(())
+}
+
+fn seeded(evidence: &Evidence) -> Result<String> {
+    use judge::store::Sent;
+    Ok(format!("{} deliveries accepted over SMTP, through the front", evidence.ledger_count(Sent::Ok)?))
+}
+
+/// Milliseconds of each phase, from the run's events.
+fn times(evidence: &Evidence) -> BTreeMap<String, u64> {
+    let (phases, ..) = events(evidence.dir());
+    phases.into_iter().filter_map(|p| Some((p.phase, p.millis?))).collect()
+}
+
+fn level(out: &mut String, proof: &Proof, after: &Verdict, before: Option<&Proof>) -> Result<()> {
+    let _ = writeln!(out, "## Before and after\n");
+    match before {
+        Some(before) => {
+            let was = judge(&before.evidence, RESTORED)?;
+            let _ = writeln!(out, "| recipe | level | verdict | differences |\n| --- | --- | --- | --- |");
+            let _ = writeln!(out, "| before | {} | {} | {} |", before.level(), was.status, was.findings.len());
+            let _ = writeln!(out, "| after | {} | {} | {} |", proof.level(), after.status, after.findings.len());
+            if let Some(gap) = before.ladder.as_ref().and_then(Ladder::gap) {
+                let _ = writeln!(out, "\nWhat kept the level down before: {gap}.");
+            }
+            if let Some(first) = was.findings.first() {
+                let _ = writeln!(out, "\nThe first difference before: {first}.");
+            }
+        }
+        None => {
+            if proof.ladder.is_some() {
+                let _ = writeln!(out, "Level: {}.\n", proof.level());
+            }
+            let _ = writeln!(out, "After: {}. The recipe as it was before was not drilled.", after.status);
+        }
+    }
+    Ok(())
+}
