@@ -57,7 +57,7 @@ fn check(output: &Output, code: u8, says: &[&str]) -> String {
 fn the_command_line() {
     for (arguments, says) in [
         (&["run"][..], "<SCENARIO>"),
-        (&["run", "mailu", "--sabotage", "mail-exclude"], "did you mean mail-excluded?"),
+        (&["run", "mailu", "--fault", "mail-exclude"], "did you mean mail-excluded?"),
         (&["run", "mailu", "--connections", "0"], "1..=64"),
         (&["walk"], "unrecognized subcommand"),
         (&["run", "mailu", "--profile", "smok"], "there are tiny, smoke, default, large"),

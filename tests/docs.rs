@@ -5,6 +5,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Parser as _;
+use recipe::scenario::Scenario;
 use restore_drill::cli::Cli;
 use restore_drill::events::Phase;
 
@@ -188,12 +189,14 @@ fn the_exit_codes_in_the_readme_are_the_programs() {
     }
 }
 
+/// The tables of docs/faults.md have every fault of Mailu, by name and with its sentence.
 #[test]
-fn every_sabotage_is_documented() {
-    let text = std::fs::read_to_string(common::root().join("docs/sabotage.md")).expect("a document");
-    for sabotage in restore_drill::sabotage::catalogue() {
-        let row = format!("| {} | {} |", sabotage.name, sabotage.what);
-        assert!(text.contains(&row), "docs/sabotage.md has no row {row:?}");
+fn every_fault_is_documented() {
+    let text = std::fs::read_to_string(common::root().join("docs/faults.md")).expect("a document");
+    let mailu = Scenario::load(&common::scenarios(), "mailu").expect("a scenario");
+    for fault in restore_drill::fault::of(&mailu) {
+        let row = format!("| {} | {} |", fault.name(), fault.what());
+        assert!(text.contains(&row), "docs/faults.md has no row {row:?}");
     }
 }
 

@@ -5,17 +5,18 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use common::assert_nothing_left;
 use judge::model::{Item, Outcome, Status, Verdict};
 use judge::store::{Evidence, LiveKind, When};
-use restore_drill::sabotage::Sabotage;
+use restore_drill::fault;
 
-use common::assert_nothing_left;
-
-async fn drill(sabotage: Option<&str>) -> (tempfile::TempDir, Verdict, Arc<Evidence>) {
+async fn drill(name: Option<&str>) -> (tempfile::TempDir, Verdict, Arc<Evidence>) {
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = common::options(&dir.path().join("run"), "smoke");
     options.live = Some(12);
-    options.sabotage = sabotage.and_then(Sabotage::named);
+    if let Some(name) = name {
+        options.fault = Some(fault::named(&common::scenarios(), "mailu", name).expect("a fault of Mailu"));
+    }
     let (verdict, evidence) = common::guarded(options, |drill| async move { drill.play().await }).await.expect("a verdict");
     assert_nothing_left(&evidence.get("run").expect("read").expect("a run")).await;
     (dir, verdict, evidence)

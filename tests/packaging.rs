@@ -112,7 +112,7 @@ async fn the_image_drills_an_app() {
     let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
     assert_nothing_left(summary["run"].as_str().expect("a run")).await;
     // A fault in there is told by the same exit code.
-    let broken = sh(dir.path(), &run("run radicale --profile tiny --sabotage users-left-out --evidence broken"));
+    let broken = sh(dir.path(), &run("run radicale --profile tiny --fault users-left-out --evidence broken"));
     assert_eq!(broken.status.code(), Some(1), "{}", stderr(&broken));
     // Without the engine's socket it says what is missing.
     let socket = "-v /var/run/docker.sock:/var/run/docker.sock";

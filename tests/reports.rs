@@ -75,7 +75,7 @@ fn reported(dir: &Path) {
 
 #[test]
 fn json_is_as_its_published_schema_says() {
-    for (name, lost) in [("scenario", 0), ("inventory", 0), ("ladder", 0), ("report", 3)] {
+    for (name, lost) in [("scenario", 0), ("inventory", 0), ("faults", 0), ("ladder", 0), ("report", 3)] {
         let output = restore_drill(&["schema", name]);
         let printed = String::from_utf8(output.stdout).expect("UTF-8");
         let file = root().join(format!("docs/schemas/{name}.json"));

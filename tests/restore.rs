@@ -5,26 +5,25 @@ mod common;
 
 use std::sync::Arc;
 
-use judge::model::{Status, Verdict};
+use common::{assert_nothing_left, guarded, options};
+use judge::model::{Status, Verdict, essences};
 use judge::{self, RESTORED};
 use restore_drill::drill::Drill;
-use restore_drill::sabotage::{Sabotage, essence, put_back, save};
+use restore_drill::fault::{self, Fault, put_back, save};
 use restore_drill::{Error, exit_code};
 
-use common::{assert_nothing_left, guarded, options};
-
-/// Faults in what was restored; `tests/sabotage.rs` commits the whole catalogue.
+/// Faults in what was restored; `tests/faults.rs` injects all of them.
 const CONTENT: [&str; 6] =
     ["message-altered", "message-removed", "message-doubled", "flag-dropped", "row-deleted", "quota-changed"];
 
-fn named(name: &str) -> &'static Sabotage {
-    Sabotage::named(name).expect("in the catalogue")
+fn named(name: &str) -> Arc<Fault> {
+    fault::named(&common::scenarios(), "mailu", name).expect("a fault of Mailu")
 }
 
-/// The fault-free drill holds; on what it restored, each content sabotage is found, exactly,
+/// The fault-free drill holds; on what it restored, each content fault is found, exactly,
 /// and once it is undone the same deployment holds again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
+async fn a_drill_holds_and_every_content_fault_turns_it_red() {
     let dir = tempfile::tempdir().expect("a directory");
     let play = |drill: Arc<Drill>| async move {
         let deployed = drill.deploy().await?;
@@ -40,23 +39,23 @@ async fn a_drill_holds_and_every_content_sabotage_turns_it_red() {
         let restarted = drill.restart(restored).await?;
         // Observing drops the mail server's indexes, and with them HIGHESTMODSEQ.
         save(&drill).await?;
-        // What is read is what this test is about; `tests/sabotage.rs` tries.
+        // What is read is what this test is about; `tests/faults.rs` tries.
         drill.evidence.try_nothing(RESTORED)?;
         drill.observe(&restarted, RESTORED).await?;
         let held = drill.judge(RESTORED)?;
         assert_held(&held, "the fault-free drill");
         put_back(&drill).await?;
 
-        for sabotage in CONTENT.map(named) {
-            sabotage.strike(&drill).await?;
-            drill.evidence.try_nothing(sabotage.name)?;
-            drill.observe(&restarted, sabotage.name).await?;
-            let verdict = drill.judge(sabotage.name)?;
-            assert_eq!(verdict.status, Status::Broken, "{}", sabotage.name);
-            assert_eq!(essence(&verdict.findings), sabotage.expected(&drill)?, "{}: {:#?}", sabotage.name, verdict.findings);
+        for fault in CONTENT.map(named) {
+            fault.strike(&drill).await?;
+            drill.evidence.try_nothing(fault.name())?;
+            drill.observe(&restarted, fault.name()).await?;
+            let verdict = drill.judge(fault.name())?;
+            assert_eq!(verdict.status, Status::Broken, "{}", fault.name());
+            assert_eq!(essences(&verdict.findings), fault.expected(&drill).await?, "{}: {:#?}", fault.name(), verdict.findings);
 
-            sabotage.undo(&drill).await?;
-            let twin = format!("{} undone", sabotage.name);
+            fault.undo(&drill).await?;
+            let twin = format!("{} undone", fault.name());
             drill.evidence.try_nothing(&twin)?;
             drill.observe(&restarted, &twin).await?;
             assert_held(&drill.judge(&twin)?, &twin);
@@ -95,19 +94,19 @@ fn assert_no_pr(dir: &std::path::Path) {
     assert!(common::stderr(&output).contains("the verdict is broken"), "{}", common::stderr(&output));
 }
 
-/// Runs a drill with a sabotage and gives its findings beside the expected ones.
+/// Runs a drill with a fault and gives its findings beside the expected ones.
 async fn broken_by(name: &str) {
-    let sabotage = named(name);
+    let fault = named(name);
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = options(dir.path(), "tiny");
-    options.sabotage = Some(sabotage);
+    options.fault = Some(fault.clone());
     let play = move |drill: Arc<Drill>| async move {
         let verdict = drill.play().await?;
-        Ok((drill.owned.run().to_owned(), verdict, sabotage.expected(&drill)?))
+        Ok((drill.owned.run().to_owned(), verdict, fault.expected(&drill).await?))
     };
     let ((run, verdict, expected), _) = guarded(options, play).await.expect("a drill");
     assert!(!expected.is_empty());
-    assert_eq!(essence(&verdict.findings), expected, "{}: {:#?}", sabotage.name, verdict.findings);
+    assert_eq!(essences(&verdict.findings), expected, "{name}: {:#?}", verdict.findings);
     assert_eq!(verdict.status, Status::Broken);
     assert_nothing_left(&run).await;
     assert_no_pr(dir.path());
@@ -171,7 +170,7 @@ async fn the_program_holds_and_says_so() {
 async fn a_skipped_wipe_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = options(dir.path(), "tiny");
-    options.sabotage = Some(named("wipe-skipped"));
+    options.fault = Some(named("wipe-skipped"));
     let error = guarded(options, |drill: Arc<Drill>| async move { drill.play().await }).await.err().expect("refused");
     let Error::WipeNotProven(left) = &error else { panic!("{error}") };
     assert_eq!(left.len(), 7, "each part of the proof objects: {error}");

@@ -151,7 +151,7 @@ async fn collect(run: &str) {
 /// The catalogue's first group is torn down, and the others do not begin.
 #[tokio::test(flavor = "multi_thread")]
 async fn sigint_ends_a_catalogue() {
-    let mut run = Run::of(&["sabotage", "mailu", "restored-twice", "message-altered", "pack-flipped", "--jobs", "1"]);
+    let mut run = Run::of(&["fault", "mailu", "restored-twice", "message-altered", "pack-flipped", "--jobs", "1"]);
     let group = run.dir.path().join("run/restore");
     let events = || std::fs::read_to_string(group.join("events.jsonl")).unwrap_or_default();
     let since = Instant::now();
@@ -204,7 +204,7 @@ async fn a_kept_run_stays_until_it_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let evidence = dir.path().join("run");
     // A wipe that is skipped ends the run early, with everything deployed.
-    let arguments = ["run", "mailu", "--profile", "tiny", "--keep", "--sabotage", "wipe-skipped", "--evidence"];
+    let arguments = ["run", "mailu", "--profile", "tiny", "--keep", "--fault", "wipe-skipped", "--evidence"];
     let output = Command::new(env!("CARGO_BIN_EXE_restore-drill"))
         .args(arguments)
         .arg(&evidence)

@@ -1,17 +1,19 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use recipe::labels::lint::Format;
 use recipe::rung::Rung;
-use recipe::scenario::{self, Scenario};
+use recipe::scenario;
+use recipe::scenario::faults::Group;
 
+use crate::drill::fault::Fault;
 use crate::drill::{BotChoice, ImageChoice, Options};
 use crate::error::Result;
 use crate::exit_code;
 use crate::report::Files;
-use crate::sabotage::{self, Group};
 
 /// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.
 #[derive(Debug, Parser)]
@@ -60,7 +62,7 @@ pub enum Command {
         "  restore-drill run mailu                            a quick drill\n",
         "  restore-drill run mailu --profile default          20 mailboxes, 2,000 messages\n",
         "  restore-drill run mailu --backupbot existing       with the bot that you have deployed\n",
-        "  restore-drill run mailu --sabotage mail-excluded   see it turn red\n",
+        "  restore-drill run mailu --fault mail-excluded      see it turn red\n",
     ))]
     Run(RunArgs),
     /// Climb the ladder of a recipe: install, upgrade, backup and restore, functional, lint. Says the level that it earns.
@@ -142,7 +144,7 @@ pub enum Command {
     },
     /// Do a stored run again, the same way, and say whether its verdict repeats.
     ///
-    /// The same scenario, profile, seed, sabotage, writes, images and bot. A recipe that is another one by now is refused.
+    /// The same scenario, profile, seed, fault, writes, images and bot. A recipe that has changed since is refused.
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill repro runs/1a2b3c4d\n",
@@ -218,20 +220,19 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Commit the faults of the catalogue, one after the other, and see that each is found and named.
+    /// Inject the faults of a scenario, one after the other, and check that each is found and named.
     ///
-    /// Those of a group share a deployment and stand between fault-free twins. One that is not found, or found by another
-    /// name, fails the command.
-    #[command(after_help = concat!(
+    /// Those of a group share a deployment and stand between fault-free twins. A fault that is not found, or found by another
+    /// name, fails the command; so does a check of the scenario that no fault turned red.
+    #[command(alias = "sabotage", after_help = concat!(
         "Examples:\n",
-        "  restore-drill sabotage mailu                          the whole catalogue\n",
-        "  restore-drill sabotage mailu --group content\n",
-        "  restore-drill sabotage mailu mail-excluded pack-flipped\n",
-        "  restore-drill sabotage --list\n",
-        "  restore-drill sabotage davical                        those that a scenario declares, a drill each\n",
+        "  restore-drill fault mailu                          all of its faults\n",
+        "  restore-drill fault mailu --group content\n",
+        "  restore-drill fault mailu mail-excluded pack-flipped\n",
+        "  restore-drill fault --list davical\n",
         "\nExit codes: 0 all were caught, 3 one was not, 2 it could not be told\n",
     ))]
-    Sabotage(SabotageArgs),
+    Fault(FaultArgs),
     /// Test a backupbot against what version 2 must do: label sets, and what follows from each.
     #[command(after_help = concat!(
         "Examples:\n",
@@ -249,7 +250,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// List the scenarios, profiles and sabotages.
+    /// List the scenarios and profiles.
     List,
     /// Read the backup labels of a recipe: find mistakes, explain them, write better ones.
     #[command(subcommand)]
@@ -285,6 +286,8 @@ pub struct ReportArgs {
 pub enum Schema {
     /// `scenario.toml`.
     Scenario,
+    /// `faults.toml`.
+    Faults,
     /// `inventory.toml`.
     Inventory,
     /// `report.json`.
@@ -299,6 +302,7 @@ impl Schema {
         let schema = match self {
             Self::Scenario => schemars::schema_for!(recipe::scenario::Spec),
             Self::Inventory => schemars::schema_for!(recipe::inventory::Inventory),
+            Self::Faults => schemars::schema_for!(recipe::scenario::faults::Faults),
             Self::Report => schemars::schema_for!(crate::report::model::Report),
             Self::Ladder => schemars::schema_for!(crate::ladder::Ladder),
         };
@@ -368,24 +372,23 @@ pub struct DataArgs {
     pub seed: u64,
 }
 
-/// The options of `sabotage`.
+/// The options of `fault`.
 #[derive(Debug, clap::Args)]
-pub struct SabotageArgs {
+pub struct FaultArgs {
     /// The scenario.
-    #[arg(required_unless_present = "list")]
-    pub scenario: Option<String>,
+    pub scenario: String,
     /// Only these.
     pub names: Vec<String>,
-    /// Only those of this group.
-    #[arg(long, value_enum)]
+    /// Only those of this group: labels, backup, restore or content.
+    #[arg(long)]
     pub group: Option<Group>,
-    /// List the scenario's sabotages and end; without a scenario, Mailu's.
+    /// List the scenario's faults and end.
     #[arg(long)]
     pub list: bool,
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Where the groups' evidence and matrix.json go; without it `runs/sabotage-<time>`.
+    /// Where the groups' evidence and matrix.json go; without it `runs/fault-<time>`.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
     /// Groups at once; each has a deployment of its own.
@@ -480,18 +483,18 @@ pub struct RunArgs {
     #[arg(long, value_name = "RATE", num_args = 0..=1, default_missing_value = "12", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub live: Option<u32>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
-    #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::drill::MIN_FREE_GIB)]
+    #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::stack::disk::MIN_FREE_GIB)]
     pub min_free_gib: u64,
-    /// Commit a fault on purpose; the drill must then not hold. `restore-drill sabotage --list` lists them.
-    #[arg(long, value_name = "NAME")]
-    pub sabotage: Option<String>,
+    /// Inject a fault; the drill must then not hold. `restore-drill fault --list SCENARIO` lists them.
+    #[arg(long, alias = "sabotage", value_name = "NAME")]
+    pub fault: Option<String>,
 }
 
 impl RunArgs {
     /// As the engine takes them.
     pub fn options(&self, scenarios: PathBuf) -> Result<Options> {
-        let sabotage = match &self.sabotage {
-            Some(name) => Some(sabotage::find(&sabotage::of(&Scenario::load(&scenarios, &self.scenario)?), name)?),
+        let fault: Option<Arc<dyn Fault>> = match &self.fault {
+            Some(name) => Some(crate::fault::named(&scenarios, &self.scenario, name)?),
             None => None,
         };
         Ok(Options {
@@ -505,7 +508,7 @@ impl RunArgs {
             env_file: self.env_file.clone(),
             connections: usize::from(self.connections),
             keep: self.keep,
-            sabotage,
+            fault,
             live: self.live,
             min_free_gib: self.min_free_gib,
             recipe: None,
@@ -532,7 +535,7 @@ mod tests {
         let mut options = Options::new(scenarios, "mailu");
         options.profile = "default".into();
         options.seed = 42;
-        options.sabotage = sabotage::Sabotage::named("mail-excluded");
+        options.fault = Some(crate::fault::named(scenarios.as_ref(), "mailu", "mail-excluded").expect("a fault"));
         options.backupbot = BotChoice::Existing;
         options.live = Some(30);
         options.images = ImageChoice::Standin;

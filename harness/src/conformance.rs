@@ -1,7 +1,6 @@
 //! What a backupbot v2 must do, as data: `scenarios/backupbot/conformance.toml`. Each case is deployed on a small stack,
 //! backed up by the bot under test through the exec contract, looked at, and perhaps restored.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use bot::contract;
 use engine::Engine;
 use recipe::compose::Compose;
+use recipe::compose::edit::Edit;
 use recipe::scenario::{self};
 use recipe::toml_file::read_toml;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
 use crate::secret::Secret;
-use crate::stack::deploy::{Change, Edit, Stack};
+use crate::stack::deploy::Stack;
 use crate::stack::ownership::Owned;
 use crate::stack::slots::{self, Alive};
 use crate::stack::volumes::full_name;
@@ -147,10 +147,7 @@ struct Tester {
 impl Tester {
     /// Runs one case; what was not as it must be.
     async fn case(&self, case: &Case) -> Result<Vec<String>> {
-        let edit = |(service, label, value): (&String, &String, &String)| Edit {
-            service: Cow::Owned(service.clone()),
-            change: Change::Set(Cow::Owned(label.clone()), Cow::Owned(value.clone())),
-        };
+        let edit = |(service, label, value): (&String, &String, &String)| Edit::set(service, label, value);
         let labels = case.labels.iter().flat_map(|(s, labels)| labels.iter().map(move |(l, v)| (s, l, v)));
         Stack { edits: labels.map(edit).collect(), ..self.stack.clone() }.deploy(&self.owned, &self.alive).await?;
         deploy::converged(self.owned.engine(), &self.stack.name, DEADLINE, |_, _| ()).await?;

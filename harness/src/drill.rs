@@ -34,7 +34,7 @@ use recipe::scenario::{self, MailServer, Scenario};
 use seeds::{Corpus, Profile};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::backup::Bot;
+use crate::backup::{Bot, Created, Snapshot};
 use crate::error::{Error, Result, Signal};
 use crate::events::{Event, Events, Phase};
 use crate::images;
@@ -42,29 +42,33 @@ use crate::probe::STALL;
 use crate::probe::mail::Imap;
 use crate::probe::sieve::Sieve;
 use crate::probe::smtp::Submission;
-use crate::sabotage::Sabotage;
-use crate::sabotage::restore::Older;
 use crate::secret::Secret;
-use crate::stack::deploy::{Edit, Stack, engine_host, free_ports, free_subnet};
+use crate::stack::deploy::{Stack, engine_host, free_ports, free_subnet};
+use crate::stack::disk::{self, MIN_FREE_GIB};
 use crate::stack::ownership::Owned;
 use crate::stack::slots::{self, Alive, Slot};
-use crate::stack::{doctor, ensure_swarm, gc};
+use crate::stack::{ensure_swarm, gc};
 use crate::tls::Authority;
+use recipe::compose::edit::Edit;
 
 mod accounts;
+mod backing_up;
+pub mod fault;
 mod live;
 mod observing;
 mod phases;
 pub mod proof;
+mod restoring;
 mod seeding;
 mod shaping;
 mod trials;
 mod upgrading;
 mod wiping;
 
+use fault::{Fault, NoFault, Trials};
 pub(crate) use phases::deploy_bot;
 use proof::Baseline;
-pub(crate) use wiping::LEFTOVERS;
+pub(crate) use wiping::FRESH;
 
 /// Which bot takes the backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -89,9 +93,6 @@ pub enum ImageChoice {
 /// Where no door has TLS, what a certificate would be for.
 const NO_CERTIFICATE: &str = "no-certificate.invalid";
 
-/// Free disk that a drill of the default profile needs, in GiB.
-pub const MIN_FREE_GIB: u64 = 4;
-
 /// What to drill, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -115,8 +116,8 @@ pub struct Options {
     pub connections: usize,
     /// Whether the deployment stays after the run.
     pub keep: bool,
-    /// A fault to commit on purpose.
-    pub sabotage: Option<&'static Sabotage>,
+    /// A fault to inject.
+    pub fault: Option<Arc<dyn Fault>>,
     /// Operations a second that go on while the backup is taken; none has nobody write.
     pub live: Option<u32>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
@@ -143,7 +144,7 @@ impl Options {
             env_file: None,
             connections: 6,
             keep: false,
-            sabotage: None,
+            fault: None,
             live: None,
             min_free_gib: MIN_FREE_GIB,
             recipe: None,
@@ -158,8 +159,8 @@ impl Options {
             return command.clone();
         }
         let mut command = format!("restore-drill run {} --profile {} --seed {}", self.scenario, self.profile, self.seed);
-        if let Some(sabotage) = self.sabotage {
-            command += &format!(" --sabotage {}", sabotage.name);
+        if let Some(fault) = &self.fault {
+            command += &format!(" --fault {}", fault.name());
         }
         if let Some(rate) = self.live {
             command += &format!(" --live {rate}");
@@ -181,27 +182,37 @@ impl Options {
 
 /// What it takes to do a run again, as its evidence has it.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Again {
-    scenario: String,
-    profile: String,
-    seed: u64,
-    sabotage: Option<String>,
-    live: Option<u32>,
-    existing_bot: bool,
-    images: String,
-    env_file: Option<PathBuf>,
-    connections: usize,
+pub struct Stored {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The profile's name.
+    pub profile: String,
+    /// The corpus seed.
+    pub seed: u64,
+    /// The fault's name.
+    #[serde(alias = "sabotage")]
+    pub fault: Option<String>,
+    /// Operations a second while the backup was taken.
+    pub live: Option<u32>,
+    /// Whether the bot was there before.
+    pub existing_bot: bool,
+    /// Which images, as on the command line.
+    pub images: String,
+    /// The file of more values.
+    pub env_file: Option<PathBuf>,
+    /// SMTP connections at once.
+    pub connections: usize,
     /// The SHA-256 of the recipe's compose files.
-    recipe: String,
+    pub recipe: String,
 }
 
-impl Again {
+impl Stored {
     fn of(options: &Options, scenario: &Scenario) -> Self {
         Self {
             scenario: options.scenario.clone(),
             profile: options.profile.clone(),
             seed: options.seed,
-            sabotage: options.sabotage.map(|s| s.name.to_owned()),
+            fault: options.fault.as_ref().map(|f| f.name().to_owned()),
             live: options.live,
             existing_bot: options.backupbot == BotChoice::Existing,
             images: options.images.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default(),
@@ -210,30 +221,6 @@ impl Again {
             recipe: scenario.digest(),
         }
     }
-}
-
-/// The options that do a stored run again. A recipe that is another one by now is refused.
-pub fn again(evidence: &Evidence, scenarios: &std::path::Path, dir: Option<PathBuf>) -> Result<Options> {
-    let place = evidence.dir().display();
-    let stored = evidence.get("options")?.ok_or_else(|| Error::Usage(format!("{place}: the run stored no options")))?;
-    let stored: Again = serde_json::from_str(&stored).map_err(|e| Error::Usage(format!("{place}: the run's options: {e}")))?;
-    let scenario = Scenario::load(scenarios, &stored.scenario)?;
-    if scenario.digest() != stored.recipe {
-        return Err(Error::Usage(format!(
-            "the recipe of scenario {} is another one than that of the run in {place}, so that another verdict would say nothing; \
-             check out the one it ran with, or name its folder with --scenarios",
-            stored.scenario
-        )));
-    }
-    let mut options = Options::new(scenarios, &stored.scenario);
-    (options.profile, options.seed, options.live) = (stored.profile, stored.seed, stored.live);
-    (options.env_file, options.connections, options.evidence) = (stored.env_file, stored.connections, dir);
-    options.images = ImageChoice::from_str(&stored.images, false).map_err(Error::Usage)?;
-    options.backupbot = if stored.existing_bot { BotChoice::Existing } else { BotChoice::Own };
-    if let Some(name) = &stored.sabotage {
-        options.sabotage = Some(crate::sabotage::find(&crate::sabotage::of(&scenario), name)?);
-    }
-    Ok(options)
 }
 
 /// A run with everything it needs, from the slot it holds to the doors it goes through.
@@ -374,7 +361,7 @@ where
         evidence.set(key, value)?;
     }
     evidence.set("seed", &options.seed.to_string())?;
-    evidence.set("options", &serde_json::json!(Again::of(&options, &scenario)).to_string())?;
+    evidence.set("options", &serde_json::json!(Stored::of(&options, &scenario)).to_string())?;
     let databases: Vec<&str> = scenario.spec.databases.iter().map(|d| d.name.as_str()).collect();
     evidence.set("databases", &databases.join("\n"))?;
     evidence.set(judge::checks::DECLARED, &serde_json::json!(scenario.checks).to_string())?;
@@ -466,7 +453,7 @@ impl Ground {
         ensure_swarm(engine, &events).await?;
         let info = engine.docker.info().await.map_err(|e| Error::Engine(e.to_string()))?;
         let root = info.docker_root_dir.as_deref().unwrap_or("/var/lib/docker");
-        if let Some(free) = doctor::free(root).await.map(|bytes| bytes >> 30).filter(|free| *free < options.min_free_gib) {
+        if let Some(free) = disk::free(root).await.map(|bytes| bytes >> 30).filter(|free| *free < options.min_free_gib) {
             return Err(Error::Engine(format!(
                 "disk nearly full: {free} GiB free in {root}, {} GiB wanted. `docker system prune` frees some; --min-free-gib changes the bound",
                 options.min_free_gib
@@ -532,7 +519,7 @@ impl Ground {
         }
         env.insert("STACK_NAME".into(), stack_name.clone());
         scenario.check_env(&env)?;
-        let edits = options.sabotage.map(|s| s.edits(&corpus)).unwrap_or_default();
+        let edits = options.fault.as_ref().map(|f| f.edits(&corpus)).unwrap_or_default();
         evidence.set("recipe", &serde_json::json!(deployed_labels(&scenario, &edits)).to_string())?;
         evidence.set("inventory", &serde_json::json!(scenario.inventory).to_string())?;
         let helper_image = match built.values().next().cloned().or_else(|| bot_image.clone()) {
@@ -632,54 +619,52 @@ async fn use_standins(engine: &Engine, of: impl Iterator<Item = &Scenario>, choi
 }
 
 impl Drill {
-    /// All phases, in order, with the sabotage that was asked for.
+    /// All phases, in order, with the fault that was asked for.
     pub async fn play(self: &Arc<Self>) -> Result<Verdict> {
-        let fault = self.options.sabotage;
-        let (baseline, older) = self.until_baseline(fault.is_some_and(|s| s.wants_older())).await?;
-        if let Some(fault) = fault {
-            fault.before_backup(self).await?;
-        }
-        let create = async {
-            match fault {
-                Some(fault) => fault.create(self, &baseline).await,
-                None => self.backup(&baseline).await,
-            }
-        };
+        let fault: &dyn Fault = self.options.fault.as_deref().unwrap_or(&NoFault);
+        let (baseline, older) = self.until_baseline(fault).await?;
+        fault.before_backup(self).await?;
+        let create = self.backup_with(&baseline, fault);
         let created = match self.options.live {
             Some(rate) => self.while_others_write(rate, &baseline, create).await?,
             None => create.await?,
         };
         let Some(backup) = created else { return self.judge(RESTORED) };
-        if let Some(fault) = fault {
-            fault.after_backup(self, &backup).await?;
-        }
+        fault.after_backup(self, backup.snapshot()).await?;
         let audited = self.audit(&backup).await?;
-        let Some(fault) = fault else {
-            let wiped = self.wipe(&baseline, &audited).await?;
-            let restored = self.restore(wiped, &backup).await?;
-            let restarted = self.restart(restored).await?;
-            self.observe(&restarted, RESTORED).await?;
-            self.try_after(RESTORED, true).await?;
-            return self.judge(RESTORED);
-        };
-        let wiped = if fault.skips_wipe() { self.not_wiped(&baseline).await? } else { self.wipe(&baseline, &audited).await? };
-        let restarted = fault.restore(self, wiped, &backup, older.as_ref()).await?;
+        let wiped = if fault.wipes() { self.wipe(&baseline, &audited).await? } else { self.not_wiped(&baseline).await? };
+        let restarted = self.restore_with(wiped, &backup, older.as_ref(), fault).await?;
         fault.strike(self).await?;
         self.observe(&restarted, RESTORED).await?;
-        self.try_if(fault.is_tried(), RESTORED).await?;
+        self.try_as(fault.trials(), RESTORED).await?;
         self.judge(RESTORED)
     }
 
-    /// The phases up to the baseline. With `older`, a snapshot is taken from which the baseline then departs.
-    pub(crate) async fn until_baseline(&self, older: bool) -> Result<(Baseline, Option<Older>)> {
+    /// The phases up to the baseline. Where the fault wants an older snapshot, that one is taken, and the baseline differs from
+    /// it.
+    pub(crate) async fn until_baseline(&self, fault: &dyn Fault) -> Result<(Baseline, Option<Snapshot>)> {
         let deployed = self.deploy().await?;
         let provisioned = self.provision(deployed).await?;
         let seeded = self.seed(provisioned).await?;
         let settled = self.settle(seeded).await?;
         let shaped = self.shape(settled).await?;
         self.try_before(&shaped).await?;
-        let older = if older { Some(Older::take(self).await?) } else { None };
+        let mut older = None;
+        if fault.wants_older() {
+            let Created { snapshot, .. } = self.bot().await?.create(&self.stack.name, 1).await?;
+            fault.depart(self).await?;
+            older = Some(snapshot);
+        }
         Ok((self.baseline(shaped).await?, older))
+    }
+
+    /// Tries what a fault lets be tried.
+    pub(crate) async fn try_as(&self, trials: Trials, stage: &str) -> Result<()> {
+        match trials {
+            Trials::All => self.try_after(stage, true).await,
+            Trials::QueueHeld => self.try_after(stage, false).await,
+            Trials::None => Ok(self.evidence.try_nothing(stage)?),
+        }
     }
 
     /// Judges a stored observation, and stores and emits what was found.

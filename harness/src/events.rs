@@ -141,10 +141,16 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
-    /// A sabotage was committed and judged.
-    Sabotaged {
-        /// What came of it.
-        line: crate::sabotage::run::Line,
+    /// A fault was injected, or none, and what followed was judged.
+    FaultJudged {
+        /// Its name.
+        fault: String,
+        /// Where it strikes.
+        group: String,
+        /// Whether exactly the findings that it must cause were found.
+        caught: bool,
+        /// How long it took.
+        millis: u64,
     },
     /// One difference.
     Found {

@@ -8,7 +8,7 @@ pub const HELD: u8 = 0;
 pub const BROKEN: u8 = 1;
 /// It could not be told: something was not read, or the run did not get far enough.
 pub const UNKNOWN: u8 = 2;
-/// A sabotage was not found, or found by another name: the drill itself is not to be trusted.
+/// A fault was not found, or found by another name: the drill itself is not to be trusted.
 pub const UNDETECTED: u8 = 3;
 /// The command line, a scenario, an inventory or an env file is wrong. `EX_USAGE` of sysexits.h.
 pub const USAGE: u8 = 64;
@@ -34,7 +34,7 @@ Exit codes:
   0    held: everything seeded is back
   1    broken: something is lost, altered, misplaced, duplicated or resurrected
   2    unknown: it could not be told
-  3    undetected: a sabotage was not found, or found by another name
+  3    undetected: a fault was not found, or found by another name
   64   usage: the command line, a scenario or an inventory is wrong
   69   engine: the Docker engine cannot be used
   130  ended by SIGINT, after teardown

@@ -9,27 +9,30 @@
 //! - [`probe`]: reads one kind of state; [`judge::store`] keeps what it saw, and [`judge`] compares.
 //! - [`backup`]: the client of backupbot; [`audit`]: what its snapshots hold; [`conformance`]: what any such bot must do.
 //! - [`stack`]: stacks, volumes, and what a run owns; [`stack::ownership`] is the one place that removes anything.
+//! - [`doctor`]: what this machine lacks for a drill.
 //! - [`images`]: stand-in images, built on the spot.
 //! - [`ladder`]: the rungs that a recipe earns, from install to lint.
-//! - [`sabotage`]: faults on purpose, with the findings they must cause.
+//! - [`fault`]: deliberate defects, with the findings that they must cause.
 //! - [`events`] and [`report`]: what a run says, and to whom.
 //!
 //! What is written in files is read by [`recipe`]; the corpus is made by [`seeds`]; the engine is asked through [`engine`].
 
+pub mod again;
 pub mod audit;
 pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod conformance;
+pub mod doctor;
 pub mod drill;
 pub mod error;
 pub mod events;
 pub mod exit_code;
+pub mod fault;
 pub mod images;
 pub mod ladder;
 pub mod probe;
 pub mod report;
-pub mod sabotage;
 pub mod secret;
 pub mod stack;
 pub mod tls;

@@ -12,22 +12,26 @@ use engine::Engine;
 use futures_util::StreamExt as _;
 use judge::audit::Report;
 use judge::meaning;
-use judge::model::Status;
+use judge::model::{Status, essences};
 use judge::redact::redact;
 use judge::store::Evidence;
 use recipe::labels::lint::{self, lint};
 use recipe::labels::recipe::Sources;
 use recipe::labels::rules::{Lesson, lessons};
 use recipe::labels::suggest::suggest;
+use recipe::scenario::faults::Group;
 use recipe::scenario::scaffold;
 use recipe::scenario::{self, Scenario};
 use restore_drill::audit;
 use restore_drill::cli::{
-    CiArgs, Cli, ClimbArgs, Command, Labels, LadderArgs, LogFormat, OutputArgs, ReportArgs, RunArgs, SabotageArgs,
+    CiArgs, Cli, ClimbArgs, Command, FaultArgs, Labels, LadderArgs, LogFormat, OutputArgs, ReportArgs, RunArgs,
 };
+use restore_drill::doctor::{Level, doctor};
 use restore_drill::drill::{self, Ended, Options};
 use restore_drill::error::{Error, Result};
 use restore_drill::events::{Events, Sink};
+use restore_drill::fault::matrix::Matrix;
+use restore_drill::fault::run::{self as faults, Outcome};
 use restore_drill::ladder::climb::Plan;
 use restore_drill::ladder::pinned::Source;
 use restore_drill::ladder::{self, Ladder};
@@ -36,11 +40,8 @@ use restore_drill::report::model::{self, Report as Told};
 use restore_drill::report::pr::{self, Proof};
 use restore_drill::report::terminal::{Terminal, block};
 use restore_drill::report::{Files, JsonLines, history, html, summary};
-use restore_drill::sabotage::run::{self as sabotage_run, Line, Matrix};
-use restore_drill::sabotage::{Group, catalogue};
-use restore_drill::stack::doctor::{Level, doctor};
 use restore_drill::stack::gc;
-use restore_drill::{config, conformance, exit_code, images, sabotage};
+use restore_drill::{again, config, conformance, exit_code, images};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -182,7 +183,7 @@ async fn execute(cli: Cli) -> Result<u8> {
             }
             Ok(exit_code::of(verdict.status))
         }
-        Command::Sabotage(args) => commit(args, scenarios, cli.output).await,
+        Command::Fault(args) => inject(args, scenarios, cli.output).await,
         Command::Conformance { names, backupbot, json } => {
             let events = Events::new(vec![Box::new(Terminal::new())]);
             let outcomes = conformance::run(&scenarios, backupbot, &names, &events).await?;
@@ -202,7 +203,6 @@ async fn execute(cli: Cli) -> Result<u8> {
         Command::List => {
             println!("scenarios: {}", scenario::list(&scenarios).join(", "));
             println!("profiles: {}", seeds::Profile::names().collect::<Vec<_>>().join(", "));
-            println!("sabotages: {}", catalogue().iter().map(|s| s.name).collect::<Vec<_>>().join(", "));
             Ok(exit_code::HELD)
         }
         Command::Labels(command) => labels(command),
@@ -271,55 +271,48 @@ fn sinks(output: OutputArgs, brief: bool) -> drill::Sinks {
     })
 }
 
-async fn commit(args: SabotageArgs, scenarios: PathBuf, output: OutputArgs) -> Result<u8> {
-    let name = args.scenario.clone().unwrap_or_else(|| sabotage::SCENARIO.to_owned());
-    let scenario = Scenario::load(&scenarios, &name)?;
-    let chosen = sabotage_run::chosen(&scenario, &args.names, args.group)?;
+/// Injects a scenario's faults.
+async fn inject(args: FaultArgs, scenarios: PathBuf, output: OutputArgs) -> Result<u8> {
+    let name = &args.scenario;
+    let scenario = Scenario::load(&scenarios, name)?;
+    let chosen = faults::chosen(&scenario, &args.names, args.group)?;
     if args.list {
-        for s in chosen {
-            println!("{:8}  {:28}  {}", s.group().to_string(), s.name, s.what);
+        for fault in chosen {
+            println!("{:8}  {:32}  {}", fault.group(), fault.name(), fault.what());
         }
         return Ok(exit_code::HELD);
     }
     if chosen.is_empty() {
-        return Err(Error::Usage("none of these sabotages is in that group; restore-drill sabotage --list lists them".into()));
+        return Err(Error::Usage(format!(
+            "none of these faults is in that group; `restore-drill fault --list {name}` lists them with their groups"
+        )));
     }
-    let dir = args.evidence.clone().unwrap_or_else(|| runs("sabotage"));
+    let dir = args.evidence.clone().unwrap_or_else(|| runs("fault"));
     let options = |at: &str| {
-        let mut options = Options::new(&scenarios, &name);
+        let mut options = Options::new(&scenarios, name);
         (options.profile, options.seed) = (args.data.profile.clone(), args.data.seed);
         options.evidence = Some(dir.join(at));
         options
     };
-    let (jobs, signalled) = (usize::from(args.jobs), AtomicBool::new(false));
-    let results: Vec<(Vec<Line>, Result<()>)> = if scenario.name == sabotage::SCENARIO {
-        // The longest first, so that the others run beside it.
-        let groups = [Group::Restore, Group::Labels, Group::Content, Group::Backup].into_iter().map(|group| {
-            let begun = sabotage_run::group(group, &chosen, options(&group.to_string()), sinks(output, true));
-            unless(&signalled, begun)
-        });
-        futures_util::stream::iter(groups).buffered(jobs).collect().await
-    } else {
-        let each = std::iter::once(None).chain(chosen.iter().copied().map(Some)).map(|sabotage| {
-            let options = options(sabotage.map_or("twin", |s| s.name));
-            let begun = async move {
-                match sabotage_run::whole(sabotage, options, sinks(output, true)).await {
-                    Ok(line) => (vec![line], Ok(())),
-                    Err(e) => (vec![], Err(e)),
-                }
-            };
-            unless(&signalled, begun)
-        });
-        futures_util::stream::iter(each).buffered(jobs).collect().await
-    };
-    let (mut lines, results): (Vec<_>, Vec<_>) = results.into_iter().unzip();
+    let signalled = AtomicBool::new(false);
+    // The longest first, so that the others run beside it.
+    let groups = [Group::Restore, Group::Labels, Group::Content, Group::Backup].into_iter().map(|group| {
+        let begun = faults::group(group, &chosen, options(group.name()), sinks(output, true));
+        unless(&signalled, begun)
+    });
+    let results: Vec<(Outcome, Result<()>)> = futures_util::stream::iter(groups).buffered(usize::from(args.jobs)).collect().await;
+    let (outcomes, results): (Vec<_>, Vec<_>) = results.into_iter().unzip();
     let ended = results.into_iter().collect::<Result<()>>();
-    if lines.iter().all(Vec::is_empty) {
+    if outcomes.iter().all(|o| o.lines.is_empty()) {
         ended?;
-        return Err(Error::Unknown("no sabotage was committed".into()));
+        return Err(Error::Unknown("no fault was injected".into()));
     }
-    lines.sort_by_key(|of: &Vec<Line>| of.first().map(|l| l.group));
-    let matrix = Matrix { version: 1, lines: lines.concat() };
+    // Some faults alone need not turn every check red.
+    let all = args.names.is_empty() && args.group.is_none() && ended.is_ok();
+    let checks = outcomes.iter().filter(|_| all).flat_map(|o| o.checks.iter().cloned()).collect();
+    let mut lines: Vec<_> = outcomes.into_iter().flat_map(|o| o.lines).collect();
+    lines.sort_by_key(|line| line.group);
+    let matrix = Matrix::new(lines, &checks, &scenario.faults.unproven);
     let file = dir.join("matrix.json");
     std::fs::write(&file, format!("{:#}\n", serde_json::json!(matrix))).map_err(Error::io(&file))?;
     if args.json {
@@ -328,21 +321,21 @@ async fn commit(args: SabotageArgs, scenarios: PathBuf, output: OutputArgs) -> R
         print!("{}", matrix.text());
     }
     eprintln!("evidence: {}", dir.display());
-    if !matrix.whole() {
-        eprintln!("again:    restore-drill sabotage {name} {}", matrix.missed().join(" "));
+    if !matrix.missed().is_empty() {
+        eprintln!("again:    restore-drill fault {name} {}", matrix.missed().join(" "));
     }
     ended?;
     Ok(if matrix.whole() { exit_code::HELD } else { exit_code::UNDETECTED })
 }
 
 /// What has not begun when a signal comes does not begin.
-async fn unless(signalled: &AtomicBool, work: impl Future<Output = (Vec<Line>, Result<()>)>) -> (Vec<Line>, Result<()>) {
+async fn unless(signalled: &AtomicBool, work: impl Future<Output = (Outcome, Result<()>)>) -> (Outcome, Result<()>) {
     if signalled.load(Ordering::Relaxed) {
-        return (vec![], Ok(()));
+        return (Outcome::default(), Ok(()));
     }
-    let (lines, result) = work.await;
+    let (outcome, result) = work.await;
     signalled.fetch_or(matches!(result, Err(Error::Signal(_))), Ordering::Relaxed);
-    (lines, result)
+    (outcome, result)
 }
 
 async fn ladder(args: LadderArgs, scenarios: PathBuf, output: OutputArgs) -> Result<u8> {
@@ -443,10 +436,10 @@ async fn repro(dir: &Path, evidence: Option<PathBuf>, scenarios: &Path, output: 
         return Err(Error::Usage(format!("{} is a ladder's; it is climbed again by: {reproduce}", dir.display())));
     }
     let was = judge::judge(&before, judge::RESTORED)?;
-    let options = drill::again(&before, scenarios, evidence)?;
+    let options = again::options(&before, scenarios, evidence)?;
     eprintln!("repro: {}", options.reproduce());
     let Ended { value: is, evidence, .. } = drill::run(options, sinks(output, false)).await?;
-    let (old, new) = (sabotage::essence(&was.findings), sabotage::essence(&is.findings));
+    let (old, new) = (essences(&was.findings), essences(&is.findings));
     eprintln!("\nevidence:  {}", evidence.dir().display());
     for (mark, lines) in [("only then", old.difference(&new)), ("only now ", new.difference(&old))] {
         lines.take(25).for_each(|line| println!("{mark}  {line}"));

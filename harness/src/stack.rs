@@ -11,7 +11,7 @@ use crate::error::{Error, Result, Signal};
 use crate::events::Events;
 
 pub mod deploy;
-pub mod doctor;
+pub mod disk;
 pub mod gc;
 pub mod objects;
 pub mod ownership;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
-use crate::store::Evidence;
+use crate::store::{Amount, Difference, Evidence};
 
 fn finding(volume: &str, path: &str, outcome: Outcome, property: Option<&str>, detail: String) -> Finding {
     let item = Item::Snapshot { volume: volume.to_owned(), path: path.to_owned() };
@@ -56,26 +56,6 @@ pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Files and bytes of a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Amount {
-    /// Files.
-    pub files: u64,
-    /// Bytes.
-    pub bytes: u64,
-}
-
-/// A file that is another one live than in the snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Difference {
-    /// The volume's compose name.
-    pub volume: String,
-    /// The path from the volume's root.
-    pub path: String,
-    /// `hash`, or both sizes.
-    pub what: String,
-}
-
 /// What the audit saw that is no fault of the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Report {
@@ -120,12 +100,6 @@ impl Report {
             .iter()
             .filter(|(_, c, _)| of(*c))
             .fold(Amount::default(), |sum, (.., a)| Amount { files: sum.files + a.files, bytes: sum.bytes + a.bytes })
-    }
-}
-
-impl fmt::Display for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} files, {} KiB", self.files, self.bytes.div_ceil(1024))
     }
 }
 

@@ -3,10 +3,10 @@
 
 use recipe::scenario::Checks;
 
-use crate::BASELINE;
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
 use crate::say::finding;
+use crate::stage::BASELINE;
 use crate::store::Evidence;
 
 /// Where a run keeps what its scenario declares.

@@ -19,6 +19,7 @@ pub mod model;
 pub mod redact;
 mod rows;
 mod say;
+mod stage;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -26,25 +27,5 @@ mod verdict;
 
 pub use error::{Error, Result};
 pub use facts::trials;
+pub use stage::{BASELINE, INSTALLED, MAIL_QUEUE, RESTORED, REVISION, UPGRADED};
 pub use verdict::{across, audited, judge, seeding};
-
-/// The name of the observation before the backup.
-pub const BASELINE: &str = "baseline";
-/// The name of the observation after the restore.
-pub const RESTORED: &str = "restored";
-
-/// The name of the observation before an upgrade.
-pub const INSTALLED: &str = "installed";
-/// The name of the observation after an upgrade.
-pub const UPGRADED: &str = "upgraded";
-/// The fact that is the content of the mail queue.
-pub const MAIL_QUEUE: &str = "mail queue";
-/// What is another one in a newer version of the app.
-pub const REVISION: &str = "schema revision";
-
-/// Of which versions of the app two observations are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Versions {
-    Same,
-    OlderThenNewer,
-}

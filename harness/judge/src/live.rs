@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::MAIL_QUEUE;
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
 use crate::say::{finding, short};
+use crate::stage::MAIL_QUEUE;
 use crate::store::{Evidence, LiveKind, LiveOp, MessageSeen, ObservationId, When};
 
 const INBOX: &str = "INBOX";

@@ -1,5 +1,6 @@
 //! The words of a judgement: outcome, finding, verdict.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -186,6 +187,11 @@ pub struct Finding {
     pub property: Option<String>,
     /// What was, and what is, in a few words; never a secret.
     pub detail: String,
+}
+
+/// What findings say, without their prose.
+pub fn essences(findings: &[Finding]) -> BTreeSet<String> {
+    findings.iter().map(|f| essence(&f.item, f.outcome, f.property.as_deref())).collect()
 }
 
 impl fmt::Display for Finding {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Versions;
 use crate::model::{Finding, Item, Outcome};
 use crate::say::{changed, finding};
+use crate::stage::Versions;
 use crate::store::RowSeen;
 
 pub(crate) fn database(name: &str, old: &[(String, String)], new: &[(String, String)], findings: &mut Vec<Finding>) {

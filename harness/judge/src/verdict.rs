@@ -8,8 +8,9 @@ use crate::mail::mail;
 use crate::model::{Counts, Finding, Item, Outcome, Verdict};
 use crate::rows::{database, rows};
 use crate::say::finding;
+use crate::stage::{BASELINE, REVISION, Versions};
 use crate::store::{Evidence, FactSeen, Login, ObservationId, Unlike};
-use crate::{BASELINE, REVISION, Versions, audit, checks, live};
+use crate::{audit, checks, live};
 
 /// What the checks of a sound database say.
 pub(crate) const SOUND: [(&str, &str); 3] = [("file", "readable"), ("integrity_check", "ok"), ("foreign_key_check", "")];

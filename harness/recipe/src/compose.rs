@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
+pub mod edit;
 pub mod variable;
 pub mod yaml;
 

@@ -14,9 +14,11 @@ use crate::inventory::Inventory;
 use crate::rung::Rung;
 use crate::toml_file::{line_of, read_toml};
 
+pub mod faults;
 pub mod pages;
 pub mod scaffold;
 
+use faults::Faults;
 pub use pages::{Pages, Request};
 
 /// How many items of each kind of check.
@@ -66,40 +68,9 @@ pub struct Spec {
     /// What commands in containers print, compared as text.
     #[serde(default, rename = "fact")]
     pub facts: Vec<Fact>,
-    /// Mistakes in the recipe's labels, and what a drill with each must find.
-    #[serde(default, rename = "sabotage")]
-    pub sabotages: Vec<Mistake>,
     /// Upper bounds for waiting.
     #[serde(default)]
     pub deadlines: Deadlines,
-}
-
-/// A mistake in the recipe's labels, made on purpose.
-#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Mistake {
-    /// The name on the command line.
-    pub name: String,
-    /// What is done, in a line.
-    pub what: String,
-    /// The labels that are other ones.
-    #[serde(rename = "label")]
-    pub labels: Vec<LabelEdit>,
-    /// What a drill must find: globs (`*` for any text) of findings without their prose. Each must match one, and each
-    /// finding must be matched.
-    pub finds: Vec<String>,
-}
-
-/// A label under `deploy.labels` that is another one.
-#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LabelEdit {
-    /// The service.
-    pub service: String,
-    /// The label.
-    pub name: String,
-    /// Its value; without one the label is taken out.
-    pub value: Option<String>,
 }
 
 /// What a drill needs to know of a mail server beyond its doors.
@@ -287,7 +258,7 @@ pub struct Database {
     pub volume: Option<String>,
     /// SQLite: its file, from the volume's root.
     pub file: Option<String>,
-    /// A server: its service.
+    /// A server: its service. SQLite: the one in which `write` runs.
     pub service: Option<String>,
     /// A server: the client and its arguments, `{query}` among them. It prints the one column of a query's rows, one a
     /// line, and ends with an exit code that is not 0 when the query fails.
@@ -295,6 +266,10 @@ pub struct Database {
     pub command: Vec<String>,
     /// A server: the query for a table's rows, each as one JSON object; `{table}` stands for the table.
     pub rows: Option<String>,
+    /// How a statement is run, which faults do: a command, `{query}` among its words, in the container of `service`. One row
+    /// must change, by itself: without what other rows have to do with it.
+    #[serde(default)]
+    pub write: Vec<String>,
     /// A query for the schema revision: one text.
     pub revision: String,
     /// The tables compared.
@@ -408,6 +383,8 @@ pub struct Scenario {
     pub spec: Spec,
     /// `inventory.toml`.
     pub inventory: Inventory,
+    /// `faults.toml`: the app's own faults.
+    pub faults: Faults,
     /// `checks.toml`: what a drill compares, and how many items of each kind at the least. A run with less is unknown.
     pub checks: Checks,
     /// The recipe's compose files.
@@ -433,6 +410,8 @@ impl Scenario {
         let inventory: Inventory = read_toml(&dir.join("inventory.toml"))?;
         let checks = dir.join("checks.toml");
         let checks = if checks.is_file() { read_toml(&checks)? } else { Checks::new() };
+        let faults = dir.join(faults::FILE);
+        let faults = if faults.is_file() { read_toml(&faults)? } else { Faults::default() };
         let read = |names: &[String]| names.iter().map(|f| Compose::read(&dir.join(f))).collect::<Result<Vec<_>>>();
         let scenario = Self {
             name: name.to_owned(),
@@ -441,6 +420,7 @@ impl Scenario {
             dir,
             spec,
             inventory,
+            faults,
             checks,
         };
         scenario.check()?;
@@ -528,7 +508,6 @@ impl Scenario {
             .chain(s.users.iter().map(|u| ("users", &u.service)))
             .chain(s.facts.iter().flat_map(|f| &f.seed).map(|s| ("fact.seed", &s.service)))
             .chain(s.databases.iter().filter_map(|d| Some(("database", d.service.as_ref()?))))
-            .chain(s.sabotages.iter().flat_map(|m| &m.labels).map(|l| ("sabotage.label", &l.service)))
             .chain(s.restore.restart.iter().flatten().map(|n| ("restore", n)))
             .chain(s.upgrade.restart.iter().flatten().map(|n| ("upgrade", n)))
         {
@@ -579,7 +558,9 @@ impl Scenario {
                 return wrong(&database.name, format!("database {:?}: no word of its command has {QUERY}", database.name));
             }
         }
-        pages::check(s).map_err(|(value, why)| Error::input(&file, line_of(&file, &value), why))?;
+        pages::check(&s.pages, &s.doors.iter().map(|d| d.name.as_str()).collect())
+            .map_err(|(value, why)| Error::input(&file, line_of(&file, &value), why))?;
+        self.check_faults(&services)?;
         let file = self.dir.join("inventory.toml");
         for v in self.inventory.volumes.iter().filter(|v| !v.not_deployed) {
             if !volumes.contains(&v.name) {
@@ -607,6 +588,14 @@ impl Scenario {
             }
         }
         Ok(())
+    }
+
+    fn check_faults(&self, services: &BTreeSet<String>) -> Result<()> {
+        let databases = self.spec.databases.iter().filter(|d| !d.write.is_empty()).map(|d| d.name.clone()).collect();
+        let rules = crate::labels::rules::names();
+        let known = faults::Known { services, databases: &databases, rules: &rules, dir: &self.dir };
+        let file = self.dir.join(faults::FILE);
+        self.faults.check(&known).map_err(|(value, why)| Error::input(&file, line_of(&file, &value), why))
     }
 
     /// Checks that `env` has a value for every variable of the compose files that has no default.

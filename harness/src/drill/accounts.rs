@@ -10,10 +10,16 @@ use serde_json::{Value, json};
 use sha_crypt::{CustomizedPasswordHasher as _, Params, ShaCrypt};
 
 use super::Drill;
-use super::proof::{Deployed, Provisioned};
+use super::proof::Deployed;
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
 use crate::secret::Secret;
+
+/// The accounts are in, and each logged in once.
+#[must_use]
+pub struct Provisioned {
+    _private: (),
+}
 
 impl Drill {
     /// Has the corpus' users made, as the app has them made.

@@ -123,8 +123,8 @@ impl Drill {
     /// Messages of the corpus in the INBOXes of the baseline.
     fn unwritten(&self, baseline: &Baseline) -> Result<Vec<(String, u32)>> {
         let mut all = Vec::new();
-        for (account, _) in self.evidence.accounts(baseline.observation)? {
-            let messages = self.evidence.messages(baseline.observation, &account)?;
+        for (account, _) in self.evidence.accounts(baseline.observation())? {
+            let messages = self.evidence.messages(baseline.observation(), &account)?;
             let own = messages.into_iter().filter(|m| m.folder == "INBOX" && m.item.is_some());
             all.extend(own.map(|m| (account.clone(), m.uid)));
         }

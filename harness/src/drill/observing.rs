@@ -10,7 +10,7 @@ use recipe::scenario::{MailServer, ServiceCommand};
 use sha2::{Digest as _, Sha256};
 
 use super::Drill;
-use super::proof::{Baseline, Restarted, Shaped};
+use super::proof::{Restarted, Shaped, Upgraded};
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
 use crate::probe::Probe;
@@ -24,6 +24,19 @@ use crate::probe::sieve::Scripts;
 const ALTERED: usize = 20;
 /// The largest of them, in bytes.
 const ALTERED_SIZE: u64 = 64 << 10;
+
+/// What must come back was observed, whole, and is what was submitted.
+#[must_use]
+pub struct Baseline {
+    observation: ObservationId,
+}
+
+impl Baseline {
+    /// The observation.
+    pub(super) fn observation(&self) -> ObservationId {
+        self.observation
+    }
+}
 
 impl Drill {
     /// Observes what must come back, and holds it against what was submitted.
@@ -41,6 +54,12 @@ impl Drill {
         }
         phase.finish(self.counts(observation)?);
         Ok(Baseline { observation })
+    }
+
+    /// A baseline of the version under test, once the upgrade was tried.
+    pub async fn baseline_again(&self, _: Upgraded) -> Result<Baseline> {
+        self.clocks().newest = Some(Instant::now());
+        Ok(Baseline { observation: self.look(Phase::Baseline, BASELINE).await? })
     }
 
     /// Observes what is there now, under a name of its own.
@@ -200,7 +219,7 @@ impl Drill {
         }
     }
 
-    pub(super) fn rows_probe(&self) -> Rows {
+    pub(crate) fn rows_probe(&self) -> Rows {
         Rows {
             owned: self.owned.clone(),
             stack: self.stack.name.clone(),

@@ -1,34 +1,40 @@
-//! The phases around the engine: deploy, settle, backup, restore, restart.
+//! The phases around the engine: deploy and settle; what they wait for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bot::contract::Stored;
 use futures_util::StreamExt as _;
-use judge::audit::{self, Report};
 use judge::redact::redact;
 use recipe::scenario::{Door, ServiceCommand, Tls};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use super::proof::{Audited, BackedUp, Baseline, Deployed, Restarted, Restored, Seeded, Settled, Wiped};
+use super::proof::Seeded;
 use super::{BotChoice, Drill};
-use crate::audit::Auditor;
-use crate::backup;
-use crate::backup::{Bot, Created, Snapshot};
+use crate::backup::Bot;
 use crate::error::Context as _;
 use crate::error::{Error, Result};
 use crate::events::Phase;
 use crate::secret::Secret;
 use crate::stack::deploy;
-use crate::stack::deploy::{Edit, Stack};
+use crate::stack::deploy::Stack;
 use crate::stack::ownership::Owned;
 use crate::stack::run_labels;
 use crate::stack::slots::Alive;
 use crate::stack::until;
 use crate::stack::volumes::Helper;
+use recipe::compose::edit::Edit;
 
-/// How often the bot may take a snapshot while others write, until no file went while it was read.
-const LIVE_TRIES: u32 = 10;
+/// The stack runs and answers on its doors.
+#[must_use]
+pub struct Deployed {
+    _private: (),
+}
+
+/// The queue is empty.
+#[must_use]
+pub struct Settled {
+    _private: (),
+}
 
 impl Drill {
     /// Deploys the app and the bot, and waits until both run and the app answers on its doors.
@@ -225,81 +231,6 @@ impl Drill {
     pub async fn bot(&self) -> Result<Bot> {
         let run = (self.options.backupbot == BotChoice::Own).then(|| self.owned.run());
         Bot::find(self.engine(), run).await
-    }
-
-    /// Has the bot create a snapshot. None where the bot said that it failed, which is a finding.
-    pub async fn backup(&self, _: &Baseline) -> Result<Option<BackedUp>> {
-        let phase = self.events.phase(Phase::Backup);
-        let bot = self.bot().await?;
-        let tries = self.options.live.map_or(1, |_| LIVE_TRIES);
-        let created = backup::step(&self.evidence, "backup", bot.create(&self.stack.name, tries).await)?;
-        let Some(Created { snapshot, stored, complaints }) = created else {
-            phase.finish("failed");
-            return Ok(None);
-        };
-        if let Some(Stored { read, added }) = stored {
-            self.evidence.set("bytes read", &read.to_string())?;
-            self.evidence.set("bytes added", &added.to_string())?;
-        }
-        self.evidence.put_complaints("backup", &complaints)?;
-        self.evidence.set("snapshot", &snapshot.id)?;
-        phase.finish(format!("snapshot {}", &snapshot.id[..snapshot.id.len().min(8)]));
-        Ok(Some(BackedUp { snapshot }))
-    }
-
-    /// Holds the snapshot against the live volumes and the inventory. What it lacks is found here, before a wipe, and
-    /// judged with the rest.
-    pub async fn audit(&self, backup: &BackedUp) -> Result<Audited> {
-        let phase = self.events.phase(Phase::Audit);
-        let auditor = Auditor {
-            owned: self.owned.clone(),
-            stack: self.stack.name.clone(),
-            image: self.helper_image.clone(),
-            inventory: self.scenario.inventory.clone(),
-            bot: self.bot().await?,
-            evidence: self.evidence.clone(),
-        };
-        backup::step(&self.evidence, "audit", auditor.gather(&backup.snapshot).await)?;
-        let total = Report::read(&self.evidence)?.map(|r| r.total()).unwrap_or_default();
-        phase.finish(format!("{total} in the snapshot; {} findings", audit::findings(&self.evidence)?.len()));
-        Ok(Audited { _private: () })
-    }
-
-    /// Has the bot restore the snapshot. Where the bot says that it failed, that is a finding, and what is there is observed
-    /// all the same.
-    pub async fn restore(&self, wiped: Wiped, backup: &BackedUp) -> Result<Restored> {
-        self.restore_as(wiped, &self.stack.name, backup.snapshot(), &[]).await
-    }
-
-    /// The same with what a sabotage changes about it.
-    pub(crate) async fn restore_as(
-        &self,
-        wiped: Wiped,
-        stack: &str,
-        snapshot: &Snapshot,
-        more: &[(&str, &str)],
-    ) -> Result<Restored> {
-        let phase = self.events.phase(Phase::Restore);
-        self.clocks().restore = Some(Instant::now());
-        let complaints = backup::step(&self.evidence, "restore", self.bot().await?.restore(stack, snapshot, more).await)?;
-        let said = match complaints {
-            Some(complaints) => {
-                self.evidence.put_complaints("restore", &complaints)?;
-                format!("into the {} volumes of a fresh deployment", wiped.volumes())
-            }
-            None => "failed".to_owned(),
-        };
-        phase.finish(said);
-        Ok(Restored { _private: () })
-    }
-
-    /// Restarts the services that hold old state, wave by wave.
-    pub async fn restart(&self, _: Restored) -> Result<Restarted> {
-        let phase = self.events.phase(Phase::Restart);
-        let waves = &self.scenario.spec.restore.restart;
-        self.restart_waves(waves, |done, all| phase.progress(done, all, "services")).await?;
-        phase.finish(format!("{} services", waves.iter().flatten().count()));
-        Ok(Restarted { _private: () })
     }
 
     /// Stores the last of each service's log in the run's directory. A log that cannot be had is no reason to fail.

@@ -7,7 +7,7 @@ use judge::store::{LedgerLine, Sent};
 use seeds::Message;
 
 use super::Drill;
-use super::proof::{Provisioned, Seeded};
+use super::proof::Provisioned;
 use crate::error::{Error, Result};
 use crate::events::Phase;
 use crate::probe::smtp::{NotAccepted, Submission};
@@ -18,6 +18,12 @@ const RETRIES: Duration = Duration::from_secs(60);
 const TURN: usize = 25;
 /// Lines of the ledger written at once.
 const BATCH: usize = 200;
+
+/// The corpus was submitted.
+#[must_use]
+pub struct Seeded {
+    _private: (),
+}
 
 impl Drill {
     /// Submits every message of the corpus and keeps the ledger. Messages are computed as they are sent.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::Drill;
-use super::proof::{Settled, Shaped};
+use super::proof::Settled;
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
 use crate::probe::STALL;
@@ -16,6 +16,12 @@ use crate::probe::mail::{Failure, Session, folders, item};
 const CONNECTIONS: usize = 4;
 /// UIDs in one command, so that no line grows too long.
 const UIDS: usize = 500;
+
+/// The mailboxes have their folders, flags and keywords.
+#[must_use]
+pub struct Shaped {
+    _private: (),
+}
 
 impl Drill {
     /// Gives every mailbox its folders and puts every message in its place; then what is made in pages and by commands.

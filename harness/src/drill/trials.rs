@@ -135,11 +135,6 @@ impl Drill {
         Ok(())
     }
 
-    /// The same, without releasing what is in the queue; or nothing, on purpose.
-    pub(crate) async fn try_if(&self, tried: bool, stage: &str) -> Result<()> {
-        if tried { self.try_after(stage, false).await } else { Ok(self.evidence.try_nothing(stage)?) }
-    }
-
     async fn doors_tried(&self, stage: &str) -> Result<Vec<TrialSeen>> {
         let mut seen = self.visits().await?;
         if self.mail().is_some() {
@@ -171,7 +166,7 @@ impl Drill {
     }
 
     /// A user in front of the app's pages.
-    pub(super) fn visitor<'a>(&self, pages: &'a Pages, account: &str) -> Result<Visitor<'a>> {
+    pub(crate) fn visitor<'a>(&self, pages: &'a Pages, account: &str) -> Result<Visitor<'a>> {
         let tls = self.scenario.spec.doors.iter().any(|d| d.name == pages.door && d.tls != Tls::None);
         let origin = Origin { doors: self.doors_of_run(), port: self.port(&pages.door), tls };
         Visitor::new(pages, &origin, &self.corpus, account, &self.secret.password(account))

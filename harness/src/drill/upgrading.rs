@@ -1,12 +1,10 @@
 //! The upgrade: the version under test deployed over the version before, with users' data in it.
 
-use std::time::Instant;
-
 use judge::model::Verdict;
 use judge::{self, BASELINE, INSTALLED, UPGRADED};
 
 use super::Drill;
-use super::proof::{BackedUp, Baseline, Restarted, Upgraded, Wiped};
+use super::proof::{BackedUp, Baseline, Restarted, Wiped};
 use crate::error::{Error, Result};
 use crate::events::Phase;
 use crate::probe::doors::{Answer, Doors};
@@ -14,6 +12,12 @@ use crate::probe::pages::Failure;
 
 /// The observation of what a backup of the version before gave on the version under test.
 const ACROSS: &str = "restored across versions";
+
+/// The version under test runs in the place of the one before.
+#[must_use]
+pub struct Upgraded {
+    _private: (),
+}
 
 impl Drill {
     /// Whether there is a version to upgrade from.
@@ -46,12 +50,6 @@ impl Drill {
         self.look(Phase::Observe, UPGRADED).await?;
         self.try_after(UPGRADED, false).await?;
         Ok(judge::across(&self.evidence, INSTALLED, UPGRADED)?)
-    }
-
-    /// A baseline of the version under test, once the upgrade was tried.
-    pub async fn baseline_again(&self, _: Upgraded) -> Result<Baseline> {
-        self.clocks().newest = Some(Instant::now());
-        Ok(Baseline { observation: self.look(Phase::Baseline, BASELINE).await? })
     }
 
     /// Restores a backup of the version before onto the version under test, and compares what came of it.

@@ -9,7 +9,7 @@ use recipe::glob::matches;
 use recipe::inventory::Class;
 
 use super::Drill;
-use super::proof::{Audited, Baseline, Wiped};
+use super::proof::{Audited, Baseline};
 use super::trials::AS_EXPECTED;
 use crate::error::{Error, Leftover, Result};
 use crate::events::{Phase, Running};
@@ -20,13 +20,25 @@ use crate::stack::until;
 use crate::stack::volumes::{Helper, full_name};
 
 /// The observation of what a fresh deployment has by itself.
-const FRESH: &str = "fresh";
+pub(crate) const FRESH: &str = "fresh";
 /// The observation of what is there after the wipe.
 const WIPED: &str = "wiped";
 
 /// The kinds of what a wipe may leave behind.
-pub(crate) const LEFTOVERS: [&str; 7] =
-    ["volume", "login", "row", "file", "file that is not of a fresh deployment", "fact", "page"];
+const LEFTOVERS: [&str; 7] = ["volume", "login", "row", "file", "file that is not of a fresh deployment", "fact", "page"];
+
+/// Stack and volumes were removed, and a fresh stack has none of it.
+#[must_use]
+pub struct Wiped {
+    volumes: usize,
+}
+
+impl Wiped {
+    /// How many volumes were removed.
+    pub fn volumes(&self) -> usize {
+        self.volumes
+    }
+}
 
 impl Drill {
     /// Removes the app with all its data, deploys it afresh, and proves that nothing is left.
@@ -52,7 +64,7 @@ impl Drill {
         let kept = expected.difference(&removed).next().map(|v| format!("volume {v} was not removed"));
         let logins = self.logins_left(baseline).await?;
         let wiped = until(self.converge_deadline(), || self.see_wiped()).await?;
-        let (before, fresh) = (baseline.observation, self.evidence.completed(FRESH)?);
+        let (before, fresh) = (baseline.observation(), self.evidence.completed(FRESH)?);
         let left: [Option<String>; LEFTOVERS.len()] = [
             kept,
             logins.iter().flatten().next().cloned(),
@@ -77,7 +89,7 @@ impl Drill {
     async fn logins_left(&self, baseline: &Baseline) -> Result<Vec<Option<String>>> {
         let accounts: Vec<String> = self
             .evidence
-            .accounts(baseline.observation)?
+            .accounts(baseline.observation())?
             .into_iter()
             .filter(|(_, login)| *login == Login::Read)
             .map(|(account, _)| account)

@@ -18,6 +18,7 @@ use recipe::scenario::Scenario;
 
 use super::pinned::{Pinned, Source};
 use super::{FORM, Ladder, Outcome, Step, level};
+use crate::drill::fault::NoFault;
 use crate::drill::proof::{BackedUp, Baseline};
 use crate::drill::{self, Drill, Options, Sinks};
 use crate::error::{Error, Result};
@@ -151,7 +152,7 @@ impl Climb {
     /// The rungs that want a deployment. What stops it is a rung's outcome too; rungs above are then unknown.
     async fn all(&self, drill: &Drill) {
         let since = Instant::now();
-        let baseline = match drill.until_baseline(false).await {
+        let baseline = match drill.until_baseline(&NoFault).await {
             Ok((baseline, _)) => baseline,
             Err(e) => return self.failed(Rung::Install, &e, since),
         };

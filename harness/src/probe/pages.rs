@@ -138,7 +138,8 @@ impl<'a> Visitor<'a> {
         Ok(())
     }
 
-    fn filled(&self, text: &str) -> String {
+    /// A text with what is known of the user in it.
+    pub(crate) fn filled(&self, text: &str) -> String {
         fill(text, |name| self.values.get(name).cloned()).unwrap_or_else(|_| text.to_owned())
     }
 }

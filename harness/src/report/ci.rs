@@ -83,7 +83,7 @@ impl Folded {
             }
             Event::Note { message } => lines.push(format!("  {message}")),
             Event::Found { finding } => lines.push(format!("  - {finding}")),
-            Event::Finished { .. } | Event::Progress { .. } | Event::Sabotaged { .. } => {}
+            Event::Finished { .. } | Event::Progress { .. } | Event::FaultJudged { .. } => {}
         }
         lines
     }

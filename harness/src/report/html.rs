@@ -173,12 +173,12 @@ fn bars(report: &Report) -> Vec<Bar> {
 
 /// What the snapshot holds of each volume, by class, as shares of the largest volume.
 fn volumes(report: &Report) -> Vec<(String, Vec<Part>)> {
-    let mut volumes: BTreeMap<String, Vec<(Class, judge::audit::Amount)>> = BTreeMap::new();
+    let mut volumes: BTreeMap<String, Vec<(Class, judge::store::Amount)>> = BTreeMap::new();
     for (volume, class, amount) in report.audit.iter().flat_map(|a| &a.captured) {
         volumes.entry(volume.clone()).or_default().push((*class, *amount));
     }
     let largest = volumes.values().map(|parts| parts.iter().map(|(_, a)| a.bytes).sum::<u64>()).max().unwrap_or(1).max(1);
-    let part = |(class, amount): (Class, judge::audit::Amount)| Part {
+    let part = |(class, amount): (Class, judge::store::Amount)| Part {
         class,
         size: bytes(amount.bytes),
         files: amount.files,

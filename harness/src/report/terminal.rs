@@ -124,10 +124,9 @@ impl Sink for Terminal {
                 self.line(&format!("  {:10} {seconds:7.1} s  {summary}", style(phase.name()).for_stderr().green()));
             }
             Event::Note { message } => self.line(&format!("  {} {message}", style("note").for_stderr().cyan())),
-            Event::Sabotaged { line } => {
-                let word =
-                    if line.caught() { style("caught").for_stderr().green() } else { style("MISSED").for_stderr().red().bold() };
-                self.line(&format!("  {word} {:8} {:28} {:6.1} s", line.group, line.sabotage, line.millis as f64 / 1000.0));
+            Event::FaultJudged { fault, group, caught, millis } => {
+                let word = if *caught { style("caught").for_stderr().green() } else { style("MISSED").for_stderr().red().bold() };
+                self.line(&format!("  {word} {group:8} {fault:28} {:6.1} s", *millis as f64 / 1000.0));
             }
             Event::Found { .. } => {}
             Event::Finished { verdict } => {

@@ -2,7 +2,6 @@
 //! recipe's files and one of ours, which adds only what a drill needs: the run's labels,
 //! images, free host ports, and an endpoint mode that works on kernels without IPVS.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -15,6 +14,7 @@ use bollard::query_parameters::{
 };
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use futures_util::StreamExt as _;
+use recipe::compose::edit::Edit;
 use recipe::compose::{Compose, labels};
 use serde_json::{Map, Value, json};
 
@@ -42,74 +42,6 @@ pub struct Stack {
     pub ports: Vec<(String, u16, u16)>,
     /// Changes of the recipe, on purpose.
     pub edits: Vec<Edit>,
-}
-
-/// A change of a recipe's service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit {
-    /// The service.
-    pub service: Cow<'static, str>,
-    /// What is changed.
-    pub change: Change,
-}
-
-/// What is changed of a service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// A label under `deploy.labels`.
-    Set(Cow<'static, str>, Cow<'static, str>),
-    /// A label under `deploy.labels` that is taken out.
-    Unset(Cow<'static, str>),
-    /// A label under `labels`.
-    OnContainer(&'static str, &'static str),
-    /// One more entry of `volumes`.
-    Mount(&'static str),
-    /// `deploy.replicas`.
-    Replicas(u64),
-}
-
-impl Edit {
-    /// Sets a label under `deploy.labels`.
-    pub const fn set(service: &'static str, label: &'static str, value: &'static str) -> Self {
-        Self::of(service, Change::Set(Cow::Borrowed(label), Cow::Borrowed(value)))
-    }
-
-    /// Takes a label out of `deploy.labels`.
-    pub const fn unset(service: &'static str, label: &'static str) -> Self {
-        Self::of(service, Change::Unset(Cow::Borrowed(label)))
-    }
-
-    /// A change of a service.
-    pub const fn of(service: &'static str, change: Change) -> Self {
-        Self { service: Cow::Borrowed(service), change }
-    }
-
-    /// Makes the change in a compose file, if it has the service.
-    pub fn apply(&self, file: &mut Value) {
-        let place = format!("/services/{}", self.service);
-        let Some(service) = file.pointer_mut(&place).and_then(Value::as_object_mut) else { return };
-        let mut deploy = service.get("deploy").cloned().unwrap_or_else(|| json!({}));
-        let mut relabel = |change: &dyn Fn(&mut BTreeMap<String, String>)| {
-            let mut all = labels(deploy.get("labels"));
-            change(&mut all);
-            deploy["labels"] = json!(all);
-        };
-        match &self.change {
-            Change::Set(name, value) => relabel(&|all| drop(all.insert(name.to_string(), value.to_string()))),
-            Change::Unset(name) => relabel(&|all| drop(all.remove(name.as_ref()))),
-            Change::OnContainer(name, value) => {
-                let mut all = labels(service.get("labels"));
-                all.insert((*name).to_owned(), (*value).to_owned());
-                service.insert("labels".into(), json!(all));
-            }
-            Change::Mount(mount) => {
-                let mounts = service.entry("volumes").or_insert_with(|| json!([]));
-                mounts.as_array_mut().into_iter().for_each(|m| m.push(json!(mount)));
-            }
-            Change::Replicas(n) => deploy["replicas"] = json!(n),
-        }
-        service.insert("deploy".into(), deploy);
-    }
 }
 
 impl Stack {

@@ -1,12 +1,40 @@
 //! What the audit saw, in the store.
 
+use std::fmt;
+
 use recipe::inventory::Class;
 use rusqlite::{OptionalExtension as _, Row, params};
+use serde::{Deserialize, Serialize};
 
-use super::Evidence;
-use crate::audit::{Amount, Difference};
+use super::evidence::Evidence;
 use crate::error::Result;
 use crate::redact::redact;
+
+/// Files and bytes of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Amount {
+    /// Files.
+    pub files: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// A file that is another one live than in the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Difference {
+    /// The volume's compose name.
+    pub volume: String,
+    /// The path from the volume's root.
+    pub path: String,
+    /// `hash`, or both sizes.
+    pub what: String,
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} files, {} KiB", self.files, self.bytes.div_ceil(1024))
+    }
+}
 
 /// Where a file was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +138,15 @@ impl Evidence {
         self.with(|db| {
             db.execute("INSERT OR REPLACE INTO audit_dump VALUES (?, ?, ?)", params![volume, path, complaint.map(redact)])
                 .map(drop)
+        })
+    }
+
+    /// The paths of a volume that the audit saw live.
+    pub fn audited_live(&self, volume: &str) -> Result<Vec<String>> {
+        self.with(|db| {
+            db.prepare("SELECT path FROM audit_file WHERE side = 'live' AND volume = ? ORDER BY path")?
+                .query_map([volume], |r| r.get(0))?
+                .collect()
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::{Evidence, ObservationId, columns};
+use super::evidence::{Evidence, ObservationId, columns};
 use crate::error::Result;
 
 /// How a link begins that says what a symbolic link points to.

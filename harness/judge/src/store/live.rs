@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Evidence, MESSAGE, MessageSeen, ObservationId, message_of};
+use super::evidence::{Evidence, MESSAGE, MessageSeen, ObservationId, message_of};
 use crate::error::Result;
 use crate::redact::redact;
 

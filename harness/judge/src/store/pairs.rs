@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Evidence, MESSAGE, MessageSeen, ObservationId, RowSeen, columns, message_of, row_of};
+use super::evidence::{Evidence, MESSAGE, MessageSeen, ObservationId, RowSeen, columns, message_of, row_of};
 use crate::error::Result;
 
 /// Messages of one account, as far as two observations differ.

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Evidence, ObservationId, Quota};
+use super::evidence::{Evidence, ObservationId, Quota};
 use crate::error::Result;
 use crate::model::Complaint;
 use crate::redact::redact;

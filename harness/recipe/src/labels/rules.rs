@@ -1,5 +1,7 @@
 //! The rules of `labels lint`, as data: `rules.toml` beside this file.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -87,6 +89,17 @@ static LESSONS: LazyLock<Vec<Lesson>> = LazyLock::new(|| {
 /// Every rule, by code.
 pub fn lessons() -> &'static [Lesson] {
     &LESSONS
+}
+
+/// The names of the rules.
+pub fn names() -> BTreeSet<String> {
+    LESSONS.iter().map(|l| l.name.to_string()).collect()
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(serde_json::json!(self).as_str().unwrap_or_default())
+    }
 }
 
 impl Rule {

@@ -1,11 +1,9 @@
 //! What users do in the app's pages, as a scenario has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
 use serde::Deserialize;
-
-use super::Spec;
 
 /// The people that placeholders name, from the first.
 pub const PEOPLE: u32 = 9;
@@ -98,11 +96,11 @@ pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String
     Ok(out)
 }
 
-/// What is wrong with the pages of a scenario: the value, and why.
-pub fn check(scenario: &Spec) -> Result<(), (String, String)> {
-    for pages in &scenario.pages {
+/// What is wrong with the pages of a scenario that has these doors: the value, and why.
+pub fn check(all: &[Pages], doors: &BTreeSet<&str>) -> Result<(), (String, String)> {
+    for pages in all {
         let of = &pages.name;
-        if !scenario.doors.iter().any(|d| d.name == pages.door) {
+        if !doors.contains(pages.door.as_str()) {
             return Err((pages.door.clone(), format!("pages {of:?}: no [[door]] named {:?}", pages.door)));
         }
         // What the login takes is there for both; what the one takes is not there for the other.

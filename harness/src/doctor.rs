@@ -10,8 +10,9 @@ use engine::{Engine, label_filter};
 use recipe::image::sources;
 use recipe::scenario::{self, Scenario, list};
 
-use crate::drill::MIN_FREE_GIB;
 use crate::images::{self, missing_images};
+use crate::stack::RUN_LABEL;
+use crate::stack::disk::{self, MIN_FREE_GIB};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
         );
     }
     let root = info.docker_root_dir.unwrap_or_else(|| "/var/lib/docker".into());
-    match free(&root).await {
+    match disk::free(&root).await {
         Some(free) if free >> 30 < MIN_FREE_GIB => add(
             Level::Bad,
             "disk",
@@ -125,7 +126,7 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
         .unwrap_or_default()
         .into_iter()
         .filter_map(|s| s.spec)
-        .filter(|s| !s.labels.as_ref().is_some_and(|l| l.contains_key(super::RUN_LABEL)))
+        .filter(|s| !s.labels.as_ref().is_some_and(|l| l.contains_key(RUN_LABEL)))
         .filter_map(|s| s.name)
         .collect();
     if bots.is_empty() {
@@ -139,10 +140,4 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
 async fn command(program: &str, arguments: &[&str]) -> Option<String> {
     let output = tokio::process::Command::new(program).args(arguments).stdin(Stdio::null()).output().await.ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// Free bytes in the file system of `path`, by `df`; none where the path is not.
-pub async fn free(path: &str) -> Option<u64> {
-    let text = command("df", &["--output=avail", "-B1", path]).await?;
-    text.lines().nth(1)?.trim().parse().ok()
 }

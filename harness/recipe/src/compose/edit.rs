@@ -1,0 +1,119 @@
+//! Changes of a recipe, made on purpose.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::labels;
+
+/// A change of a recipe's service.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Edit {
+    /// The service.
+    pub service: String,
+    /// What is changed.
+    pub change: Change,
+}
+
+/// What is changed of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A label under `deploy.labels`, and its value.
+    Set(String, String),
+    /// A label under `deploy.labels` that is taken out.
+    Unset(String),
+    /// A label under `labels`, and its value.
+    OnContainer(String, String),
+    /// One more entry of `volumes`.
+    Mount(String),
+    /// `deploy.replicas`.
+    Replicas(u64),
+}
+
+/// A change as it is written.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    /// The service.
+    service: String,
+    /// A label under `deploy.labels` that gets the value `to`.
+    set: Option<String>,
+    /// A label under `labels` that gets the value `to`.
+    set_on_container: Option<String>,
+    /// The value.
+    to: Option<String>,
+    /// A label under `deploy.labels` that is taken out.
+    unset: Option<String>,
+    /// One more entry of `volumes`.
+    mount: Option<String>,
+    /// `deploy.replicas`.
+    replicas: Option<u64>,
+}
+
+impl schemars::JsonSchema for Edit {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Edit".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Written::json_schema(generator)
+    }
+}
+
+impl TryFrom<Written> for Edit {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { service, set, set_on_container, to, unset, mount, replicas } = written;
+        let change = match (set, set_on_container, to, unset, mount, replicas) {
+            (Some(label), None, Some(value), None, None, None) => Change::Set(label, value),
+            (None, Some(label), Some(value), None, None, None) => Change::OnContainer(label, value),
+            (None, None, None, Some(label), None, None) => Change::Unset(label),
+            (None, None, None, None, Some(mount), None) => Change::Mount(mount),
+            (None, None, None, None, None, Some(replicas)) => Change::Replicas(replicas),
+            _ => return Err("an edit has one of set, set_on_container (each with to), unset, mount and replicas".into()),
+        };
+        Ok(Self { service, change })
+    }
+}
+
+impl Edit {
+    /// Sets a label under `deploy.labels`.
+    pub fn set(service: &str, label: &str, value: &str) -> Self {
+        Self { service: service.to_owned(), change: Change::Set(label.to_owned(), value.to_owned()) }
+    }
+
+    /// Takes a label out of `deploy.labels`.
+    pub fn unset(service: &str, label: &str) -> Self {
+        Self { service: service.to_owned(), change: Change::Unset(label.to_owned()) }
+    }
+
+    /// Makes the change in a compose file, if it has the service.
+    pub fn apply(&self, file: &mut Value) {
+        let place = format!("/services/{}", self.service);
+        let Some(service) = file.pointer_mut(&place).and_then(Value::as_object_mut) else { return };
+        let mut deploy = service.get("deploy").cloned().unwrap_or_else(|| json!({}));
+        let mut relabel = |change: &dyn Fn(&mut BTreeMap<String, String>)| {
+            let mut all = labels(deploy.get("labels"));
+            change(&mut all);
+            deploy["labels"] = json!(all);
+        };
+        match &self.change {
+            Change::Set(name, value) => relabel(&|all| drop(all.insert(name.clone(), value.clone()))),
+            Change::Unset(name) => relabel(&|all| drop(all.remove(name))),
+            Change::OnContainer(name, value) => {
+                let mut all = labels(service.get("labels"));
+                all.insert(name.clone(), value.clone());
+                service.insert("labels".into(), json!(all));
+            }
+            Change::Mount(mount) => {
+                let mounts = service.entry("volumes").or_insert_with(|| json!([]));
+                mounts.as_array_mut().into_iter().for_each(|m| m.push(json!(mount)));
+            }
+            Change::Replicas(n) => deploy["replicas"] = json!(n),
+        }
+        service.insert("deploy".into(), deploy);
+    }
+}

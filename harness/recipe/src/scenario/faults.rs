@@ -1,0 +1,369 @@
+//! `faults.toml`: the faults of an app that no other has, what must be found of each, and what helps to derive the others.
+//! Parsed and checked with the scenario; every error names the file and the line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::compose::edit::Edit;
+
+pub mod action;
+pub mod expected;
+
+pub use action::{Action, Beside, Command, Interrupt, Mark, Place, Restore, Times};
+pub use expected::{Change, Choice, Each, Expected, Globs, Usage};
+
+/// The file beside `scenario.toml`.
+pub const FILE: &str = "faults.toml";
+/// The folder of scripts beside it.
+pub const FOLDER: &str = "faults";
+
+/// `faults.toml`.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Faults {
+    /// Whether faults are derived from the scenario's tables, files and pages. Those of the backup and the restore always are.
+    pub derive: Option<bool>,
+    /// State that a fault may lose as a whole, by name, and what is found then.
+    #[serde(default)]
+    pub lost: BTreeMap<String, Vec<Expected>>,
+    /// Items of the baseline that faults strike, by name: the first that is chosen. `{name.attribute}` stands for what it has.
+    #[serde(default, rename = "target")]
+    pub targets: BTreeMap<String, Choice>,
+    /// What saves what the faults of restored data strike. Without it, the snapshot is restored again after each.
+    #[serde(default)]
+    pub save: Vec<Action>,
+    /// What puts that back.
+    #[serde(default)]
+    pub put_back: Vec<Action>,
+    /// What is different about tables, for the faults that are derived from them.
+    #[serde(default, rename = "table")]
+    pub tables: Vec<Table>,
+    /// The faults.
+    #[serde(default, rename = "fault")]
+    pub faults: Vec<Fault>,
+    /// Checks that no fault turns red, and why.
+    #[serde(default)]
+    pub unproven: Vec<Unproven>,
+}
+
+/// Where a fault strikes; those of one group share a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    /// The recipe's labels.
+    Labels,
+    /// The backup and the repository.
+    Backup,
+    /// The wipe and the restore.
+    Restore,
+    /// What was restored.
+    Content,
+}
+
+impl Group {
+    /// All of them, in the order of a drill.
+    pub const ALL: [Self; 4] = [Self::Labels, Self::Backup, Self::Restore, Self::Content];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Labels => "labels",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
+            Self::Content => "content",
+        }
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Group {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = Self::ALL.map(Self::name).join(", ");
+        Self::ALL.into_iter().find(|g| g.name() == text).ok_or_else(|| format!("no group {text:?}; there are {all}"))
+    }
+}
+
+/// A deliberate defect, and what must be found of it. Texts of edits, actions and findings may hold `{name.attribute}` of a
+/// target and `{mailboxes GLOB}`, the addresses that the glob matches, with commas between them.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The name on the command line.
+    pub name: String,
+    /// What is wrong then, in one plain sentence.
+    pub what: String,
+    /// Where it strikes.
+    pub group: Group,
+    /// Changes of the recipe.
+    #[serde(default, rename = "edit")]
+    pub edits: Vec<Edit>,
+    /// The rules that `labels lint` finds broken in the changed recipe.
+    #[serde(default)]
+    pub lint: Vec<String>,
+    /// What must be found: of the backup and its audit, in the groups `labels` and `backup`; else of what was restored.
+    #[serde(default)]
+    pub finds: Vec<Expected>,
+    /// What a drill that goes on to the restore must find besides.
+    #[serde(default)]
+    pub loses: Vec<Expected>,
+    /// What the audit reports and does not call a finding.
+    #[serde(default)]
+    pub reports: Vec<String>,
+    /// What runs after an older snapshot was taken, before the baseline.
+    #[serde(default)]
+    pub depart: Vec<Action>,
+    /// What runs between the baseline and the backup.
+    #[serde(default)]
+    pub before_backup: Vec<Action>,
+    /// What goes on while the backup is taken.
+    pub beside_backup: Option<Beside>,
+    /// The bot is killed amid the backup, or in the group `restore` amid the restore.
+    pub interrupt: Option<Interrupt>,
+    /// What prints the id of the snapshot that is taken for the one that the bot created.
+    pub snapshot: Option<Action>,
+    /// What runs between the backup and the audit. `{snapshot}` stands for the snapshot's id.
+    #[serde(default)]
+    pub after_backup: Vec<Action>,
+    /// Whether the wipe is left out.
+    #[serde(default)]
+    pub skips_wipe: bool,
+    /// What is different about the restore.
+    #[serde(default)]
+    pub restore: Restore,
+    /// What runs between the wipe and the restore.
+    #[serde(default)]
+    pub before_restore: Vec<Action>,
+    /// What runs between two restores.
+    #[serde(default)]
+    pub between_restores: Vec<Action>,
+    /// What runs between the restore and the restart of the services.
+    #[serde(default)]
+    pub after_restore: Vec<Action>,
+    /// What strikes the restored data.
+    #[serde(default)]
+    pub strike: Vec<Action>,
+    /// What undoes it, where putting back what was saved does not.
+    #[serde(default)]
+    pub undo: Vec<Action>,
+    /// Whether the app is tried: whether trials show the fault.
+    #[serde(default)]
+    pub tried: bool,
+}
+
+impl Fault {
+    /// A fault that does nothing yet.
+    pub fn new(name: impl Into<String>, what: impl Into<String>, group: Group) -> Self {
+        Self {
+            name: name.into(),
+            what: what.into(),
+            group,
+            edits: vec![],
+            lint: vec![],
+            finds: vec![],
+            loses: vec![],
+            reports: vec![],
+            depart: vec![],
+            before_backup: vec![],
+            beside_backup: None,
+            interrupt: None,
+            snapshot: None,
+            after_backup: vec![],
+            skips_wipe: false,
+            restore: Restore::default(),
+            before_restore: vec![],
+            between_restores: vec![],
+            after_restore: vec![],
+            strike: vec![],
+            undo: vec![],
+            tried: false,
+        }
+    }
+
+    /// Everything that it runs.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        let beside = self.beside_backup.iter().flat_map(|b| [&b.run, &b.end]);
+        [
+            &self.depart,
+            &self.before_backup,
+            &self.after_backup,
+            &self.before_restore,
+            &self.between_restores,
+            &self.after_restore,
+            &self.strike,
+            &self.undo,
+        ]
+        .into_iter()
+        .flatten()
+        .chain(&self.snapshot)
+        .chain(beside)
+    }
+
+    fn marks(&self) -> impl Iterator<Item = &Mark> {
+        self.beside_backup.iter().map(|b| &b.begun).chain(self.interrupt.iter().map(|i| &i.at))
+    }
+}
+
+/// What is different about a table, for the faults that are derived from it.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// The database.
+    pub database: String,
+    /// The table.
+    pub name: String,
+    /// Columns besides the key in which no two rows may have the same. Such a table takes no copy of a row.
+    #[serde(default)]
+    pub distinct: Vec<String>,
+    /// The column that is altered; without it, the first that takes another text.
+    pub alter: Option<String>,
+}
+
+/// Checks that no fault turns red.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unproven {
+    /// A glob of checks, as the matrix lists them.
+    pub check: String,
+    /// Why no fault can, in one sentence.
+    pub reason: String,
+}
+
+/// What a scenario has that its faults may name.
+pub struct Known<'a> {
+    /// The services of its compose files.
+    pub services: &'a BTreeSet<String>,
+    /// Its databases that take statements.
+    pub databases: &'a BTreeSet<String>,
+    /// The rules of `labels lint`.
+    pub rules: &'a BTreeSet<String>,
+    /// The scenario's folder.
+    pub dir: &'a Path,
+}
+
+impl Faults {
+    /// Checks what parsing alone does not. An error has the value that is wrong, and why.
+    pub fn check(&self, known: &Known<'_>) -> Result<(), (String, String)> {
+        let mut names = BTreeSet::new();
+        for fault in &self.faults {
+            if !names.insert(fault.name.as_str()) {
+                return Err((fault.name.clone(), format!("two faults are called {:?}", fault.name)));
+            }
+            fault.check(self, known).map_err(|(value, why)| (value, format!("fault {:?}: {why}", fault.name)))?;
+        }
+        self.save.iter().chain(&self.put_back).try_for_each(|a| a.check(known))?;
+        let lists = self.lost.iter().flat_map(|(name, list)| list.iter().map(move |e| (name, e)));
+        for (name, expected) in lists {
+            if self.leads_back(name, name, 0) {
+                return Err((name.clone(), format!("lost {name:?} stands for itself")));
+            }
+            expected.check(None, &self.lost).map_err(|(value, why)| (value, format!("lost {name:?}: {why}")))?;
+        }
+        Ok(())
+    }
+
+    /// Whether what a name of `[lost]` stands for has another one in it.
+    fn leads_back(&self, from: &str, to: &str, depth: usize) -> bool {
+        let named = self.lost.get(from).into_iter().flatten().filter_map(|e| match e {
+            Expected::Finding(name) if self.lost.contains_key(name) => Some(name),
+            _ => None,
+        });
+        depth > self.lost.len() || named.into_iter().any(|name| name == to || self.leads_back(name, to, depth + 1))
+    }
+}
+
+fn among(what: &str, name: &str, all: &BTreeSet<String>) -> Result<(), (String, String)> {
+    if all.contains(name) {
+        return Ok(());
+    }
+    let all = if all.is_empty() { "none".to_owned() } else { all.iter().map(String::as_str).collect::<Vec<_>>().join(", ") };
+    Err((name.to_owned(), format!("no {what} {name:?}; there are: {all}")))
+}
+
+impl Fault {
+    fn check(&self, faults: &Faults, known: &Known<'_>) -> Result<(), (String, String)> {
+        self.edits.iter().try_for_each(|e| among("service", &e.service, known.services))?;
+        self.marks().try_for_each(|m| among("service", &m.service, known.services))?;
+        self.actions().try_for_each(|a| a.check(known))?;
+        self.lint.iter().try_for_each(|rule| among("rule of labels lint", rule, known.rules))?;
+        for expected in self.finds.iter().chain(&self.loses) {
+            expected.check(Some(&faults.targets), &faults.lost)?;
+        }
+        Ok(())
+    }
+}
+
+impl Action {
+    fn check(&self, known: &Known<'_>) -> Result<(), (String, String)> {
+        match &self.place {
+            Place::Service(service) => among("service", service, known.services)?,
+            Place::Database(database) => among("database that has a write command", database, known.databases)?,
+            Place::Bot => {}
+        }
+        match &self.command {
+            Command::File(file, _) if !known.dir.join(FOLDER).join(file).is_file() => {
+                Err((file.clone(), format!("no script {file:?} in the folder {FOLDER}/ of the scenario")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The words that end a finding, with a property in parentheses after them or without.
+const OUTCOMES: [&str; 10] =
+    ["altered", "lost", "misplaced", "duplicated", "unexpected", "resurrected", "recovered", "unresolved", "failed", "unread"];
+
+/// The item and the outcome of a finding without its prose; none if it does not end with an outcome.
+pub fn parted(finding: &str) -> Option<(&str, &str)> {
+    let (item, outcome) = finding.rsplit_once(": ")?;
+    let word = outcome.split_once(" (").map_or(outcome, |(word, _)| word);
+    (OUTCOMES.contains(&word) || word == "left").then_some((item, outcome))
+}
+
+impl Expected {
+    /// `targets` are those that may be named; none where no target is chosen yet.
+    fn check(
+        &self,
+        targets: Option<&BTreeMap<String, Choice>>,
+        lost: &BTreeMap<String, Vec<Expected>>,
+    ) -> Result<(), (String, String)> {
+        let finding = match self {
+            Self::Usage(_) => return Ok(()),
+            Self::Finding(text) if lost.contains_key(text) || text == EVERYTHING => return Ok(()),
+            Self::Finding(text) => text,
+            Self::Each(each) => &each.finds,
+        };
+        if parted(finding).is_none() {
+            let names: Vec<&str> = lost.keys().map(String::as_str).collect();
+            let names = if names.is_empty() { String::new() } else { format!(", or one of [lost]: {}", names.join(", ")) };
+            let why = format!("{finding:?} is no finding: expected an item, a colon and one of {}{names}", OUTCOMES.join(", "));
+            return Err((finding.clone(), why));
+        }
+        let Some(targets) = targets else { return Ok(()) };
+        // A name with a dot is a target's.
+        let named = finding.split('{').skip(1).filter_map(|rest| rest.split_once('}')?.0.split_once('.'));
+        for (target, _) in named {
+            if !targets.contains_key(target) {
+                let all = targets.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                return Err((finding.clone(), format!("{{{target}.…}}: no target {target:?}; there are: {all}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name of all state, as a restore that did nothing loses it.
+pub const EVERYTHING: &str = "everything";
+
+#[cfg(test)]
+mod tests;

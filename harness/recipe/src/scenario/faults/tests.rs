@@ -1,0 +1,97 @@
+use super::*;
+
+fn known(dir: &Path, check: impl Fn(&Known<'_>) -> Result<(), (String, String)>) -> Result<(), (String, String)> {
+    let set = |of: &[&str]| of.iter().map(|s| (*s).to_owned()).collect::<BTreeSet<_>>();
+    let (services, databases, rules) = (set(&["app", "db"]), set(&["wiki"]), set(&["no-labels"]));
+    check(&Known { services: &services, databases: &databases, rules: &rules, dir })
+}
+
+fn parse(text: &str) -> Result<Faults, String> {
+    toml::from_str(text).map_err(|e| e.message().to_owned())
+}
+
+#[test]
+fn a_fault_is_read_with_all_that_it_does() {
+    let faults = parse(
+        r#"
+        [lost]
+        wiki = ["database wiki, table *, row *: lost"]
+        [target.page]
+        item = "database wiki, table page, row *"
+        where = { title = "A*" }
+        [[fault]]
+        name = "page-gone"
+        what = "A page's row is gone."
+        group = "content"
+        edit = [{ service = "app", unset = "backupbot.backup" }]
+        strike = [{ database = "wiki", sql = "DELETE FROM page WHERE id = {page.key}" }]
+        undo = [{ service = "db", script = "undo.py", args = ["{page.key}"] }]
+        finds = ["database wiki, table page, row {page.key}: lost", "wiki",
+          { each = "trial: *", unless = { expected = ["refused", "*x*"] }, finds = "{item}: altered" },
+          { usage = "mailbox *, folder *, message *", change = "less" }]
+        "#,
+    )
+    .expect("valid");
+    let fault = &faults.faults[0];
+    assert_eq!((fault.group, fault.edits[0].clone()), (Group::Content, Edit::unset("app", "backupbot.backup")));
+    assert_eq!(fault.strike[0].place, Place::Database("wiki".into()));
+    assert_eq!(fault.undo[0].command, Command::File("undo.py".into(), vec!["{page.key}".into()]));
+    assert!(matches!(&fault.finds[2], Expected::Each(each) if each.unless["expected"].0.len() == 2));
+    assert!(matches!(&fault.finds[3], Expected::Usage(usage) if usage.change == Change::Less));
+    assert_eq!(faults.targets["page"].having["title"], Globs(vec!["A*".into()]));
+    let dir = tempfile::tempdir().expect("a directory");
+    let missing = known(dir.path(), |k| faults.check(k)).expect_err("no script");
+    assert_eq!(missing.0, "undo.py");
+    std::fs::create_dir(dir.path().join(FOLDER)).expect("made");
+    std::fs::write(dir.path().join(FOLDER).join("undo.py"), "").expect("written");
+    assert_eq!(known(dir.path(), |k| faults.check(k)), Ok(()));
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let fault = |more: &str| parse(&format!("[[fault]]\nname = 'a'\nwhat = 'x'\ngroup = 'backup'\n{more}"));
+    for (more, says) in [
+        ("strikes = []", "unknown field `strikes`"),
+        ("strike = [{ service = 'app' }]", "one of command, run, script and sql"),
+        ("strike = [{ run = 'true' }]", "one of service, bot = true and database"),
+        ("strike = [{ service = 'app', sql = 'x' }]", "sql and database go together"),
+        ("strike = [{ service = 'app', script = 'a.rb' }]", "ends in .sh or .py"),
+        ("edit = [{ service = 'app', set = 'l' }]", "one of set"),
+        ("finds = [{ each = 'a' }]", "expected each with finds"),
+        ("finds = [3]", "expected a finding"),
+        ("restore = { times = 'thrice' }", "unknown variant `thrice`"),
+    ] {
+        let error = fault(more).expect_err(more);
+        assert!(error.contains(says), "{more}: {error}");
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    for (more, says) in [
+        ("strike = [{ service = 'apps', run = 'true' }]", "no service \"apps\"; there are: app, db"),
+        ("strike = [{ database = 'main', sql = 'x' }]", "no database that has a write command \"main\"; there are: wiki"),
+        ("lint = ['none']", "no rule of labels lint \"none\""),
+        ("finds = ['mail']", "is no finding"),
+        ("finds = ['volume a, file {key.path}: lost']", "no target \"key\""),
+    ] {
+        let faults = fault(more).expect(more);
+        let (_, why) = known(dir.path(), |k| faults.check(k)).expect_err(more);
+        assert!(why.contains(says), "{more}: {why}");
+    }
+}
+
+#[test]
+fn what_is_lost_may_be_named_but_not_by_itself() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let check = |text: &str| {
+        let faults = parse(text).expect(text);
+        known(dir.path(), |k| faults.check(k)).map_err(|(_, why)| why)
+    };
+    assert_eq!(check("[lost]\nall = ['rows']\nrows = ['database a, table *: lost']"), Ok(()));
+    assert_eq!(check("[lost]\na = ['b']\nb = ['a']"), Err("lost \"a\" stands for itself".into()));
+}
+
+#[test]
+fn findings_end_with_an_outcome() {
+    assert_eq!(parted("volume dkim, file a: altered (mode)"), Some(("volume dkim, file a", "altered (mode)")));
+    assert_eq!(parted("trial: login of x: altered"), Some(("trial: login of x", "altered")));
+    assert_eq!(parted("trial: login of x"), None);
+}

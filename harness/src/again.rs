@@ -1,0 +1,35 @@
+//! Doing a stored run again: its options, from its evidence.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum as _;
+
+use crate::drill::{BotChoice, ImageChoice, Options, Stored};
+use crate::error::{Error, Result};
+use crate::fault;
+use judge::store::Evidence;
+use recipe::scenario::Scenario;
+
+/// The options that do a stored run again. A recipe that has changed since is refused.
+pub fn options(evidence: &Evidence, scenarios: &Path, dir: Option<PathBuf>) -> Result<Options> {
+    let place = evidence.dir().display();
+    let stored = evidence.get("options")?.ok_or_else(|| Error::Usage(format!("{place}: the run stored no options")))?;
+    let stored: Stored = serde_json::from_str(&stored).map_err(|e| Error::Usage(format!("{place}: the run's options: {e}")))?;
+    let scenario = Scenario::load(scenarios, &stored.scenario)?;
+    if scenario.digest() != stored.recipe {
+        return Err(Error::Usage(format!(
+            "the recipe of scenario {} has changed since the run in {place}, so that its verdict could not repeat; \
+             check out the recipe of that run, or name its folder with --scenarios",
+            stored.scenario
+        )));
+    }
+    let mut options = Options::new(scenarios, &stored.scenario);
+    (options.profile, options.seed, options.live) = (stored.profile, stored.seed, stored.live);
+    (options.env_file, options.connections, options.evidence) = (stored.env_file, stored.connections, dir);
+    options.images = ImageChoice::from_str(&stored.images, false).map_err(Error::Usage)?;
+    options.backupbot = if stored.existing_bot { BotChoice::Existing } else { BotChoice::Own };
+    if let Some(name) = &stored.fault {
+        options.fault = Some(fault::find(&fault::of(&scenario), name)?);
+    }
+    Ok(options)
+}

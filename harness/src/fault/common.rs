@@ -1,0 +1,347 @@
+//! Faults that any app has: of its labels, of the bot and the repository, of the wipe and the restore.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::derived::Derived;
+use super::derived::departure::Departure;
+use super::derived::volumes::without_dump;
+use super::durable;
+use recipe::compose::edit::{Change, Edit};
+use recipe::inventory::{Class, InventoryVolume};
+use recipe::labels::{BACKUP, Hook, VOLUMES};
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::{EVERYTHING, Expected, Fault as Declared, Faults, Group, Interrupt, Mark, Times};
+
+/// Where a hook that waits says that it was reached.
+const REACHED: &str = "/tmp/hook-reached";
+/// A hook that waits until its container ends.
+const WAITING_HOOK: &str = "touch /tmp/hook-reached; tail -f /dev/null";
+
+static DATA: LazyLock<Faults> =
+    LazyLock::new(|| toml::from_str(include_str!("common.toml")).expect("common.toml is part of the program, and tested"));
+
+/// The faults that any app has.
+pub fn faults(scenario: &Scenario) -> Vec<Derived> {
+    let labels = Labels::of(scenario);
+    let older = Departure::of(scenario).map(|departure| {
+        let mut fault = Declared::new("older-snapshot-restored", "An older snapshot is restored.", Group::Restore);
+        fault.restore.older = true;
+        (fault, Some(Box::new(departure) as Box<dyn super::derived::Deed>))
+    });
+    let plain = labels.faults().into_iter().chain(DATA.faults.iter().cloned()).chain(of_bot(scenario, &labels));
+    plain.map(|fault| (fault, None)).chain(older).collect()
+}
+
+fn finding(text: &str) -> Expected {
+    Expected::Finding(text.to_owned())
+}
+
+/// The faults for which a hook must wait somewhere, or which depend on whether one loads a dump.
+fn of_bot(scenario: &Scenario, labels: &Labels<'_>) -> Vec<Declared> {
+    let Some(volume) = durable(scenario).next() else { return vec![] };
+    let at = || Some(Interrupt { at: Mark { service: volume.service.clone(), file: REACHED.into() } });
+    let mut killed = Declared::new("bot-killed", "The bot is killed while it creates the snapshot.", Group::Backup);
+    killed.edits = vec![Edit::set(&volume.service, Hook::BackupPre.label(), WAITING_HOOK)];
+    killed.interrupt = at();
+    killed.finds = vec![finding("backup: failed (ended)")];
+
+    let what = "The bot is killed after the files were restored, in the hook that follows.";
+    let mut interrupted = Declared::new("restore-interrupted", what, Group::Restore);
+    interrupted.edits = vec![Edit::set(&volume.service, Hook::RestorePost.label(), WAITING_HOOK)];
+    interrupted.interrupt = at();
+    interrupted.finds = without_dump(scenario, labels);
+    interrupted.finds.push(finding("restore: failed (ended)"));
+
+    let mut elsewhere = Declared::new("restored-elsewhere", "The files are restored below another folder.", Group::Restore);
+    elsewhere.restore.target = Some("/tmp/elsewhere".into());
+    elsewhere.finds = vec![finding(EVERYTHING)];
+    if labels.loads_dumps() {
+        elsewhere.finds.push(finding("restore: failed (hook)"));
+    }
+
+    let mut unwiped = Declared::new("wipe-skipped", "Nothing is wiped, and so nothing may be restored.", Group::Restore);
+    unwiped.skips_wipe = true;
+    unwiped.restore.times = Times::None;
+    vec![killed, interrupted, elsewhere, unwiped]
+}
+
+/// The recipe's labels, by service.
+pub struct Labels<'a> {
+    scenario: &'a Scenario,
+    all: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl<'a> Labels<'a> {
+    /// The labels of a scenario's recipe.
+    pub fn of(scenario: &'a Scenario) -> Self {
+        let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for compose in &scenario.compose {
+            for service in compose.services() {
+                all.entry(service.to_owned()).or_default().extend(compose.deploy_labels(service));
+            }
+        }
+        Self { scenario, all }
+    }
+
+    /// The service that switches backups on.
+    pub fn enabled(&self) -> Option<&str> {
+        self.all.iter().find(|(_, labels)| labels.get(BACKUP).is_some_and(|v| v == "true")).map(|(service, _)| service.as_str())
+    }
+
+    /// A label of a service.
+    pub fn of_service(&self, service: &str, label: &str) -> Option<&str> {
+        self.all.get(service)?.get(label).map(String::as_str)
+    }
+
+    /// A label of any service.
+    pub fn value(&self, label: &str) -> Option<&str> {
+        self.all.values().find_map(|labels| labels.get(label)).map(String::as_str)
+    }
+
+    /// Whether a hook loads a dump after a restore.
+    pub fn loads_dumps(&self) -> bool {
+        self.all.values().any(|labels| labels.contains_key(Hook::RestorePost.label()))
+    }
+
+    fn version(&self) -> Option<(&str, &str, &str)> {
+        let versions =
+            self.all.iter().flat_map(|(s, labels)| labels.iter().map(move |(l, v)| (s.as_str(), l.as_str(), v.as_str())));
+        versions.into_iter().find(|(_, label, _)| label.starts_with("coop-cloud.") && label.ends_with(".version"))
+    }
+
+    /// The faults of the recipe's labels; none of a recipe that has no backup.
+    fn faults(&self) -> Vec<Declared> {
+        let (Some(app), Some(volume)) = (self.enabled(), durable(self.scenario).next()) else { return vec![] };
+        let mut faults = self.of_switch(app);
+        faults.extend(self.of_volume(app, volume));
+        faults.extend(self.of_hooks(volume));
+        faults.extend(self.of_version(volume));
+        faults
+    }
+
+    /// Faults of the label that switches backups on.
+    fn of_switch(&self, app: &str) -> Vec<Declared> {
+        let none = ["backup: failed (not enabled)"];
+        let own = |labels: &BTreeMap<String, String>| {
+            labels.keys().filter(|l| l.starts_with("backupbot.")).cloned().collect::<Vec<_>>()
+        };
+        let all =
+            self.all.iter().flat_map(|(s, labels)| own(labels).into_iter().map(move |label| Edit::unset(s, &label))).collect();
+        let container = Edit { service: app.to_owned(), change: Change::OnContainer(BACKUP.to_owned(), "true".to_owned()) };
+        let mut faults = vec![
+            fault("labels-absent", "The recipe has no backupbot label.", all, &["no-labels"], &none),
+            fault(
+                "backup-label-absent",
+                "Every label is there but backupbot.backup.",
+                vec![Edit::unset(app, BACKUP)],
+                &["not-enabled"],
+                &none,
+            ),
+            fault(
+                "backup-label-on-container",
+                "backupbot.backup stands under labels, not under deploy.labels.",
+                vec![Edit::unset(app, BACKUP), container],
+                &["container-label"],
+                &none,
+            ),
+            fault(
+                "backup-value-not-exact",
+                "backupbot.backup is True, not true.",
+                vec![Edit::set(app, BACKUP, "True")],
+                &["inexact-value"],
+                &none,
+            ),
+        ];
+        if self.all.values().flat_map(|labels| labels.keys()).all(|l| l == BACKUP || !l.starts_with("backupbot.")) {
+            // Without it there is none left, which is another fault.
+            faults.retain(|f| f.name != "backup-label-absent");
+        }
+        if let Some(other) = self.all.keys().rev().find(|s| *s != app) {
+            let (on, off) = (Edit::set(other, BACKUP, "true"), Edit::unset(app, BACKUP));
+            let twice = "backupbot.backup is on two services.";
+            let elsewhere = "backupbot.backup is on another service than app.";
+            faults.push(fault("backup-label-twice", twice, vec![on.clone()], &["enabled-twice"], &[]));
+            if app == "app" {
+                faults.push(fault("backup-label-elsewhere", elsewhere, vec![off, on], &["enabled-elsewhere"], &[]));
+            }
+        }
+        faults
+    }
+
+    /// Faults of the labels that choose volumes and paths.
+    fn of_volume(&self, app: &str, volume: &InventoryVolume) -> Vec<Declared> {
+        let (name, service) = (&volume.name, volume.service.as_str());
+        let path = format!("{VOLUMES}{name}.path");
+        let set = |label: &str, value: &str| vec![Edit::set(app, label, value)];
+        let owed = |v: &&InventoryVolume| matches!(v.class, Class::Durable | Class::Valuable) && !v.not_deployed;
+        let owed: Vec<_> = self.scenario.inventory.volumes.iter().filter(owed).collect();
+        let none_left = owed.iter().map(|v| Edit::set(app, &format!("{VOLUMES}{}", v.name), "false")).collect();
+        let mut rules = vec!["nothing-left", "durable-excluded"];
+        rules.extend(owed.iter().any(|v| v.class == Class::Valuable).then_some("valuable-excluded"));
+        let has_path = |v: &&InventoryVolume| self.value(&format!("{VOLUMES}{}.path", v.name)).is_some();
+        rules.extend(owed.iter().any(has_path).then_some("path-of-excluded"));
+        let no_path = ["backup: failed (path)"];
+        vec![
+            fault(
+                "container-path",
+                "backupbot.backup.path has a path in the container.",
+                vec![Edit::set(service, "backupbot.backup.path", &format!("{}/data", volume.mount))],
+                &["container-path"],
+                &[],
+            ),
+            fault(
+                "volume-misspelt",
+                "A volume is left out that does not exist.",
+                set(&format!("{VOLUMES}{name}x"), "false"),
+                &["unknown-volume"],
+                &[],
+            ),
+            fault(
+                "volume-with-stack-prefix",
+                "A volume is left out by its full name, which no label knows.",
+                set(&format!("{VOLUMES}${{STACK_NAME}}_{name}"), "false"),
+                &["unknown-volume"],
+                &[],
+            ),
+            fault(
+                "label-misspelt",
+                "A label says backupbot.backup.volume, not volumes.",
+                set(&format!("backupbot.backup.volume.{name}"), "false"),
+                &["unknown-label"],
+                &[],
+            ),
+            fault(
+                "exclusion-value-not-exact",
+                "A volume is left out by the value no, which is not false.",
+                set(&format!("{VOLUMES}{name}"), "no"),
+                &["inexact-value"],
+                &[],
+            ),
+            fault(
+                "path-outside-volume",
+                "A path leads out of a folder that is not there.",
+                vec![Edit::set(service, &path, "nowhere/../nothing")],
+                &["bad-path"],
+                &no_path,
+            ),
+            fault(
+                "path-misspelt",
+                "A path has a typo.",
+                vec![Edit::set(service, &path, "nothing-is-called-that")],
+                &[],
+                &no_path,
+            ),
+            fault("everything-excluded", "Every volume is left out.", none_left, &rules, &no_path),
+            fault(
+                "state-outside-volumes",
+                "A service may write to a folder of the host.",
+                vec![Edit { service: service.to_owned(), change: Change::Mount("/tmp:/scratch".to_owned()) }],
+                &["state-outside-volumes"],
+                &[],
+            ),
+        ]
+    }
+
+    /// Faults of hooks, of a volume whose dump they write.
+    fn of_hooks(&self, volume: &InventoryVolume) -> Vec<Declared> {
+        let (name, service) = (&volume.name, volume.service.as_str());
+        let (pre, post) = (Hook::BackupPre.label(), Hook::RestorePost.label());
+        let dump = volume.paths.iter().find_map(|p| p.dump.as_ref());
+        let (Some(dump), Some(_)) = (dump, self.of_service(service, pre)) else { return vec![] };
+        let selected = self.value(&format!("{VOLUMES}{name}.path")).is_some();
+        let lost = format!("snapshot, volume {name}, path {dump}: lost (dump)");
+        let missing = if selected { "backup: failed (path)" } else { &lost };
+        let wrong = format!("snapshot, volume {name}, path {dump}: altered (dump)");
+        let replicas = Edit { service: service.to_owned(), change: Change::Replicas(0) };
+        let mut faults = vec![
+            fault(
+                "hook-pipe-hides-failure",
+                "A pipe hides that a hook's program failed.",
+                vec![Edit::set(service, pre, &format!("false | cat > {}/{dump}", volume.mount))],
+                &["pipe-hides-failure"],
+                &[&wrong],
+            ),
+            fault(
+                "hook-never-runs",
+                "A hook is on a service without containers.",
+                vec![replicas],
+                &["hook-never-runs"],
+                &["backup: failed (hook)", missing],
+            ),
+        ];
+        if self.of_service(service, post).is_some() {
+            faults.push(fault(
+                "backup-hook-alone",
+                "No hook loads the dump that a hook writes.",
+                vec![Edit::unset(service, post)],
+                &["backup-hook-alone"],
+                &[],
+            ));
+            faults.push(fault(
+                "restore-hook-alone",
+                "No hook writes the dump that a hook loads.",
+                vec![Edit::unset(service, pre)],
+                &["restore-hook-alone"],
+                &[missing],
+            ));
+        }
+        faults
+    }
+
+    /// Faults of the label that names the recipe's version.
+    fn of_version(&self, volume: &InventoryVolume) -> Vec<Declared> {
+        let Some((service, label, version)) = self.version() else { return vec![] };
+        let own = version.split('+').next().unwrap_or(version);
+        let timeout = label.replace(".version", ".timeout");
+        vec![
+            fault(
+                "version-absent",
+                "No label names the recipe's version.",
+                vec![Edit::unset(service, label)],
+                &["no-version"],
+                &[],
+            ),
+            fault(
+                "version-malformed",
+                "The recipe's version has no upstream part.",
+                vec![Edit::set(service, label, own)],
+                &["bad-version"],
+                &[],
+            ),
+            fault(
+                "version-not-bumped",
+                "Labels changed, and the recipe's version did not.",
+                vec![Edit::set(&volume.service, Hook::BackupPost.label(), "true")],
+                &["version-not-bumped"],
+                &[],
+            ),
+            fault(
+                "variable-without-value",
+                "A label has a variable without a value.",
+                vec![Edit::set(service, &timeout, "${TIMEOUT}")],
+                &["no-value"],
+                &[],
+            ),
+        ]
+    }
+}
+
+fn fault(name: &str, what: &str, edits: Vec<Edit>, lint: &[&str], finds: &[&str]) -> Declared {
+    let mut fault = Declared::new(name, what, Group::Labels);
+    fault.edits = edits;
+    fault.lint = lint.iter().map(|rule| (*rule).to_owned()).collect();
+    fault.finds = finds.iter().map(|text| finding(text)).collect();
+    fault
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_common_faults_are_data_that_can_be_read() {
+        assert!(DATA.faults.len() >= 10);
+        assert!(DATA.faults.iter().all(|f| f.what.ends_with('.')));
+    }
+}

@@ -1,0 +1,171 @@
+//! Faults of files that are compared whole: altered, gone, added, and each attribute changed.
+
+use futures_util::future::BoxFuture;
+
+use super::{Deed, Derived, When};
+use crate::drill::Drill;
+use crate::drill::fault::Strike;
+use crate::error::{Error, Result};
+use crate::fault::act::in_bot;
+use crate::fault::known::Items;
+use crate::stack::volumes::full_name;
+use bot::contract::volume_dir;
+use judge::model::{Item, Outcome, essence as line};
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
+
+/// A file that is in no corpus and no snapshot.
+const NEW: &str = "restore-drill-added";
+
+/// What is done to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Altered,
+    Gone,
+    Added,
+    Mode,
+    Owner,
+    Time,
+}
+
+impl Change {
+    const ALL: [(Self, &str, &str); 6] = [
+        (Self::Altered, "file-altered", "A byte was added to a file."),
+        (Self::Gone, "file-gone", "A file is missing."),
+        (Self::Added, "file-added", "There is a file that never was."),
+        (Self::Mode, "mode-changed", "Everybody may read and write a file."),
+        (Self::Owner, "owner-changed", "A file belongs to somebody else."),
+        (Self::Time, "mtime-changed", "A file's time of modification is a day off."),
+    ];
+
+    /// What is run: `$1` is the file.
+    fn script(self) -> &'static str {
+        match self {
+            Self::Altered => "touch -r \"$1\" /tmp/time; printf x >> \"$1\"; touch -r /tmp/time \"$1\"",
+            Self::Gone => "rm \"$1\"",
+            Self::Added => "echo added > \"$1\"",
+            Self::Mode => "chmod a+rw,o+x \"$1\"",
+            Self::Owner => "chown 12345:12345 \"$1\"",
+            Self::Time => "touch -d \"@$(($(stat -c %Y \"$1\") - 86400))\" \"$1\"",
+        }
+    }
+
+    fn finding(self, item: &Item) -> String {
+        match self {
+            Self::Altered => line(item, Outcome::Altered, Some("bytes")),
+            Self::Gone => line(item, Outcome::Lost, None),
+            Self::Added => line(item, Outcome::Unexpected, None),
+            Self::Mode => line(item, Outcome::Altered, Some("mode")),
+            Self::Owner => line(item, Outcome::Altered, Some("owner")),
+            Self::Time => line(item, Outcome::Altered, Some("mtime")),
+        }
+    }
+}
+
+/// A file that is struck.
+#[derive(Debug)]
+pub struct Struck {
+    volume: String,
+    /// Where a file is added, from the volume's root.
+    folder: String,
+    change: Change,
+    when: When,
+}
+
+/// The volumes whose files are compared whole, and the path below which they are.
+pub fn compared(scenario: &Scenario) -> impl Iterator<Item = (&str, &str)> {
+    let whole = scenario.spec.files.iter().filter(|f| !f.attributes_only);
+    // One spec a volume: a second one of the same volume would have the same names.
+    whole.clone().enumerate().filter_map(move |(at, f)| {
+        let first = !whole.clone().take(at).any(|before| before.volume == f.volume);
+        first.then_some((f.volume.as_str(), f.path.as_str()))
+    })
+}
+
+/// The faults of a scenario's files.
+pub fn faults(scenario: &Scenario) -> Vec<Derived> {
+    let of_volume = |place: (&str, &str)| {
+        let (volume, folder) = (place.0.to_owned(), place.1.to_owned());
+        let mut faults = Vec::new();
+        for (change, name, what) in Change::ALL {
+            // A new file beside a single one is not looked for.
+            if change != Change::Added || is_folder(scenario, &volume, &folder) {
+                let declared = Declared::new(format!("{volume}-{name}"), format!("{what} Volume: {volume}."), Group::Content);
+                let struck = Struck { volume: volume.clone(), folder: folder.clone(), change, when: When::Restored };
+                faults.push((declared, Some(Box::new(struck) as Box<dyn Deed>)));
+            }
+        }
+        let newer = Declared::new(
+            format!("{volume}-restored-over-newer"),
+            format!("The restore goes over volume {volume}, which has a newer file."),
+            Group::Restore,
+        );
+        if is_folder(scenario, &volume, &folder) {
+            let struck = Struck { volume, folder, change: Change::Added, when: When::BeforeRestore };
+            faults.push((newer, Some(Box::new(struck))));
+        }
+        faults
+    };
+    compared(scenario).flat_map(of_volume).collect()
+}
+
+/// Whether a path of `[[file]]` is a folder, as far as the scenario tells: a file's own name stands in the inventory as made by a
+/// fresh deployment.
+fn is_folder(scenario: &Scenario, volume: &str, path: &str) -> bool {
+    let volume = scenario.inventory.volumes.iter().find(|v| v.name == volume);
+    path == "." || !volume.is_some_and(|v| v.fresh.iter().any(|f| f == path))
+}
+
+impl Struck {
+    /// A file added to a volume, before the baseline.
+    pub fn added((volume, folder): (&str, &str)) -> Self {
+        Self { volume: volume.into(), folder: folder.into(), change: Change::Added, when: When::Departing }
+    }
+
+    /// The file that is added.
+    pub fn new_file(&self) -> Item {
+        let path = if self.folder == "." { NEW.to_owned() } else { format!("{}/{NEW}", self.folder) };
+        Item::File { volume: self.volume.clone(), path }
+    }
+
+    /// The first file of the baseline that is whole and has one name.
+    fn target(&self, items: &Items) -> Result<Item> {
+        let text = |text: &str| Globs(vec![text.to_owned()]);
+        let choice = Choice {
+            item: Globs(vec![format!("volume {}, file *", self.volume)]),
+            having: [("whole", text("true")), ("link", text(""))].map(|(k, v)| (k.to_owned(), v)).into(),
+            unless: [("size".to_owned(), text("0"))].into(),
+            ..Choice::default()
+        };
+        let found = items.chosen(&choice).into_iter().next().map(|c| c.known.item.clone());
+        found.ok_or_else(|| Error::Unknown(format!("the baseline has no file of volume {} to strike", self.volume)))
+    }
+
+    fn place(&self, drill: &Drill, item: &Item) -> String {
+        let Item::File { volume, path } = item else { return String::new() };
+        format!("{}/{path}", volume_dir(&full_name(&drill.stack.name, volume)))
+    }
+}
+
+impl Deed for Struck {
+    fn when(&self) -> When {
+        self.when
+    }
+
+    fn strike<'a>(&'a self, drill: &'a Drill, items: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            let item = if self.change == Change::Added { self.new_file() } else { self.target(items)? };
+            in_bot(drill, self.change.script(), &[&self.place(drill, &item)]).await?;
+            Ok(vec![self.change.finding(&item)])
+        })
+    }
+
+    fn undo<'a>(&'a self, drill: &'a Drill) -> Strike<'a> {
+        Box::pin(async move {
+            if self.change == Change::Added {
+                in_bot(drill, "rm -f \"$1\"", &[&self.place(drill, &self.new_file())]).await?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! Faults of durable volumes: left out of the backup by a label, not restored, restored as root.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::BoxFuture;
+
+use super::{Deed, Derived, When, files};
+use crate::drill::Drill;
+use crate::error::Result;
+use crate::fault::act::in_bot;
+use crate::fault::common::Labels;
+use crate::fault::durable;
+use crate::fault::known::Items;
+use crate::stack::volumes::full_name;
+use bot::contract::volume_dir;
+use recipe::compose::edit::Edit;
+use recipe::inventory::{Class, InventoryVolume};
+use recipe::labels::{Hook, VOLUMES};
+use recipe::scenario::faults::{Each, Expected, Fault as Declared, Globs, Group};
+use recipe::scenario::{Database, Scenario};
+
+/// The faults of a scenario's durable volumes.
+pub fn faults(scenario: &Scenario) -> Vec<Derived> {
+    let labels = Labels::of(scenario);
+    let owed: Vec<&str> = scenario
+        .inventory
+        .volumes
+        .iter()
+        .filter(|v| matches!(v.class, Class::Durable | Class::Valuable) && !v.not_deployed)
+        .map(|v| v.name.as_str())
+        .collect();
+    let mut faults = Vec::new();
+    for volume in durable(scenario) {
+        let others: Vec<&str> = owed.iter().copied().filter(|name| *name != volume.name).collect();
+        // Of an only volume, the faults that leave out all of them say the same.
+        if !others.is_empty() {
+            faults.extend(excluded(&labels, volume).map(|f| (f, None)));
+            faults.push((not_restored(scenario, volume, &others), None));
+        }
+        if files::compared(scenario).any(|(name, _)| name == volume.name) {
+            faults.push(owners_lost(volume));
+        }
+    }
+    faults
+}
+
+fn excluded(labels: &Labels<'_>, volume: &InventoryVolume) -> Option<Declared> {
+    let name = &volume.name;
+    let mut fault = Declared::new(format!("{name}-excluded"), format!("Volume {name} is left out of the backup."), Group::Labels);
+    fault.edits = vec![Edit::set(labels.enabled()?, &format!("{VOLUMES}{name}"), "false")];
+    fault.lint = vec!["durable-excluded".into()];
+    if labels.value(&format!("{VOLUMES}{name}.path")).is_some() {
+        fault.lint.push("path-of-excluded".into());
+    }
+    let dumps = volume.paths.iter().filter_map(|p| p.dump.as_ref());
+    let lost = dumps.map(|dump| format!("snapshot, volume {name}, path {dump}: lost (dump)"));
+    fault.finds = lost.chain([format!("snapshot, volume {name}: lost")]).map(Expected::Finding).collect();
+    Some(fault)
+}
+
+fn not_restored(scenario: &Scenario, volume: &InventoryVolume, others: &[&str]) -> Declared {
+    let name = &volume.name;
+    let mut fault = Declared::new(format!("{name}-not-restored"), format!("Volume {name} is not restored."), Group::Restore);
+    fault.restore.volumes = Some(others.join(","));
+    fault.finds = lost(scenario, volume);
+    fault
+}
+
+/// What is not there without a volume: its files, as far as they are compared whole, and the rows of its databases.
+fn lost(scenario: &Scenario, volume: &InventoryVolume) -> Vec<Expected> {
+    let text = |text: &str| Globs(vec![text.to_owned()]);
+    let made = volume.fresh.iter().map(|glob| format!("volume {}, file {glob}", volume.name)).collect();
+    let files = Each {
+        each: Globs(vec![format!("volume {}, file *", volume.name)]),
+        but: Globs(made),
+        having: BTreeMap::from([("whole".to_owned(), text("true"))]),
+        unless: BTreeMap::new(),
+        other: None,
+        finds: "{item}: lost".into(),
+    };
+    let of_volume = scenario.spec.databases.iter().filter(|d| {
+        let dumped_there = d.service.as_deref() == Some(&volume.service) && d.rows.is_some();
+        d.volume.as_deref() == Some(&volume.name) || dumped_there
+    });
+    std::iter::once(Expected::Each(files)).chain(of_volume.flat_map(|d| rows_lost(scenario, &d.name))).collect()
+}
+
+/// What is found when a database is as in a fresh deployment: what the scenario says, or that its rows are lost, but for those
+/// that a fresh deployment has by itself.
+pub fn rows_lost(scenario: &Scenario, database: &str) -> Vec<Expected> {
+    if let Some(said) = scenario.faults.lost.get(database) {
+        return said.clone();
+    }
+    vec![Expected::Each(Each {
+        each: Globs(vec![format!("database {database}, table *, row *")]),
+        but: Globs::default(),
+        having: BTreeMap::from([("fresh".to_owned(), Globs(vec!["false".into()]))]),
+        unless: BTreeMap::new(),
+        other: None,
+        finds: "{item}: lost".into(),
+    })]
+}
+
+fn owners_lost(volume: &InventoryVolume) -> Derived {
+    let name = &volume.name;
+    let what = format!("All files of volume {name} belong to root after the restore.");
+    let mut fault = Declared::new(format!("{name}-owners-lost"), what, Group::Restore);
+    fault.finds = vec![Expected::Each(Each {
+        each: Globs(vec![format!("volume {name}, file *")]),
+        but: Globs::default(),
+        having: BTreeMap::from([("whole".to_owned(), Globs(vec!["true".into()]))]),
+        unless: BTreeMap::from([("owner".to_owned(), Globs(vec!["0:0".into()]))]),
+        other: None,
+        finds: "{item}: altered (owner)".into(),
+    })];
+    (fault, Some(Box::new(Chown { volume: name.clone() })))
+}
+
+/// All of a volume is root's.
+#[derive(Debug)]
+struct Chown {
+    volume: String,
+}
+
+impl Deed for Chown {
+    fn when(&self) -> When {
+        When::AfterRestore
+    }
+
+    fn strike<'a>(&'a self, drill: &'a Drill, _: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            let dir = volume_dir(&full_name(&drill.stack.name, &self.volume));
+            in_bot(drill, "chown -Rh 0:0 \"$1\"", &[&dir]).await?;
+            Ok(vec![])
+        })
+    }
+}
+
+/// What is found when the hook of the first durable volume's service does not load its dump; nothing where none does.
+pub fn without_dump(scenario: &Scenario, labels: &Labels<'_>) -> Vec<Expected> {
+    let Some(volume) = durable(scenario).next() else { return vec![] };
+    if labels.of_service(&volume.service, Hook::RestorePost.label()).is_none() {
+        return vec![];
+    }
+    let dumped = |d: &&Database| {
+        d.volume.as_deref() == Some(&volume.name) || d.rows.is_some() && d.service.as_deref() == Some(&volume.service)
+    };
+    scenario.spec.databases.iter().filter(dumped).flat_map(|d| rows_lost(scenario, &d.name)).collect()
+}

@@ -1,0 +1,52 @@
+//! What lint and the audit's report say of a changed recipe, beside findings.
+
+use std::collections::BTreeSet;
+
+use crate::drill::Drill;
+use crate::error::Result;
+use judge::audit::Report;
+use recipe::compose::edit::Edit;
+use recipe::inventory::Class;
+use recipe::labels::lint::lint;
+use recipe::labels::recipe::{Recipe, Sources};
+use recipe::labels::rules::{Lesson, Rule};
+use recipe::scenario::Scenario;
+
+/// What lint says of the scenario's recipe with some changes; with `base`, of the change too.
+pub fn linted(scenario: &Scenario, edits: &[Edit], base: bool) -> Result<BTreeSet<String>> {
+    let (before, after) = (recipe(scenario, &[])?, recipe(scenario, edits)?);
+    Ok(lint(&after, base.then_some(&before)).into_iter().map(|m| said(m.rule)).collect())
+}
+
+/// What a rule of lint is called in findings; none for a name that is no rule's.
+pub fn rule(name: &str) -> Option<String> {
+    Lesson::find(name).map(|lesson| said(lesson.name))
+}
+
+fn said(rule: Rule) -> String {
+    let lesson = rule.lesson();
+    format!("lint: {} {}", lesson.code, lesson.summary)
+}
+
+/// The scenario's recipe with some changes, as lint reads it.
+fn recipe(scenario: &Scenario, edits: &[Edit]) -> Result<Recipe> {
+    let sources = Sources { files: vec![], env: scenario.spec.env.clone(), inventory: Some(scenario.dir.join("inventory.toml")) };
+    let text = |c: &recipe::compose::Compose| {
+        let mut value = c.value.clone();
+        edits.iter().for_each(|e| e.apply(&mut value));
+        (c.file.clone(), value.to_string())
+    };
+    Ok(sources.parse(scenario.compose.iter().map(text).collect())?)
+}
+
+/// What the audit reports without calling it a fault: junk that was captured, and what is valuable and was not.
+pub(super) fn reported(drill: &Drill) -> Result<BTreeSet<String>> {
+    let Some(report) = Report::read(&drill.evidence)? else { return Ok(BTreeSet::new()) };
+    let is_junk = |name: &str| {
+        let volume = drill.scenario.inventory.volumes.iter().find(|v| v.name == name);
+        volume.is_some_and(|v| matches!(v.class, Class::Cache | Class::Regenerated))
+    };
+    let junk = report.captured.iter().filter(|(v, ..)| is_junk(v)).map(|(v, ..)| format!("snapshot, volume {v}: junk"));
+    let missed = report.valuable_missed.iter().map(|(v, _)| format!("snapshot, volume {v}: valuable, not captured"));
+    Ok(junk.chain(missed).collect())
+}

@@ -1,0 +1,69 @@
+use super::*;
+use recipe::labels::rules::lessons;
+
+fn catalogue(scenario: &str) -> Vec<Arc<Fault>> {
+    let scenarios = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios"));
+    of(&Scenario::load(scenarios, scenario).expect("a scenario"))
+}
+
+#[test]
+fn names_are_unique_and_found() {
+    for scenario in ["mailu", "davical", "radicale"] {
+        let all = catalogue(scenario);
+        let names: BTreeSet<&str> = all.iter().map(|f| f.name()).collect();
+        assert_eq!(names.len(), all.len(), "{scenario}");
+        for group in Group::ALL {
+            assert!(all.iter().any(|f| f.group() == group), "{scenario}: {group}");
+        }
+        assert!(all.len() >= 35, "{scenario} has {} faults", all.len());
+    }
+    let all = catalogue("mailu");
+    assert_eq!(find(&all, "mail-excluded").expect("in the catalogue").group(), Group::Labels);
+    assert!(find(&all, "mail-excludet").expect_err("a typo").to_string().contains("did you mean mail-excluded?"));
+}
+
+#[test]
+fn every_fault_is_a_sentence() {
+    for scenario in ["mailu", "davical", "radicale"] {
+        for fault in catalogue(scenario) {
+            let what = fault.what();
+            assert!(
+                what.ends_with('.') && what.starts_with(|c: char| c.is_uppercase() || !c.is_alphabetic())
+                    || what.starts_with("backupbot"),
+                "{scenario}: {}: {what}",
+                fault.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_rule_of_lint_has_a_fault_that_is_deployed() {
+    let all = catalogue("mailu");
+    let deployed: BTreeSet<&str> = all.iter().flat_map(|f| &f.declared.lint).map(String::as_str).collect();
+    for lesson in lessons() {
+        assert!(deployed.contains(lesson.name.to_string().as_str()), "{}", lesson.code);
+    }
+}
+
+/// What lint says of a recipe is known without an engine.
+#[test]
+fn lint_finds_exactly_what_each_fault_of_labels_says() {
+    let corpus = Corpus::new(1, seeds::Profile::named("tiny").expect("built in"));
+    let mut wrong = Vec::new();
+    for name in ["mailu", "davical", "radicale"] {
+        let scenarios = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios"));
+        let scenario = Scenario::load(scenarios, name).expect("a scenario");
+        assert_eq!(lint::linted(&scenario, &[], false).expect("linted"), BTreeSet::new(), "{name}");
+        for fault in of(&scenario).iter().filter(|f| f.group() == Group::Labels) {
+            let edits = hooks::Fault::edits(&**fault, &corpus);
+            let base = fault.declared.lint.iter().any(|rule| rule == "version-not-bumped");
+            let expected: BTreeSet<String> = fault.declared.lint.iter().filter_map(|rule| lint::rule(rule)).collect();
+            let found = lint::linted(&scenario, &edits, base).expect("linted");
+            if found != expected {
+                wrong.push((name, fault.name().to_owned(), expected, found));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
