@@ -1,5 +1,5 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: help demo test compiled images-there test-signals test-sabotage test-others setup build dist image images lint spelling fast bench gc
+.PHONY: help demo test compiled images-there test-signals test-faults test-others setup build dist image images lint spelling fast bench gc
 
 SCENARIOS = mailu radicale davical
 TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs)))
@@ -17,7 +17,7 @@ test: setup build ## Run every test; needs Docker
 	$(MAKE) -j2 compiled images-there
 # The static program is linked in the place of the one that is tested, which comes back.
 	$(MAKE) dist PROFILE=dev && $(MAKE) build
-	$(MAKE) -j3 test-signals test-sabotage test-others
+	$(MAKE) -j3 test-signals test-faults test-others
 
 compiled:
 	cargo test --workspace --no-run
@@ -28,11 +28,11 @@ images-there:
 test-signals:
 	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-signals cargo test --no-fail-fast --test signals --test ladder -- --test-threads=1
 
-test-sabotage:
-	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-sabotage cargo test --no-fail-fast --test sabotage --test live
+test-faults:
+	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-faults cargo test --no-fail-fast --test faults --test live
 
 test-others:
-	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals ladder sabotage live,$(TESTS)))
+	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals ladder faults live,$(TESTS)))
 
 setup: ## Install what this machine lacks, with apt-get
 	./.ci/setup
