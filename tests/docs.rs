@@ -166,7 +166,10 @@ fn every_crate_is_in_the_architecture_with_what_it_imports() {
             names => names.split(", ").map(|n| n.trim_matches('`').to_owned()).collect(),
         };
         assert_eq!(&said, imports, "what {name} imports");
-        assert!(picture.contains(&format!(">{name}<")) || picture.contains(&format!(">{name}, the program<")), "{name} is not drawn");
+        assert!(
+            picture.contains(&format!(">{name}<")) || picture.contains(&format!(">{name}, the program<")),
+            "{name} is not drawn"
+        );
     }
 }
 
