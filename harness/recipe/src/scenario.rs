@@ -203,8 +203,11 @@ pub struct Dkim {
 pub struct AccountImport {
     /// The service.
     pub service: String,
-    /// The command, which reads the configuration from its standard input.
+    /// The command, which reads the accounts from its standard input.
     pub command: Vec<String>,
+    /// The file in the scenario's folder that gives the accounts the form that the command reads: a Jinja template over `domains`,
+    /// `users`, `aliases` and `relays`, with the filters `sha512_crypt` and `pbkdf2_sha256` for passwords.
+    pub template: String,
     /// Services restarted afterwards, wave by wave.
     #[serde(default)]
     pub restart: Vec<Vec<String>>,

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::options::{Options, Stored};
 use super::prepare::Ground;
 use super::state::Drill;
-use super::{logs, play};
+use super::{accounts, logs, play};
 use crate::error::{Error, Result, Signal};
 use crate::events::{Event, Events, Phase};
 use crate::secret::Secret;
@@ -86,8 +86,12 @@ where
         )));
     }
     let before = options.from.as_ref().map(|dir| scenario.with_recipe(dir)).transpose()?;
-    let engine = Engine::connect().await?;
     let secret = Secret::random()?;
+    let corpus = Corpus::new(options.seed, profile.clone());
+    if let Some(mail) = &scenario.spec.mail {
+        accounts::configuration(&scenario.dir.join(&mail.accounts.template), corpus.accounts(), &secret)?;
+    }
+    let engine = Engine::connect().await?;
     let run = secret.derive("run id")[..8].to_owned();
     let alive = Arc::new(Alive::take(&run)?);
     let dir = options.evidence.clone().unwrap_or_else(|| PathBuf::from("runs").join(&run));
@@ -119,7 +123,7 @@ where
     let deadline = Duration::from_secs(scenario.spec.deadlines.removal);
     let ground = Ground {
         run: run.clone(),
-        corpus: Corpus::new(options.seed, profile),
+        corpus,
         options,
         scenario,
         before,

@@ -17,12 +17,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::Probe;
+use super::{Probe, Progress, Reading};
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::tls::Authority;
 
-/// Mailboxes read at once. Dovecot allows 20 connections per user and address; two cores serve about this many.
+/// Mailboxes read at once. Servers allow some 20 connections per user and address; two cores serve about this many.
 const CONNECTIONS: usize = 4;
 /// Messages stored at once.
 const BATCH: usize = 500;
@@ -270,16 +270,18 @@ impl Probe for Mail {
         "mail"
     }
 
-    async fn observe(&self, evidence: &Evidence, observation: ObservationId, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
-        let read = AtomicU64::new(0);
-        let count = || progress(read.fetch_add(1, Ordering::Relaxed) + 1, 0);
-        let count = &count;
-        futures_util::stream::iter(self.accounts.clone())
-            .map(|account| async move { self.account(evidence, observation, &account, count).await })
-            .buffer_unordered(CONNECTIONS)
-            .try_collect::<Vec<()>>()
-            .await?;
-        Ok(())
+    fn observe<'a>(&'a self, evidence: &'a Evidence, observation: ObservationId, progress: Progress<'a>) -> Reading<'a> {
+        Box::pin(async move {
+            let read = AtomicU64::new(0);
+            let count = || progress(read.fetch_add(1, Ordering::Relaxed) + 1, 0);
+            let count = &count;
+            futures_util::stream::iter(self.accounts.clone())
+                .map(|account| async move { self.account(evidence, observation, &account, count).await })
+                .buffer_unordered(CONNECTIONS)
+                .try_collect::<Vec<()>>()
+                .await?;
+            Ok(())
+        })
     }
 }
 
