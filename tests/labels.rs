@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use proptest::prelude::*;
 use recipe::labels::lint::lint;
-use recipe::labels::recipe::Sources;
+use recipe::labels::recipe::RecipeFiles;
 use recipe::labels::rules::{Lesson, Rule, lessons};
 use recipe::labels::suggest::suggest;
 
@@ -46,7 +46,7 @@ fn example(lesson: &Lesson, compose: &str) -> tempfile::TempDir {
 /// The rules that an example breaks, each once.
 fn rules(lesson: &Lesson, compose: &str) -> BTreeSet<Rule> {
     let dir = example(lesson, compose);
-    let sources = Sources::find(&[dir.path().to_owned()]).expect("found");
+    let sources = RecipeFiles::find(&[dir.path().to_owned()]).expect("found");
     let base = lesson.base.as_ref().map(|b| sources.parse(vec![("base.yml".into(), b.clone())]).expect("a base"));
     lint(&sources.read().expect("a recipe"), base.as_ref()).into_iter().map(|m| m.rule).collect()
 }
@@ -197,7 +197,7 @@ fn suggestions_keep_the_rest_of_the_file_and_lint_clean() {
 fn suggestions_for_every_wrong_example_leave_only_what_a_person_must_decide() {
     for lesson in lessons() {
         let dir = example(lesson, &lesson.wrong);
-        let sources = Sources::find(&[dir.path().to_owned()]).expect("found");
+        let sources = RecipeFiles::find(&[dir.path().to_owned()]).expect("found");
         let left: Vec<Rule> = match suggest(&sources) {
             Ok(suggestion) => suggestion.left.into_iter().map(|m| m.rule).collect(),
             // Labels that share a line are refused with the place.
@@ -320,7 +320,7 @@ proptest! {
     /// Never a panic: an error with its file, or mistakes in places that exist.
     #[test]
     fn any_text_is_read_or_refused(text in prop_oneof![compose_like(), any::<String>(), any::<Vec<u8>>().prop_map(|b| String::from_utf8_lossy(&b).into_owned())]) {
-        let sources = Sources::default();
+        let sources = RecipeFiles::default();
         match sources.parse(vec![("compose.yml".into(), text.clone())]) {
             Err(e) => prop_assert!(e.to_string().starts_with("compose.yml"), "{}", e),
             Ok(recipe) => for mistake in lint(&recipe, Some(&recipe)) {
@@ -341,7 +341,7 @@ proptest! {
         let labels: String = labels.iter().map(one).collect();
         let compose = format!("services:\n  app:\n    image: i:1\n    volumes: [\"a:/a\", \"b:/b\", \"c:/c\"]\n    deploy:\n      labels:\n{labels}volumes:\n  a:\n  b:\n  c:\n");
         let dir = recipe(&[("compose.yml", &compose)]);
-        let sources = Sources::find(&[dir.path().to_owned()]).expect("found");
+        let sources = RecipeFiles::find(&[dir.path().to_owned()]).expect("found");
         let first = suggest(&sources).expect("a suggestion");
         prop_assert!(first.left.is_empty(), "{:?}", first.left);
         first.write().expect("written");

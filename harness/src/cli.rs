@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
-use recipe::labels::lint::Format;
+use recipe::labels::lint::OutputFormat;
 use recipe::rung::Rung;
 use recipe::scenario;
 use recipe::scenario::faults::Group;
@@ -335,8 +335,8 @@ pub enum Labels {
         #[arg(long, value_name = "FILE")]
         env_file: Option<PathBuf>,
         /// For people, for programs, or as annotations of GitHub Actions.
-        #[arg(long, value_enum, default_value_t = Format::Human)]
-        format: Format,
+        #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+        format: OutputFormat,
     },
     /// Teach one rule of lint, with an example; without a code, list them.
     Explain {

@@ -15,6 +15,7 @@ pub mod glob;
 pub mod image;
 pub mod inventory;
 pub mod labels;
+pub mod near;
 pub mod rung;
 pub mod scenario;
 pub mod toml_file;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use judge::store::{Evidence, FileSeen, HARD, ObservationId};
 use recipe::inventory::{Class, Inventory};
-use recipe::scenario::Files as Spec;
+use recipe::scenario::ComparedFiles as Spec;
 
 use super::Probe;
 use crate::error::Result;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::hook::{self, Command};
-use super::recipe::{Label, Place, Recipe, Service, Source};
+use super::recipe::{Label, MountSource, Place, Recipe, Service};
 use super::rules::{Rule, Severity};
 use super::{BACKUP, Hook, VOLUMES};
 use crate::inventory::Class;
@@ -26,7 +26,7 @@ pub struct Mistake {
 /// How mistakes are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-pub enum Format {
+pub enum OutputFormat {
     /// For people.
     #[default]
     Human,
@@ -125,7 +125,7 @@ impl Lint<'_> {
             self.volume_label(label, rest);
         } else if name == "backupbot.backup.path" {
             let volume = service.mounts.iter().find_map(|m| match &m.source {
-                Source::Volume(volume) if value.starts_with(&m.target) => Some((volume, &value[m.target.len()..])),
+                MountSource::Volume(volume) if value.starts_with(&m.target) => Some((volume, &value[m.target.len()..])),
                 _ => None,
             });
             let instead = volume.map_or_else(String::new, |(volume, path)| match path.trim_matches('/') {
@@ -217,9 +217,9 @@ impl Lint<'_> {
                 .filter(|m| path.strip_prefix(m.target.trim_end_matches('/')).is_some_and(|r| r.is_empty() || r.starts_with('/')))
                 .max_by_key(|m| m.target.len());
             let about = match mount.map(|m| &m.source) {
-                Some(Source::Volume(_)) => continue,
-                Some(Source::Bind(_)) => "is on the host",
-                Some(Source::Unnamed) => "is in no named volume",
+                Some(MountSource::Volume(_)) => continue,
+                Some(MountSource::Bind(_)) => "is on the host",
+                Some(MountSource::Unnamed) => "is in no named volume",
                 None => "is in the container's writable layer",
             };
             if !hook::is_scratch(&path) {
@@ -275,7 +275,7 @@ impl Lint<'_> {
         let recipe = self.recipe;
         for (name, service) in &recipe.services {
             for mount in &service.mounts {
-                let Source::Bind(path) = &mount.source else { continue };
+                let MountSource::Bind(path) = &mount.source else { continue };
                 // Sockets and the host's own clock are not the app's state.
                 if !mount.read_only && !path.ends_with(".sock") && !path.starts_with("/etc/") {
                     let message = format!("service {name} may write to {path} of the host at {}", mount.target);
@@ -343,7 +343,7 @@ impl std::fmt::Display for Version {
 }
 
 /// The mistakes as text.
-pub fn render(mistakes: &[Mistake], format: Format) -> String {
+pub fn render(mistakes: &[Mistake], format: OutputFormat) -> String {
     let errors = mistakes.iter().filter(|m| m.rule.lesson().severity == Severity::Error).count();
     let mut out = String::new();
     let escaped = |text: &str, more: &[(char, &str)]| -> String {
@@ -353,7 +353,7 @@ pub fn render(mistakes: &[Mistake], format: Format) -> String {
         text.chars().map(all).collect()
     };
     match format {
-        Format::Json => {
+        OutputFormat::Json => {
             let all: Vec<_> = mistakes
                 .iter()
                 .map(|m| {
@@ -369,7 +369,7 @@ pub fn render(mistakes: &[Mistake], format: Format) -> String {
             let all = serde_json::json!({"version": 1, "errors": errors, "warnings": mistakes.len() - errors, "mistakes": all});
             let _ = writeln!(out, "{all:#}");
         }
-        Format::Github => {
+        OutputFormat::Github => {
             for Mistake { place, rule, message } in mistakes {
                 let lesson = rule.lesson();
                 let kind = if lesson.severity == Severity::Error { "error" } else { "warning" };
@@ -380,7 +380,7 @@ pub fn render(mistakes: &[Mistake], format: Format) -> String {
                 let _ = writeln!(out, "::{kind} file={file},line={},col={},title={title}::{text}", place.line, place.column);
             }
         }
-        Format::Human => {
+        OutputFormat::Human => {
             for Mistake { place, rule, message } in mistakes {
                 let lesson = rule.lesson();
                 let kind = if lesson.severity == Severity::Error { "error" } else { "warning" };

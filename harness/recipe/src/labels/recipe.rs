@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::compose::Compose;
-use crate::compose::variable::interpolate;
+use crate::compose::variable::{interpolate, refusal};
 use crate::compose::yaml::{Node, Yaml};
 use crate::env::read_env;
 use crate::error::{Error, Result};
@@ -52,7 +52,7 @@ pub struct Label {
 
 /// What a mount's source is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum MountSource {
     /// A named volume, which backupbot takes.
     Volume(String),
     /// A path of the host, which it does not.
@@ -65,7 +65,7 @@ pub enum Source {
 #[derive(Debug, Clone)]
 pub struct Mount {
     /// Where its content comes from.
-    pub source: Source,
+    pub source: MountSource,
     /// Its path in the container.
     pub target: String,
     /// Whether the service can only read it.
@@ -106,7 +106,7 @@ pub struct Recipe {
 
 /// The files of a recipe and what its variables stand for.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub struct RecipeFiles {
     /// Compose files, in the order in which they are merged.
     pub files: Vec<PathBuf>,
     /// Values of variables.
@@ -115,7 +115,7 @@ pub struct Sources {
     pub inventory: Option<PathBuf>,
 }
 
-impl Sources {
+impl RecipeFiles {
     /// A recipe's folder, or single files. A folder's files are those of its `scenario.toml`, else those that
     /// `COMPOSE_FILE` in its `.env.sample` names, else `compose.yml`.
     pub fn find(paths: &[PathBuf]) -> Result<Self> {
@@ -154,7 +154,7 @@ impl Sources {
 
     /// Reads the recipe.
     pub fn read(&self) -> Result<Recipe> {
-        let read = |file: &PathBuf| Ok((file.clone(), std::fs::read_to_string(file).map_err(Error::io(file))?));
+        let read = |file: &PathBuf| Ok((file.clone(), std::fs::read_to_string(file).map_err(Error::unreadable(file))?));
         self.parse(self.files.iter().map(read).collect::<Result<Vec<_>>>()?)
     }
 
@@ -210,7 +210,7 @@ impl Service {
 
     /// The names of the volumes that it mounts.
     pub fn volumes(&self) -> impl Iterator<Item = &str> {
-        self.mounts.iter().filter_map(|m| if let Source::Volume(name) = &m.source { Some(name.as_str()) } else { None })
+        self.mounts.iter().filter_map(|m| if let MountSource::Volume(name) = &m.source { Some(name.as_str()) } else { None })
     }
 }
 
@@ -237,10 +237,7 @@ impl File<'_> {
     }
 
     fn text<'t>(&self, text: &'t str, node: &Node) -> Result<(String, Vec<&'t str>)> {
-        interpolate(text, self.env).map_err(|bad| {
-            let message = format!("{bad:?}: expected a variable, as in ${{NAME}}; a dollar sign is written $$");
-            Error::input(self.path.as_ref(), Some(node.line), message)
-        })
+        interpolate(text, self.env).map_err(|bad| Error::input(self.path.as_ref(), Some(node.line), refusal(bad)))
     }
 
     /// A later file's values replace an earlier one's: labels by name, mounts by target.
@@ -318,9 +315,9 @@ impl File<'_> {
             }
         };
         let source = match kind.as_str() {
-            "bind" => Source::Bind(source),
-            "volume" if !source.is_empty() => Source::Volume(source),
-            _ => Source::Unnamed,
+            "bind" => MountSource::Bind(source),
+            "volume" if !source.is_empty() => MountSource::Volume(source),
+            _ => MountSource::Unnamed,
         };
         Ok(Mount { source, target, read_only, place: self.place(node) })
     }
@@ -350,7 +347,7 @@ mod tests {
 
     fn recipe(texts: &[&str], env: &[(&str, &str)]) -> Recipe {
         let sources =
-            Sources { env: env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..Sources::default() };
+            RecipeFiles { env: env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..RecipeFiles::default() };
         let files = texts.iter().enumerate().map(|(i, t)| (PathBuf::from(format!("{i}.yml")), (*t).to_owned()));
         sources.parse(files.collect()).expect("a recipe")
     }
@@ -367,7 +364,10 @@ mod tests {
         assert_eq!(labels, expected.map(|(n, v, b, p)| (n, v, b, p.to_owned())));
         assert_eq!(app.labels[0].unset, ["Y"]);
         let mounts: Vec<_> = app.mounts.iter().map(|m| (m.source.clone(), m.target.as_str(), m.read_only)).collect();
-        assert_eq!(mounts, [(Source::Bind("./c".into()), "/etc/c", true), (Source::Volume("more".into()), "/data", false)]);
+        assert_eq!(
+            mounts,
+            [(MountSource::Bind("./c".into()), "/etc/c", true), (MountSource::Volume("more".into()), "/data", false)]
+        );
         assert_eq!(recipe.services["db"].image.as_deref(), Some("redis:7"));
         assert_eq!(recipe.volumes.keys().collect::<Vec<_>>(), ["data", "more"]);
     }
@@ -376,7 +376,7 @@ mod tests {
     fn a_folder_says_which_files_it_deploys() {
         let dir = tempfile::tempdir().expect("a directory");
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
-        let found = || Sources::find(&[dir.path().to_owned()]).expect("found").files;
+        let found = || RecipeFiles::find(&[dir.path().to_owned()]).expect("found").files;
         assert_eq!(found(), [dir.path().join("compose.yml")]);
         write(".env.sample", "TYPE=app\nCOMPOSE_FILE=\"compose.yml:compose.smtp.yml\"\n");
         assert_eq!(found(), [dir.path().join("compose.yml"), dir.path().join("compose.smtp.yml")]);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::lint::{Mistake, Version, lint};
-use super::recipe::{Label, Place, Recipe, Service, Sources};
+use super::recipe::{Label, Place, Recipe, RecipeFiles, Service};
 use super::rules::Rule;
 use super::{BACKUP, Hook, VOLUMES};
 use crate::error::{Error, Result};
@@ -66,8 +66,8 @@ impl Suggestion {
 }
 
 /// What to change so that the recipe backs up exactly what is worth it.
-pub fn suggest(sources: &Sources) -> Result<Suggestion> {
-    let read = |file: &PathBuf| Ok((file.clone(), std::fs::read_to_string(file).map_err(Error::io(file))?));
+pub fn suggest(sources: &RecipeFiles) -> Result<Suggestion> {
+    let read = |file: &PathBuf| Ok((file.clone(), std::fs::read_to_string(file).map_err(Error::unreadable(file))?));
     let before = sources.files.iter().map(read).collect::<Result<Vec<_>>>()?;
     let recipe = sources.parse(before.clone())?;
     let (main, service) = main_service(&recipe)?;
