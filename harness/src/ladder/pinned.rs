@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use recipe::git::git;
 use recipe::labels::recipe::RecipeFiles;
-use recipe::labels::lint::Version;
+use recipe::labels::version::Version;
 
 use super::Taken;
 use crate::error::{Error, Result};
