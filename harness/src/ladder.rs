@@ -213,7 +213,7 @@ impl Ladder {
 
     /// Reads a `ladder.json`.
     pub fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+        let text = std::fs::read_to_string(file).map_err(recipe::Error::unreadable(file))?;
         newer(file, &text, "a ladder", FORM)?;
         serde_json::from_str(&text).map_err(|e| {
             Error::input(file, Some(e.line()), format!("not a ladder.json, as `restore-drill ladder` writes it: {e}"))

@@ -16,7 +16,7 @@ use judge::model::{Status, essences};
 use judge::redact::redact;
 use judge::store::Evidence;
 use recipe::labels::lint::{self, lint};
-use recipe::labels::recipe::Sources;
+use recipe::labels::recipe::RecipeFiles;
 use recipe::labels::rules::{Lesson, lessons};
 use recipe::labels::suggest::suggest;
 use recipe::scenario::faults::Group;
@@ -158,7 +158,7 @@ async fn execute(cli: Cli) -> Result<u8> {
         Command::Images { scenario } => {
             let scenario = Scenario::load(&scenarios, &scenario)?;
             let mut sources = images::bot::source(&scenario::bot(&scenarios)).await?;
-            sources.extend(scenario.sources()?);
+            sources.extend(scenario.image_contexts()?);
             let engine = Engine::connect().await?;
             let events = Events::new(vec![Box::new(Terminal::new())]);
             let phase = events.phase(restore_drill::events::Phase::Images);
@@ -212,13 +212,13 @@ async fn execute(cli: Cli) -> Result<u8> {
 fn labels(command: Labels) -> Result<u8> {
     match command {
         Labels::Lint { paths, base, env_file, format } => {
-            let mut sources = Sources::find(&paths)?;
+            let mut sources = RecipeFiles::find(&paths)?;
             if let Some(file) = env_file {
                 sources.env.extend(recipe::env::read_env(&file)?);
             }
             let recipe = sources.read()?;
             let base = base.map(|base| match Path::new(&base) {
-                dir if dir.exists() => Sources::find(&[dir.to_owned()])?.read(),
+                dir if dir.exists() => RecipeFiles::find(&[dir.to_owned()])?.read(),
                 _ => sources.read_at(&base),
             });
             let mistakes = lint(&recipe, base.transpose()?.as_ref());
@@ -240,7 +240,7 @@ fn labels(command: Labels) -> Result<u8> {
             Ok(exit_code::HELD)
         }
         Labels::Suggest { dir, write } => {
-            let suggestion = suggest(&Sources::find(&[dir])?)?;
+            let suggestion = suggest(&RecipeFiles::find(&[dir])?)?;
             suggestion.assumed.iter().for_each(|a| eprintln!("assumed: {a}"));
             let diff = suggestion.diff();
             if diff.is_empty() {
@@ -251,7 +251,7 @@ fn labels(command: Labels) -> Result<u8> {
             }
             print!("{diff}");
             if !suggestion.left.is_empty() {
-                eprint!("\nleft for you:\n{}", lint::render(&suggestion.left, lint::Format::Human));
+                eprint!("\nleft for you:\n{}", lint::render(&suggestion.left, lint::OutputFormat::Human));
             }
             Ok(if lint::is_error(&suggestion.left) { exit_code::BROKEN } else { exit_code::HELD })
         }

@@ -73,7 +73,7 @@ impl Ground {
         let phase = events.phase(Phase::Images);
         let standins = use_standins(engine, [Some(&scenario), before.as_ref()].into_iter().flatten(), options.images).await?;
         let bot_dir = scenario::bot(&options.scenarios);
-        let mut sources = if standins { scenario.sources()? } else { BTreeMap::new() };
+        let mut sources = if standins { scenario.image_contexts()? } else { BTreeMap::new() };
         if options.backupbot == BotChoice::Own {
             sources.extend(images::bot::source(&bot_dir).await?);
         }
@@ -81,7 +81,7 @@ impl Ground {
         let mut built = images::ensure_images(engine, &sources, &events, progress).await?;
         let bot_image = built.remove("backupbot");
         let built_before = match &before {
-            Some(before) if standins => images::ensure_images(engine, &before.sources()?, &events, progress).await?,
+            Some(before) if standins => images::ensure_images(engine, &before.image_contexts()?, &events, progress).await?,
             _ => BTreeMap::new(),
         };
         let kind = if standins { "stand-in images" } else { "the recipe's images" };

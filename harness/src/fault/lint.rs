@@ -6,7 +6,7 @@ use judge::audit::Report;
 use recipe::compose::edit::Edit;
 use recipe::inventory::Class;
 use recipe::labels::lint::lint;
-use recipe::labels::recipe::{Recipe, Sources};
+use recipe::labels::recipe::{Recipe, RecipeFiles};
 use recipe::labels::rules::{Lesson, Rule};
 use recipe::scenario::Scenario;
 
@@ -31,7 +31,8 @@ fn said(rule: Rule) -> String {
 
 /// The scenario's recipe with some changes, as lint reads it.
 fn recipe(scenario: &Scenario, edits: &[Edit]) -> Result<Recipe> {
-    let sources = Sources { files: vec![], env: scenario.spec.env.clone(), inventory: Some(scenario.dir.join("inventory.toml")) };
+    let sources =
+        RecipeFiles { files: vec![], env: scenario.spec.env.clone(), inventory: Some(scenario.dir.join("inventory.toml")) };
     let text = |c: &recipe::compose::Compose| {
         let mut value = c.value.clone();
         edits.iter().for_each(|e| e.apply(&mut value));

@@ -12,7 +12,7 @@ use recipe::compose::variable::interpolate;
 use recipe::env::read_env;
 use recipe::inventory::Class;
 use recipe::labels::lint::{is_error, lint};
-use recipe::labels::recipe::Sources;
+use recipe::labels::recipe::RecipeFiles;
 use recipe::rung::Rung;
 use recipe::scenario::Scenario;
 
@@ -320,8 +320,8 @@ impl Climb {
     }
 
     /// The recipe's files with the values that the scenario has for their variables.
-    fn sources(&self, dir: &Path) -> Result<Sources> {
-        Ok(Sources {
+    fn sources(&self, dir: &Path) -> Result<RecipeFiles> {
+        Ok(RecipeFiles {
             files: self.scenario.spec.compose.iter().map(|f| dir.join(f)).collect(),
             env: self.scenario.spec.env.clone(),
             inventory: Some(self.scenario.dir.join("inventory.toml")),

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use judge::store::{Evidence, FileSeen, HARD, ObservationId};
 use recipe::inventory::{Class, Inventory};
-use recipe::scenario::Files as Spec;
+use recipe::scenario::ComparedFiles as Spec;
 
 use super::{Probe, Progress, Reading};
-use crate::error::Result;
 use crate::stack::ownership::Owned;
 use crate::stack::volumes::{Helper, full_name};
 

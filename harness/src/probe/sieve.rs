@@ -12,7 +12,6 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::{Probe, Progress, Reading, STALL};
-use crate::error::Result;
 use crate::secret::Secret;
 use crate::tls::Authority;
 

@@ -194,7 +194,7 @@ impl Report {
 
     /// Reads a `report.json`.
     pub fn load(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+        let text = std::fs::read_to_string(file).map_err(recipe::Error::unreadable(file))?;
         ladder::newer(file, &text, "a report", FORM)?;
         serde_json::from_str(&text).map_err(|e| {
             Error::input(file, Some(e.line()), format!("not a report.json, as `restore-drill report` writes it: {e}"))

@@ -4,13 +4,10 @@
 use std::io::{Read, Write as _};
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
-use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
-};
+use bollard::query_parameters::{CreateContainerOptionsBuilder, UploadToContainerOptionsBuilder};
 use engine::exec::Archive;
-use engine::is_not_found;
 use engine::{Engine, NAMESPACE_LABEL};
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::StreamExt as _;
 use judge::store::{FileSeen, HARD, SYMBOLIC};
 use sha2::{Digest as _, Sha256};
 use tokio_util::io::{StreamReader, SyncIoBridge};

@@ -1,0 +1,42 @@
+//! Commands that a drill runs in the containers of an app.
+
+use serde::Deserialize;
+
+/// A command in a service's container.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceCommand {
+    /// The service.
+    pub service: String,
+    /// The command and its arguments.
+    pub command: Vec<String>,
+}
+
+/// How users are created and deleted. `{localpart}`, `{domain}`, `{email}` and `{password}` are replaced by the user's.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserCommands {
+    /// The service.
+    pub service: String,
+    /// The command that creates a user.
+    pub create: Vec<String>,
+    /// What that command reads from its standard input. A password is safer there than among the arguments.
+    pub input: Option<String>,
+    /// The command that deletes a user.
+    pub delete: Vec<String>,
+}
+
+impl UserCommands {
+    /// The command that creates a user (`made`) or deletes one, and what it reads from its standard input.
+    pub fn filled(&self, made: bool, email: &str, password: &str) -> (Vec<String>, Option<Vec<u8>>) {
+        let (localpart, domain) = email.split_once('@').unwrap_or((email, ""));
+        let fill = |text: &String| {
+            text.replace("{localpart}", localpart)
+                .replace("{domain}", domain)
+                .replace("{email}", email)
+                .replace("{password}", password)
+        };
+        let (command, input) = if made { (&self.create, self.input.as_ref()) } else { (&self.delete, None) };
+        (command.iter().map(fill).collect(), input.map(|text| fill(text).into_bytes()))
+    }
+}
