@@ -81,8 +81,9 @@ pub fn of(scenario: &Scenario) -> Vec<Arc<Fault>> {
     let departing = |f: &Declared| derived::departure::Departure::of(scenario).filter(|_| f.restore.older);
     let own = scenario.faults.faults.iter().map(|f| (f.clone(), departing(f).map(|d| Box::new(d) as Box<dyn Deed>)));
     let mut all: Vec<Arc<Fault>> = Vec::new();
-    for (declared, deed) in own.chain(common::faults(scenario)).chain(derived::faults(scenario)) {
+    for (mut declared, deed) in own.chain(common::faults(scenario)).chain(derived::faults(scenario)) {
         if !all.iter().any(|f| f.name() == declared.name) {
+            declared.finds.extend(scenario.faults.also.get(&declared.name).cloned().unwrap_or_default());
             all.push(Arc::new(Fault { declared, deed, of: of.clone(), struck: Mutex::default() }));
         }
     }

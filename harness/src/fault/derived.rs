@@ -10,7 +10,7 @@ use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::Result;
 use recipe::scenario::Scenario;
-use recipe::scenario::faults::Fault as Declared;
+use recipe::scenario::faults::{Derive, Fault as Declared};
 
 pub mod departure;
 mod dumps;
@@ -49,10 +49,39 @@ pub trait Deed: fmt::Debug + Send + Sync {
 /// A fault, and what it does that data cannot say.
 pub type Derived = (Declared, Option<Box<dyn Deed>>);
 
-/// The faults that are derived from a scenario; none where it says that it has its own of each kind.
+/// Several deeds in one.
+#[derive(Debug)]
+struct Together(Vec<Box<dyn Deed>>);
+
+impl Deed for Together {
+    fn when(&self) -> When {
+        When::Restored
+    }
+
+    fn strike<'a>(&'a self, drill: &'a Drill, items: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            let mut found = Vec::new();
+            for deed in &self.0 {
+                found.extend(deed.strike(drill, items).await?);
+            }
+            Ok(found)
+        })
+    }
+
+    fn undo<'a>(&'a self, drill: &'a Drill) -> Strike<'a> {
+        Box::pin(async move {
+            for deed in &self.0 {
+                deed.undo(drill).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The faults that are derived from a scenario.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {
-    if scenario.faults.derive == Some(false) {
-        return vec![];
+    if scenario.faults.derive == Derive::Together {
+        return [files::together(scenario), rows::together(scenario)].into_iter().flatten().collect();
     }
     [volumes::faults(scenario), dumps::faults(scenario), files::faults(scenario), rows::faults(scenario), pages::faults(scenario)]
         .into_iter()

@@ -33,7 +33,9 @@ impl Departure {
             return Some(Self::Mail);
         }
         let file = files::compared(scenario).next().map(|volume| Self::File(files::Struck::added(volume)));
-        file.or_else(|| rows::tables(scenario).next().map(|(database, table)| Self::Row(Box::new(rows::Struck::altered(database, table)))))
+        file.or_else(|| {
+            rows::tables(scenario).next().map(|(database, table)| Self::Row(Box::new(rows::Struck::altered(database, table))))
+        })
     }
 }
 

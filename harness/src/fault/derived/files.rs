@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Deed, Derived, When};
+use super::{Deed, Derived, Together, When};
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::{Error, Result};
@@ -55,6 +55,11 @@ impl Change {
         }
     }
 
+    /// Whether it would be seen: beside a single file, nobody looks for another.
+    fn is_seen(self, scenario: &Scenario, (volume, folder): (&str, &str)) -> bool {
+        !matches!(self, Self::Added | Self::Linked) || is_folder(scenario, volume, folder)
+    }
+
     fn findings(self, item: &Item) -> Vec<String> {
         vec![match self {
             Self::Altered => line(item, Outcome::Altered, Some("bytes")),
@@ -103,13 +108,10 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
     let of_volume = |place: (&str, &str)| {
         let (volume, folder) = (place.0.to_owned(), place.1.to_owned());
         let mut faults = Vec::new();
-        for (change, name, what) in Change::ALL {
-            // A new file beside a single one is not looked for.
-            if change != Change::Added || is_folder(scenario, &volume, &folder) {
-                let declared = Declared::new(format!("{volume}-{name}"), format!("{what} Volume: {volume}."), Group::Content);
-                let struck = Struck { volume: volume.clone(), folder: folder.clone(), change, when: When::Restored };
-                faults.push((declared, Some(Box::new(struck) as Box<dyn Deed>)));
-            }
+        for (change, name, what) in Change::ALL.into_iter().filter(|(c, ..)| c.is_seen(scenario, place)) {
+            let declared = Declared::new(format!("{volume}-{name}"), format!("{what} Volume: {volume}."), Group::Content);
+            let struck = Struck { volume: volume.clone(), folder: folder.clone(), change, when: When::Restored };
+            faults.push((declared, Some(Box::new(struck) as Box<dyn Deed>)));
         }
         let newer = Declared::new(
             format!("{volume}-restored-over-newer"),
@@ -123,6 +125,21 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
         faults
     };
     compared(scenario).flat_map(of_volume).collect()
+}
+
+/// The same, a file of every volume struck at once.
+pub fn together(scenario: &Scenario) -> Vec<Derived> {
+    let fault = |(change, name, what): (Change, &str, &str)| {
+        let seen = compared(scenario).filter(|place| change.is_seen(scenario, *place));
+        let strike = |(volume, folder): (&str, &str)| {
+            let struck = Struck { volume: volume.to_owned(), folder: folder.to_owned(), change, when: When::Restored };
+            Box::new(struck) as Box<dyn Deed>
+        };
+        let struck: Vec<_> = seen.map(strike).collect();
+        let declared = Declared::new(format!("every-{name}"), format!("{what} So it is in every volume."), Group::Content);
+        (!struck.is_empty()).then(|| (declared, Some(Box::new(Together(struck)) as Box<dyn Deed>)))
+    };
+    Change::ALL.into_iter().filter_map(fault).collect()
 }
 
 /// Whether a path of `[[file]]` is a folder, as far as the scenario tells: a file's own name stands in the inventory as made by a
