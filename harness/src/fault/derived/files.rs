@@ -136,7 +136,7 @@ pub fn together(scenario: &Scenario) -> Vec<Derived> {
             Box::new(struck) as Box<dyn Deed>
         };
         let struck: Vec<_> = seen.map(strike).collect();
-        let declared = Declared::new(format!("every-{name}"), format!("{what} So it is in every volume."), Group::Content);
+        let declared = Declared::new(format!("every-{name}"), format!("{}, in every volume.", what.trim_end_matches('.')), Group::Content);
         (!struck.is_empty()).then(|| (declared, Some(Box::new(Together(struck)) as Box<dyn Deed>)))
     };
     Change::ALL.into_iter().filter_map(fault).collect()

@@ -93,7 +93,7 @@ pub fn together(scenario: &Scenario) -> Vec<Derived> {
                 change.is_possible(hint).then(|| Box::new(struck) as Box<dyn Deed>)
             };
             let struck: Vec<_> = database.tables.iter().filter_map(strike).collect();
-            let what = format!("{what} in every table. Database {}.", database.name);
+            let what = format!("{what}, in every table. Database {}.", database.name);
             let declared = Declared::new(format!("{}-rows-{word}", database.name), what, Group::Content);
             (!struck.is_empty()).then(|| (declared, Some(Box::new(Together(struck)) as Box<dyn Deed>)))
         };
