@@ -539,8 +539,13 @@ mod tests {
         options.backupbot = BotChoice::Existing;
         options.live = Some(30);
         options.images = ImageChoice::Standin;
+        options.connections = 3;
+        options.env_file = Some("my.env".into());
         let cli = Cli::parse_from(options.reproduce().split(' '));
         let Command::Run(args) = cli.command else { panic!("not run") };
-        assert_eq!(args.options(scenarios.into()).expect("options").reproduce(), options.reproduce());
+        let parsed = args.options(cli.scenarios).expect("options");
+        assert_eq!(parsed.reproduce(), options.reproduce());
+        assert_eq!(parsed.scenarios, options.scenarios);
+        assert_eq!(parsed.connections, options.connections);
     }
 }

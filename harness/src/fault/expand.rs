@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use judge::model::Item;
+use recipe::glob::matches;
+use recipe::scenario::faults::expected::Change;
+use recipe::scenario::faults::{Choice, EVERYTHING, Expected, Usage, parted};
 use regex::{Captures, Regex};
 use seeds::Corpus;
 
 use super::glob::any;
 use super::known::{Chosen, Items, Known, numbered};
 use crate::error::{Error, Result};
-use judge::model::Item;
-use recipe::glob::matches;
-use recipe::scenario::faults::expected::Change;
-use recipe::scenario::faults::{Choice, EVERYTHING, Expected, Usage, parted};
 
 /// What stands for a name in a text.
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {

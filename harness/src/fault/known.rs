@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use judge::model::Item;
+use judge::store::{Evidence, HARD, ObservationId};
+use recipe::glob::matches;
+use recipe::scenario::faults::{Choice, Globs};
 use seeds::Corpus;
 use serde_json::Value;
 
 use super::glob::{Glob, any};
 use crate::error::Result;
-use judge::model::Item;
-use judge::store::{Evidence, HARD, ObservationId};
-use recipe::glob::matches;
-use recipe::scenario::faults::{Choice, Globs};
 
 /// An item of the baseline.
 #[derive(Debug, Clone, PartialEq, Eq)]

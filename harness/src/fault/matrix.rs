@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use recipe::glob::matches;
+use recipe::scenario::faults::{Group, Unproven};
 use serde::Serialize;
 
 use super::glob::uncovered;
 use crate::events::Event;
-use recipe::glob::matches;
-use recipe::scenario::faults::{Group, Unproven};
 
 /// The name of the fault-free twin.
 pub const TWIN: &str = "(no fault)";

@@ -54,7 +54,7 @@ const REPORTS: &[(&str, &[&str])] = &[
 /// What the judge can report of the checks that a run makes, each as `check: outcome (property)`.
 pub(super) fn reportable(drill: &Drill, stage: &str) -> Result<BTreeSet<String>> {
     let mut all = BTreeSet::new();
-    for check in checks::performed(&drill.evidence, stage)?.keys().map(ToString::to_string) {
+    for check in checks::performed(&drill.run.evidence, stage)?.keys().map(ToString::to_string) {
         all.extend(of_check(drill, &check)?.into_iter().map(|what| format!("{check}: {what}")));
     }
     Ok(all)
@@ -74,18 +74,18 @@ fn of_check(drill: &Drill, check: &str) -> Result<Vec<String>> {
 
 /// What is checked of a database, as the baseline has it.
 fn of_database(drill: &Drill, database: &str) -> Result<Vec<String>> {
-    let Some(baseline) = drill.evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
-    Ok(drill.evidence.checks(baseline, database)?.into_iter().map(|(property, _)| property).collect())
+    let Some(baseline) = drill.run.evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
+    Ok(drill.run.evidence.checks(baseline, database)?.into_iter().map(|(property, _)| property).collect())
 }
 
 fn has_dump(drill: &Drill, volume: &str) -> bool {
-    let volume = drill.scenario.inventory.volumes.iter().find(|v| v.name == volume);
+    let volume = drill.app.scenario.inventory.volumes.iter().find(|v| v.name == volume);
     volume.is_some_and(|v| v.paths.iter().any(|p| p.dump.is_some()))
 }
 
 /// What findings report, in the same words.
 pub(super) fn reported(drill: &Drill, findings: &[Finding], stage: &str) -> Result<BTreeSet<String>> {
-    let performed = checks::performed(&drill.evidence, stage)?;
+    let performed = checks::performed(&drill.run.evidence, stage)?;
     let report = |f: &Finding| {
         let property = f.property.as_deref().filter(|_| !matches!(f.item, Item::Row { .. }));
         let of_quota = property.is_some_and(|p| p.starts_with("quota"));

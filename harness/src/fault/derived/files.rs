@@ -1,6 +1,10 @@
 //! Faults of files that are compared whole: altered, gone, added, and each attribute changed.
 
+use bot::contract::volume_dir;
 use futures_util::future::BoxFuture;
+use judge::model::{Item, Outcome, essence as line};
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
 use super::{Deed, Derived, Together, When};
 use crate::drill::Drill;
@@ -9,10 +13,6 @@ use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
 use crate::fault::known::Items;
 use crate::stack::volumes::full_name;
-use bot::contract::volume_dir;
-use judge::model::{Item, Outcome, essence as line};
-use recipe::scenario::Scenario;
-use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
 /// A file that is in no corpus and no snapshot.
 const ADDED: &str = "restore-drill-added";
@@ -136,7 +136,8 @@ pub fn together(scenario: &Scenario) -> Vec<Derived> {
             Box::new(struck) as Box<dyn Deed>
         };
         let struck: Vec<_> = seen.map(strike).collect();
-        let declared = Declared::new(format!("every-{name}"), format!("{}, in every volume.", what.trim_end_matches('.')), Group::Content);
+        let declared =
+            Declared::new(format!("every-{name}"), format!("{}, in every volume.", what.trim_end_matches('.')), Group::Content);
         (!struck.is_empty()).then(|| (declared, Some(Box::new(Together(struck)) as Box<dyn Deed>)))
     };
     Change::ALL.into_iter().filter_map(fault).collect()
@@ -177,7 +178,7 @@ impl Struck {
 
     fn place(&self, drill: &Drill, item: &Item) -> String {
         let Item::File { volume, path } = item else { return String::new() };
-        format!("{}/{path}", volume_dir(&full_name(&drill.stack.name, volume)))
+        format!("{}/{path}", volume_dir(&full_name(&drill.app.stack.name, volume)))
     }
 }
 
@@ -200,7 +201,7 @@ impl Deed for Struck {
                 in_bot(drill, "rm -f \"$1\"", &[&self.place(drill, &self.new_file())]).await?;
             }
             if self.change == Change::Linked {
-                let dir = volume_dir(&full_name(&drill.stack.name, &self.volume));
+                let dir = volume_dir(&full_name(&drill.app.stack.name, &self.volume));
                 in_bot(drill, "find \"$1\" -name '*.linked' -type f -delete", &[&dir]).await?;
             }
             Ok(())
