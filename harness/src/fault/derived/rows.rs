@@ -201,9 +201,10 @@ impl Struck {
         let columns: serde_json::Map<String, Value> = serde_json::from_str(&row.columns).unwrap_or_default();
         let (key, last) = self.other_key(row);
         let distinct = self.hint.as_ref().map_or(&[][..], |h| &h.distinct);
+        let only_key = self.hint.as_ref().is_some_and(|h| h.only_key);
         let changed: Vec<Option<(String, String)>> = match self.change {
             Change::Doubled => vec![None],
-            _ if distinct.is_empty() => self.alterable(&columns).into_iter().map(Some).collect(),
+            _ if distinct.is_empty() && !only_key => self.alterable(&columns).into_iter().map(Some).collect(),
             _ => vec![None],
         };
         let mut why = "it has no column that may be another".to_owned();
