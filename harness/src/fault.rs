@@ -28,6 +28,7 @@ pub mod derived;
 mod expand;
 pub mod glob;
 mod known;
+mod labels;
 pub mod lint;
 pub mod matrix;
 mod proven;

@@ -8,8 +8,8 @@ use recipe::scenario::faults::{Expected, Fault as Declared, Group};
 
 use super::Derived;
 use super::volumes::rows_lost;
-use crate::fault::common::Labels;
 use crate::fault::durable;
+use crate::fault::labels::Labels;
 
 /// A dump that a hook writes into a volume.
 struct Dump<'a> {

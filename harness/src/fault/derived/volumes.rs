@@ -14,9 +14,9 @@ use super::{Deed, Derived, When, files};
 use crate::drill::Drill;
 use crate::error::Result;
 use crate::fault::act::in_bot;
-use crate::fault::common::Labels;
 use crate::fault::durable;
 use crate::fault::known::Items;
+use crate::fault::labels::Labels;
 use crate::stack::volumes::full_name;
 
 /// The faults of a scenario's durable volumes.
