@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::BoxFuture;
 use judge::BASELINE;
 use recipe::compose::edit::{Change, Edit};
-use recipe::inventory::Class;
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{self, Action, Choice, Expected, Fault as Declared, Group, Times};
 use seeds::Corpus;
@@ -24,6 +23,7 @@ use crate::error::{Error, Result};
 
 mod act;
 pub mod common;
+mod deed;
 pub mod derived;
 mod expand;
 pub mod glob;
@@ -34,7 +34,7 @@ pub mod matrix;
 mod proven;
 pub mod run;
 
-use derived::{Deed, When};
+use deed::{Deed, When};
 use expand::Filling;
 use known::Items;
 
@@ -200,11 +200,6 @@ async fn scenario_wide(drill: &Drill, actions: impl Fn(&Of) -> &Vec<Action>) -> 
     let Of { targets, lost, fresh, .. } = &of;
     let filling = Filling { corpus: &drill.run.corpus, items: &items, targets, lost, fresh };
     act::all(drill, actions(&of), &filling).await
-}
-
-/// The compose names of the durable volumes that the scenario deploys.
-fn durable(scenario: &Scenario) -> impl Iterator<Item = &recipe::inventory::InventoryVolume> {
-    scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable && !v.not_deployed)
 }
 
 impl hooks::Fault for Fault {

@@ -9,11 +9,10 @@ use recipe::labels::{BACKUP, Hook, VOLUMES};
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{EVERYTHING, Expected, Fault as Declared, Faults, Group, Interrupt, Mark, Times};
 
-use super::derived::Derived;
+use super::deed::{Deed, Derived};
 use super::derived::departure::Departure;
 use super::derived::volumes::without_dump;
-use super::durable;
-use super::labels::Labels;
+use super::labels::{Labels, durable};
 
 /// Where a hook that waits says that it was reached.
 const REACHED: &str = "/tmp/hook-reached";
@@ -29,7 +28,7 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
     let older = Departure::of(scenario).map(|departure| {
         let mut fault = Declared::new("older-snapshot-restored", "An older snapshot is restored.", Group::Restore);
         fault.restore.older = true;
-        (fault, Some(Box::new(departure) as Box<dyn super::derived::Deed>))
+        (fault, Some(Box::new(departure) as Box<dyn Deed>))
     });
     let plain = labels.faults().into_iter().chain(DATA.faults.iter().cloned()).chain(of_bot(scenario, &labels));
     plain.map(|fault| (fault, None)).chain(older).collect()

@@ -1,16 +1,10 @@
 //! Faults derived from what a scenario says of its volumes, dumps, tables and pages, so that a new app has its catalogue on its
 //! first day.
 
-use std::fmt;
-
-use futures_util::future::BoxFuture;
 use recipe::scenario::Scenario;
-use recipe::scenario::faults::{Derive, Fault as Declared};
+use recipe::scenario::faults::Derive;
 
-use super::known::Items;
-use crate::drill::Drill;
-use crate::drill::fault::Strike;
-use crate::error::Result;
+use super::deed::Derived;
 
 pub mod departure;
 mod dumps;
@@ -18,65 +12,6 @@ mod files;
 mod pages;
 mod rows;
 pub mod volumes;
-
-/// Where a deed strikes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// Between the older snapshot and the baseline.
-    Departing,
-    /// Between the wipe and the restore.
-    BeforeRestore,
-    /// Between the restore and the restart of the services.
-    AfterRestore,
-    /// Once the services run on what was restored.
-    Restored,
-}
-
-/// What a fault does that data cannot say: it looks for what it strikes.
-pub trait Deed: fmt::Debug + Send + Sync {
-    /// Where it strikes.
-    fn when(&self) -> When;
-
-    /// Strikes. Gives what must be found of it.
-    fn strike<'a>(&'a self, drill: &'a Drill, items: &'a Items) -> BoxFuture<'a, Result<Vec<String>>>;
-
-    /// Undoes what restoring the snapshot again does not.
-    fn undo<'a>(&'a self, _drill: &'a Drill) -> Strike<'a> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-/// A fault, and what it does that data cannot say.
-pub type Derived = (Declared, Option<Box<dyn Deed>>);
-
-/// Several deeds in one.
-#[derive(Debug)]
-struct Together(Vec<Box<dyn Deed>>);
-
-impl Deed for Together {
-    fn when(&self) -> When {
-        When::Restored
-    }
-
-    fn strike<'a>(&'a self, drill: &'a Drill, items: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
-        Box::pin(async move {
-            let mut found = Vec::new();
-            for deed in &self.0 {
-                found.extend(deed.strike(drill, items).await?);
-            }
-            Ok(found)
-        })
-    }
-
-    fn undo<'a>(&'a self, drill: &'a Drill) -> Strike<'a> {
-        Box::pin(async move {
-            for deed in &self.0 {
-                deed.undo(drill).await?;
-            }
-            Ok(())
-        })
-    }
-}
 
 /// The faults that are derived from a scenario.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {

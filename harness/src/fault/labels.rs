@@ -1,7 +1,8 @@
-//! The labels of a scenario's recipe, by which faults know what to change.
+//! The labels and durable volumes of a scenario's recipe, by which faults know what to change.
 
 use std::collections::BTreeMap;
 
+use recipe::inventory::{Class, InventoryVolume};
 use recipe::labels::{BACKUP, Hook};
 use recipe::scenario::Scenario;
 
@@ -51,4 +52,9 @@ impl<'a> Labels<'a> {
             self.all.iter().flat_map(|(s, labels)| labels.iter().map(move |(l, v)| (s.as_str(), l.as_str(), v.as_str())));
         versions.into_iter().find(|(_, label, _)| label.starts_with("coop-cloud.") && label.ends_with(".version"))
     }
+}
+
+/// The durable volumes that the scenario deploys.
+pub fn durable(scenario: &Scenario) -> impl Iterator<Item = &InventoryVolume> {
+    scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable && !v.not_deployed)
 }

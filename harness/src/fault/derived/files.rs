@@ -6,11 +6,11 @@ use judge::model::{Item, Outcome, essence as line};
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
-use super::{Deed, Derived, Together, When};
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
+use crate::fault::deed::{Deed, Derived, Together, When};
 use crate::fault::known::Items;
 use crate::stack::volumes::full_name;
 

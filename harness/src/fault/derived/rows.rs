@@ -7,9 +7,9 @@ use recipe::scenario::faults::{Fault as Declared, Group, Table as Hint};
 use recipe::scenario::{Database, QUERY, Scenario, Table};
 use serde_json::Value;
 
-use super::{Deed, Derived, Together, When};
 use crate::drill::Drill;
 use crate::error::{Error, Result};
+use crate::fault::deed::{Deed, Derived, Together, When};
 use crate::fault::known::Items;
 use crate::probe::Probe as _;
 
