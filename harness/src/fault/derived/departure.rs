@@ -8,10 +8,11 @@ use futures_util::future::BoxFuture;
 use judge::model::{Item, Outcome, essence as line};
 use recipe::scenario::Scenario;
 
-use super::{Deed, When, files, rows};
+use super::{files, rows};
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::{Error, Result};
+use crate::fault::deed::{Deed, When};
 use crate::fault::known::Items;
 use crate::probe::mail::{Failure, item};
 

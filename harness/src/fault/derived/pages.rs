@@ -6,11 +6,12 @@ use judge::model::{Item, Outcome, essence as line};
 use recipe::scenario::faults::{Fault as Declared, Group};
 use recipe::scenario::{Pages, Scenario};
 
+use super::files;
 use super::rows::delete;
-use super::{Deed, Derived, When, files};
 use crate::drill::{self, Drill};
 use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
+use crate::fault::deed::{Deed, Derived, When};
 use crate::fault::known::Items;
 use crate::stack::volumes::full_name;
 
