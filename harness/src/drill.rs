@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum as _;
 use engine::Engine;
 use judge::model::Verdict;
-use judge::store::Evidence;
+use judge::store::{Evidence, RunFact};
 use judge::{self, RESTORED};
 use recipe::scenario::{self, MailServer, Scenario};
 use seeds::{Corpus, Profile};
@@ -355,16 +355,22 @@ where
         profile: profile.name.clone(),
         seed: options.seed,
     });
-    for (key, value) in
-        [("run", &run), ("scenario", &scenario.name), ("profile", &profile.name), ("reproduce", &options.reproduce())]
-    {
-        evidence.set(key, value)?;
+    for (fact, value) in [
+        (RunFact::Run, &run),
+        (RunFact::Scenario, &scenario.name),
+        (RunFact::Profile, &profile.name),
+        (RunFact::Reproduce, &options.reproduce()),
+    ] {
+        evidence.set(fact, value)?;
     }
-    evidence.set("seed", &options.seed.to_string())?;
-    evidence.set("options", &serde_json::json!(Stored::of(&options, &scenario)).to_string())?;
+    evidence.set_number(RunFact::Seed, options.seed)?;
+    evidence.set_json(RunFact::Options, &Stored::of(&options, &scenario))?;
     let databases: Vec<&str> = scenario.spec.databases.iter().map(|d| d.name.as_str()).collect();
-    evidence.set("databases", &databases.join("\n"))?;
-    evidence.set(judge::checks::DECLARED, &serde_json::json!(scenario.checks).to_string())?;
+    evidence.set(RunFact::Databases, &databases.join("\n"))?;
+    evidence.set_json(RunFact::Checks, &scenario.checks)?;
+    if let Some(places) = scenario.spec.users.as_ref().and_then(|u| u.places.as_ref()) {
+        evidence.set_json(RunFact::Users, places)?;
+    }
 
     let interrupts = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {
@@ -429,8 +435,8 @@ where
     }
     drop(alive);
     if let Some(Resources { cpu_ms, peak_kib }) = Resources::used() {
-        evidence.set("cpu ms", &cpu_ms.to_string())?;
-        evidence.set("peak memory KiB", &peak_kib.to_string())?;
+        evidence.set_number(RunFact::CpuMs, cpu_ms)?;
+        evidence.set_number(RunFact::PeakMemoryKib, peak_kib)?;
     }
     result.map(|value| Ended { value, evidence, events })
 }
@@ -487,7 +493,7 @@ impl Ground {
             _ => BTreeMap::new(),
         };
         let kind = if standins { "stand-in images" } else { "the recipe's images" };
-        evidence.set("images", kind)?;
+        evidence.set(RunFact::Images, kind)?;
         let environment = [
             ("engine", info.server_version.clone()),
             ("kernel", info.kernel_version.clone()),
@@ -497,7 +503,7 @@ impl Ground {
             ("restore-drill", Some(env!("CARGO_PKG_VERSION").to_owned())),
         ];
         let environment: BTreeMap<_, _> = environment.into_iter().filter_map(|(k, v)| Some((k, v?))).collect();
-        evidence.set("environment", &serde_json::json!(environment).to_string())?;
+        evidence.set_json(RunFact::Environment, &environment)?;
         phase.finish(kind);
 
         let host = scenario.spec.certificate.as_ref().map_or(NO_CERTIFICATE, |c| &c.host).to_owned();
@@ -520,8 +526,8 @@ impl Ground {
         env.insert("STACK_NAME".into(), stack_name.clone());
         scenario.check_env(&env)?;
         let edits = options.fault.as_ref().map(|f| f.edits(&corpus)).unwrap_or_default();
-        evidence.set("recipe", &serde_json::json!(deployed_labels(&scenario, &edits)).to_string())?;
-        evidence.set("inventory", &serde_json::json!(scenario.inventory).to_string())?;
+        evidence.set_json(RunFact::Recipe, &deployed_labels(&scenario, &edits))?;
+        evidence.set_json(RunFact::Inventory, &scenario.inventory)?;
         let helper_image = match built.values().next().cloned().or_else(|| bot_image.clone()) {
             Some(image) => image,
             None => scenario.images().next().unwrap_or_default().to_owned(),
@@ -671,7 +677,6 @@ impl Drill {
     pub fn judge(&self, observation: &str) -> Result<Verdict> {
         let phase = self.events.phase(Phase::Judge);
         let verdict = judge::judge(&self.evidence, observation)?;
-        self.evidence.put_findings(&verdict)?;
         for finding in &verdict.findings {
             self.events.emit(Event::Found { finding: finding.clone() });
         }

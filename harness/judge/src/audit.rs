@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
-use crate::store::{Amount, Difference, Evidence};
+use crate::property;
+use crate::store::{Amount, Difference, Evidence, RunFact};
 
 fn finding(volume: &str, path: &str, outcome: Outcome, property: Option<&str>, detail: String) -> Finding {
     let item = Item::Snapshot { volume: volume.to_owned(), path: path.to_owned() };
@@ -18,7 +19,7 @@ fn finding(volume: &str, path: &str, outcome: Outcome, property: Option<&str>, d
 /// What is wrong with the audited snapshot: durable files that it lacks, the highest folder that lacks all of its own standing
 /// for them, and dumps that are absent or not whole.
 pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
-    if evidence.get("audit")?.is_none() {
+    if evidence.get(RunFact::Audit)?.is_none() {
         // It ended before it was complete; why is among the steps.
         return Ok(Vec::new());
     }
@@ -47,10 +48,10 @@ pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
         .collect();
     for (volume, path, dump) in evidence.dumps_absent()? {
         let detail = format!("the dump of {path} is not in the snapshot: did its hook run, and write into the volume?");
-        findings.push(finding(&volume, &dump, Outcome::Lost, Some("dump"), detail));
+        findings.push(finding(&volume, &dump, Outcome::Lost, Some(property::DUMP), detail));
     }
     for (volume, path, complaint) in evidence.dumps_wrong()? {
-        findings.push(finding(&volume, &path, Outcome::Altered, Some("dump"), complaint));
+        findings.push(finding(&volume, &path, Outcome::Altered, Some(property::DUMP), complaint));
     }
     findings.sort();
     Ok(findings)
@@ -58,7 +59,7 @@ pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
 
 /// What the audit saw that is no fault of the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Report {
+pub struct AuditReport {
     /// The snapshot.
     pub snapshot: String,
     /// What the snapshot holds of each volume and class.
@@ -71,10 +72,10 @@ pub struct Report {
     pub differing_first: Vec<Difference>,
 }
 
-impl Report {
+impl AuditReport {
     /// The report of the audit that is stored; none if there was none.
     pub fn read(evidence: &Evidence) -> Result<Option<Self>> {
-        let Some(snapshot) = evidence.get("audit")? else { return Ok(None) };
+        let Some(snapshot) = evidence.get(RunFact::Audit)? else { return Ok(None) };
         let (differing, differing_first) = evidence.differing(20)?;
         Ok(Some(Self {
             snapshot,
@@ -103,7 +104,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for AuditReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (total, junk) = (self.total(), self.junk());
         let share = |part: u64, all: u64| if all == 0 { 0.0 } else { part as f64 * 100.0 / all as f64 };
@@ -150,7 +151,7 @@ mod tests {
         };
         evidence.put_audit_files(Side::Live, "mail", &files(live)).expect("stored");
         evidence.put_audit_files(Side::Snapshot, "mail", &files(snapshot)).expect("stored");
-        evidence.set("audit", "1a2b3c4d").expect("stored");
+        evidence.set(RunFact::Audit, "1a2b3c4d").expect("stored");
         (dir, evidence)
     }
 

@@ -21,7 +21,8 @@ pub(crate) fn facts(old: &[FactSeen], new: &[FactSeen], findings: &mut Vec<Findi
 pub fn trials(before: &[TrialSeen], after: &[TrialSeen]) -> Vec<Finding> {
     let item = |t: &TrialSeen| Item::Trial { trial: t.trial.clone() };
     let missing = before.iter().filter(|b| !after.iter().any(|a| a.trial == b.trial));
-    let mut findings: Vec<Finding> = missing.map(|t| finding(item(t), Outcome::Unread, None, "not tried again".into())).collect();
+    let mut findings: Vec<Finding> =
+        missing.map(|t| finding(item(t), Outcome::Unread, None, "it was not tried again".into())).collect();
     findings.extend(after.iter().filter_map(|t| match &t.value {
         Ok(value) if *value == t.expected => None,
         Ok(value) => Some(finding(item(t), Outcome::Altered, None, format!("expected {:?}, was {value:?}", t.expected))),

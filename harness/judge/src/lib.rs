@@ -8,6 +8,7 @@
 //! - [`checks`]: what was compared beside what was declared; [`meaning`]: what a finding means and what to do.
 
 pub mod audit;
+mod check;
 pub mod checks;
 pub mod error;
 mod facts;
@@ -15,15 +16,20 @@ mod files;
 pub mod live;
 mod mail;
 pub mod meaning;
+mod message_id;
 pub mod model;
+pub mod property;
 pub mod redact;
 mod rows;
 mod say;
 mod stage;
+mod step;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod verdict;
+mod word;
 
 pub use error::{Error, Result};
 pub use facts::trials;

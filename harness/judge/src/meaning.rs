@@ -61,7 +61,7 @@ impl Meaning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Finding, Item, Outcome};
+    use crate::model::{BotStep, Cause, Finding, Item, Outcome, Trial, TrialKind};
 
     #[test]
     fn a_finding_is_taught_as_a_report_has_it() {
@@ -90,11 +90,10 @@ mod tests {
         let snapshot = Item::Snapshot { volume, path };
         let script = Item::Script { account, script: "s".into() };
         let fact = Item::Fact { fact: "mail queue".into() };
-        let trial = Item::Trial { trial: "mail out".into() };
-        let step = |step: &str| Item::Step { step: step.into() };
+        let trial = Item::Trial { trial: Trial::new(TrialKind::MailOut, ["a@relayed.example"]) };
         let observation = Item::Observation { what: "observation \"restored\"".into() };
-        use Outcome::{Altered, Duplicated, Failed, Lost, Misplaced, Recovered, Resurrected, Unexpected, Unread, Unresolved};
-        let cases: [(&Item, Outcome, &[Option<&str>]); 32] = [
+        use Outcome::{Altered, Duplicated, Lost, Misplaced, Recovered, Resurrected, Unexpected, Unread, Unresolved};
+        let cases: [(&Item, Outcome, &[Option<&str>]); 30] = [
             (&message, Lost, &[None]),
             (
                 &message,
@@ -140,12 +139,6 @@ mod tests {
             (&fact, Altered, &[None]),
             (&trial, Altered, &[None]),
             (&trial, Unread, &[None]),
-            (
-                &step("backup"),
-                Failed,
-                &[Some("hook"), Some("not enabled"), Some("password"), Some("space"), Some("path"), Some("other")],
-            ),
-            (&step("restore"), Failed, &[Some("hook"), Some("snapshot"), Some("damage"), Some("other")]),
             (&observation, Unread, &[None]),
         ];
         for (item, outcome, properties) in cases {
@@ -153,6 +146,14 @@ mod tests {
                 let line = crate::model::essence(item, outcome, *property);
                 assert_eq!(find(&line).len(), 1, "{line}");
             }
+        }
+    }
+
+    #[test]
+    fn every_cause_of_a_failed_step_is_taught() {
+        for (step, cause) in BotStep::ALL.into_iter().flat_map(|step| Cause::ALL.map(|cause| (step, cause))) {
+            let line = crate::model::essence(&Item::Step { step }, Outcome::Failed, Some(cause.name()));
+            assert_eq!(find(&line).len(), 1, "{line}");
         }
     }
 

@@ -5,12 +5,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::message_id::MessageId;
+pub use crate::step::{BotStep, Cause, Complaint};
+pub use crate::trial::{Protocol, Route, Trial, TrialKind};
+
 /// What became of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// As at the baseline.
-    Intact,
     /// There, and not as it was.
     Altered,
     /// Not there.
@@ -37,7 +39,7 @@ impl Outcome {
     /// What the outcome means for the verdict; none for those that are no failure.
     pub fn weight(self) -> Option<Status> {
         match self {
-            Self::Intact | Self::Recovered | Self::Unresolved => None,
+            Self::Recovered | Self::Unresolved => None,
             Self::Unread => Some(Status::Unknown),
             _ => Some(Status::Broken),
         }
@@ -47,7 +49,6 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Intact => "intact",
             Self::Altered => "altered",
             Self::Lost => "lost",
             Self::Misplaced => "misplaced",
@@ -86,8 +87,9 @@ pub enum Item {
         folder: String,
         /// Its UID there.
         uid: u32,
-        /// Its number in the corpus, where it has one.
-        corpus: Option<String>,
+        /// Which of the run's own messages it is, if its header says so.
+        #[schemars(with = "Option<String>")]
+        corpus: Option<MessageId>,
     },
     /// A database as a whole.
     Database {
@@ -132,12 +134,13 @@ pub enum Item {
     /// What was tried through a door, as a user would.
     Trial {
         /// What was tried.
-        trial: String,
+        #[serde(flatten)]
+        trial: Trial,
     },
     /// A step of the drill that the bot makes.
     Step {
-        /// `backup`, `audit` or `restore`.
-        step: String,
+        /// Which.
+        step: BotStep,
     },
     /// What the run as a whole was to see.
     Observation {
@@ -153,7 +156,11 @@ impl fmt::Display for Item {
             Self::Folder { account, folder } => write!(f, "mailbox {account}, folder {folder}"),
             Self::Message { account, folder, uid, corpus } => {
                 write!(f, "mailbox {account}, folder {folder}, message with UID {uid}")?;
-                corpus.as_ref().map_or(Ok(()), |n| write!(f, " (corpus message {n})"))
+                match corpus {
+                    Some(id @ MessageId::Corpus(_)) => write!(f, " (corpus message {id})"),
+                    Some(id @ MessageId::Live(_)) => write!(f, " (message {id})"),
+                    None => Ok(()),
+                }
             }
             Self::Database { database } => write!(f, "database {database}"),
             Self::Row { database, table, key } => write!(f, "database {database}, table {table}, row {key}"),
@@ -163,7 +170,7 @@ impl fmt::Display for Item {
             Self::Script { account, script } => write!(f, "mailbox {account}, sieve script {script}"),
             Self::Fact { fact } => f.write_str(fact),
             Self::Trial { trial } => write!(f, "trial: {trial}"),
-            Self::Step { step } => f.write_str(step),
+            Self::Step { step } => step.fmt(f),
             Self::Observation { what } => f.write_str(what),
         }
     }
@@ -205,15 +212,6 @@ impl fmt::Display for Finding {
         }
         Ok(())
     }
-}
-
-/// Something that the bot said went wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
-    /// The kind of cause, as the contract with the bot tells it.
-    pub cause: &'static str,
-    /// The bot's words.
-    pub message: String,
 }
 
 /// The three values of a verdict; a greater one outranks a smaller.
@@ -366,7 +364,7 @@ mod tests {
                 account: "u07@mail.test".into(),
                 folder: "Archive.2024".into(),
                 uid: 17,
-                corpus: Some("42".into()),
+                corpus: Some(MessageId::Corpus(42)),
             },
             outcome: Outcome::Lost,
             property: None,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::compose::Compose;
@@ -222,6 +222,21 @@ pub struct UserCommands {
     pub input: Option<String>,
     /// Deletes one.
     pub delete: Vec<String>,
+    /// Where the app keeps its users. Without it, `--live` cannot tell whether a user that was created or deleted while the
+    /// backup ran is back.
+    pub places: Option<UserPlaces>,
+}
+
+/// Where an app keeps its users.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserPlaces {
+    /// The database.
+    pub database: String,
+    /// The table with a row for each user, whose key is the address.
+    pub table: String,
+    /// The volume with a folder for each mailbox at its top, named by the address: no folder may be there without its user.
+    pub mailboxes: Option<String>,
 }
 
 impl UserCommands {
@@ -481,6 +496,7 @@ impl Scenario {
     fn check(&self) -> Result<()> {
         let file = self.dir.join("scenario.toml");
         let (services, volumes) = (self.services(), self.volumes());
+        let places = self.spec.users.as_ref().and_then(|u| u.places.as_ref());
         let known = |what: &str, kind: &str, name: &str, all: &BTreeSet<String>| {
             if all.contains(name) {
                 return Ok(());
@@ -520,8 +536,14 @@ impl Scenario {
             .chain(s.databases.iter().filter_map(|d| Some(("database", d.volume.as_ref()?))))
             .chain(s.files.iter().map(|f| ("file", &f.volume)))
             .chain(mail.iter().flat_map(|m| &m.dkim).map(|d| ("mail.dkim", &d.volume)))
+            .chain(places.iter().filter_map(|p| Some(("users.places", p.mailboxes.as_ref()?))))
         {
             known(what, "volume", name, &volumes)?;
+        }
+        if let Some(UserPlaces { database, table, .. }) = places {
+            let here = s.databases.iter().filter(|d| d.name == *database);
+            let tables: BTreeSet<String> = here.flat_map(|d| &d.tables).map(|t| format!("{}, {}", database, t.name)).collect();
+            known("users.places", "table", &format!("{database}, {table}"), &tables)?;
         }
         let wrong = |value: &str, why: String| Err(Error::input(&file, line_of(&file, value), why));
         for door in ["submissions", "imaps"].into_iter().filter(|_| mail.is_some()) {

@@ -1,7 +1,9 @@
 //! The backup: the bot creates a snapshot, which is then held against the live volumes.
 
 use bot::contract::Stored;
-use judge::audit::{self, Report};
+use judge::audit::{self, AuditReport};
+use judge::model::BotStep;
+use judge::store::RunFact;
 
 use super::Drill;
 use super::fault::{Fault, NoFault};
@@ -56,17 +58,17 @@ impl Drill {
         let phase = self.events.phase(Phase::Backup);
         let bot = self.bot().await?;
         let tries = self.options.live.map_or(1, |_| LIVE_TRIES);
-        let created = backup::step(&self.evidence, "backup", bot.create(&self.stack.name, tries).await)?;
+        let created = backup::step(&self.evidence, BotStep::Backup, bot.create(&self.stack.name, tries).await)?;
         let Some(Created { snapshot, stored, complaints }) = created else {
             phase.finish("failed");
             return Ok(None);
         };
         if let Some(Stored { read, added }) = stored {
-            self.evidence.set("bytes read", &read.to_string())?;
-            self.evidence.set("bytes added", &added.to_string())?;
+            self.evidence.set_number(RunFact::BytesRead, read)?;
+            self.evidence.set_number(RunFact::BytesAdded, added)?;
         }
-        self.evidence.put_complaints("backup", &complaints)?;
-        self.evidence.set("snapshot", &snapshot.id)?;
+        self.evidence.put_complaints(BotStep::Backup, &complaints)?;
+        self.evidence.set(RunFact::Snapshot, &snapshot.id)?;
         phase.finish(format!("snapshot {}", &snapshot.id[..snapshot.id.len().min(8)]));
         Ok(Some(snapshot))
     }
@@ -83,8 +85,8 @@ impl Drill {
             bot: self.bot().await?,
             evidence: self.evidence.clone(),
         };
-        backup::step(&self.evidence, "audit", auditor.gather(&backup.snapshot).await)?;
-        let total = Report::read(&self.evidence)?.map(|r| r.total()).unwrap_or_default();
+        backup::step(&self.evidence, BotStep::Audit, auditor.gather(&backup.snapshot).await)?;
+        let total = AuditReport::read(&self.evidence)?.map(|r| r.total()).unwrap_or_default();
         phase.finish(format!("{total} in the snapshot; {} findings", audit::findings(&self.evidence)?.len()));
         Ok(Audited { _private: () })
     }

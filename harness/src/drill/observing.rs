@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use judge::model::{Finding, Item, Outcome};
-use judge::store::{AlteredSeen, Login, MessageSeen, ObservationId, ScriptSeen};
+use judge::store::{AlteredSeen, Login, MessageSeen, ObservationId, RunFact, ScriptSeen};
 use judge::{self, BASELINE};
 use recipe::scenario::{MailServer, ServiceCommand};
 use sha2::{Digest as _, Sha256};
@@ -95,7 +95,7 @@ impl Drill {
             session.examine(&message.folder).await?;
             let fetched: Vec<_> = session.uid_fetch(message.uid.to_string(), "(UID BODY.PEEK[])").await?.try_collect().await?;
             if let Some(bytes) = fetched.iter().find_map(|f| f.body()) {
-                let (account, folder, item) = (account.to_owned(), message.folder.clone(), message.item.clone());
+                let (account, folder, item) = (account.to_owned(), message.folder.clone(), message.item);
                 let seen = AlteredSeen { account, folder, uid: message.uid, item, bytes: bytes.to_vec() };
                 self.evidence.put_altered(o, &seen).map_err(|e| Failure::Other(e.to_string()))?;
             }
@@ -117,7 +117,7 @@ impl Drill {
         let Some(since) = self.clocks().restore.take() else { return Ok(()) };
         let Some(user) = self.corpus.accounts().mailboxes().first() else { return Ok(()) };
         match self.lets_in(&user.email, &self.password(&user.email)).await? {
-            Ok(true) => Ok(self.evidence.set("first login ms", &since.elapsed().as_millis().to_string())?),
+            Ok(true) => Ok(self.evidence.set_number(RunFact::FirstLoginMs, since.elapsed().as_millis() as u64)?),
             _ => Ok(()),
         }
     }

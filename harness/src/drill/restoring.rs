@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use judge::model::Complaint;
+use judge::model::{BotStep, Complaint};
 
 use super::Drill;
 use super::fault::{Fault, NoFault, Restoring, Times};
@@ -67,13 +67,13 @@ impl Drill {
         self.clocks().restore = Some(Instant::now());
         let mut complaints = None;
         let restore = async {
-            complaints = backup::step(&self.evidence, "restore", self.call_restore(snapshot, how).await)?;
+            complaints = backup::step(&self.evidence, BotStep::Restore, self.call_restore(snapshot, how).await)?;
             Ok(())
         };
         fault.during_restore(self, Box::pin(restore)).await?;
         let said = match complaints {
             Some(complaints) => {
-                self.evidence.put_complaints("restore", &complaints)?;
+                self.evidence.put_complaints(BotStep::Restore, &complaints)?;
                 format!("into the {} volumes of a fresh deployment", wiped.volumes())
             }
             None => "failed".to_owned(),
@@ -85,7 +85,7 @@ impl Drill {
     /// The same restore once more, over what is there.
     async fn restored_again(&self, snapshot: &Snapshot, how: &Restoring) -> Result<Restored> {
         let complaints = self.call_restore(snapshot, how).await?;
-        self.evidence.put_complaints("restore", &complaints)?;
+        self.evidence.put_complaints(BotStep::Restore, &complaints)?;
         Ok(Restored { _private: () })
     }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::model::MessageId;
 use judge::store::{LedgerLine, Sent};
 use seeds::Message;
 
@@ -59,7 +60,7 @@ impl Drill {
                 let accounts = recipients.iter().flat_map(|r| self.corpus.accounts().deliveries(r));
                 let accounts: std::collections::BTreeSet<String> = accounts.collect();
                 lines.extend(accounts.into_iter().map(|account| LedgerLine {
-                    item: number.to_string(),
+                    item: MessageId::Corpus(number),
                     expunged: self.corpus.placement(number, &account).expunged,
                     account,
                     sent,

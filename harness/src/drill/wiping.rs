@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use judge::store::{FactSeen, Login, ObservationId};
+use judge::store::{FactSeen, Login, ObservationId, RunFact};
 use recipe::glob::matches;
 use recipe::inventory::Class;
 
@@ -45,7 +45,7 @@ impl Drill {
     pub async fn wipe(&self, baseline: &Baseline, _: &Audited) -> Result<Wiped> {
         let phase = self.events.phase(Phase::Wipe);
         if let Some(newest) = self.clocks().newest {
-            self.evidence.set("newest item ms", &newest.elapsed().as_millis().to_string())?;
+            self.evidence.set_number(RunFact::NewestItemMs, newest.elapsed().as_millis() as u64)?;
         }
         // The stack's own labels are on its volumes too: everything of the stack, and only that.
         let removed = self.owned.remove_all(Some(&self.stack.name), self.removal_deadline()).await?;

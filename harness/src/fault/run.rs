@@ -103,8 +103,8 @@ impl Run {
     /// What was found, and the checks that it is of; those that were made are remembered.
     fn found(&self, findings: &[Finding], stage: &str) -> Result<Found> {
         let performed = checks::performed(&self.drill.evidence, stage)?;
-        let red = findings.iter().map(|f| checks::of(&f.item, &performed)).collect();
-        self.outcome().checks.extend(performed.into_keys());
+        let red = findings.iter().map(|f| checks::of(&f.item, &performed).to_string()).collect();
+        self.outcome().checks.extend(performed.into_keys().map(|check| check.to_string()));
         Ok(Found { lines: essences(findings), red })
     }
 

@@ -5,7 +5,7 @@ use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, Tes
 
 use super::model::Report;
 use crate::error::{Error, Result};
-use crate::ladder::Outcome;
+use crate::ladder::RungOutcome;
 
 /// Findings that a test case has word by word; the rest are counted.
 const NAMED: usize = 50;
@@ -29,12 +29,12 @@ pub fn xml(report: &Report) -> Result<String> {
         for step in &ladder.steps {
             let findings: Vec<String> = step.findings.iter().map(ToString::to_string).collect();
             let mut status = match &step.outcome {
-                Outcome::Pass => TestCaseStatus::success(),
-                Outcome::NotApplicable { .. } => TestCaseStatus::skipped(),
-                Outcome::Fail | Outcome::Skipped { .. } => TestCaseStatus::non_success(NonSuccessKind::Failure),
-                Outcome::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
+                RungOutcome::Pass => TestCaseStatus::success(),
+                RungOutcome::NotApplicable { .. } => TestCaseStatus::skipped(),
+                RungOutcome::Fail | RungOutcome::Skipped { .. } => TestCaseStatus::non_success(NonSuccessKind::Failure),
+                RungOutcome::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
             };
-            if step.outcome != Outcome::Pass {
+            if step.outcome != RungOutcome::Pass {
                 let (word, detail) = step.told();
                 status.set_message(format!("{word}: {detail}")).set_description(listed(&findings));
             }

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use judge::audit;
-use judge::checks;
-use judge::model::{Counts, Finding, Item, Status};
-use judge::store::{AlteredSeen, Evidence};
+use judge::checks::{self, Check, Performed};
+use judge::model::{Counts, Finding, Item, MessageId, Status};
+use judge::store::{AlteredSeen, Evidence, RunFact};
 use judge::{RESTORED, judge};
-use recipe::scenario::Checks;
 use schemars::JsonSchema;
 use seeds::{Corpus, Profile};
 use serde::{Deserialize, Serialize};
@@ -34,7 +33,7 @@ pub struct Report {
     /// What was compared.
     pub compared: Counts,
     /// Each kind of check, by name.
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckResult>,
     /// Every difference, sorted.
     pub findings: Vec<Finding>,
     /// What is another way in some messages that have other bytes.
@@ -47,7 +46,7 @@ pub struct Report {
     /// What an operator asks of a restore.
     pub recovery: Recovery,
     /// What the snapshot held.
-    pub audit: Option<audit::Report>,
+    pub audit: Option<audit::AuditReport>,
     /// The ladder that the run was part of.
     pub ladder: Option<Ladder>,
     /// What it ran on.
@@ -75,9 +74,9 @@ pub struct Run {
     pub reproduce: String,
 }
 
-/// A kind of check.
+/// A kind of check, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Check {
+pub struct CheckResult {
     /// What is compared: `messages`, `rows of main.db, user`, ….
     pub name: String,
     /// How many items.
@@ -145,37 +144,36 @@ impl Report {
         let ladder = ladder_in(dir)?;
         let evidence = Evidence::open(&run_dir(dir))?;
         let verdict = judge(&evidence, RESTORED)?;
-        let fact = |key: &str| evidence.get(key).map(Option::unwrap_or_default);
-        let number = |key: &str| Ok::<_, Error>(evidence.get(key)?.and_then(|n| n.parse::<u64>().ok()));
+        let fact = |fact| evidence.get(fact).map(Option::unwrap_or_default);
         let (phases, notes, began) = events(evidence.dir());
         // A ladder backs up and restores more than once; the last is what is judged.
         let time = |name: &str| phases.iter().rfind(|p| p.phase == name).and_then(|p| p.millis);
-        let (read, stored) = (number("bytes read")?, number("bytes added")?);
+        let (read, stored) = (evidence.number(RunFact::BytesRead)?, evidence.number(RunFact::BytesAdded)?);
         let recovery = Recovery {
             backup_ms: time("backup"),
             restore_ms: time("restore"),
-            first_login_ms: number("first login ms")?,
-            newest_item_ms: number("newest item ms")?.filter(|_| verdict.status == Status::Held),
+            first_login_ms: evidence.number(RunFact::FirstLoginMs)?,
+            newest_item_ms: evidence.number(RunFact::NewestItemMs)?.filter(|_| verdict.status == Status::Held),
             bytes_read: read,
             bytes_stored: stored,
             dedup_ratio: read.zip(stored).filter(|(_, s)| *s > 0).map(|(r, s)| (r as f64 / s as f64 * 100.0).round() / 100.0),
         };
-        let environment = evidence.get("environment")?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let environment = evidence.json(RunFact::Environment)?.unwrap_or_default();
         let reproduce = match &ladder {
             Some(ladder) => ladder.reproduce.clone(),
-            None => fact("reproduce")?,
+            None => fact(RunFact::Reproduce)?,
         };
         let status = ladder.as_ref().map_or(verdict.status, |l| l.status().max(verdict.status));
         Ok(Self {
             form: FORM,
             run: Run {
-                id: fact("run")?,
+                id: fact(RunFact::Run)?,
                 began,
-                scenario: fact("scenario")?,
-                profile: fact("profile")?,
-                seed: fact("seed")?,
-                images: evidence.get("images")?,
-                snapshot: evidence.get("snapshot")?,
+                scenario: fact(RunFact::Scenario)?,
+                profile: fact(RunFact::Profile)?,
+                seed: fact(RunFact::Seed)?,
+                images: evidence.get(RunFact::Images)?,
+                snapshot: evidence.get(RunFact::Snapshot)?,
                 reproduce,
             },
             status,
@@ -186,7 +184,7 @@ impl Report {
             phases,
             notes,
             recovery,
-            audit: audit::Report::read(&evidence)?,
+            audit: audit::AuditReport::read(&evidence)?,
             ladder,
             environment,
         })
@@ -235,12 +233,12 @@ pub fn logs(dir: &Path) -> Vec<Log> {
 /// What is another way in the messages that were kept. What was submitted is computed again from profile and seed.
 fn altered(evidence: &Evidence) -> Result<Vec<Altered>> {
     let Some(o) = evidence.completed(RESTORED)? else { return Ok(vec![]) };
-    let profile = evidence.get("profile")?.and_then(|name| Profile::named(&name).ok());
-    let seed = evidence.get("seed")?.and_then(|seed| seed.parse().ok());
+    let profile = evidence.get(RunFact::Profile)?.and_then(|name| Profile::named(&name).ok());
+    let seed = evidence.number(RunFact::Seed)?;
     let corpus = profile.zip(seed).map(|(profile, seed)| Corpus::new(seed, profile));
     let difference = |seen: &AlteredSeen| {
         let is = body(&seen.bytes);
-        let number = seen.item.as_ref().and_then(|n| n.parse().ok());
+        let number = seen.item.and_then(MessageId::corpus);
         let (Some(corpus), Some(number)) = (&corpus, number) else {
             return format!("it is no message of the corpus; its body is now:\n{}", cut(is.into_owned()));
         };
@@ -278,18 +276,19 @@ fn cut(text: String) -> String {
     }
 }
 
-/// The checks that were made, and those that only findings tell of.
-fn checks_of(performed: &Checks, findings: &[Finding]) -> Vec<Check> {
-    let held = |(name, items): (&String, &u64)| {
-        let (name, status, findings) = (name.clone(), Status::Held, Vec::new());
-        (name.clone(), Check { name, items: *items, status, findings })
+/// The checks that were made, and those that only findings name.
+fn checks_of(performed: &Performed, findings: &[Finding]) -> Vec<CheckResult> {
+    let none = |check: &Check, items| {
+        let (name, status, findings) = (check.to_string(), Status::Held, Vec::new());
+        CheckResult { name, items, status, findings }
     };
-    let mut all: BTreeMap<String, Check> = performed.iter().map(held).collect();
+    let mut all: BTreeMap<Check, CheckResult> =
+        performed.iter().map(|(check, items)| (check.clone(), none(check, *items))).collect();
     for (at, finding) in findings.iter().enumerate() {
-        let name = checks::of(&finding.item, performed);
-        let check = all.entry(name.clone()).or_insert(Check { name, items: 0, status: Status::Held, findings: Vec::new() });
-        check.status = check.status.max(finding.outcome.weight().unwrap_or(Status::Held));
-        check.findings.push(at);
+        let check = checks::of(&finding.item, performed);
+        let result = all.entry(check).or_insert_with_key(|check| none(check, 0));
+        result.status = result.status.max(finding.outcome.weight().unwrap_or(Status::Held));
+        result.findings.push(at);
     }
     all.into_values().collect()
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::evidence::Evidence;
 use crate::error::Result;
 use crate::redact::redact;
+use crate::word::UnknownWord;
 
 /// Files and bytes of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -19,7 +20,7 @@ pub struct Amount {
     pub bytes: u64,
 }
 
-/// A file that is another one live than in the snapshot.
+/// A file that differs between the live volume and the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Difference {
     /// The volume's compose name.
@@ -69,8 +70,11 @@ pub struct AuditFile {
     pub sha256: Option<String>,
 }
 
-fn class(name: &str) -> Class {
-    Class::ALL.into_iter().find(|c| c.name() == name).unwrap_or(Class::Durable)
+fn class(row: &Row<'_>, at: usize) -> rusqlite::Result<Class> {
+    let name = row.get_ref(at)?.as_str()?;
+    let unknown = || UnknownWord { what: "class", text: name.to_owned() };
+    let class = Class::ALL.into_iter().find(|c| c.name() == name).ok_or_else(unknown);
+    class.map_err(|e| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(e)))
 }
 
 fn amount(row: &Row<'_>, at: usize) -> rusqlite::Result<Amount> {
@@ -207,7 +211,7 @@ impl Evidence {
                 "SELECT volume, class, count(*), coalesce(sum(size), 0) FROM audit_file WHERE side = 'snapshot'
                  GROUP BY volume, class ORDER BY volume, class",
             )?
-            .query_map([], |r| Ok((r.get(0)?, class(r.get_ref(1)?.as_str()?), amount(r, 2)?)))?
+            .query_map([], |r| Ok((r.get(0)?, class(r, 1)?, amount(r, 2)?)))?
             .collect()
         })
     }
@@ -226,7 +230,7 @@ impl Evidence {
         })
     }
 
-    /// How many files are other ones live than in the snapshot, and the first of them.
+    /// How many files differ between the live volumes and the snapshot, and the first of them.
     pub fn differing(&self, first: usize) -> Result<(u64, Vec<Difference>)> {
         const PAIRS: &str = "FROM audit_file AS l JOIN audit_file AS s
             ON l.side = 'live' AND s.side = 'snapshot' AND s.volume = l.volume AND s.path = l.path AND s.sha256 <> l.sha256";

@@ -134,6 +134,14 @@ impl Evidence {
         })
     }
 
+    /// How many files an observation has, by volume and by whether they are compared whole.
+    pub fn file_kinds(&self, o: ObservationId) -> Result<Vec<(String, bool, u64)>> {
+        self.with(|db| {
+            let sql = "SELECT volume, sha256 != '', count(*) FROM file WHERE observation = ? GROUP BY 1, 2";
+            db.prepare(sql)?.query_map([o.0], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect()
+        })
+    }
+
     /// The files in which two observations differ, by volume and path.
     pub fn file_pairs(&self, before: ObservationId, after: ObservationId) -> Result<Vec<FilePair>> {
         let twin = "n.observation = ?2 AND n.volume = o.volume AND n.path = o.path AND (n.sha256 = '') = (o.sha256 = '')";
@@ -174,12 +182,14 @@ impl Evidence {
         })
     }
 
-    /// The folders at the top of the volumes that an observation has anything in or of.
-    pub fn top_folders(&self, o: ObservationId) -> Result<BTreeSet<String>> {
+    /// The folders and files at the top of a volume, as far as an observation has anything in them or of them.
+    pub fn top_folders(&self, o: ObservationId, volume: &str) -> Result<BTreeSet<String>> {
         self.with(|db| {
-            db.prepare("SELECT DISTINCT substr(path, 1, instr(path || '/', '/') - 1) FROM file WHERE observation = ?")?
-                .query_map([o.0], |r| r.get(0))?
-                .collect()
+            db.prepare(
+                "SELECT DISTINCT substr(path, 1, instr(path || '/', '/') - 1) FROM file WHERE observation = ? AND volume = ?",
+            )?
+            .query_map(params![o.0, volume], |r| r.get(0))?
+            .collect()
         })
     }
 }

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::evidence::{Evidence, MESSAGE, MessageSeen, ObservationId, RowSeen, columns, message_of, row_of};
+use super::evidence::{Evidence, ObservationId, columns};
+use super::mail::{MESSAGE, MessageSeen, message_of};
+use super::rows::{RowSeen, row_of};
 use crate::error::Result;
+use crate::message_id::MessageId;
 
 /// Messages of one account, as far as two observations differ.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,8 +27,8 @@ pub struct MessagePairs {
 pub struct Unlike {
     /// The mailbox.
     pub account: String,
-    /// The corpus message.
-    pub item: String,
+    /// The message.
+    pub item: MessageId,
     /// Whether it was expunged: then it must not be there, else it must, with the body that was submitted.
     pub expunged: bool,
     /// Where it is, folder and UID.
@@ -41,7 +44,7 @@ fn row_in(observation: &str) -> String {
 
 impl Evidence {
     /// The ledger beside an observation, in the mailboxes that could be read: where a message that SMTP accepted is not there,
-    /// one that was expunged is, or the body is another one.
+    /// one that was expunged is there, or the body differs.
     pub fn unlike_ledger(&self, o: ObservationId) -> Result<Vec<Unlike>> {
         self.with(|db| {
             db.prepare(
@@ -60,7 +63,7 @@ impl Evidence {
         })
     }
 
-    /// How many rows an observation has that another one, of what comes by itself, has not.
+    /// How many rows an observation has that a fresh deployment does not have by itself.
     pub fn rows_besides(&self, o: ObservationId, fresh: Option<ObservationId>) -> Result<u64> {
         self.with(|db| {
             let sql = format!("SELECT count(*) FROM db_row AS o WHERE o.observation = ?1 AND NOT {}", row_in("?2"));
@@ -137,7 +140,7 @@ impl Evidence {
     }
 
     /// The corpus messages of an account that were expunged before the baseline.
-    pub fn expunged_of(&self, account: &str) -> Result<BTreeSet<String>> {
+    pub fn expunged_of(&self, account: &str) -> Result<BTreeSet<MessageId>> {
         self.with(|db| {
             db.prepare_cached("SELECT item FROM ledger WHERE account = ? AND expunged = 1")?
                 .query_map([account], |r| r.get(0))?
