@@ -39,7 +39,7 @@ use restore_drill::report::ci::{Folded, Folds, keep, keep_error};
 use restore_drill::report::model::{self, Report};
 use restore_drill::report::pr::{self, Proof};
 use restore_drill::report::terminal::{Terminal, block};
-use restore_drill::report::{Files, JsonLines, history, html, summary};
+use restore_drill::report::{JsonLines, OutputFiles, history, html, summary};
 use restore_drill::stack::gc;
 use restore_drill::{again, config, conformance, exit_code, images};
 
@@ -422,8 +422,8 @@ async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8>
 
 fn report(args: ReportArgs) -> Result<u8> {
     let (report, logs) = (Report::read(&args.dir)?, model::logs(&args.dir));
-    let all = args.files == Files::default();
-    let files = if all { Files::all(&args.dir) } else { args.files };
+    let all = args.files == OutputFiles::default();
+    let files = if all { OutputFiles::all(&args.dir) } else { args.files };
     files.write(&report, &logs)?;
     if all {
         files.html.iter().for_each(|page| println!("{}", page.display()));
@@ -466,10 +466,19 @@ fn explain(finding: &str) -> Result<u8> {
     }
     let found = meaning::find(finding);
     if found.is_empty() {
-        return Err(Error::Usage(format!("nothing is taught of {finding:?}; `restore-drill explain` lists what is")));
+        return Err(Error::Usage(unknown_finding(finding)));
     }
     found.iter().for_each(|m| print!("{}", m.text()));
     Ok(exit_code::HELD)
+}
+
+/// What to say of a word that no finding is called by.
+fn unknown_finding(word: &str) -> String {
+    const NEAR: usize = 3;
+    let distance = |m: &&meaning::Meaning| strsim::damerau_levenshtein(&m.name, word);
+    let nearest = meaning::all().iter().min_by_key(distance).filter(|m| distance(m) <= NEAR);
+    let guess = nearest.map(|m| format!("; did you mean {:?}?", m.name)).unwrap_or_else(|| ";".into());
+    format!("no finding is called {word:?}{guess} `restore-drill explain` lists them all")
 }
 
 fn reproduce(evidence: &Evidence) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The audit: what a snapshot holds, against the live volumes and the inventory, as it was stored.
+//! The audit: the snapshot compared with the live volumes and the inventory, as the store has it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,13 +41,13 @@ pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
         let (files, bytes) = found.entry((volume.to_owned(), place.to_owned())).or_default();
         (*files, *bytes) = (*files + 1, *bytes + size);
     }
-    let lost = "live and durable, not in the snapshot: no restore brings them back";
+    let lost = "durable files of the live volume are not in the snapshot, and no restore can bring them back";
     let mut findings: Vec<Finding> = found
         .into_iter()
-        .map(|((v, path), (n, bytes))| finding(&v, &path, Outcome::Lost, None, format!("{n} files, {bytes} bytes, {lost}")))
+        .map(|((v, path), (n, bytes))| finding(&v, &path, Outcome::Lost, None, format!("{n} files, {bytes} bytes: {lost}")))
         .collect();
     for (volume, path, dump) in evidence.dumps_absent()? {
-        let detail = format!("the dump of {path} is not in the snapshot: did its hook run, and write into the volume?");
+        let detail = format!("the dump of {path} is not in the snapshot; check that its hook runs and writes into the volume");
         findings.push(finding(&volume, &dump, Outcome::Lost, Some(property::DUMP), detail));
     }
     for (volume, path, complaint) in evidence.dumps_wrong()? {
@@ -57,7 +57,7 @@ pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// What the audit saw that is no fault of the snapshot.
+/// What the snapshot holds, and what the audit saw that is not a fault of the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AuditReport {
     /// The snapshot.
@@ -66,7 +66,7 @@ pub struct AuditReport {
     pub captured: Vec<(String, Class, Amount)>,
     /// Valuable files, by volume, that the snapshot lacks.
     pub valuable_missed: Vec<(String, Amount)>,
-    /// How many files are other ones in the snapshot than live.
+    /// How many files differ between the live volumes and the snapshot.
     pub differing: u64,
     /// The first of them.
     pub differing_first: Vec<Difference>,
@@ -91,7 +91,7 @@ impl AuditReport {
         self.sum(|_| true)
     }
 
-    /// What the snapshot holds that the app or its operator's tooling makes anew.
+    /// What the snapshot holds that the app or its operator's tools would create again.
     pub fn junk(&self) -> Amount {
         self.sum(|class| matches!(class, Class::Cache | Class::Regenerated))
     }
@@ -114,15 +114,15 @@ impl fmt::Display for AuditReport {
         }
         writeln!(
             f,
-            "junk (cache, regenerated): {:.0} % of the files, {:.0} % of the bytes",
+            "files that need no backup (cache, regenerated): {:.0} % of the files, {:.0} % of the bytes",
             share(junk.files, total.files),
             share(junk.bytes, total.bytes)
         )?;
         for (volume, amount) in &self.valuable_missed {
-            writeln!(f, "valuable and not in the snapshot: volume {volume}, {amount}")?;
+            writeln!(f, "valuable files that are not in the snapshot: volume {volume}, {amount}")?;
         }
         if self.differing > 0 {
-            writeln!(f, "files that are other ones live than in the snapshot: {}", self.differing)?;
+            writeln!(f, "files that differ between the live volumes and the snapshot: {}", self.differing)?;
         }
         for Difference { volume, path, what } in &self.differing_first {
             writeln!(f, "  volume {volume}, {path}: {what}")?;

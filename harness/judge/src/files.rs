@@ -67,7 +67,7 @@ pub(crate) fn files(
             all.into_iter().for_each(|(path, detail)| altered(path, detail));
         } else {
             let (first, detail) = &all[0];
-            altered(common_folder(&all), format!("{} files and folders, of which {first} {detail}", all.len()));
+            altered(common_folder(&all), format!("{} files and folders; for example, {first} {detail}", all.len()));
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! A backup amid writes: what may, must and cannot be back, by when each write was. A write that had ended when the backup
-//! began must be back; one that began when it had ended cannot be; any other may be, and whole.
+//! A backup while users write: what must be restored, what may be, and what cannot be. A write that ended before the backup began
+//! must be restored. One that began after the backup ended cannot be. Any other may be restored or not, but never in part.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ struct Change {
     when: When,
 }
 
-/// What was written, by what it is about.
+/// What was written while the backup ran.
 struct Written {
     delivered: Vec<Delivery>,
     /// By account and UID.
@@ -81,13 +81,13 @@ impl Written {
         self.changed.get(&(account.to_owned(), uid))
     }
 
-    /// Whether messages came into a mailbox or went from it.
+    /// Whether a mailbox got or lost messages.
     fn wrote_to(&self, account: &str) -> bool {
         let expunged = |((of, _), change): (&(String, u32), &Change)| change.expunged && of == account;
         self.delivered.iter().any(|d| d.account == account) || self.changed.iter().any(expunged)
     }
 
-    /// Whether a row is that of a user who was created meanwhile.
+    /// Whether a row is that of a user who was created while the backup ran.
     fn made_row(&self, database: &str, table: &str, key: &str) -> bool {
         let is_users = |places: &UserPlaces| places.database == database && places.table == table;
         self.users.as_ref().is_some_and(is_users) && self.created.contains_key(key)
@@ -101,8 +101,8 @@ pub fn users(evidence: &Evidence) -> Result<Vec<String>> {
     Ok(written.created.iter().filter_map(there).collect())
 }
 
-/// The findings that are left of `findings` once it is known what was written, and those about what was written. Nothing
-/// changes where nobody wrote.
+/// Takes away the findings that the writes explain, and adds those about the writes themselves. Where nobody wrote, nothing
+/// changes.
 pub fn judged(
     evidence: &Evidence,
     before: ObservationId,
@@ -126,7 +126,7 @@ fn queue(evidence: &Evidence, o: ObservationId) -> Result<BTreeSet<String>> {
     Ok(queue.flat_map(|lines| lines.split("; ").map(str::to_owned).collect::<Vec<_>>()).collect())
 }
 
-/// Whether a finding stands although others wrote meanwhile: what they wrote is judged by itself.
+/// Whether a finding stands although users wrote while the backup ran.
 fn is_left(finding: &Finding, written: &Written, queue_kept: bool) -> bool {
     let is = |property: &str| finding.property.as_deref() == Some(property);
     match (&finding.item, finding.outcome) {
@@ -139,7 +139,7 @@ fn is_left(finding: &Finding, written: &Written, queue_kept: bool) -> bool {
         }
         (Item::Row { database, table, key }, Outcome::Unexpected | Outcome::Lost) => !written.made_row(database, table, key),
         (Item::Account { account }, Outcome::Altered) => !is(property::QUOTA_USAGE) || !written.wrote_to(account),
-        // What was under way when the queue was copied is there besides.
+        // Mail that was on its way when the queue was copied may be there in addition.
         (Item::Fact { fact }, _) if fact == MAIL_QUEUE => !queue_kept,
         // The audit compares the snapshot with volumes that went on changing: the dumps alone can be judged.
         (Item::Snapshot { .. }, _) => is(property::DUMP),
@@ -147,7 +147,7 @@ fn is_left(finding: &Finding, written: &Written, queue_kept: bool) -> bool {
     }
 }
 
-/// Messages that were delivered meanwhile.
+/// Messages that were delivered while the backup ran.
 fn delivered(evidence: &Evidence, after: ObservationId, written: &Written, findings: &mut Vec<Finding>) -> Result<()> {
     for delivery in &written.delivered {
         let copies = evidence.copies(after, delivery.message)?;
@@ -160,7 +160,10 @@ fn delivered(evidence: &Evidence, after: ObservationId, written: &Written, findi
                     // can be in both, and mail prefers twice to never (RFC 5321, 6.1).
                     let whole = account == &delivery.account && again.folder == INBOX && again.body_sha256 == first.body_sha256;
                     let (outcome, detail) = if at == 0 && delivery.when == When::During && whole {
-                        (Outcome::Recovered, "a second time: it was on its way when the queue was copied")
+                        (
+                            Outcome::Recovered,
+                            "a second copy: it was on its way from the queue to the mailbox when the backup was taken",
+                        )
                     } else {
                         (Outcome::Duplicated, "")
                     };
@@ -192,12 +195,16 @@ fn not_there(delivery: &Delivery) -> Option<Finding> {
 fn there(delivery: &Delivery, account: &str, seen: &MessageSeen) -> Option<Finding> {
     let body = hex::encode(&seen.body_sha256);
     let (outcome, property, detail) = if account != delivery.account || seen.folder != INBOX {
-        (Outcome::Misplaced, None, format!("it is in mailbox {account}, folder {}", seen.folder))
+        (Outcome::Misplaced, None, format!("it is now in mailbox {account}, folder {}", seen.folder))
     } else if delivery.when == When::After {
         (Outcome::Resurrected, None, "it is newer than the backup".into())
     } else if body != delivery.body_sha256 {
         let was = short_hex(&delivery.body_sha256);
-        (Outcome::Altered, Some(property::BYTES), format!("torn: the body's SHA-256 was {was}, is {}", short(&seen.body_sha256)))
+        (
+            Outcome::Altered,
+            Some(property::BYTES),
+            format!("the body is damaged: its SHA-256 was {was}, is {}", short(&seen.body_sha256)),
+        )
     } else if delivery.when == When::During {
         (Outcome::Recovered, None, String::new())
     } else {
@@ -206,7 +213,7 @@ fn there(delivery: &Delivery, account: &str, seen: &MessageSeen) -> Option<Findi
     Some(finding(delivery.item(&seen.folder, seen.uid), outcome, property, detail))
 }
 
-/// Messages of which a flag was changed meanwhile, or which were expunged.
+/// Messages that were flagged or expunged while the backup ran.
 fn changed(
     evidence: &Evidence,
     before: ObservationId,
@@ -224,7 +231,7 @@ fn changed(
         } else if let Some(was) = evidence.message(before, account, INBOX, *uid)?
             && !allowed(change, &was.flags).contains(&flags(&is.flags))
         {
-            let detail = format!("was [{}], then {} was changed, is [{}]", was.flags, change.flag, is.flags);
+            let detail = format!("was [{}]; {} was changed during the drill; is [{}]", was.flags, change.flag, is.flags);
             findings.push(finding(item, Outcome::Altered, Some(property::FLAGS), detail));
         }
     }
@@ -246,7 +253,7 @@ fn allowed<'a>(change: &'a Change, before: &'a str) -> Vec<BTreeSet<&'a str>> {
     }
 }
 
-/// Users that were created or deleted meanwhile; and no mailbox without its user.
+/// Users that were created or deleted while the backup ran. No mailbox may be there without its user.
 fn known(
     evidence: &Evidence,
     (before, after): (ObservationId, ObservationId),
@@ -274,7 +281,7 @@ fn known(
     let Some(volume) = mailboxes else { return Ok(()) };
     let unknown = |m: &String| m.contains('@') && !new.contains(m) && !old.contains(m);
     for account in evidence.top_folders(after, volume)?.into_iter().filter(unknown) {
-        let detail = format!("it has mail in volume {volume}, and no row in table {table} of {database}");
+        let detail = format!("it has files in volume {volume} and no row in table {table} of database {database}");
         findings.push(finding(Item::Account { account }, Outcome::Unexpected, None, detail));
     }
     Ok(())

@@ -22,7 +22,7 @@ pub(crate) fn mail(
         counts.accounts += 1;
         counts.folders += old_folders.len() as u64;
         counts.messages += messages_before;
-        let behind = || format!("{messages_before} messages are behind it");
+        let behind = || format!("{messages_before} messages cannot be reached");
         match after_logins.get(&account) {
             Some(Login::Read) => {}
             Some(Login::Refused(why)) => {
@@ -39,7 +39,7 @@ pub(crate) fn mail(
                     Item::Account { account },
                     Outcome::Unread,
                     None,
-                    format!("never asked for; {}", behind()),
+                    format!("the drill did not read it; {}", behind()),
                 ));
                 continue;
             }
@@ -61,7 +61,7 @@ fn quota(account: &str, old: Option<Quota>, new: Option<Quota>, findings: &mut V
     match (old, new) {
         (None, _) => {}
         (Some(_), None) => {
-            findings.push(finding(item(), Outcome::Unread, Some(property::QUOTA), "the server says none any more".into()));
+            findings.push(finding(item(), Outcome::Unread, Some(property::QUOTA), "the server no longer reports a quota".into()));
         }
         (Some(o), Some(n)) => {
             if o.most != n.most {
@@ -83,17 +83,20 @@ fn folders(account: &str, old: &[FolderSeen], new: &[FolderSeen], findings: &mut
         };
         let mut altered = |property, detail| findings.push(finding(item(&o.folder), Outcome::Altered, Some(property), detail));
         if o.uid_validity != n.uid_validity {
-            // UIDNEXT counts anew under another UIDVALIDITY: one finding says it.
+            // A new UIDVALIDITY starts UIDNEXT again: one finding is enough.
             altered(
                 property::UID_VALIDITY,
-                changed(o.uid_validity, n.uid_validity) + "; every client downloads the folder again",
+                changed(o.uid_validity, n.uid_validity) + "; every mail client will download the folder again",
             );
         } else if n.uid_next < o.uid_next {
-            altered(property::UID_NEXT, changed(o.uid_next, n.uid_next) + "; UIDs will be given out twice");
+            altered(property::UID_NEXT, changed(o.uid_next, n.uid_next) + "; the server will assign some UIDs twice");
         }
         if o.uid_validity == n.uid_validity && n.modseq < o.modseq {
             let show = |m: Option<u64>| m.map_or_else(|| "none".to_owned(), |m| m.to_string());
-            altered(property::HIGHEST_MODSEQ, changed(show(o.modseq), show(n.modseq)) + "; clients will miss changes (RFC 7162)");
+            altered(
+                property::HIGHEST_MODSEQ,
+                changed(show(o.modseq), show(n.modseq)) + "; mail clients will miss changes (RFC 7162)",
+            );
         }
         if o.special_use != n.special_use {
             altered(property::SPECIAL_USE, changed(format!("[{}]", o.special_use), format!("[{}]", n.special_use)));
@@ -141,7 +144,7 @@ pub(crate) fn messages(
         Some(&i) if !matched[i] && (new[i].item == o.item || new[i].item.is_none()) => {
             matched[i] = true;
             let (property, detail) = if new[i].sha256.is_empty() {
-                (property::UNREADABLE, "the server cannot serve it; its log says why".to_owned())
+                (property::UNREADABLE, "the server lists it and cannot serve it; the server's log says why".to_owned())
             } else {
                 (property::BYTES, format!("SHA-256 {}", changed(short(&o.sha256), short(&new[i].sha256))))
             };
@@ -158,9 +161,9 @@ pub(crate) fn messages(
     for o in open {
         if let Some(i) = anywhere.get_mut(o.sha256.as_slice()).and_then(Vec::pop) {
             matched[i] = true;
-            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is in folder {}", new[i].folder)));
+            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is now in folder {}", new[i].folder)));
         } else if let Some((other, folder)) = elsewhere(&o.sha256)? {
-            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is in mailbox {other}, folder {folder}")));
+            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is now in mailbox {other}, folder {folder}")));
         } else {
             findings.push(finding(item(o), Outcome::Lost, None, String::new()));
         }

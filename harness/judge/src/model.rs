@@ -13,30 +13,30 @@ pub use crate::trial::{Protocol, Route, Trial, TrialKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// There, and not as it was.
+    /// It is there, and it changed.
     Altered,
-    /// Not there.
+    /// It is missing.
     Lost,
-    /// There, in another mailbox or folder.
+    /// It is in another mailbox or folder.
     Misplaced,
-    /// There more often than it was.
+    /// There are more copies of it.
     Duplicated,
-    /// Never seeded, never seen at the baseline.
+    /// It was not there before the backup.
     Unexpected,
-    /// Removed before the backup, yet there.
+    /// It was removed before the backup, and is back.
     Resurrected,
-    /// Delivery was indeterminate; the item is there.
+    /// It was written while the backup ran, and is there.
     Recovered,
-    /// Delivery was indeterminate; the item is not there.
+    /// It was written while the backup ran, and is not there.
     Unresolved,
-    /// A step on which the operator relies ended in an error: a hook, the backup, the restore.
+    /// A step failed: a hook, the backup, the restore.
     Failed,
-    /// Could not be read.
+    /// It could not be read.
     Unread,
 }
 
 impl Outcome {
-    /// What the outcome means for the verdict; none for those that are no failure.
+    /// What the outcome means for the verdict; none if it is not a failure.
     pub fn weight(self) -> Option<Status> {
         match self {
             Self::Recovered | Self::Unresolved => None,
@@ -142,9 +142,9 @@ pub enum Item {
         /// Which.
         step: BotStep,
     },
-    /// What the run as a whole was to see.
+    /// Something that the run as a whole should have read.
     Observation {
-        /// What it should have read.
+        /// What.
         what: String,
     },
 }
@@ -218,11 +218,11 @@ impl fmt::Display for Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Everything was read, and is as it was.
+    /// Everything was read, and nothing changed.
     Held,
-    /// It could not be told.
+    /// The result is not known.
     Unknown,
-    /// Something is not as it was.
+    /// Something is missing or changed.
     Broken,
 }
 
@@ -313,7 +313,7 @@ impl Verdict {
                 item: Item::Observation { what: "baseline".into() },
                 outcome: Outcome::Unread,
                 property: None,
-                detail: "nothing was there to compare".into(),
+                detail: "there was nothing to compare".into(),
             });
         }
         Self::new(compared, findings)

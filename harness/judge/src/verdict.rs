@@ -39,7 +39,7 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
 }
 
 /// Compares two observations of different versions of the app, and what was tried after the second one: a newer version
-/// may have another schema, with more tables and columns.
+/// may have a newer schema, with more tables and columns.
 pub fn across(evidence: &Evidence, before: &str, after: &str) -> Result<Verdict> {
     let stage = after;
     let (Some(before), Some(after)) = (evidence.completed(before)?, evidence.completed(after)?) else {
@@ -88,15 +88,15 @@ pub fn audited(evidence: &Evidence) -> Result<Verdict> {
             Item::Observation { what: "audit".into() },
             Outcome::Unread,
             None,
-            "it ended before it was complete".into(),
+            "the audit ended before it was complete".into(),
         ));
     }
     Ok(Verdict::new(Counts::default(), findings))
 }
 
-/// Holds the baseline against the ledger: what SMTP accepted must be in the mailbox that
-/// it was for, with the body that was submitted, and the database must be sound. What is
-/// wrong here is the seeding's.
+/// Compares the baseline with the ledger: a message that SMTP accepted must be in its
+/// recipient's mailbox with the body that was submitted, and the databases must be sound. A
+/// finding here means that the seeding failed.
 pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let sound = SOUND.map(|(property, value)| (property.to_owned(), value.to_owned()));
@@ -124,7 +124,7 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
     }
     for FactSeen { fact, value } in evidence.facts(baseline)? {
         if value.is_none() {
-            let detail = "the command that reads it failed".to_owned();
+            let detail = "the command that prints it failed".to_owned();
             findings.push(finding(Item::Fact { fact }, Outcome::Unread, None, detail));
         }
     }

@@ -1,4 +1,4 @@
-//! JUnit: one test case a kind of check, and one a rung of the ladder, as CI servers read them (`docs/schemas/junit.xsd`).
+//! JUnit: one test case for each check, and one for each rung of the ladder, as CI servers read them (`docs/schemas/junit.xsd`).
 
 use judge::model::Status;
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
@@ -7,7 +7,7 @@ use super::model::Report;
 use crate::error::{Error, Result};
 use crate::ladder::RungOutcome;
 
-/// Findings that a test case has word by word; the rest are counted.
+/// Findings that a test case lists; the rest are counted.
 const NAMED: usize = 50;
 
 /// The report as JUnit's XML.
@@ -19,7 +19,7 @@ pub fn xml(report: &Report) -> Result<String> {
             check.findings.iter().filter_map(|at| report.findings.get(*at)).map(ToString::to_string).collect();
         let mut case = TestCase::new(check.name.clone(), status(check.status, &findings));
         case.set_classname(format!("restore-drill.{}", report.run.scenario));
-        case.set_system_out(format!("{} items were compared", check.items));
+        case.set_system_out(format!("{} items compared", check.items));
         suite.add_test_case(case);
     }
     suite.add_property(("reproduce", report.run.reproduce.as_str()));
