@@ -6,6 +6,7 @@ use std::fmt;
 use recipe::inventory::Class;
 use serde::{Deserialize, Serialize};
 
+use crate::count::counted;
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
 use crate::property;
@@ -44,7 +45,9 @@ pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
     let lost = "durable files of the live volume are not in the snapshot, and no restore can bring them back";
     let mut findings: Vec<Finding> = found
         .into_iter()
-        .map(|((v, path), (n, bytes))| finding(&v, &path, Outcome::Lost, None, format!("{n} files, {bytes} bytes: {lost}")))
+        .map(|((v, path), (n, bytes))| {
+            finding(&v, &path, Outcome::Lost, None, format!("{}, {}: {lost}", counted(n, "file"), counted(bytes, "byte")))
+        })
         .collect();
     for (volume, path, dump) in evidence.dumps_absent()? {
         let detail = format!("the dump of {path} is not in the snapshot; check that its hook runs and writes into the volume");

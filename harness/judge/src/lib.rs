@@ -10,6 +10,7 @@
 pub mod audit;
 mod check;
 pub mod checks;
+mod count;
 pub mod error;
 mod facts;
 mod files;
@@ -31,6 +32,7 @@ mod trial;
 mod verdict;
 mod word;
 
+pub use count::counted;
 pub use error::{Error, Result};
 pub use facts::trials;
 pub use stage::{BASELINE, INSTALLED, MAIL_QUEUE, RESTORED, REVISION, UPGRADED};

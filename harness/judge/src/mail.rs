@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::count::counted;
 use crate::error::Result;
 use crate::model::{Counts, Finding, Item, MessageId, Outcome};
 use crate::property;
@@ -22,7 +23,7 @@ pub(crate) fn mail(
         counts.accounts += 1;
         counts.folders += old_folders.len() as u64;
         counts.messages += messages_before;
-        let behind = || format!("{messages_before} messages cannot be reached");
+        let behind = || format!("{} cannot be reached", counted(messages_before, "message"));
         match after_logins.get(&account) {
             Some(Login::Read) => {}
             Some(Login::Refused(why)) => {
@@ -78,7 +79,12 @@ fn folders(account: &str, old: &[FolderSeen], new: &[FolderSeen], findings: &mut
     let item = |folder: &str| Item::Folder { account: account.into(), folder: folder.into() };
     for o in old {
         let Some(n) = new.iter().find(|n| n.folder == o.folder) else {
-            findings.push(finding(item(&o.folder), Outcome::Lost, None, format!("it had {} messages", o.messages)));
+            findings.push(finding(
+                item(&o.folder),
+                Outcome::Lost,
+                None,
+                format!("it had {}", counted(o.messages.into(), "message")),
+            ));
             continue;
         };
         let mut altered = |property, detail| findings.push(finding(item(&o.folder), Outcome::Altered, Some(property), detail));
@@ -106,7 +112,12 @@ fn folders(account: &str, old: &[FolderSeen], new: &[FolderSeen], findings: &mut
         }
     }
     for n in new.iter().filter(|n| !old.iter().any(|o| o.folder == n.folder)) {
-        findings.push(finding(item(&n.folder), Outcome::Unexpected, None, format!("it has {} messages", n.messages)));
+        findings.push(finding(
+            item(&n.folder),
+            Outcome::Unexpected,
+            None,
+            format!("it has {}", counted(n.messages.into(), "message")),
+        ));
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::count::counted;
+
 pub use crate::message_id::MessageId;
 pub use crate::step::{BotStep, Cause, Complaint};
 pub use crate::trial::{Protocol, Route, Trial, TrialKind};
@@ -281,12 +283,14 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { accounts, folders, messages, rows, files, paths, scripts, facts, trials } = self;
         if *accounts > 0 {
-            write!(f, "{messages} messages in {folders} folders of {accounts} mailboxes, ")?;
+            let (messages, folders) = (counted(*messages, "message"), counted(*folders, "folder"));
+            write!(f, "{messages} in {folders} of {}, ", counted(*accounts, "mailbox/mailboxes"))?;
         }
-        write!(f, "{rows} rows, {files} files")?;
-        for (n, what) in [(scripts, "sieve scripts"), (facts, "facts"), (trials, "trials"), (paths, "owners and modes")] {
+        write!(f, "{}, {}", counted(*rows, "row"), counted(*files, "file"))?;
+        let more = [(scripts, "sieve script"), (facts, "fact"), (trials, "trial"), (paths, "owner and mode/owners and modes")];
+        for (n, what) in more {
             if *n > 0 {
-                write!(f, ", {n} {what}")?;
+                write!(f, ", {}", counted(*n, what))?;
             }
         }
         Ok(())

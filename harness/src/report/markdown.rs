@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use judge::counted;
 use judge::model::Status;
 
 use super::model::{Report, seconds};
@@ -38,7 +39,7 @@ pub fn text(report: &Report) -> String {
         }
         ([], _) => {}
         (findings, _) => {
-            let _ = writeln!(out, "{} findings:\n", findings.len());
+            let _ = writeln!(out, "{}:\n", counted(findings.len() as u64, "finding"));
             for finding in findings.iter().take(NAMED) {
                 let _ = writeln!(out, "- {}", escaped(&finding.to_string()));
             }

@@ -174,7 +174,7 @@ mod tests {
         let compared = Counts { accounts: 1, folders: 1, messages: 30, rows: 1, files: 1, ..Counts::default() };
         let lines = block(&Verdict::from_findings(compared, (1..=30).map(finding).collect()));
         assert_eq!(lines.len(), 2 + NAMED + 1);
-        assert_eq!(lines[1], "BROKEN: compared 30 messages in 1 folders of 1 mailboxes, 1 rows, 1 files");
+        assert_eq!(lines[1], "BROKEN: compared 30 messages in 1 folder of 1 mailbox, 1 row, 1 file");
         assert_eq!(lines[2], "  - mailbox u07@mail.test, folder Archive.2024, message with UID 1: lost");
         assert_eq!(lines[27], "  … and 5 more; `restore-drill report` lists them all");
     }

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
+use crate::count::counted;
 use crate::error::Result;
 use crate::redact::redact;
 use crate::word::UnknownWord;
@@ -33,7 +34,7 @@ pub struct Difference {
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} files, {} KiB", self.files, self.bytes.div_ceil(1024))
+        write!(f, "{}, {} KiB", counted(self.files, "file"), self.bytes.div_ceil(1024))
     }
 }
 

@@ -49,7 +49,7 @@ fn a_message_in_another_mailbox_is_misplaced_and_unexpected() {
     evidence.put_messages(restored, "u2@mail.test", &[strayed]).expect("stored");
     let found: Vec<String> = judge(&evidence, RESTORED).expect("judged").findings.iter().map(ToString::to_string).collect();
     let first = "mailbox u1@mail.test, folder INBOX, message with UID 1 (corpus message 1)";
-    assert_eq!(found, [format!("{first}: misplaced: it is in mailbox u2@mail.test, folder INBOX")]);
+    assert_eq!(found, [format!("{first}: misplaced: it is now in mailbox u2@mail.test, folder INBOX")]);
 }
 
 #[test]
