@@ -39,7 +39,7 @@ pub enum Check {
     Trial(TrialKind),
     /// A step of the bot; no scenario declares it.
     Step(BotStep),
-    /// What the run as a whole was to see; no scenario declares it.
+    /// Something that the run as a whole should have read; no scenario declares it.
     Observation(String),
 }
 
@@ -98,7 +98,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// A text that is no check which a scenario can declare.
+/// A text that is not a check that a scenario can declare.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no check {0:?}")]
 pub struct NotACheck(pub String);

@@ -19,7 +19,7 @@ pub enum MessageId {
 /// How the id of a message begins that was delivered while the backup ran.
 const LIVE: &str = "live-";
 
-/// A text that is no message's id.
+/// A text that is not the id of a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not the id of a message; expected a number, or `live-` and a number")]
 pub struct NotAMessageId(pub String);

@@ -194,7 +194,7 @@ impl fmt::Display for TrialKind {
     }
 }
 
-/// A text that is no kind of trial.
+/// A text that is not a kind of trial.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no trial {0:?}")]
 pub struct NotATrial(pub String);

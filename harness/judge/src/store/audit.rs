@@ -170,7 +170,7 @@ impl Evidence {
     }
 
     /// Whether the snapshot has a durable file of a volume, or of a folder in it.
-    pub fn any_captured(&self, volume: &str, folder: Option<&str>) -> Result<bool> {
+    pub(crate) fn any_captured(&self, volume: &str, folder: Option<&str>) -> Result<bool> {
         // Text is ordered by bytes, and `0` follows `/`.
         let (from, to) = folder.map_or_else(|| (String::new(), "\u{10ffff}".into()), |f| (format!("{f}/"), format!("{f}0")));
         self.with(|db| {
@@ -183,7 +183,7 @@ impl Evidence {
     }
 
     /// The dumps of live files that the snapshot lacks: volume, file, dump.
-    pub fn dumps_absent(&self) -> Result<Vec<(String, String, String)>> {
+    pub(crate) fn dumps_absent(&self) -> Result<Vec<(String, String, String)>> {
         self.with(|db| {
             db.prepare(
                 "SELECT volume, path, dump FROM audit_file AS l
@@ -197,7 +197,7 @@ impl Evidence {
     }
 
     /// The dumps in the snapshot that are not whole: volume, path, what is wrong.
-    pub fn dumps_wrong(&self) -> Result<Vec<(String, String, String)>> {
+    pub(crate) fn dumps_wrong(&self) -> Result<Vec<(String, String, String)>> {
         self.with(|db| {
             db.prepare("SELECT volume, path, complaint FROM audit_dump WHERE complaint IS NOT NULL ORDER BY volume, path")?
                 .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?

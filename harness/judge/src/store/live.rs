@@ -1,4 +1,4 @@
-//! The ledger of what was done while the backup ran, in the store.
+//! What simulated users did while the backup ran, in the store.
 
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row, params};
@@ -116,11 +116,11 @@ impl LiveAction {
 /// When an operation was, relative to the backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum When {
-    /// It had ended when the backup began: a restore has to have it.
+    /// It ended before the backup began: a restore must bring it back.
     Before,
-    /// A restore may have it or not, and it is whole.
+    /// It overlapped with the backup: a restore may bring it back or not, but never in part.
     During,
-    /// It began when the backup had ended: a restore cannot have it.
+    /// It began after the backup ended: a restore cannot bring it back.
     After,
 }
 
@@ -175,12 +175,12 @@ impl Evidence {
         })
     }
 
-    /// Remembers when a backup amid writes began and ended, in milliseconds of the run's clock.
+    /// Remembers when a backup with simulated users began and ended, in milliseconds of the run's clock.
     pub fn put_live_backup(&self, window: (u64, u64)) -> Result<()> {
         self.set_json(RunFact::LiveBackup, &window)
     }
 
-    /// When a backup amid writes began and ended; none where nobody wrote.
+    /// When a backup with simulated users began and ended; none where nobody wrote.
     pub fn live_backup(&self) -> Result<Option<(u64, u64)>> {
         self.json(RunFact::LiveBackup)
     }

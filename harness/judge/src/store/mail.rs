@@ -69,7 +69,7 @@ pub struct MessageSeen {
     pub item: Option<MessageId>,
 }
 
-/// A message with other bytes than at the baseline.
+/// A message whose content changed since the baseline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlteredSeen {
     /// The account.
@@ -80,7 +80,7 @@ pub struct AlteredSeen {
     pub uid: u32,
     /// Which of the run's own messages it is, if its header says so.
     pub item: Option<MessageId>,
-    /// As the server serves it now.
+    /// As the server serves it after the restore.
     pub bytes: Vec<u8>,
 }
 
@@ -237,7 +237,7 @@ impl Evidence {
     }
 
     /// The (account, folder) other than `not` in which `after` has a message with these bytes and `before` had none.
-    pub fn strayed(
+    pub(crate) fn strayed(
         &self,
         before: ObservationId,
         after: ObservationId,
@@ -256,7 +256,7 @@ impl Evidence {
         })
     }
 
-    /// Keeps what is there now of a message with other bytes.
+    /// Keeps the bytes of a message whose content changed.
     pub fn put_altered(&self, o: ObservationId, m: &AlteredSeen) -> Result<()> {
         self.with(|db| {
             let row = params![o.0, m.account, m.folder, m.uid, m.item, m.bytes];
@@ -264,7 +264,7 @@ impl Evidence {
         })
     }
 
-    /// What was kept of messages with other bytes, by place.
+    /// The messages whose bytes were kept because their content changed, by place.
     pub fn altered(&self, o: ObservationId) -> Result<Vec<AlteredSeen>> {
         self.with(|db| {
             let sql = "SELECT account, folder, uid, item, bytes FROM altered WHERE observation = ? ORDER BY account, folder, uid";

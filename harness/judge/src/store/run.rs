@@ -64,7 +64,7 @@ run_facts! {
     Snapshot = "snapshot",
     /// restic's id of the snapshot whose audit is complete.
     Audit = "audit",
-    /// When a backup amid writes began and ended, in milliseconds of the run's clock.
+    /// When a backup with simulated users began and ended, as a JSON array of milliseconds of the run's clock.
     LiveBackup = "live backup",
     /// Bytes of the files that the backup read.
     BytesRead = "bytes read",

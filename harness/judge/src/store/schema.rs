@@ -34,7 +34,7 @@ CREATE TABLE message (
   PRIMARY KEY (observation, account, folder, uid)) WITHOUT ROWID;
 CREATE INDEX message_bytes ON message (sha256);
 CREATE INDEX message_item ON message (item);
--- What is there now of some messages with other bytes than at the baseline.
+-- The bytes of some messages whose content changed since the baseline.
 CREATE TABLE altered (
   observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL, uid INTEGER NOT NULL, item TEXT, bytes BLOB NOT NULL,
   PRIMARY KEY (observation, account, folder, uid)) WITHOUT ROWID;
@@ -57,7 +57,7 @@ CREATE TABLE audit_file (
   PRIMARY KEY (side, volume, path)) WITHOUT ROWID;
 -- complaint: what is wrong with a dump in the snapshot.
 CREATE TABLE audit_dump (volume TEXT NOT NULL, path TEXT NOT NULL, complaint TEXT, PRIMARY KEY (volume, path)) WITHOUT ROWID;
--- Sieve scripts, and the accounts of which they could not be read.
+-- Sieve scripts, and the accounts whose scripts could not be read.
 CREATE TABLE script (
   observation INTEGER NOT NULL, account TEXT NOT NULL, script TEXT NOT NULL, active INTEGER NOT NULL, sha256 TEXT NOT NULL,
   PRIMARY KEY (observation, account, script)) WITHOUT ROWID;
@@ -73,14 +73,14 @@ CREATE TABLE trial (
   PRIMARY KEY (stage, kind, about)) WITHOUT ROWID;
 -- What the bot said went wrong in a step of the drill.
 CREATE TABLE step (step TEXT NOT NULL, cause TEXT NOT NULL, message TEXT NOT NULL);
--- What was done while the backup ran: one row for each operation. Times in milliseconds of the run's clock; ended is null where
--- it is not known to have ended well. message: the id of a message that was delivered, else the UID in INBOX; detail: the body's
+-- What simulated users did while the backup ran: one row for each operation. Times in milliseconds of the run's clock; ended is
+-- null where the operation is not known to have ended well. message: the id of a message that was delivered, else the UID in INBOX; detail: the body's
 -- SHA-256 in hex, or the flag that was changed.
 CREATE TABLE live (
   number INTEGER PRIMARY KEY, kind TEXT NOT NULL, account TEXT NOT NULL, message TEXT NOT NULL, detail TEXT NOT NULL,
   began INTEGER NOT NULL, ended INTEGER, error TEXT NOT NULL);
 ";
 
-/// The tables of which each row is of one observation.
+/// The tables whose rows each belong to one observation.
 pub(super) const OBSERVED: [&str; 11] =
     ["account", "quota", "folder", "message", "altered", "db_check", "db_row", "file", "script", "script_unread", "fact"];

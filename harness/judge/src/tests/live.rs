@@ -113,3 +113,35 @@ fn users_that_came_and_went_while_the_backup_ran() {
     let orphan = |s: &mut Seen| s.files.push(path("stray@mail.test/cur/1"));
     assert_eq!(judged_live(&[], orphan), ["mailbox stray@mail.test: unexpected"], "a mailbox that the database does not know");
 }
+
+/// What the writes explain is not a finding, and without writes it is.
+#[test]
+fn quota_that_grew_by_mail_that_came_while_the_backup_ran() {
+    let action = LiveAction::Deliver { message: MessageId::Live(0), body_sha256: "09".repeat(32) };
+    let came = |s: &mut Seen| {
+        s.messages.push(message("INBOX", 9, 9, "live-0"));
+        s.quota = Some(Quota { used: 2000, most: 5000 });
+    };
+    let message = "mailbox u1@mail.test, folder INBOX, message with UID 9 (message live-0)";
+    assert_eq!(judged_live(&[op(ACCOUNT, action, DURING)], came), [format!("{message}: recovered")]);
+    assert_eq!(judged_live(&[], came), ["mailbox u1@mail.test: altered (quota usage)".into(), format!("{message}: unexpected")]);
+}
+
+#[test]
+fn users_that_must_be_there() {
+    let (_dir, evidence) = evidence();
+    let users = || crate::live::users(&evidence).expect("read");
+    assert_eq!(users(), [""; 0], "nobody wrote");
+    evidence.put_live_backup((100, 200)).expect("stored");
+    for (user, created, deleted) in [
+        ("kept@mail.test", BEFORE, None),
+        ("deleted@mail.test", BEFORE, Some(BEFORE)),
+        ("deleted-later@mail.test", BEFORE, Some(AFTER)),
+        ("perhaps@mail.test", DURING, None),
+        ("new@mail.test", AFTER, None),
+    ] {
+        evidence.put_live(&op(user, LiveAction::Create, created)).expect("stored");
+        deleted.iter().for_each(|times| evidence.put_live(&op(user, LiveAction::Delete, *times)).expect("stored"));
+    }
+    assert_eq!(users(), ["deleted-later@mail.test", "kept@mail.test"]);
+}
