@@ -1,20 +1,23 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: demo test compiled images-there test-signals test-sabotage test-others setup build dist image images lint fast bench gc
+.PHONY: help demo test compiled images-there test-signals test-faults test-others setup build dist image images lint spelling fast bench gc
 
 SCENARIOS = mailu radicale davical
 TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs)))
 
-# A whole Mailu drill on stand-in images, built on the spot where no registry is reachable.
-demo: setup build
+# The first target, so that `make` alone shows it.
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: setup build ## Run a whole Mailu drill; where no image registry can be reached, on stand-in images built here
 	./target/debug/restore-drill run mailu
 
-# Every test; those that deploy want Docker. Drills mostly wait, so that three lanes of about the same length go on beside one
-# another, each with a state directory and so with slots of its own.
-test: setup build
+# Drills mostly wait, so the tests run in three lanes of about the same length, side by side. Each lane has its own state directory,
+# and so its own slots.
+test: setup build ## Run every test; needs Docker
 	$(MAKE) -j2 compiled images-there
 # The static program is linked in the place of the one that is tested, which comes back.
 	$(MAKE) dist PROFILE=dev && $(MAKE) build
-	$(MAKE) -j3 test-signals test-sabotage test-others
+	$(MAKE) -j3 test-signals test-faults test-others
 
 compiled:
 	cargo test --workspace --no-run
@@ -25,45 +28,44 @@ images-there:
 test-signals:
 	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-signals cargo test --no-fail-fast --test signals --test ladder -- --test-threads=1
 
-test-sabotage:
-	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-sabotage cargo test --no-fail-fast --test sabotage --test live
+test-faults:
+	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-faults cargo test --no-fail-fast --test faults --test live
 
 test-others:
-	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals ladder sabotage live,$(TESTS)))
+	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals ladder faults live,$(TESTS)))
 
-# What a bare machine lacks, once.
-setup:
+setup: ## Install what this machine lacks, with apt-get
 	./.ci/setup
 
-build:
+build: ## Build the program for development
 	cargo build
 	cargo rustc --package bot --bin backup -- -C target-feature=+crt-static
 
-# A static program with all that it needs, in target/dist.
-dist:
+dist: ## Build a static program with everything it needs, in target/dist
 	./.ci/dist
 
-# The same as an image.
-image:
+image: ## Make an image of what dist built; IMAGE is its name, BASE what it is built on
 	docker build -q -t $(or $(IMAGE),restore-drill) $(if $(BASE),--build-arg BASE=$(BASE)) -f harness/Dockerfile target/dist/*/
 
-images: build images-there
+images: build images-there ## Build the stand-in images of every scenario
 
-# The tests that need no Docker.
-fast:
+fast: ## Run the tests that need no Docker
 	cargo test --workspace --lib --bins
 	cargo test -p restore-drill --test labels
 	cargo test -p seeds
 
-lint:
+lint: spelling ## Check formatting, code, documentation and spelling
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	cargo test --test docs -- every_
 
-# How fast, beside other programs on the same stack; wants isync (mbsync) and python3.
-bench: setup images
+spelling: ## Check the spelling of text, comments and messages
+	@command -v codespell >/dev/null || { echo "make: codespell is not installed; run 'apt-get install codespell' or 'pip install codespell'" >&2; exit 1; }
+	codespell
+
+bench: setup images ## Measure performance beside other programs; needs isync (mbsync) and python3
 	cargo run --release --example bench
 
-gc: build
+gc: build ## Remove what killed runs left on the engine
 	./target/debug/restore-drill gc

@@ -2,12 +2,16 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Parser as _;
 use recipe::scenario::Scenario;
 use restore_drill::cli::Cli;
+use restore_drill::events::Phase;
 
+/// Every page for people, README.md first.
 fn documents() -> Vec<(String, String)> {
-    let mut files = vec![common::root().join("README.md")];
+    let mut files: Vec<_> = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|f| common::root().join(f)).into();
     files.extend(std::fs::read_dir(common::root().join("docs")).into_iter().flatten().flatten().map(|e| e.path()));
     files
         .into_iter()
@@ -31,6 +35,36 @@ fn commands() -> Vec<(String, String)> {
         }
     }
     found
+}
+
+/// The crates of the workspace, and which of them each one imports.
+fn crates() -> BTreeMap<String, BTreeSet<String>> {
+    let manifest = |file: &str| -> toml::Table {
+        std::fs::read_to_string(common::root().join(file)).expect("a manifest").parse().expect("TOML")
+    };
+    let members = manifest("Cargo.toml")["workspace"]["members"].as_array().expect("members").clone();
+    let imports = members.iter().map(|member| {
+        let manifest = manifest(&format!("{}/Cargo.toml", member.as_str().expect("a folder")));
+        let name = manifest["package"]["name"].as_str().expect("a name").to_owned();
+        (name, manifest["dependencies"].as_table().expect("a table").keys().cloned().collect::<BTreeSet<_>>())
+    });
+    let imports: BTreeMap<_, _> = imports.collect();
+    let ours: BTreeSet<String> = imports.keys().cloned().collect();
+    imports.into_iter().map(|(name, all)| (name, &all & &ours)).collect()
+}
+
+/// The anchors of a page's headings, as GitHub and Gitea make them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut code = false;
+    let headings = text.lines().filter(|line| {
+        code ^= line.trim_start().starts_with("```");
+        !code && line.starts_with('#')
+    });
+    let anchor = |heading: &str| -> String {
+        let kept = heading.trim_start_matches('#').trim().to_lowercase();
+        kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(anchor).collect()
 }
 
 /// The commands of `.drone.yml`, and of the pipelines that the documents show.
@@ -75,8 +109,14 @@ fn every_command_is_known() {
                 let at = rest.iter().position(|w| *w == "restore-drill").unwrap_or_else(|| panic!("{file}: {command}"));
                 Cli::try_parse_from(&rest[at..]).unwrap_or_else(|e| panic!("{file}: {command}: {e}"));
             }
-            ["cargo", "test", "--test", name] => {
-                assert!(common::root().join(format!("tests/{name}.rs")).is_file(), "{file}: no test {name}");
+            ["cargo", "check", "--workspace", "--all-targets"] => {}
+            ["cargo", "test", "-p", name] => assert!(crates().contains_key(name), "{file}: no crate {name}"),
+            ["cargo", "test", "--test", name, ref tests @ ..] => {
+                let source = std::fs::read_to_string(common::root().join(format!("tests/{name}.rs")));
+                let source = source.unwrap_or_else(|e| panic!("{file}: {command}: {e}"));
+                for test in tests {
+                    assert!(source.contains(&format!("fn {test}(")), "{file}: no test {test} in {name}");
+                }
             }
             ["cargo", "install", "--path", path] => {
                 assert!(common::root().join(path).join("Cargo.toml").is_file(), "{file}: {path}")
@@ -97,11 +137,48 @@ fn every_relative_link_leads_somewhere() {
     for (file, text) in documents() {
         let dir = std::path::Path::new(&file).parent().expect("a folder").to_owned();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = link.split('#').next().unwrap_or(link);
-            if !path.is_empty() && !path.contains("://") {
-                assert!(dir.join(path).exists(), "{file}: no {path}");
+            if link.contains("://") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { std::path::PathBuf::from(&file) } else { dir.join(path) };
+            assert!(target.exists(), "{file}: no {path}");
+            if !anchor.is_empty() {
+                let there = anchors(&std::fs::read_to_string(&target).expect("a page"));
+                assert!(there.contains(anchor), "{file}: no heading {anchor} in {}: {there:?}", target.display());
             }
         }
+    }
+}
+
+#[test]
+fn every_crate_is_in_the_architecture_with_what_it_imports() {
+    let read = |file: &str| std::fs::read_to_string(common::root().join(file)).expect("a document");
+    let (page, picture) = (read("docs/architecture.md"), read("docs/architecture.svg"));
+    let crates = crates();
+    for (name, imports) in &crates {
+        let row = page.lines().find(|l| l.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/architecture.md has no row for crate {name}"));
+        let said = row.trim_end_matches([' ', '|']).rsplit(" | ").next().expect("a cell");
+        let said: BTreeSet<String> = match said.trim() {
+            "all others" => crates.keys().filter(|other| *other != name).cloned().collect(),
+            _ if row.ends_with("| |") => BTreeSet::new(),
+            names => names.split(", ").map(|n| n.trim_matches('`').to_owned()).collect(),
+        };
+        assert_eq!(&said, imports, "what {name} imports");
+        assert!(
+            picture.contains(&format!(">{name}<")) || picture.contains(&format!(">{name}, the program<")),
+            "{name} is not drawn"
+        );
+    }
+}
+
+#[test]
+fn every_phase_is_explained() {
+    let page = std::fs::read_to_string(common::root().join("docs/drill.md")).expect("a document");
+    let explained: Vec<&str> = page.lines().filter_map(|l| l.strip_prefix("| ")?.split(" |").next()).collect();
+    for phase in Phase::ALL {
+        assert!(explained.contains(&phase.name()), "docs/drill.md has no row for phase {}", phase.name());
     }
 }
 

@@ -19,7 +19,7 @@ fn the_documented_example_holds_and_turns_red() {
     let images = std::process::Command::new("cp").arg("-R").arg(scenarios.join("radicale/images")).arg(&folder).status();
     assert!(images.expect("cp runs").success());
     let text = std::fs::read_to_string(common::root().join("docs/scenarios.md")).expect("a document");
-    for file in ["compose.yml", "scenario.toml", "inventory.toml"] {
+    for file in ["compose.yml", "scenario.toml", "inventory.toml", "faults.toml"] {
         let block = text.split(&format!("\n`{file}`\n\n```")).nth(1).expect(file);
         let block = block.split_once('\n').and_then(|(_, rest)| rest.split("\n```").next()).expect("a block");
         std::fs::write(folder.join(file), format!("{block}\n")).expect("written");
