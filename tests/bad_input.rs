@@ -34,7 +34,7 @@ fn fails(copy: &Path, arguments: &[&str], code: u8, says: &[&str]) -> String {
         .expect("the program runs");
     let said = check(&output, code, says);
     if let Ok(evidence) = judge::store::Evidence::open(&evidence) {
-        let run = evidence.get("run").expect("read").expect("a run");
+        let run = evidence.get(judge::store::RunFact::Run).expect("read").expect("a run");
         let listed = Command::new("docker")
             .args(["ps", "-aq", "--filter", &format!("label=restore-drill.run={run}")])
             .output()

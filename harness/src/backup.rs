@@ -8,7 +8,7 @@ use bollard::query_parameters::ListServicesOptionsBuilder;
 use bot::contract::{self, ENABLED_LABEL, PROGRAM, Stored};
 use engine::exec::{Call, Containers, Output};
 use engine::{Engine, label_filter};
-use judge::model::Complaint;
+use judge::model::{BotStep, Cause, Complaint};
 use judge::store::Evidence;
 
 use crate::error::Context as _;
@@ -82,14 +82,14 @@ impl Bot {
             judged(WHAT, self.call("create", &[("SERVICE", stack), (contract::TRIES, &tries.to_string())]).await?)?;
         let mut after = self.snapshots(stack).await?;
         after.retain(|s| !before.contains(s));
-        let fail = |cause, message| Error::Bot { what: WHAT.into(), complaints: vec![Complaint { cause, message }] };
+        let fail = |cause: Cause, message| Error::Bot { what: WHAT.into(), complaints: vec![Complaint { cause, message }] };
         match after.as_slice() {
             [.., last] if after.len() <= tries as usize => {
                 let stored = contract::stored(&output.stdout).or_else(|| contract::stored(&output.stderr));
                 Ok(Created { snapshot: last.clone(), stored, complaints })
             }
             [] => Err(fail(
-                "no snapshot",
+                Cause::NoSnapshot,
                 format!(
                     "it ended with exit code 0, and there is no new snapshot of stack {stack}: \
                      are the labels `deploy.labels`, and is there a {}=true among them?",
@@ -162,27 +162,32 @@ impl Bot {
     }
 }
 
-/// What a call printed and complained of, if it ended with 0.
 /// The result of a step of the bot's; none, and stored, where the bot said that it failed.
-pub fn step<T>(evidence: &Evidence, step: &str, result: Result<T>) -> Result<Option<T>> {
+pub fn step<T>(evidence: &Evidence, step: BotStep, result: Result<T>) -> Result<Option<T>> {
     match result {
         Err(Error::Bot { complaints, .. }) => Ok(evidence.put_complaints(step, &complaints).map(|()| None)?),
         result => result.map(Some),
     }
 }
 
+/// Why the bot or restic failed, as far as its words tell.
+fn cause(said: &str) -> Cause {
+    contract::cause(said).parse().unwrap_or(Cause::Other)
+}
+
+/// What a call printed and complained of, if it ended with 0.
 fn judged(what: &str, output: Output) -> Result<(Output, Vec<Complaint>)> {
     let mut complaints: Vec<Complaint> = contract::errors(&output.stderr)
         .chain(contract::errors(&output.stdout))
-        .map(|message| Complaint { cause: contract::cause(&message), message })
+        .map(|message| Complaint { cause: cause(&message), message })
         .collect();
     if output.code == 0 {
         return Ok((output, complaints));
     }
-    if complaints.iter().all(|c| c.cause == contract::HOOK) {
+    if complaints.iter().all(|c| c.cause == Cause::Hook) {
         // It ended with words of its own, or with none.
         let tail = output.clone().ok(what).err().map_or_else(String::new, |e| e.to_string());
-        let cause = if output.code < 0 || output.code > 128 { "ended" } else { contract::cause(&tail) };
+        let cause = if output.code < 0 || output.code > 128 { Cause::Ended } else { cause(&tail) };
         complaints.push(Complaint { cause, message: tail });
     }
     Err(Error::Bot { what: what.to_owned(), complaints })
@@ -291,9 +296,9 @@ mod tests {
         let evidence = Evidence::create(dir.path()).expect("evidence");
         let (bot, _) = bot(Memory { code: 1, ..Memory::default() });
         let restored = bot.restore("s", &Snapshot { id: "a0000000".into() }, &[]).await;
-        assert!(matches!(step(&evidence, "restore", restored), Ok(None)));
+        assert!(matches!(step(&evidence, BotStep::Restore, restored), Ok(None)));
         assert_eq!(evidence.complaints().expect("read").len(), 1);
-        assert!(step::<()>(&evidence, "restore", Err(Error::Unknown("gone".into()))).is_err());
+        assert!(step::<()>(&evidence, BotStep::Restore, Err(Error::Unknown("gone".into()))).is_err());
         assert_eq!(evidence.complaints().expect("read").len(), 1);
     }
 

@@ -13,7 +13,7 @@ use crate::drill::fault::Fault;
 use crate::drill::{BotChoice, ImageChoice, Options};
 use crate::error::Result;
 use crate::exit_code;
-use crate::report::Files;
+use crate::report::OutputFiles;
 
 /// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.
 #[derive(Debug, Parser)]
@@ -162,7 +162,7 @@ pub enum Command {
         "Examples:\n",
         "  restore-drill explain uidvalidity\n",
         "  restore-drill explain 'mailbox u01@mail.test, folder INBOX: altered (uidvalidity)'\n",
-        "  restore-drill explain                 lists what is taught\n",
+        "  restore-drill explain                 lists all meanings\n",
     ))]
     Explain {
         /// A finding as a report has it, or a word of one.
@@ -278,7 +278,7 @@ pub struct ReportArgs {
     pub dir: PathBuf,
     /// Where each form goes.
     #[command(flatten)]
-    pub files: Files,
+    pub files: OutputFiles,
 }
 
 /// What has a schema.

@@ -10,11 +10,11 @@ use std::time::Duration;
 use clap::CommandFactory as _;
 use engine::Engine;
 use futures_util::StreamExt as _;
-use judge::audit::Report;
+use judge::audit::AuditReport;
 use judge::meaning;
 use judge::model::{Status, essences};
 use judge::redact::redact;
-use judge::store::Evidence;
+use judge::store::{Evidence, RunFact};
 use recipe::labels::lint::{self, lint};
 use recipe::labels::recipe::RecipeFiles;
 use recipe::labels::rules::{Lesson, lessons};
@@ -36,10 +36,10 @@ use restore_drill::ladder::climb::Plan;
 use restore_drill::ladder::pinned::Source;
 use restore_drill::ladder::{self, Ladder};
 use restore_drill::report::ci::{Folded, Folds, keep, keep_error};
-use restore_drill::report::model::{self, Report as Told};
+use restore_drill::report::model::{self, Report};
 use restore_drill::report::pr::{self, Proof};
 use restore_drill::report::terminal::{Terminal, block};
-use restore_drill::report::{Files, JsonLines, history, html, summary};
+use restore_drill::report::{JsonLines, OutputFiles, history, html, summary};
 use restore_drill::stack::gc;
 use restore_drill::{again, config, conformance, exit_code, images};
 
@@ -173,7 +173,7 @@ async fn execute(cli: Cli) -> Result<u8> {
             let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
             let evidence = Arc::new(Evidence::create(dir.path())?);
             audit::deployed(&scenario, &stack, snapshot.as_deref(), evidence.clone()).await?;
-            let (verdict, report) = (judge::audited(&evidence)?, Report::read(&evidence)?);
+            let (verdict, report) = (judge::audited(&evidence)?, AuditReport::read(&evidence)?);
             if json {
                 println!("{}", serde_json::json!({"verdict": verdict, "report": report}));
             } else {
@@ -403,10 +403,12 @@ async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8>
         }
     })?;
     let mut facts = serde_json::json!({});
-    for key in ["run", "scenario", "profile", "seed", "images", "snapshot", "reproduce"] {
-        facts[key] = serde_json::json!(evidence.get(key)?);
+    for fact in
+        [RunFact::Run, RunFact::Scenario, RunFact::Profile, RunFact::Seed, RunFact::Images, RunFact::Snapshot, RunFact::Reproduce]
+    {
+        facts[fact.key()] = serde_json::json!(evidence.get(fact)?);
     }
-    let report = Report::read(&evidence)?;
+    let report = AuditReport::read(&evidence)?;
     facts["audit"] = serde_json::json!(report);
     summary(evidence.dir(), &facts, &verdict)?;
     if !output.quiet {
@@ -419,9 +421,9 @@ async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8>
 }
 
 fn report(args: ReportArgs) -> Result<u8> {
-    let (report, logs) = (Told::read(&args.dir)?, model::logs(&args.dir));
-    let all = args.files == Files::default();
-    let files = if all { Files::all(&args.dir) } else { args.files };
+    let (report, logs) = (Report::read(&args.dir)?, model::logs(&args.dir));
+    let all = args.files == OutputFiles::default();
+    let files = if all { OutputFiles::all(&args.dir) } else { args.files };
     files.write(&report, &logs)?;
     if all {
         files.html.iter().for_each(|page| println!("{}", page.display()));
@@ -464,14 +466,23 @@ fn explain(finding: &str) -> Result<u8> {
     }
     let found = meaning::find(finding);
     if found.is_empty() {
-        return Err(Error::Usage(format!("nothing is taught of {finding:?}; `restore-drill explain` lists what is")));
+        return Err(Error::Usage(unknown_finding(finding)));
     }
     found.iter().for_each(|m| print!("{}", m.text()));
     Ok(exit_code::HELD)
 }
 
+/// What to say of a word that no finding is called by.
+fn unknown_finding(word: &str) -> String {
+    const NEAR: usize = 3;
+    let distance = |m: &&meaning::Meaning| strsim::damerau_levenshtein(&m.name, word);
+    let nearest = meaning::all().iter().min_by_key(distance).filter(|m| distance(m) <= NEAR);
+    let guess = nearest.map(|m| format!("; did you mean {:?}?", m.name)).unwrap_or_else(|| ";".into());
+    format!("no finding is called {word:?}{guess} `restore-drill explain` lists them all")
+}
+
 fn reproduce(evidence: &Evidence) -> Result<()> {
-    if let Some(command) = evidence.get("reproduce")? {
+    if let Some(command) = evidence.get(RunFact::Reproduce)? {
         eprintln!("reproduce: {command}");
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use judge::audit::Report;
+use judge::audit::AuditReport;
 use recipe::compose::edit::Edit;
 use recipe::inventory::Class;
 use recipe::labels::lint::lint;
@@ -43,7 +43,7 @@ fn recipe(scenario: &Scenario, edits: &[Edit]) -> Result<Recipe> {
 
 /// What the audit reports without calling it a fault: junk that was captured, and what is valuable and was not.
 pub(super) fn reported(drill: &Drill) -> Result<BTreeSet<String>> {
-    let Some(report) = Report::read(&drill.run.evidence)? else { return Ok(BTreeSet::new()) };
+    let Some(report) = AuditReport::read(&drill.run.evidence)? else { return Ok(BTreeSet::new()) };
     let is_junk = |name: &str| {
         let volume = drill.app.scenario.inventory.volumes.iter().find(|v| v.name == name);
         volume.is_some_and(|v| matches!(v.class, Class::Cache | Class::Regenerated))

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use judge::audit::Report;
+use judge::audit::AuditReport;
 use judge::model::{Status, Verdict};
-use judge::store::Evidence;
+use judge::store::{Evidence, RunFact};
 use judge::{RESTORED, judge};
 use recipe::inventory::{Class, Inventory, InventoryVolume};
 use recipe::labels::{Selection, selection};
@@ -52,14 +52,14 @@ pub fn text(after: &Proof, before: Option<&Proof>) -> Result<String> {
             verdict.findings.len()
         )));
     }
-    let fact = |key: &str| -> Result<String> {
-        let missing = || Error::Usage(format!("{}: the run did not store its {key}", evidence.dir().display()));
-        evidence.get(key)?.ok_or_else(missing)
+    let fact = |fact: RunFact| -> Result<String> {
+        let missing = || Error::Usage(format!("{}: the run did not store its {}", evidence.dir().display(), fact.key()));
+        evidence.get(fact)?.ok_or_else(missing)
     };
-    let labels: Labels = parse(&fact("recipe")?)?;
-    let inventory: Inventory = parse(&fact("inventory")?)?;
-    let scenario = fact("scenario")?;
-    let report = Report::read(evidence)?.ok_or_else(|| Error::Usage("the run did not store an audit".into()))?;
+    let labels: Labels = parse(&fact(RunFact::Recipe)?)?;
+    let inventory: Inventory = parse(&fact(RunFact::Inventory)?)?;
+    let scenario = fact(RunFact::Scenario)?;
+    let report = AuditReport::read(evidence)?.ok_or_else(|| Error::Usage("the run did not store an audit".into()))?;
 
     let mut out = String::new();
     let _ = writeln!(out, "# Back up {scenario} with backupbot\n");
@@ -105,7 +105,7 @@ fn selected(out: &mut String, labels: &Labels, inventory: &Inventory) {
     out.push('\n');
 }
 
-fn left_out(out: &mut String, labels: &Labels, inventory: &Inventory, report: &Report) {
+fn left_out(out: &mut String, labels: &Labels, inventory: &Inventory, report: &AuditReport) {
     let _ = writeln!(out, "## What is not backed up, and why\n");
     for volume in &inventory.volumes {
         if volume.not_deployed {
@@ -149,8 +149,8 @@ fn proof(
     out: &mut String,
     evidence: &Evidence,
     verdict: &Verdict,
-    report: &Report,
-    fact: &impl Fn(&str) -> Result<String>,
+    report: &AuditReport,
+    fact: &impl Fn(RunFact) -> Result<String>,
 ) -> Result<()> {
     let times = times(evidence);
     let seconds = |phases: &[&str]| phases.iter().filter_map(|p| times.get(*p)).sum::<u64>() as f64 / 1000.0;
@@ -162,8 +162,8 @@ fn proof(
     let mut row = |what: &str, is: String| {
         let _ = writeln!(out, "| {what} | {is} |");
     };
-    row("images", fact("images")?);
-    row("data", format!("profile {}, seed {}", fact("profile")?, fact("seed")?));
+    row("images", fact(RunFact::Images)?);
+    row("data", format!("profile {}, seed {}", fact(RunFact::Profile)?, fact(RunFact::Seed)?));
     row("seeded", seeded);
     row("compared after the restore", verdict.compared.to_string());
     row("differences", "none".into());
@@ -182,7 +182,7 @@ fn proof(
     );
     row("time to back up", format!("{:.1} s", seconds(&["backup"])));
     row("time to restore, until the services run again", format!("{:.1} s", seconds(&["restore", "restart"])));
-    let _ = writeln!(out, "\nTo reproduce: `{}`\n", fact("reproduce")?);
+    let _ = writeln!(out, "\nTo reproduce: `{}`\n", fact(RunFact::Reproduce)?);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::command::UserPlaces;
 use super::compared::{Database, QUERY};
 use super::faults::{Faults, Known};
 use super::mail::MailServer;
@@ -31,6 +32,7 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
     for (what, name) in volumes(spec) {
         known(what, "volume", name, &recipe.volumes, text, problems);
     }
+    users(spec, text, problems);
     doors(spec, text, problems);
     if spec.databases.is_empty() && spec.files.is_empty() && spec.facts.is_empty() && spec.mail.is_none() {
         problems.add(text.whole("the drill would compare nothing: add a [[database]], a [[file]], a [[fact]] or [mail]"));
@@ -115,7 +117,24 @@ fn volumes(spec: &Spec) -> Vec<(&'static str, &str)> {
     all.extend(spec.databases.iter().filter_map(|d| Some(("database", d.volume.as_ref()?))));
     all.extend(spec.files.iter().map(|f| ("file", &f.volume)));
     all.extend(spec.mail.iter().flat_map(|m| &m.dkim).map(|d| ("mail.dkim", &d.volume)));
+    all.extend(places(spec).iter().filter_map(|p| Some(("users.places", p.mailboxes.as_ref()?))));
     all.into_iter().map(|(what, name)| (what, name.as_str())).collect()
+}
+
+fn places(spec: &Spec) -> Option<&UserPlaces> {
+    spec.users.as_ref()?.places.as_ref()
+}
+
+/// The table that the app's users are in must be one that is compared.
+fn users(spec: &Spec, text: &TomlText, problems: &mut Problems) {
+    let Some(UserPlaces { database, table, .. }) = places(spec) else { return };
+    let of = spec.databases.iter().filter(|d| d.name == *database).flat_map(|d| &d.tables);
+    let tables: BTreeSet<&str> = of.map(|t| t.name.as_str()).collect();
+    if !tables.contains(table.as_str()) {
+        let near = did_you_mean(table, tables.iter().copied());
+        let message = format!("users.places: no [[database]] {database:?} has a table {table:?}{near}");
+        problems.add(text.problem(table, message));
+    }
 }
 
 fn doors(spec: &Spec, text: &TomlText, problems: &mut Problems) {

@@ -1,6 +1,6 @@
 //! Commands that a drill runs in the containers of an app.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A command in a service's container.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -24,6 +24,21 @@ pub struct UserCommands {
     pub input: Option<String>,
     /// The command that deletes a user.
     pub delete: Vec<String>,
+    /// Where the app keeps its users. Without it, `--live` cannot tell whether a user that was created or deleted while the
+    /// backup ran is back.
+    pub places: Option<UserPlaces>,
+}
+
+/// Where an app keeps its users.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserPlaces {
+    /// The database.
+    pub database: String,
+    /// The table with a row for each user, whose key is the address.
+    pub table: String,
+    /// The volume with a folder for each mailbox at its top, named by the address: no folder may be there without its user.
+    pub mailboxes: Option<String>,
 }
 
 impl UserCommands {
