@@ -147,7 +147,7 @@ fn circles(graph: &Graph) -> Vec<String> {
 
 #[test]
 fn no_file_imports_another_in_a_circle() {
-    for (name, dir) in &CRATES[..5] {
+    for (name, dir) in CRATES {
         let graph = graph(&common::root().join(dir));
         assert!(graph.values().map(BTreeSet::len).sum::<usize>() > 0, "{name}: hardly any import was seen: {graph:?}");
         assert_eq!(circles(&graph), Vec::<String>::new(), "circles in crate {name}");

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use restore_drill::drill::Drill;
+use restore_drill::drill::{self, Drill};
 use restore_drill::exit_code;
 
 use common::{assert_nothing_left, guarded, options, restore_drill, stderr};
@@ -20,11 +20,11 @@ fn audited(arguments: &[&str], code: u8) -> serde_json::Value {
 async fn a_deployed_stack_is_audited_and_only_read() {
     let dir = tempfile::tempdir().expect("a directory");
     let play = |drill: Arc<Drill>| async move {
-        let deployed = drill.deploy().await?;
-        let _provisioned = drill.provision(deployed).await?;
-        let (engine, stack) = (drill.owned.engine(), drill.stack.name.clone());
+        let deployed = drill::deploy(&drill).await?;
+        let _provisioned = drill::provision(&drill, deployed).await?;
+        let (engine, stack) = (drill.app.owned.engine(), drill.app.stack.name.clone());
         let within = |service: &'static str, script: &'static str| {
-            let service = drill.stack.service(service);
+            let service = drill.app.stack.service(service);
             async move { engine.exec(&service, &["sh", "-ec", script], &[], None).await?.ok("a change") }
         };
 
@@ -48,7 +48,7 @@ async fn a_deployed_stack_is_audited_and_only_read() {
         assert_eq!(unknown["verdict"]["findings"][0]["property"], "snapshot", "{unknown:#}");
         // What was audited is as it was.
         within("admin", "test -e /dkim/new.key").await?;
-        Ok(drill.owned.run().to_owned())
+        Ok(drill.app.owned.run().to_owned())
     };
     let (run, _) = guarded(options(dir.path(), "tiny"), play).await.expect("a deployment");
     assert_nothing_left(&run).await;

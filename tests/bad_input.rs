@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use restore_drill::backup::Snapshot;
-use restore_drill::drill::Drill;
+use restore_drill::drill::{self, Drill};
 use restore_drill::exit_code;
 
 use common::{assert_nothing_left, copy_of_scenarios, guarded, options, stderr};
@@ -235,12 +235,12 @@ fn a_bot_that_is_not_there() {
 async fn the_bot_refuses_a_wrong_password_and_an_unknown_snapshot() {
     let dir = tempfile::tempdir().expect("a directory");
     let play = |drill: Arc<Drill>| async move {
-        let _deployed = drill.deploy().await?;
-        let bot = drill.bot().await?;
-        let stack = drill.stack.name.clone();
+        let _deployed = drill::deploy(&drill).await?;
+        let bot = drill.app.bot().await?;
+        let stack = drill.app.stack.name.clone();
         assert_eq!(bot.snapshots(&stack).await?, []);
 
-        let engine = drill.owned.engine();
+        let engine = drill.app.owned.engine();
         let script = "echo other > /tmp/other; RESTIC_PASSWORD_FILE=/tmp/other restic init -q";
         engine.exec(&bot.service, &["sh", "-ec", script], &[], None).await?.ok("another password")?;
         let error = bot.create(&stack, 1).await.expect_err("a wrong password").to_string();
@@ -257,7 +257,7 @@ async fn the_bot_refuses_a_wrong_password_and_an_unknown_snapshot() {
         assert!(!listed.iter().any(|p| p.contains("_certs/") || p.contains("_rspamd/")), "excluded by label: {listed:?}");
 
         // A restore that fails leaves what it was to replace: also links, which the bot moves out of restic's way.
-        let admin = drill.stack.service("admin");
+        let admin = drill.app.stack.service("admin");
         let within = async |script: &str| engine.exec(&admin, &["sh", "-ec", script], &[], None).await?.ok("links");
         let whole = "cd /dkim; for f in one two three; do test \"$(cat $f)\" = key; done; test -z \"$(ls -A | grep '^[.]')\"";
         within("cd /dkim; echo key > one; ln one two; ln -s one three").await?;
@@ -278,9 +278,9 @@ async fn the_bot_refuses_a_wrong_password_and_an_unknown_snapshot() {
         assert!(error.contains("no snapshot deadbeef of stack"), "{error}");
         let error = bot.create("no-such-stack", 1).await.expect_err("no stack").to_string();
         assert!(error.contains("no stack no-such-stack"), "{error}");
-        let error = bot.create(&drill.bot_stack.as_ref().expect("a bot").name, 1).await.expect_err("no label").to_string();
+        let error = bot.create(&drill.app.bot_stack.as_ref().expect("a bot").name, 1).await.expect_err("no label").to_string();
         assert!(error.contains("backup is not switched on"), "{error}");
-        Ok(drill.owned.run().to_owned())
+        Ok(drill.app.owned.run().to_owned())
     };
     let (run, _) = guarded(options(dir.path(), "tiny"), play).await.expect("a deployment");
     assert_nothing_left(&run).await;

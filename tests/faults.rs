@@ -4,9 +4,10 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{scenarios, stderr};
 use recipe::scenario::Scenario;
 use restore_drill::exit_code;
+
+use common::{scenarios, stderr};
 
 /// All faults of a scenario, by the program itself, two groups at once.
 fn every_fault_is_caught_and_named(scenario: &str, profile: &str) {

@@ -5,10 +5,12 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use common::assert_nothing_left;
 use judge::model::{Item, Outcome, Status, Verdict};
 use judge::store::{Evidence, LiveKind, When};
+use restore_drill::drill::{self, Drill};
 use restore_drill::fault;
+
+use common::assert_nothing_left;
 
 async fn drill(name: Option<&str>) -> (tempfile::TempDir, Verdict, Arc<Evidence>) {
     let dir = tempfile::tempdir().expect("a directory");
@@ -17,7 +19,9 @@ async fn drill(name: Option<&str>) -> (tempfile::TempDir, Verdict, Arc<Evidence>
     if let Some(name) = name {
         options.fault = Some(fault::named(&common::scenarios(), "mailu", name).expect("a fault of Mailu"));
     }
-    let (verdict, evidence) = common::guarded(options, |drill| async move { drill.play().await }).await.expect("a verdict");
+    let fault = options.fault.clone();
+    let play = |drill: Arc<Drill>| async move { drill::play(&drill, fault.as_deref()).await };
+    let (verdict, evidence) = common::guarded(options, play).await.expect("a verdict");
     assert_nothing_left(&evidence.get("run").expect("read").expect("a run")).await;
     (dir, verdict, evidence)
 }

@@ -5,12 +5,13 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{assert_nothing_left, guarded, options};
 use judge::model::{Status, Verdict, essences};
 use judge::{self, RESTORED};
-use restore_drill::drill::Drill;
+use restore_drill::drill::{self, Drill};
 use restore_drill::fault::{self, Fault, put_back, save};
 use restore_drill::{Error, exit_code};
+
+use common::{assert_nothing_left, guarded, options};
 
 /// Faults in what was restored; `tests/faults.rs` injects all of them.
 const CONTENT: [&str; 6] =
@@ -26,42 +27,42 @@ fn named(name: &str) -> Arc<Fault> {
 async fn a_drill_holds_and_every_content_fault_turns_it_red() {
     let dir = tempfile::tempdir().expect("a directory");
     let play = |drill: Arc<Drill>| async move {
-        let deployed = drill.deploy().await?;
-        let provisioned = drill.provision(deployed).await?;
-        let seeded = drill.seed(provisioned).await?;
-        let settled = drill.settle(seeded).await?;
-        let shaped = drill.shape(settled).await?;
-        let baseline = drill.baseline(shaped).await?;
-        let backup = drill.backup(&baseline).await?.expect("a snapshot");
-        let audited = drill.audit(&backup).await?;
-        let wiped = drill.wipe(&baseline, &audited).await?;
-        let restored = drill.restore(wiped, &backup).await?;
-        let restarted = drill.restart(restored).await?;
+        let deployed = drill::deploy(&drill).await?;
+        let provisioned = drill::provision(&drill, deployed).await?;
+        let seeded = drill::seed(&drill, provisioned).await?;
+        let settled = drill::settle(&drill, seeded).await?;
+        let shaped = drill::shape(&drill, settled).await?;
+        let baseline = drill::baseline(&drill, shaped).await?;
+        let backup = drill::backup(&drill, &baseline).await?.expect("a snapshot");
+        let audited = drill::audit(&drill, &backup).await?;
+        let wiped = drill::wipe(&drill, &baseline, &audited).await?;
+        let restored = drill::restore(&drill, wiped, &backup).await?;
+        let restarted = drill::restart(&drill, restored).await?;
         // Observing drops the mail server's indexes, and with them HIGHESTMODSEQ.
         save(&drill).await?;
         // What is read is what this test is about; `tests/faults.rs` tries.
-        drill.evidence.try_nothing(RESTORED)?;
-        drill.observe(&restarted, RESTORED).await?;
-        let held = drill.judge(RESTORED)?;
+        drill.run.evidence.try_nothing(RESTORED)?;
+        drill::observe(&drill, &restarted, RESTORED).await?;
+        let held = drill::judge(&drill, RESTORED)?;
         assert_held(&held, "the fault-free drill");
         put_back(&drill).await?;
 
         for fault in CONTENT.map(named) {
             fault.strike(&drill).await?;
-            drill.evidence.try_nothing(fault.name())?;
-            drill.observe(&restarted, fault.name()).await?;
-            let verdict = drill.judge(fault.name())?;
+            drill.run.evidence.try_nothing(fault.name())?;
+            drill::observe(&drill, &restarted, fault.name()).await?;
+            let verdict = drill::judge(&drill, fault.name())?;
             assert_eq!(verdict.status, Status::Broken, "{}", fault.name());
             assert_eq!(essences(&verdict.findings), fault.expected(&drill).await?, "{}: {:#?}", fault.name(), verdict.findings);
 
             fault.undo(&drill).await?;
             let twin = format!("{} undone", fault.name());
-            drill.evidence.try_nothing(&twin)?;
-            drill.observe(&restarted, &twin).await?;
-            assert_held(&drill.judge(&twin)?, &twin);
+            drill.run.evidence.try_nothing(&twin)?;
+            drill::observe(&drill, &restarted, &twin).await?;
+            assert_held(&drill::judge(&drill, &twin)?, &twin);
             put_back(&drill).await?;
         }
-        Ok((drill.owned.run().to_owned(), common::secrets(&drill)))
+        Ok((drill.app.owned.run().to_owned(), common::secrets(&drill)))
     };
     let ((run, secrets), evidence) = guarded(options(dir.path(), "smoke"), play).await.expect("a drill");
     assert_nothing_left(&run).await;
@@ -101,8 +102,8 @@ async fn broken_by(name: &str) {
     let mut options = options(dir.path(), "tiny");
     options.fault = Some(fault.clone());
     let play = move |drill: Arc<Drill>| async move {
-        let verdict = drill.play().await?;
-        Ok((drill.owned.run().to_owned(), verdict, fault.expected(&drill).await?))
+        let verdict = drill::play(&drill, Some(&*fault)).await?;
+        Ok((drill.app.owned.run().to_owned(), verdict, fault.expected(&drill).await?))
     };
     let ((run, verdict, expected), _) = guarded(options, play).await.expect("a drill");
     assert!(!expected.is_empty());
@@ -170,8 +171,12 @@ async fn the_program_holds_and_says_so() {
 async fn a_skipped_wipe_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = options(dir.path(), "tiny");
-    options.fault = Some(named("wipe-skipped"));
-    let error = guarded(options, |drill: Arc<Drill>| async move { drill.play().await }).await.err().expect("refused");
+    let fault = named("wipe-skipped");
+    options.fault = Some(fault.clone());
+    let error = guarded(options, |drill: Arc<Drill>| async move { drill::play(&drill, Some(&*fault)).await })
+        .await
+        .err()
+        .expect("refused");
     let Error::WipeNotProven(left) = &error else { panic!("{error}") };
     assert_eq!(left.len(), 7, "each part of the proof objects: {error}");
     assert_eq!(error.exit_code(), exit_code::UNKNOWN);

@@ -97,8 +97,8 @@ async fn bench(cli: Cli) -> Result<()> {
     if [Part::Submitting, Part::Mailbox, Part::Reading].into_iter().any(&wanted) {
         let (submit, read, mailbox, rounds, wanted) = (cli.submit, cli.read, cli.mailbox.clone(), cli.rounds, wanted.clone());
         let play = move |drill: Arc<Drill>| async move {
-            let deployed = drill.deploy().await?;
-            drop(drill.provision(deployed).await?);
+            let deployed = drill::deploy(&drill).await?;
+            drop(drill::provision(&drill, deployed).await?);
             let mut parts = Vec::new();
             if wanted(Part::Submitting) {
                 parts.push(("submitting", submitting(&drill, submit, rounds).await?));
@@ -147,7 +147,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// The first users who neither forward their mail nor answer it by themselves.
 fn quiet(drill: &Drill, count: usize) -> Vec<String> {
-    drill.corpus.accounts().quiet().take(count).map(|u| u.email.clone()).collect()
+    drill.run.corpus.accounts().quiet().take(count).map(|u| u.email.clone()).collect()
 }
 
 /// Messages a second: ours, plain and as a drill does it, beside Postfix's smtp-source through the same front.
@@ -179,9 +179,9 @@ async fn submitting(drill: &Arc<Drill>, messages: usize, rounds: usize) -> Resul
 async fn submit(drill: &Arc<Drill>, login: Option<&str>, from: &str, to: &str, messages: usize) -> Result<f64> {
     let body = format!("{}\r\n", "X".repeat(78)).repeat(BODY / 80);
     let text = format!("From: <{from}>\r\nTo: <{to}>\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\n\r\n{body}");
-    let password = login.map(|l| drill.password(l));
+    let password = login.map(|l| drill.run.password(l));
     let login = login.zip(password.as_deref());
-    let submission = drill.submission(login);
+    let submission = drill.app.submission(login);
     let since = Instant::now();
     futures_util::stream::iter(0..messages)
         .map(|_| async { submission.send(from, &[to], text.as_bytes()).await.map(drop) })
@@ -201,17 +201,17 @@ async fn delivered(drill: &Arc<Drill>) -> Result<()> {
 }
 
 async fn within(drill: &Drill, service: &str, script: &str) -> Result<String> {
-    let service = drill.stack.service(service);
-    let output = drill.owned.engine().exec(&service, &["sh", "-ec", script], &[], None).await?;
+    let service = drill.app.stack.service(service);
+    let output = drill.app.owned.engine().exec(&service, &["sh", "-ec", script], &[], None).await?;
     Ok(output.ok(script).map(|o| o.stdout)?)
 }
 
 /// Puts messages into an INBOX until it has that many: past the doors, as it is reading that is measured.
 async fn fill(drill: &Drill, account: &str, wanted: usize, bytes: usize) -> Result<()> {
-    let service = drill.stack.service("imap");
+    let service = drill.app.stack.service("imap");
     let (wanted, lines) = (wanted.to_string(), (bytes / 78).to_string());
     let command = ["bash", "-ec", FILL, "bash", account, &wanted, &lines, seeds::ITEM_HEADER];
-    Ok(drill.owned.engine().exec(&service, &command, &[], None).await?.ok("filling a mailbox").map(drop)?)
+    Ok(drill.app.owned.engine().exec(&service, &command, &[], None).await?.ok("filling a mailbox").map(drop)?)
 }
 
 const FILL: &str = r#"
@@ -229,8 +229,8 @@ doveadm force-resync -u "$1" INBOX
 /// CPU time that a service's container has used, in seconds.
 async fn cpu(drill: &Drill, service: &str) -> Result<f64> {
     use bollard::query_parameters::StatsOptionsBuilder;
-    let engine = drill.owned.engine();
-    let container = engine.container_of(&drill.stack.service(service)).await?;
+    let engine = drill.app.owned.engine();
+    let container = engine.container_of(&drill.app.stack.service(service)).await?;
     let container = container.ok_or_else(|| Error::Unknown(format!("no container of {service}")))?;
     let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
     let mut stats = Box::pin(engine.docker.stats(&container, Some(options)));
@@ -243,7 +243,7 @@ async fn cpu(drill: &Drill, service: &str) -> Result<f64> {
 /// Reads the mailboxes as a drill does; how long it took, in seconds.
 async fn observe(drill: &Drill, accounts: &[String], evidence: &Evidence, o: ObservationId) -> Result<f64> {
     let since = Instant::now();
-    let mail = Mail { imap: drill.imap(), accounts: accounts.to_vec(), secret: drill.secret(), modseqs: None };
+    let mail = Mail { imap: drill.app.imap(), accounts: accounts.to_vec(), secret: drill.run.secret(), modseqs: None };
     mail.observe(evidence, o, &|_, _| ()).await?;
     Ok(since.elapsed().as_secs_f64())
 }
@@ -280,9 +280,9 @@ async fn reading(drill: &Arc<Drill>, messages: usize, rounds: usize) -> Result<V
         }
         theirs.push(run(Command::new("mbsync").arg("-c").arg(mbsync(round)?).arg("-q").arg("-a"))?);
         let mut command = Command::new("python3");
-        command.arg("-c").arg(IMAPLIB).arg(drill.door("imaps").1.to_string()).arg(dir.path().join("root.pem"));
+        command.arg("-c").arg(IMAPLIB).arg(drill.app.door("imaps").1.to_string()).arg(dir.path().join("root.pem"));
         for account in &accounts {
-            command.arg(account).arg(drill.password(account));
+            command.arg(account).arg(drill.run.password(account));
         }
         python.push(run(&mut command)?);
     }
@@ -323,15 +323,15 @@ for account, password in zip(rest[::2], rest[1::2]):
 
 /// Writes mbsync's configuration, for each round into mailboxes of its own.
 fn mbsync_configuration(drill: &Drill, accounts: &[String], dir: &Path) -> Result<impl Fn(usize) -> Result<PathBuf>> {
-    let (host, port) = drill.door("imaps");
-    let (leaf, root) = (&drill.authority().cert_pem, &drill.authority().root_pem);
+    let (host, port) = drill.app.door("imaps");
+    let (leaf, root) = (&drill.app.authority().cert_pem, &drill.app.authority().root_pem);
     let save = |name: &str, text: &str| {
         let path = dir.join(name);
         std::fs::write(&path, text).map_err(Error::io(&path)).map(|()| path)
     };
     let leaf = save("leaf.pem", leaf)?;
     save("root.pem", root)?;
-    let logins: Vec<(String, String)> = accounts.iter().map(|a| (a.clone(), drill.password(a))).collect();
+    let logins: Vec<(String, String)> = accounts.iter().map(|a| (a.clone(), drill.run.password(a))).collect();
     let dir = dir.to_owned();
     Ok(move |round: usize| {
         let mut text = String::new();
@@ -379,7 +379,7 @@ async fn growing(drill: &Arc<Drill>, sizes: &[usize]) -> Result<Value> {
             let o = evidence.observation(stage)?;
             observed = observe(drill, &account, &evidence, o).await?;
             let since = Instant::now();
-            drill.files_probe().observe(&evidence, o, &|_, _| ()).await?;
+            drill.app.files_probe().observe(&evidence, o, &|_, _| ()).await?;
             files = since.elapsed().as_secs_f64();
             evidence.complete(o)?;
         }

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum as _;
+use judge::store::Evidence;
+use recipe::scenario::Scenario;
 
 use crate::drill::{BotChoice, ImageChoice, Options, Stored};
 use crate::error::{Error, Result};
 use crate::fault;
-use judge::store::Evidence;
-use recipe::scenario::Scenario;
 
 /// The options that do a stored run again. A recipe that has changed since is refused.
 pub fn options(evidence: &Evidence, scenarios: &Path, dir: Option<PathBuf>) -> Result<Options> {

@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 use crate::stack::RUN_LABEL;
 use crate::stack::volumes::{Kind, archive, entries};
 
+pub mod own;
+
 /// A bot, found by its label.
 #[derive(Clone)]
 pub struct Bot {

@@ -226,9 +226,9 @@ pub enum Command {
     /// name, fails the command; so does a check of the scenario that no fault turned red.
     #[command(alias = "sabotage", after_help = concat!(
         "Examples:\n",
-        "  restore-drill fault mailu                          all of its faults\n",
-        "  restore-drill fault mailu --group content\n",
-        "  restore-drill fault mailu mail-excluded pack-flipped\n",
+        "  restore-drill fault davical                        all of its faults\n",
+        "  restore-drill fault davical --group content\n",
+        "  restore-drill fault davical backup-hook-alone pack-flipped\n",
         "  restore-drill fault --list davical\n",
         "\nExit codes: 0 all were caught, 3 one was not, 2 it could not be told\n",
     ))]
@@ -539,8 +539,13 @@ mod tests {
         options.backupbot = BotChoice::Existing;
         options.live = Some(30);
         options.images = ImageChoice::Standin;
+        options.connections = 3;
+        options.env_file = Some("my.env".into());
         let cli = Cli::parse_from(options.reproduce().split(' '));
         let Command::Run(args) = cli.command else { panic!("not run") };
-        assert_eq!(args.options(scenarios.into()).expect("options").reproduce(), options.reproduce());
+        let parsed = args.options(cli.scenarios).expect("options");
+        assert_eq!(parsed.reproduce(), options.reproduce());
+        assert_eq!(parsed.scenarios, options.scenarios);
+        assert_eq!(parsed.connections, options.connections);
     }
 }

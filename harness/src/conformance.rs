@@ -13,8 +13,9 @@ use recipe::scenario::{self};
 use recipe::toml_file::read_toml;
 use serde::{Deserialize, Serialize};
 
+use crate::backup::own::{bot_stack, deploy_bot};
 use crate::backup::{Bot, Created, Snapshot};
-use crate::drill::{BotChoice, bot_stack, deploy_bot};
+use crate::drill::BotChoice;
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
@@ -118,7 +119,6 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
             compose: vec![Compose::read(&dir.join("conformance.yml"))?],
             ports: vec![],
             edits: vec![],
-            run: run.clone(),
             name,
         };
         phase.finish(format!("bot {}", bot.service));

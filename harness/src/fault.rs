@@ -10,17 +10,17 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
+use judge::BASELINE;
+use recipe::compose::edit::{Change, Edit};
+use recipe::inventory::Class;
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::{self, Action, Choice, Expected, Fault as Declared, Group, Times};
 use seeds::Corpus;
 
 use crate::backup::Snapshot;
 use crate::drill::Drill;
 use crate::drill::fault::{self as hooks, Restoring, Strike, Trials};
 use crate::error::{Error, Result};
-use judge::BASELINE;
-use recipe::compose::edit::{Change, Edit};
-use recipe::inventory::Class;
-use recipe::scenario::Scenario;
-use recipe::scenario::faults::{self, Action, Choice, Expected, Fault as Declared, Group, Times};
 
 mod act;
 pub mod common;
@@ -30,6 +30,7 @@ pub mod glob;
 mod known;
 pub mod lint;
 pub mod matrix;
+mod proven;
 pub mod run;
 
 use derived::{Deed, When};
@@ -85,7 +86,8 @@ pub fn of(scenario: &Scenario) -> Vec<Arc<Fault>> {
             all.push(Arc::new(Fault { declared, deed, of: of.clone(), struck: Mutex::default() }));
         }
     }
-    all.sort_by_key(|f| f.group());
+    // Where nothing is wiped, what was there at the baseline must still be there.
+    all.sort_by_key(|f| (f.group(), !f.declared.skips_wipe));
     all
 }
 
@@ -123,7 +125,7 @@ impl Fault {
     async fn filled<T>(&self, drill: &Drill, with: impl AsyncFnOnce(&Filling<'_>) -> Result<T>) -> Result<T> {
         let items = items(drill)?;
         let Of { targets, lost, fresh, .. } = &*self.of;
-        with(&Filling { corpus: &drill.corpus, items: &items, targets, lost, fresh }).await
+        with(&Filling { corpus: &drill.run.corpus, items: &items, targets, lost, fresh }).await
     }
 
     async fn act(&self, drill: &Drill, actions: &[Action]) -> Result<()> {
@@ -174,9 +176,9 @@ impl Fault {
 
 /// What the baseline has; nothing before it was observed.
 fn items(drill: &Drill) -> Result<Items> {
-    let evidence = &drill.evidence;
+    let evidence = &drill.run.evidence;
     let Some(baseline) = evidence.completed(BASELINE)? else { return Ok(Items::default()) };
-    Items::read(evidence, &drill.corpus, baseline, evidence.completed(crate::drill::FRESH)?)
+    Items::read(evidence, &drill.run.corpus, baseline, evidence.completed(crate::drill::FRESH)?)
 }
 
 /// Saves what the faults of restored data strike.
@@ -188,13 +190,13 @@ pub async fn save(drill: &Drill) -> Result<()> {
 /// the snapshot is to be restored again.
 pub async fn put_back(drill: &Drill) -> Result<bool> {
     scenario_wide(drill, |of| &of.put_back).await?;
-    Ok(!drill.scenario.faults.put_back.is_empty())
+    Ok(!drill.app.scenario.faults.put_back.is_empty())
 }
 
 async fn scenario_wide(drill: &Drill, actions: impl Fn(&Of) -> &Vec<Action>) -> Result<()> {
-    let (of, items) = (Of::new(&drill.scenario), items(drill)?);
+    let (of, items) = (Of::new(&drill.app.scenario), items(drill)?);
     let Of { targets, lost, fresh, .. } = &of;
-    let filling = Filling { corpus: &drill.corpus, items: &items, targets, lost, fresh };
+    let filling = Filling { corpus: &drill.run.corpus, items: &items, targets, lost, fresh };
     act::all(drill, actions(&of), &filling).await
 }
 
@@ -275,7 +277,7 @@ impl hooks::Fault for Fault {
                 Times::Twice => hooks::Times::Twice,
                 Times::AgainAfterRestart => hooks::Times::AgainAfterRestart,
             },
-            stack: restore.wrong_stack.then(|| drill.bot_stack.as_ref().map_or_else(|| "another".into(), |s| s.name.clone())),
+            stack: restore.wrong_stack.then(|| drill.app.bot_stack.as_ref().map_or_else(|| "another".into(), |s| s.name.clone())),
             older: restore.older,
             more: variable("VOLUMES", &restore.volumes).into_iter().chain(variable("TARGET", &restore.target)).collect(),
             restarts: restore.restarts,

@@ -71,8 +71,8 @@ pub async fn assert_nothing_left(run: &str) {
 
 /// The secrets of a run: what users and the bot know.
 pub fn secrets(drill: &Drill) -> Vec<String> {
-    let secret = drill.secret();
-    let users = &drill.corpus.accounts().users;
+    let secret = drill.run.secret();
+    let users = &drill.run.corpus.accounts().users;
     let mut secrets: Vec<String> = users.iter().map(|u| secret.password(&u.email)).collect();
     secrets.extend(users.iter().flat_map(|u| (0..u.tokens.len()).map(|at| secret.token(at, &u.email)).collect::<Vec<_>>()));
     secrets.extend(["restic", "SECRET_KEY"].map(|name| secret.derive(name)));

@@ -2,15 +2,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use engine::exec::Output;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use recipe::scenario::{AccountImport, UserCommands};
 use seeds::{Accounts, User};
 use serde_json::{Value, json};
 use sha_crypt::{CustomizedPasswordHasher as _, Params, ShaCrypt};
 
-use super::Drill;
-use super::proof::Deployed;
+use super::deploying::Deployed;
+use super::seeing;
+use super::state::Drill;
+use super::users::make_user;
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
 use crate::secret::Secret;
@@ -21,64 +22,56 @@ pub struct Provisioned {
     _private: (),
 }
 
-impl Drill {
-    /// Has the corpus' users made, as the app has them made.
-    pub async fn provision(&self, _: Deployed) -> Result<Provisioned> {
-        let phase = self.events.phase(Phase::Provision);
-        self.remember_fresh().await?;
-        let said = match (self.mail(), &self.scenario.spec.users) {
-            (Some(mail), _) => self.import(&mail.accounts, &phase).await?,
-            (None, Some(users)) => self.make_users(users, &phase).await?,
-            (None, None) => "nobody logs in to this app".to_owned(),
-        };
-        phase.finish(said);
-        Ok(Provisioned { _private: () })
-    }
+/// Has the corpus' users made, as the app has them made.
+pub async fn provision(drill: &Drill, _: Deployed) -> Result<Provisioned> {
+    let phase = drill.run.events.phase(Phase::Provision);
+    seeing::remember_fresh(drill).await?;
+    let said = match (drill.app.mail(), &drill.app.scenario.spec.users) {
+        (Some(mail), _) => import(drill, &mail.accounts, &phase).await?,
+        (None, Some(users)) => make_users(drill, users, &phase).await?,
+        (None, None) => "nobody logs in to this app".to_owned(),
+    };
+    phase.finish(said);
+    Ok(Provisioned { _private: () })
+}
 
-    /// Has users made one by one.
-    async fn make_users(&self, spec: &UserCommands, phase: &Running) -> Result<String> {
-        let users = self.corpus.accounts().mailboxes();
-        for (done, user) in users.iter().enumerate() {
-            self.user(spec, &user.email, true).await?.ok(&format!("making user {}", user.email))?;
-            phase.progress(done as u64 + 1, users.len() as u64, "users");
+/// Has users made one by one.
+async fn make_users(drill: &Drill, spec: &UserCommands, phase: &Running) -> Result<String> {
+    let users = drill.run.corpus.accounts().mailboxes();
+    for (done, user) in users.iter().enumerate() {
+        make_user(drill, spec, &user.email, true).await?.ok(&format!("making user {}", user.email))?;
+        phase.progress(done as u64 + 1, users.len() as u64, "users");
+    }
+    Ok(format!("{} users", users.len()))
+}
+
+/// Imports the accounts and logs each in once: Mailu rewrites a password's hash at the first login.
+async fn import(drill: &Drill, spec: &AccountImport, phase: &Running) -> Result<String> {
+    let config = configuration(drill.run.corpus.accounts(), &drill.run.secret)?.to_string();
+    let service = drill.app.stack.service(&spec.service);
+    drill.app.engine().exec(&service, &spec.command, &[], Some(config.as_bytes())).await?.ok("importing the accounts")?;
+    drill.app.restart_waves(&spec.restart, |_, _| ()).await?;
+    let accounts = drill.run.enabled();
+    let imap = drill.app.imap();
+    let total = accounts.len() as u64;
+    let logins = accounts.into_iter().map(|account| {
+        let imap = &imap;
+        async move {
+            let session = imap.login(&account, &drill.run.secret.password(&account)).await;
+            let mut session =
+                session.map_err(|e| Error::Unknown(format!("{account} cannot log in right after its import: {}", e.reason())))?;
+            let _ = session.logout().await;
+            Ok::<_, Error>(())
         }
-        Ok(format!("{} users", users.len()))
+    });
+    let mut logins = futures_util::stream::iter(logins).buffer_unordered(4);
+    let mut done = 0;
+    while logins.try_next().await?.is_some() {
+        done += 1;
+        phase.progress(done, total, "logins");
     }
-
-    /// Has a user made, or deleted, by the app's own command.
-    pub(super) async fn user(&self, spec: &UserCommands, email: &str, made: bool) -> Result<Output> {
-        let (command, input) = spec.filled(made, email, &self.password(email));
-        Ok(self.engine().exec(&self.stack.service(&spec.service), &command, &[], input.as_deref()).await?)
-    }
-
-    /// Imports the accounts and logs each in once: Mailu rewrites a password's hash at the first login.
-    async fn import(&self, spec: &AccountImport, phase: &Running) -> Result<String> {
-        let config = configuration(self.corpus.accounts(), &self.secret)?.to_string();
-        let service = self.stack.service(&spec.service);
-        self.engine().exec(&service, &spec.command, &[], Some(config.as_bytes())).await?.ok("importing the accounts")?;
-        self.restart_waves(&spec.restart, |_, _| ()).await?;
-        let accounts = self.enabled();
-        let imap = self.imap();
-        let total = accounts.len() as u64;
-        let logins = accounts.into_iter().map(|account| {
-            let imap = &imap;
-            async move {
-                let session = imap.login(&account, &self.secret.password(&account)).await;
-                let mut session = session
-                    .map_err(|e| Error::Unknown(format!("{account} cannot log in right after its import: {}", e.reason())))?;
-                let _ = session.logout().await;
-                Ok::<_, Error>(())
-            }
-        });
-        let mut logins = futures_util::stream::iter(logins).buffer_unordered(4);
-        let mut done = 0;
-        while logins.try_next().await?.is_some() {
-            done += 1;
-            phase.progress(done, total, "logins");
-        }
-        let all = self.corpus.accounts();
-        Ok(format!("{} users, {} aliases, {} domains", all.users.len(), all.aliases.len(), all.domains.len()))
-    }
+    let all = drill.run.corpus.accounts();
+    Ok(format!("{} users, {} aliases, {} domains", all.users.len(), all.aliases.len(), all.domains.len()))
 }
 
 /// The accounts as `flask mailu config-import` reads them; JSON is YAML.
@@ -90,11 +83,11 @@ fn configuration(accounts: &Accounts, secret: &Secret) -> Result<Value> {
         value["dkim_key"] = json!("-generate-");
         domains.push(value);
     }
-    let users = accounts.users.iter().map(|user| self::user(user, secret)).collect::<Result<Vec<_>>>()?;
+    let users = accounts.users.iter().map(|user| user_of(user, secret)).collect::<Result<Vec<_>>>()?;
     Ok(json!({"domain": domains, "user": users, "alias": accounts.aliases, "relay": accounts.relays}))
 }
 
-fn user(user: &User, secret: &Secret) -> Result<Value> {
+fn user_of(user: &User, secret: &Secret) -> Result<Value> {
     let mut value = json!(user);
     value["password"] = json!(sha512_crypt(&secret.password(&user.email), &secret.derive(&format!("salt {}", user.email)))?);
     for (at, token) in user.tokens.iter().enumerate() {

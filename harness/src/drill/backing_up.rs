@@ -3,9 +3,9 @@
 use bot::contract::Stored;
 use judge::audit::{self, Report};
 
-use super::Drill;
+use super::baseline::Baseline;
 use super::fault::{Fault, NoFault};
-use super::proof::Baseline;
+use super::state::Drill;
 use crate::audit::Auditor;
 use crate::backup;
 use crate::backup::{Created, Snapshot};
@@ -34,58 +34,56 @@ pub struct Audited {
     _private: (),
 }
 
-impl Drill {
-    /// Has the bot create a snapshot. None where the bot said that it failed, which is a finding.
-    pub async fn backup(&self, baseline: &Baseline) -> Result<Option<BackedUp>> {
-        self.backup_with(baseline, &NoFault).await
-    }
+/// Has the bot create a snapshot. None where the bot said that it failed, which is a finding.
+pub async fn backup(drill: &Drill, baseline: &Baseline) -> Result<Option<BackedUp>> {
+    backup_with(drill, baseline, &NoFault).await
+}
 
-    /// The same with what a fault does meanwhile, or to the snapshot.
-    pub(crate) async fn backup_with(&self, _: &Baseline, fault: &dyn Fault) -> Result<Option<BackedUp>> {
-        let mut created = None;
-        let create = async {
-            created = self.created().await?;
-            Ok(())
-        };
-        fault.during_backup(self, Box::pin(create)).await?;
-        let Some(snapshot) = created else { return Ok(None) };
-        Ok(Some(BackedUp { snapshot: fault.backed_up(self, snapshot).await? }))
-    }
+/// The same with what a fault does meanwhile, or to the snapshot.
+pub(crate) async fn backup_with(drill: &Drill, _: &Baseline, fault: &dyn Fault) -> Result<Option<BackedUp>> {
+    let mut created = None;
+    let create = async {
+        created = create(drill).await?;
+        Ok(())
+    };
+    fault.during_backup(drill, Box::pin(create)).await?;
+    let Some(snapshot) = created else { return Ok(None) };
+    Ok(Some(BackedUp { snapshot: fault.backed_up(drill, snapshot).await? }))
+}
 
-    async fn created(&self) -> Result<Option<Snapshot>> {
-        let phase = self.events.phase(Phase::Backup);
-        let bot = self.bot().await?;
-        let tries = self.options.live.map_or(1, |_| LIVE_TRIES);
-        let created = backup::step(&self.evidence, "backup", bot.create(&self.stack.name, tries).await)?;
-        let Some(Created { snapshot, stored, complaints }) = created else {
-            phase.finish("failed");
-            return Ok(None);
-        };
-        if let Some(Stored { read, added }) = stored {
-            self.evidence.set("bytes read", &read.to_string())?;
-            self.evidence.set("bytes added", &added.to_string())?;
-        }
-        self.evidence.put_complaints("backup", &complaints)?;
-        self.evidence.set("snapshot", &snapshot.id)?;
-        phase.finish(format!("snapshot {}", &snapshot.id[..snapshot.id.len().min(8)]));
-        Ok(Some(snapshot))
+async fn create(drill: &Drill) -> Result<Option<Snapshot>> {
+    let phase = drill.run.events.phase(Phase::Backup);
+    let bot = drill.app.bot().await?;
+    let tries = drill.run.live.map_or(1, |_| LIVE_TRIES);
+    let created = backup::step(&drill.run.evidence, "backup", bot.create(&drill.app.stack.name, tries).await)?;
+    let Some(Created { snapshot, stored, complaints }) = created else {
+        phase.finish("failed");
+        return Ok(None);
+    };
+    if let Some(Stored { read, added }) = stored {
+        drill.run.evidence.set("bytes read", &read.to_string())?;
+        drill.run.evidence.set("bytes added", &added.to_string())?;
     }
+    drill.run.evidence.put_complaints("backup", &complaints)?;
+    drill.run.evidence.set("snapshot", &snapshot.id)?;
+    phase.finish(format!("snapshot {}", &snapshot.id[..snapshot.id.len().min(8)]));
+    Ok(Some(snapshot))
+}
 
-    /// Holds the snapshot against the live volumes and the inventory. What it lacks is found here, before a wipe, and
-    /// judged with the rest.
-    pub async fn audit(&self, backup: &BackedUp) -> Result<Audited> {
-        let phase = self.events.phase(Phase::Audit);
-        let auditor = Auditor {
-            owned: self.owned.clone(),
-            stack: self.stack.name.clone(),
-            image: self.helper_image.clone(),
-            inventory: self.scenario.inventory.clone(),
-            bot: self.bot().await?,
-            evidence: self.evidence.clone(),
-        };
-        backup::step(&self.evidence, "audit", auditor.gather(&backup.snapshot).await)?;
-        let total = Report::read(&self.evidence)?.map(|r| r.total()).unwrap_or_default();
-        phase.finish(format!("{total} in the snapshot; {} findings", audit::findings(&self.evidence)?.len()));
-        Ok(Audited { _private: () })
-    }
+/// Holds the snapshot against the live volumes and the inventory. What it lacks is found here, before a wipe, and
+/// judged with the rest.
+pub async fn audit(drill: &Drill, backup: &BackedUp) -> Result<Audited> {
+    let phase = drill.run.events.phase(Phase::Audit);
+    let auditor = Auditor {
+        owned: drill.app.owned.clone(),
+        stack: drill.app.stack.name.clone(),
+        image: drill.app.helper_image.clone(),
+        inventory: drill.app.scenario.inventory.clone(),
+        bot: drill.app.bot().await?,
+        evidence: drill.run.evidence.clone(),
+    };
+    backup::step(&drill.run.evidence, "audit", auditor.gather(&backup.snapshot).await)?;
+    let total = Report::read(&drill.run.evidence)?.map(|r| r.total()).unwrap_or_default();
+    phase.finish(format!("{total} in the snapshot; {} findings", audit::findings(&drill.run.evidence)?.len()));
+    Ok(Audited { _private: () })
 }

@@ -4,12 +4,12 @@
 use std::fmt;
 
 use futures_util::future::BoxFuture;
+use recipe::compose::edit::Edit;
 use seeds::Corpus;
 
-use super::Drill;
+use super::state::Drill;
 use crate::backup::Snapshot;
 use crate::error::Result;
-use recipe::compose::edit::Edit;
 
 /// What a hook does.
 pub type Strike<'a> = BoxFuture<'a, Result<()>>;

@@ -12,9 +12,11 @@ use recipe::scenario::UserCommands;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use super::Drill;
-use super::proof::{BackedUp, Baseline};
+use super::backing_up::BackedUp;
+use super::baseline::Baseline;
 use super::shaping::{expunge, store};
+use super::state::Drill;
+use super::users;
 use crate::error::{Error, Result};
 use crate::probe::mail::Failure;
 use crate::probe::smtp::Submission;
@@ -43,93 +45,91 @@ struct Writers {
     messages: Vec<(String, u32)>,
 }
 
-impl Drill {
-    /// Takes a backup while others write: `rate` operations a second, if the app is that fast.
-    pub(crate) async fn while_others_write(
-        self: &Arc<Self>,
-        rate: u32,
-        baseline: &Baseline,
-        backup: impl Future<Output = Result<Option<BackedUp>>>,
-    ) -> Result<Option<BackedUp>> {
-        let (ended, mut seen) = watch::channel(Counts::default());
-        let writers = Writers {
-            drill: self.clone(),
-            clock: Instant::now(),
-            pace: Duration::from_secs(3) / rate.max(1),
-            stopped: AtomicBool::new(false),
-            ended,
-            messages: self.unwritten(baseline)?,
-        };
-        if writers.messages.len() < 6 {
-            return Err(Error::Unknown("too few messages to write to while the backup runs; take a larger profile".into()));
-        }
-        let control = async {
-            // The backup begins amid the writes, and they go on when it has ended.
-            let begun = self.one_of_each(&mut seen).await?;
-            let began = writers.now();
-            self.clocks().newest = Some(Instant::now());
-            let result = backup.await;
-            self.evidence.put_live_backup((began, writers.now()))?;
-            let at_the_end = *seen.borrow();
-            self.one_more(&mut seen, at_the_end).await?;
-            let all = *seen.borrow();
-            let count = |n: &Counts| n.iter().sum::<u64>();
-            self.events.note(format!(
-                "Others wrote all the while: {} operations before the backup, {} during it, {} after it.",
-                count(&begun),
-                count(&at_the_end) - count(&begun),
-                count(&all) - count(&at_the_end)
-            ));
-            result
-        };
-        let control = async {
-            let result = control.await;
-            writers.stopped.store(true, Ordering::Relaxed);
-            result
-        };
-        let (result, mail, mailboxes, users) =
-            tokio::join!(control, writers.deliver(), writers.change(), writers.create_and_delete());
-        let result = result?;
-        mail?;
-        mailboxes?;
-        users?;
-        Ok(result)
+/// Takes a backup while others write: `rate` operations a second, if the app is that fast.
+pub(crate) async fn while_others_write(
+    drill: &Arc<Drill>,
+    rate: u32,
+    baseline: &Baseline,
+    backup: impl Future<Output = Result<Option<BackedUp>>>,
+) -> Result<Option<BackedUp>> {
+    let (ended, mut seen) = watch::channel(Counts::default());
+    let writers = Writers {
+        drill: drill.clone(),
+        clock: Instant::now(),
+        pace: Duration::from_secs(3) / rate.max(1),
+        stopped: AtomicBool::new(false),
+        ended,
+        messages: unwritten(drill, baseline)?,
+    };
+    if writers.messages.len() < 6 {
+        return Err(Error::Unknown("too few messages to write to while the backup runs; take a larger profile".into()));
     }
+    let control = async {
+        // The backup begins amid the writes, and they go on when it has ended.
+        let begun = one_of_each(&mut seen).await?;
+        let began = writers.now();
+        drill.run.clocks().newest = Some(Instant::now());
+        let result = backup.await;
+        drill.run.evidence.put_live_backup((began, writers.now()))?;
+        let at_the_end = *seen.borrow();
+        one_more(&mut seen, at_the_end).await?;
+        let all = *seen.borrow();
+        let count = |n: &Counts| n.iter().sum::<u64>();
+        drill.run.events.note(format!(
+            "Others wrote all the while: {} operations before the backup, {} during it, {} after it.",
+            count(&begun),
+            count(&at_the_end) - count(&begun),
+            count(&all) - count(&at_the_end)
+        ));
+        result
+    };
+    let control = async {
+        let result = control.await;
+        writers.stopped.store(true, Ordering::Relaxed);
+        result
+    };
+    let (result, mail, mailboxes, users) =
+        tokio::join!(control, writers.deliver(), writers.change(), writers.create_and_delete());
+    let result = result?;
+    mail?;
+    mailboxes?;
+    users?;
+    Ok(result)
+}
 
-    /// Waits until one operation of each kind ended well.
-    async fn one_of_each(&self, seen: &mut watch::Receiver<Counts>) -> Result<Counts> {
-        let waited = tokio::time::timeout(PATIENCE, seen.wait_for(|counts| counts.iter().all(|n| *n > 0))).await;
-        let counts = waited.ok().and_then(Result::ok).map(|counts| *counts);
-        match counts {
-            Some(counts) => Ok(counts),
-            None => {
-                let counts = *seen.borrow();
-                let kinds = LiveKind::ALL.iter().zip(counts).map(|(k, n)| format!("{} {n}", k.name()));
-                Err(Error::Unknown(format!("writes stalled; ended well so far: {}", kinds.collect::<Vec<_>>().join(", "))))
-            }
+/// Waits until one operation of each kind ended well.
+async fn one_of_each(seen: &mut watch::Receiver<Counts>) -> Result<Counts> {
+    let waited = tokio::time::timeout(PATIENCE, seen.wait_for(|counts| counts.iter().all(|n| *n > 0))).await;
+    let counts = waited.ok().and_then(Result::ok).map(|counts| *counts);
+    match counts {
+        Some(counts) => Ok(counts),
+        None => {
+            let counts = *seen.borrow();
+            let kinds = LiveKind::ALL.iter().zip(counts).map(|(k, n)| format!("{} {n}", k.name()));
+            Err(Error::Unknown(format!("writes stalled; ended well so far: {}", kinds.collect::<Vec<_>>().join(", "))))
         }
     }
+}
 
-    /// Waits until one more message arrived: the app works on.
-    async fn one_more(&self, seen: &mut watch::Receiver<Counts>, before: Counts) -> Result<()> {
-        let more = seen.wait_for(|counts| counts[0] > before[0]);
-        // All that are under way may have to be given up first.
-        match tokio::time::timeout(2 * PATIENCE, more).await {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(Error::Unknown("writes stalled after the backup".into())),
-        }
+/// Waits until one more message arrived: the app works on.
+async fn one_more(seen: &mut watch::Receiver<Counts>, before: Counts) -> Result<()> {
+    let more = seen.wait_for(|counts| counts[0] > before[0]);
+    // All that are under way may have to be given up first.
+    match tokio::time::timeout(2 * PATIENCE, more).await {
+        Ok(Ok(_)) => Ok(()),
+        _ => Err(Error::Unknown("writes stalled after the backup".into())),
     }
+}
 
-    /// Messages of the corpus in the INBOXes of the baseline.
-    fn unwritten(&self, baseline: &Baseline) -> Result<Vec<(String, u32)>> {
-        let mut all = Vec::new();
-        for (account, _) in self.evidence.accounts(baseline.observation())? {
-            let messages = self.evidence.messages(baseline.observation(), &account)?;
-            let own = messages.into_iter().filter(|m| m.folder == "INBOX" && m.item.is_some());
-            all.extend(own.map(|m| (account.clone(), m.uid)));
-        }
-        Ok(all)
+/// Messages of the corpus in the INBOXes of the baseline.
+fn unwritten(drill: &Drill, baseline: &Baseline) -> Result<Vec<(String, u32)>> {
+    let mut all = Vec::new();
+    for (account, _) in drill.run.evidence.accounts(baseline.observation())? {
+        let messages = drill.run.evidence.messages(baseline.observation(), &account)?;
+        let own = messages.into_iter().filter(|m| m.folder == "INBOX" && m.item.is_some());
+        all.extend(own.map(|m| (account.clone(), m.uid)));
     }
+    Ok(all)
 }
 
 impl Writers {
@@ -155,7 +155,7 @@ impl Writers {
         let ended = result.is_ok().then(|| self.now());
         let (account, message, detail) = (account.to_owned(), message.to_owned(), detail.to_owned());
         let error = result.err().unwrap_or_default();
-        self.drill.evidence.put_live(&LiveOp { kind, account, message, detail, began, ended, error })?;
+        self.drill.run.evidence.put_live(&LiveOp { kind, account, message, detail, began, ended, error })?;
         if ended.is_some() {
             let at = LiveKind::ALL.iter().position(|k| *k == kind).unwrap_or_default();
             self.ended.send_modify(|counts| counts[at] += 1);
@@ -166,11 +166,11 @@ impl Writers {
     /// Delivers messages, to users who neither forward their mail nor answer it by themselves.
     async fn deliver(&self) -> Result<()> {
         let drill = &self.drill;
-        let accounts = drill.corpus.accounts();
+        let accounts = drill.run.corpus.accounts();
         let quiet: Vec<&str> = accounts.quiet().map(|u| u.email.as_str()).collect();
         let (Some(sender), false) = (accounts.mailboxes().first(), quiet.is_empty()) else { return Ok(()) };
-        let password = drill.secret.password(&sender.email);
-        let submission = drill.submission(Some((&sender.email, &password)));
+        let password = drill.run.secret.password(&sender.email);
+        let submission = drill.app.submission(Some((&sender.email, &password)));
         let one = |n: u64| {
             let (to, submission) = (quiet[n as usize % quiet.len()], &submission);
             async move {
@@ -204,8 +204,8 @@ impl Writers {
             seeds::ITEM_HEADER,
         );
         submission.send(from, &[to], text.as_bytes()).await.map_err(|e| e.reason().to_owned())?;
-        let imap = self.drill.imap();
-        let mut session = imap.login(to, &self.drill.secret.password(to)).await.map_err(|e| e.reason().to_owned())?;
+        let imap = self.drill.app.imap();
+        let mut session = imap.login(to, &self.drill.run.secret.password(to)).await.map_err(|e| e.reason().to_owned())?;
         let query = format!("HEADER {} {item}", seeds::ITEM_HEADER);
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
@@ -241,7 +241,7 @@ impl Writers {
     }
 
     async fn touch(&self, kind: LiveKind, account: &str, uid: u32) -> Result<(), Failure> {
-        let mut session = self.drill.imap().login(account, &self.drill.secret.password(account)).await?;
+        let mut session = self.drill.app.imap().login(account, &self.drill.run.secret.password(account)).await?;
         session.select("INBOX").await?;
         if kind == LiveKind::Flag {
             let found: Vec<_> = session.uid_fetch(uid.to_string(), "(UID FLAGS)").await?.try_collect().await?;
@@ -256,10 +256,10 @@ impl Writers {
 
     /// Creates users, and deletes every second of them again.
     async fn create_and_delete(&self) -> Result<()> {
-        let Some(spec) = &self.drill.scenario.spec.users else {
+        let Some(spec) = &self.drill.app.scenario.spec.users else {
             return Err(Error::Usage("--live wants [users] in scenario.toml, for users to be created and deleted".into()));
         };
-        let Some(domain) = self.drill.corpus.accounts().domains.first() else { return Ok(()) };
+        let Some(domain) = self.drill.run.corpus.accounts().domains.first() else { return Ok(()) };
         let mut tick = tokio::time::interval(self.pace);
         for n in 0_u64.. {
             if !self.goes_on() {
@@ -276,7 +276,7 @@ impl Writers {
     }
 
     async fn user(&self, spec: &UserCommands, email: &str, made: bool) -> Result<(), String> {
-        let output = self.drill.user(spec, email, made).await.map_err(|e| e.to_string())?;
+        let output = users::make_user(&self.drill, spec, email, made).await.map_err(|e| e.to_string())?;
         if output.code == 0 { Ok(()) } else { Err(output.stderr.trim().to_owned()) }
     }
 }

@@ -3,10 +3,11 @@
 
 pub use super::accounts::Provisioned;
 pub use super::backing_up::{Audited, BackedUp};
-pub use super::observing::Baseline;
-pub use super::phases::{Deployed, Settled};
+pub use super::baseline::Baseline;
+pub use super::deploying::Deployed;
 pub use super::restoring::{Restarted, Restored};
 pub use super::seeding::Seeded;
+pub use super::settling::Settled;
 pub use super::shaping::Shaped;
 pub use super::upgrading::Upgraded;
 pub use super::wiping::Wiped;

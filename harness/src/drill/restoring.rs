@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use judge::model::Complaint;
 
-use super::Drill;
+use super::backing_up::BackedUp;
 use super::fault::{Fault, NoFault, Restoring, Times};
-use super::proof::{BackedUp, Wiped};
+use super::state::Drill;
+use super::wiping::Wiped;
 use crate::backup::{self, Snapshot};
 use crate::error::{Error, Result};
 use crate::events::Phase;
@@ -23,91 +24,89 @@ pub struct Restarted {
     _private: (),
 }
 
-impl Drill {
-    /// Has the bot restore the snapshot. Where the bot says that it failed, that is a finding, and what is there is observed
-    /// all the same.
-    pub async fn restore(&self, wiped: Wiped, backup: &BackedUp) -> Result<Restored> {
-        self.restored(&wiped, backup.snapshot(), &Restoring::default(), &NoFault).await
-    }
+/// Has the bot restore the snapshot. Where the bot says that it failed, that is a finding, and what is there is observed
+/// all the same.
+pub async fn restore(drill: &Drill, wiped: Wiped, backup: &BackedUp) -> Result<Restored> {
+    restored(drill, &wiped, backup.snapshot(), &Restoring::default(), &NoFault).await
+}
 
-    /// Restores and restarts with what a fault changes about it.
-    pub(crate) async fn restore_with(
-        &self,
-        wiped: Wiped,
-        backup: &BackedUp,
-        older: Option<&Snapshot>,
-        fault: &dyn Fault,
-    ) -> Result<Restarted> {
-        let how = fault.restoring(self);
-        let snapshot = match older.filter(|_| how.older) {
-            Some(older) => older,
-            None if how.older => return Err(Error::Unknown("no older snapshot was taken".into())),
-            None => backup.snapshot(),
-        };
-        fault.before_restore(self).await?;
-        let mut restored = self.restored(&wiped, snapshot, &how, fault).await?;
-        if how.times == Times::AgainAfterRestart {
-            let _restarted = self.restart(restored).await?;
-            fault.between_restores(self).await?;
-            restored = self.restored_again(snapshot, &how).await?;
+/// Restores and restarts with what a fault changes about it.
+pub(crate) async fn restore_with(
+    drill: &Drill,
+    wiped: Wiped,
+    backup: &BackedUp,
+    older: Option<&Snapshot>,
+    fault: &dyn Fault,
+) -> Result<Restarted> {
+    let how = fault.restoring(drill);
+    let snapshot = match older.filter(|_| how.older) {
+        Some(older) => older,
+        None if how.older => return Err(Error::Unknown("no older snapshot was taken".into())),
+        None => backup.snapshot(),
+    };
+    fault.before_restore(drill).await?;
+    let mut restored = restored(drill, &wiped, snapshot, &how, fault).await?;
+    if how.times == Times::AgainAfterRestart {
+        let _restarted = restart(drill, restored).await?;
+        fault.between_restores(drill).await?;
+        restored = restored_again(drill, snapshot, &how).await?;
+    }
+    if how.times == Times::Twice {
+        fault.between_restores(drill).await?;
+        restored = restored_again(drill, snapshot, &how).await?;
+    }
+    fault.after_restore(drill).await?;
+    if how.restarts { restart(drill, restored).await } else { Ok(Restarted { _private: () }) }
+}
+
+async fn restored(drill: &Drill, wiped: &Wiped, snapshot: &Snapshot, how: &Restoring, fault: &dyn Fault) -> Result<Restored> {
+    if how.times == Times::None {
+        return Ok(Restored { _private: () });
+    }
+    let phase = drill.run.events.phase(Phase::Restore);
+    drill.run.clocks().restore = Some(Instant::now());
+    let mut complaints = None;
+    let restore = async {
+        complaints = backup::step(&drill.run.evidence, "restore", call_restore(drill, snapshot, how).await)?;
+        Ok(())
+    };
+    fault.during_restore(drill, Box::pin(restore)).await?;
+    let said = match complaints {
+        Some(complaints) => {
+            drill.run.evidence.put_complaints("restore", &complaints)?;
+            format!("into the {} volumes of a fresh deployment", wiped.volumes())
         }
-        if how.times == Times::Twice {
-            fault.between_restores(self).await?;
-            restored = self.restored_again(snapshot, &how).await?;
-        }
-        fault.after_restore(self).await?;
-        if how.restarts { self.restart(restored).await } else { Ok(Restarted { _private: () }) }
-    }
+        None => "failed".to_owned(),
+    };
+    phase.finish(said);
+    Ok(Restored { _private: () })
+}
 
-    async fn restored(&self, wiped: &Wiped, snapshot: &Snapshot, how: &Restoring, fault: &dyn Fault) -> Result<Restored> {
-        if how.times == Times::None {
-            return Ok(Restored { _private: () });
-        }
-        let phase = self.events.phase(Phase::Restore);
-        self.clocks().restore = Some(Instant::now());
-        let mut complaints = None;
-        let restore = async {
-            complaints = backup::step(&self.evidence, "restore", self.call_restore(snapshot, how).await)?;
-            Ok(())
-        };
-        fault.during_restore(self, Box::pin(restore)).await?;
-        let said = match complaints {
-            Some(complaints) => {
-                self.evidence.put_complaints("restore", &complaints)?;
-                format!("into the {} volumes of a fresh deployment", wiped.volumes())
-            }
-            None => "failed".to_owned(),
-        };
-        phase.finish(said);
-        Ok(Restored { _private: () })
-    }
+/// The same restore once more, over what is there.
+async fn restored_again(drill: &Drill, snapshot: &Snapshot, how: &Restoring) -> Result<Restored> {
+    let complaints = call_restore(drill, snapshot, how).await?;
+    drill.run.evidence.put_complaints("restore", &complaints)?;
+    Ok(Restored { _private: () })
+}
 
-    /// The same restore once more, over what is there.
-    async fn restored_again(&self, snapshot: &Snapshot, how: &Restoring) -> Result<Restored> {
-        let complaints = self.call_restore(snapshot, how).await?;
-        self.evidence.put_complaints("restore", &complaints)?;
-        Ok(Restored { _private: () })
-    }
+/// Restores the snapshot again, over what is there, and restarts the services: that takes back what was done to the data
+/// since.
+pub(crate) async fn restore_over(drill: &Drill, _: &Restarted, backup: &BackedUp) -> Result<()> {
+    let restored = restored_again(drill, backup.snapshot(), &Restoring::default()).await?;
+    restart(drill, restored).await.map(drop)
+}
 
-    /// Restores the snapshot again, over what is there, and restarts the services: that takes back what was done to the data
-    /// since.
-    pub(crate) async fn restore_over(&self, _: &Restarted, backup: &BackedUp) -> Result<()> {
-        let restored = self.restored_again(backup.snapshot(), &Restoring::default()).await?;
-        self.restart(restored).await.map(drop)
-    }
+async fn call_restore(drill: &Drill, snapshot: &Snapshot, how: &Restoring) -> Result<Vec<Complaint>> {
+    let more: Vec<(&str, &str)> = how.more.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let stack = how.stack.as_deref().unwrap_or(&drill.app.stack.name);
+    drill.app.bot().await?.restore(stack, snapshot, &more).await
+}
 
-    async fn call_restore(&self, snapshot: &Snapshot, how: &Restoring) -> Result<Vec<Complaint>> {
-        let more: Vec<(&str, &str)> = how.more.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        let stack = how.stack.as_deref().unwrap_or(&self.stack.name);
-        self.bot().await?.restore(stack, snapshot, &more).await
-    }
-
-    /// Restarts the services that hold old state, wave by wave.
-    pub async fn restart(&self, _: Restored) -> Result<Restarted> {
-        let phase = self.events.phase(Phase::Restart);
-        let waves = &self.scenario.spec.restore.restart;
-        self.restart_waves(waves, |done, all| phase.progress(done, all, "services")).await?;
-        phase.finish(format!("{} services", waves.iter().flatten().count()));
-        Ok(Restarted { _private: () })
-    }
+/// Restarts the services that hold old state, wave by wave.
+pub async fn restart(drill: &Drill, _: Restored) -> Result<Restarted> {
+    let phase = drill.run.events.phase(Phase::Restart);
+    let waves = &drill.app.scenario.spec.restore.restart;
+    drill.app.restart_waves(waves, |done, all| phase.progress(done, all, "services")).await?;
+    phase.finish(format!("{} services", waves.iter().flatten().count()));
+    Ok(Restarted { _private: () })
 }

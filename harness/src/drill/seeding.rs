@@ -6,8 +6,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use judge::store::{LedgerLine, Sent};
 use seeds::Message;
 
-use super::Drill;
-use super::proof::Provisioned;
+use super::accounts::Provisioned;
+use super::state::Drill;
 use crate::error::{Error, Result};
 use crate::events::Phase;
 use crate::probe::smtp::{NotAccepted, Submission};
@@ -25,90 +25,88 @@ pub struct Seeded {
     _private: (),
 }
 
-impl Drill {
-    /// Submits every message of the corpus and keeps the ledger. Messages are computed as they are sent.
-    pub async fn seed(&self, _: Provisioned) -> Result<Seeded> {
-        if self.mail().is_none() {
-            return Ok(Seeded { _private: () });
-        }
-        let phase = self.events.phase(Phase::Seed);
-        let total = self.corpus.len();
-        // A connection is one sender's; with hundreds of them, one for each would be more than a server takes.
-        let mut turns: Vec<(String, Vec<u64>)> = Vec::new();
-        for (user, numbers) in self.corpus.accounts().mailboxes().iter().zip(self.corpus.by_sender()) {
-            let turn = numbers.chunks(TURN).map(|turn| (user.email.clone(), turn.to_vec()));
-            turns.extend(turn);
-        }
-        let (out, mut sends) = tokio::sync::mpsc::channel(self.options.connections);
-        let work = async {
-            let turns = turns.into_iter().map(|(sender, numbers)| {
-                let out = out.clone();
-                async move { self.turn(&sender, &numbers, out).await }
-            });
-            let turns = futures_util::stream::iter(turns).buffer_unordered(self.options.connections);
-            let done = turns.try_collect::<Vec<()>>().await;
-            drop(out);
-            done
-        };
-        let ledger = async {
-            let (mut done, mut bytes, mut lines) = (0, 0, Vec::new());
-            while let Some(submitted) = sends.recv().await {
-                let Submitted { number, recipients, size, body_sha256, sent, reply } = submitted;
-                done += 1;
-                bytes += size;
-                let accounts = recipients.iter().flat_map(|r| self.corpus.accounts().deliveries(r));
-                let accounts: std::collections::BTreeSet<String> = accounts.collect();
-                lines.extend(accounts.into_iter().map(|account| LedgerLine {
-                    item: number.to_string(),
-                    expunged: self.corpus.placement(number, &account).expunged,
-                    account,
-                    sent,
-                    reply: reply.clone(),
-                    body_sha256,
-                    bytes: size,
-                }));
-                if lines.len() >= BATCH {
-                    if let Err(e) = self.evidence.ledger(&lines) {
-                        // Whoever submits sees it, and stops.
-                        sends.close();
-                        return Err(Error::from(e));
-                    }
-                    lines.clear();
+/// Submits every message of the corpus and keeps the ledger. Messages are computed as they are sent.
+pub async fn seed(drill: &Drill, _: Provisioned) -> Result<Seeded> {
+    if drill.app.mail().is_none() {
+        return Ok(Seeded { _private: () });
+    }
+    let phase = drill.run.events.phase(Phase::Seed);
+    let total = drill.run.corpus.len();
+    // A connection is one sender's; with hundreds of them, one for each would be more than a server takes.
+    let mut turns: Vec<(String, Vec<u64>)> = Vec::new();
+    for (user, numbers) in drill.run.corpus.accounts().mailboxes().iter().zip(drill.run.corpus.by_sender()) {
+        let turn = numbers.chunks(TURN).map(|turn| (user.email.clone(), turn.to_vec()));
+        turns.extend(turn);
+    }
+    let (out, mut sends) = tokio::sync::mpsc::channel(drill.run.connections);
+    let work = async {
+        let turns = turns.into_iter().map(|(sender, numbers)| {
+            let out = out.clone();
+            async move { turn(drill, &sender, &numbers, out).await }
+        });
+        let turns = futures_util::stream::iter(turns).buffer_unordered(drill.run.connections);
+        let done = turns.try_collect::<Vec<()>>().await;
+        drop(out);
+        done
+    };
+    let ledger = async {
+        let (mut done, mut bytes, mut lines) = (0, 0, Vec::new());
+        while let Some(submitted) = sends.recv().await {
+            let Submitted { number, recipients, size, body_sha256, sent, reply } = submitted;
+            done += 1;
+            bytes += size;
+            let accounts = recipients.iter().flat_map(|r| drill.run.corpus.accounts().deliveries(r));
+            let accounts: std::collections::BTreeSet<String> = accounts.collect();
+            lines.extend(accounts.into_iter().map(|account| LedgerLine {
+                item: number.to_string(),
+                expunged: drill.run.corpus.placement(number, &account).expunged,
+                account,
+                sent,
+                reply: reply.clone(),
+                body_sha256,
+                bytes: size,
+            }));
+            if lines.len() >= BATCH {
+                if let Err(e) = drill.run.evidence.ledger(&lines) {
+                    // Whoever submits sees it, and stops.
+                    sends.close();
+                    return Err(Error::from(e));
                 }
-                phase.progress(done, total, "messages");
+                lines.clear();
             }
-            self.evidence.ledger(&lines)?;
-            Ok::<_, Error>(bytes)
-        };
-        let (worked, bytes) = tokio::join!(work, ledger);
-        worked?;
-        let bytes = bytes?;
-        let failed = self.evidence.ledger_count(Sent::Failed)?;
-        if failed > 0 {
-            return Err(Error::Unknown(format!(
-                "seeding failed, {failed} deliveries were refused: {}",
-                self.evidence.ledger_failures()?.join("; ")
-            )));
+            phase.progress(done, total, "messages");
         }
-        phase.finish(format!("{total} messages, {} deliveries, {} KiB", self.evidence.ledger_count(Sent::Ok)?, bytes / 1024));
-        Ok(Seeded { _private: () })
+        drill.run.evidence.ledger(&lines)?;
+        Ok::<_, Error>(bytes)
+    };
+    let (worked, bytes) = tokio::join!(work, ledger);
+    worked?;
+    let bytes = bytes?;
+    let failed = drill.run.evidence.ledger_count(Sent::Failed)?;
+    if failed > 0 {
+        return Err(Error::Unknown(format!(
+            "seeding failed, {failed} deliveries were refused: {}",
+            drill.run.evidence.ledger_failures()?.join("; ")
+        )));
     }
+    phase.finish(format!("{total} messages, {} deliveries, {} KiB", drill.run.evidence.ledger_count(Sent::Ok)?, bytes / 1024));
+    Ok(Seeded { _private: () })
+}
 
-    /// Submits some messages of one sender over one connection.
-    async fn turn(&self, sender: &str, numbers: &[u64], out: tokio::sync::mpsc::Sender<Submitted>) -> Result<()> {
-        let submission = self.submission(Some((sender, &self.password(sender))));
-        for &n in numbers {
-            let message = self.corpus.message(n);
-            let (sent, reply) = submit(&submission, &message).await;
-            let (size, body_sha256) = (message.bytes.len() as u64, message.body_sha256());
-            let Message { number, recipients, .. } = message;
-            if out.send(Submitted { number, recipients, size, body_sha256, sent, reply }).await.is_err() {
-                break;
-            }
+/// Submits some messages of one sender over one connection.
+async fn turn(drill: &Drill, sender: &str, numbers: &[u64], out: tokio::sync::mpsc::Sender<Submitted>) -> Result<()> {
+    let submission = drill.app.submission(Some((sender, &drill.run.password(sender))));
+    for &n in numbers {
+        let message = drill.run.corpus.message(n);
+        let (sent, reply) = submit(&submission, &message).await;
+        let (size, body_sha256) = (message.bytes.len() as u64, message.body_sha256());
+        let Message { number, recipients, .. } = message;
+        if out.send(Submitted { number, recipients, size, body_sha256, sent, reply }).await.is_err() {
+            break;
         }
-        submission.close().await;
-        Ok(())
     }
+    submission.close().await;
+    Ok(())
 }
 
 /// What became of a message.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::Drill;
-use super::proof::Settled;
+use super::settling::Settled;
+use super::state::Drill;
+use super::users;
 use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
 use crate::probe::STALL;
@@ -23,157 +24,161 @@ pub struct Shaped {
     _private: (),
 }
 
-impl Drill {
-    /// Gives every mailbox its folders and puts every message in its place; then what is made in pages and by commands.
-    pub async fn shape(&self, _: Settled) -> Result<Shaped> {
-        let phase = self.events.phase(Phase::Shape);
-        let said =
-            if self.mail().is_some() { self.shape_mailboxes(&phase).await? } else { "what users and commands make".into() };
-        self.seed_pages().await?;
-        self.seed_facts().await?;
-        phase.finish(said);
-        Ok(Shaped { _private: () })
-    }
+/// Gives every mailbox its folders and puts every message in its place; then what is made in pages and by commands.
+pub async fn shape(drill: &Drill, _: Settled) -> Result<Shaped> {
+    let phase = drill.run.events.phase(Phase::Shape);
+    let said =
+        if drill.app.mail().is_some() { shape_mailboxes(drill, &phase).await? } else { "what users and commands make".into() };
+    seed_pages(drill).await?;
+    seed_facts(drill).await?;
+    phase.finish(said);
+    Ok(Shaped { _private: () })
+}
 
-    async fn shape_mailboxes(&self, phase: &Running) -> Result<String> {
-        let accounts: Vec<String> = self.corpus.accounts().mailboxes().iter().map(|u| u.email.clone()).collect();
-        let total = accounts.len() as u64;
-        let shapes = accounts.into_iter().map(|account| async move {
-            let shaped = match self.filter(&account).await {
-                Ok(()) => self.shape_mailbox(&account).await,
-                Err(e) => Err(e),
-            };
-            shaped.map_err(|e| Error::Unknown(format!("shaping mailbox {account}: {}", e.reason())))
-        });
-        let mut shapes = futures_util::stream::iter(shapes).buffer_unordered(CONNECTIONS);
-        let (mut done, mut messages) = (0, 0);
-        while let Some(shaped) = shapes.try_next().await? {
-            done += 1;
-            messages += shaped;
-            phase.progress(done, total, "mailboxes");
-        }
-        Ok(format!("{messages} messages in {done} mailboxes"))
-    }
-
-    /// Has every user do in the app's pages what users do there.
-    async fn seed_pages(&self) -> Result<()> {
-        for pages in self.scenario.spec.pages.iter().filter(|p| !p.seed.is_empty()) {
-            let accounts: Vec<String> = self.corpus.accounts().mailboxes().iter().map(|u| u.email.clone()).collect();
-            futures_util::stream::iter(accounts.into_iter().map(|account| async move {
-                let done = self.visitor(pages, &account)?.visit(&pages.seed).await;
-                done.map_err(|e| Error::Unknown(format!("seeding {} as {account}: {}", pages.name, e.reason())))
-            }))
-            .buffer_unordered(CONNECTIONS)
-            .try_collect::<Vec<()>>()
-            .await?;
-        }
-        Ok(())
-    }
-
-    /// Makes the state that only commands in the containers make.
-    async fn seed_facts(&self) -> Result<()> {
-        for seed in self.scenario.spec.facts.iter().flat_map(|f| &f.seed) {
-            let input = seed.message.map(|n| self.corpus.message(n % self.corpus.len().max(1)).bytes);
-            let service = self.stack.service(&seed.service);
-            let output = self.engine().exec(&service, &seed.command, &[], input.as_deref()).await?;
-            output.ok(&format!("seeding by {}", seed.command.join(" ")))?;
-        }
-        Ok(())
-    }
-
-    /// Stores the account's sieve scripts and makes one of them the active one.
-    async fn filter(&self, account: &str) -> Result<(), Failure> {
-        let Some(sieve) = self.sieve() else { return Ok(()) };
-        let work = async {
-            let mut session = sieve.login(account, &self.secret.password(account)).await?;
-            for script in self.corpus.scripts(account) {
-                session.put(script.name, &script.text).await?;
-                if script.active {
-                    session.activate(script.name).await?;
-                }
-            }
-            session.logout().await;
-            Ok::<_, String>(())
+async fn shape_mailboxes(drill: &Drill, phase: &Running) -> Result<String> {
+    let accounts: Vec<String> = drill.run.corpus.accounts().mailboxes().iter().map(|u| u.email.clone()).collect();
+    let total = accounts.len() as u64;
+    let shapes = accounts.into_iter().map(|account| async move {
+        let shaped = match filter(drill, &account).await {
+            Ok(()) => shape_mailbox(drill, &account).await,
+            Err(e) => Err(e),
         };
-        work.await.map_err(|e| Failure::Other(format!("sieve: {e}")))
+        shaped.map_err(|e| Error::Unknown(format!("shaping mailbox {account}: {}", e.reason())))
+    });
+    let mut shapes = futures_util::stream::iter(shapes).buffer_unordered(CONNECTIONS);
+    let (mut done, mut messages) = (0, 0);
+    while let Some(shaped) = shapes.try_next().await? {
+        done += 1;
+        messages += shaped;
+        phase.progress(done, total, "mailboxes");
     }
+    Ok(format!("{messages} messages in {done} mailboxes"))
+}
 
-    async fn shape_mailbox(&self, account: &str) -> Result<u64, Failure> {
-        let mut session = self.imap().login(account, &self.secret.password(account)).await?;
-        let delimiter = {
-            let root: Vec<_> = session.list(Some(""), Some("")).await?.try_collect().await?;
-            root.first().and_then(|n| n.delimiter().map(str::to_owned)).unwrap_or_else(|| ".".into())
-        };
-        let names: Vec<String> = self.corpus.folders().iter().map(|path| path.join(&delimiter)).collect();
-        let there: Vec<String> = folders(&mut session, STALL).await?.into_iter().map(|f| f.name).collect();
-        for (at, name) in names.iter().enumerate() {
-            if !there.contains(name) {
-                session.create(name).await?;
-            }
-            // All but one, so that a subscription that comes from nowhere shows.
-            if at != 1 {
-                session.subscribe(name).await?;
+/// Has every user do in the app's pages what users do there.
+async fn seed_pages(drill: &Drill) -> Result<()> {
+    for pages in drill.app.scenario.spec.pages.iter().filter(|p| !p.seed.is_empty()) {
+        let accounts: Vec<String> = drill.run.corpus.accounts().mailboxes().iter().map(|u| u.email.clone()).collect();
+        futures_util::stream::iter(accounts.into_iter().map(|account| async move {
+            let done = users::visitor(drill, pages, &account)?.visit(&pages.seed).await;
+            done.map_err(|e| Error::Unknown(format!("seeding {} as {account}: {}", pages.name, e.reason())))
+        }))
+        .buffer_unordered(CONNECTIONS)
+        .try_collect::<Vec<()>>()
+        .await?;
+    }
+    Ok(())
+}
+
+/// Makes the state that only commands in the containers make.
+async fn seed_facts(drill: &Drill) -> Result<()> {
+    for seed in drill.app.scenario.spec.facts.iter().flat_map(|f| &f.seed) {
+        let input = seed.message.map(|n| drill.run.corpus.message(n % drill.run.corpus.len().max(1)).bytes);
+        let service = drill.app.stack.service(&seed.service);
+        let output = drill.app.engine().exec(&service, &seed.command, &[], input.as_deref()).await?;
+        output.ok(&format!("seeding by {}", seed.command.join(" ")))?;
+    }
+    Ok(())
+}
+
+/// Stores the account's sieve scripts and makes one of them the active one.
+async fn filter(drill: &Drill, account: &str) -> Result<(), Failure> {
+    let Some(sieve) = drill.app.sieve() else { return Ok(()) };
+    let work = async {
+        let mut session = sieve.login(account, &drill.run.secret.password(account)).await?;
+        for script in drill.run.corpus.scripts(account) {
+            session.put(script.name, &script.text).await?;
+            if script.active {
+                session.activate(script.name).await?;
             }
         }
-        let inbox = session.select("INBOX").await?;
-        if inbox.exists == 0 {
-            session.logout().await?;
-            return Ok(0);
+        session.logout().await;
+        Ok::<_, String>(())
+    };
+    work.await.map_err(|e| Failure::Other(format!("sieve: {e}")))
+}
+
+async fn shape_mailbox(drill: &Drill, account: &str) -> Result<u64, Failure> {
+    let mut session = drill.app.imap().login(account, &drill.run.secret.password(account)).await?;
+    let delimiter = {
+        let root: Vec<_> = session.list(Some(""), Some("")).await?.try_collect().await?;
+        root.first().and_then(|n| n.delimiter().map(str::to_owned)).unwrap_or_else(|| ".".into())
+    };
+    let names: Vec<String> = drill.run.corpus.folders().iter().map(|path| path.join(&delimiter)).collect();
+    let there: Vec<String> = folders(&mut session, STALL).await?.into_iter().map(|f| f.name).collect();
+    for (at, name) in names.iter().enumerate() {
+        if !there.contains(name) {
+            session.create(name).await?;
         }
-        let headers = format!("(UID BODY.PEEK[HEADER.FIELDS ({})])", seeds::ITEM_HEADER);
-        let mut stream = Box::pin(session.uid_fetch("1:*", &headers).await?);
-        let mut uids: Vec<(u32, u64)> = Vec::new();
-        while let Some(fetch) = stream.next().await {
-            let fetch = fetch?;
-            let number = fetch.header().and_then(item).and_then(|i| i.parse().ok());
-            if let (Some(uid), Some(number)) = (fetch.uid, number) {
-                uids.push((uid, number));
-            }
+        // All but one, so that a subscription that comes from nowhere shows.
+        if at != 1 {
+            session.subscribe(name).await?;
         }
-        drop(stream);
-        uids.sort_unstable();
-        self.place(account, &mut session, &names, &uids).await?;
+    }
+    let inbox = session.select("INBOX").await?;
+    if inbox.exists == 0 {
         session.logout().await?;
-        Ok(uids.len() as u64)
+        return Ok(0);
     }
+    let headers = format!("(UID BODY.PEEK[HEADER.FIELDS ({})])", seeds::ITEM_HEADER);
+    let mut stream = Box::pin(session.uid_fetch("1:*", &headers).await?);
+    let mut uids: Vec<(u32, u64)> = Vec::new();
+    while let Some(fetch) = stream.next().await {
+        let fetch = fetch?;
+        let number = fetch.header().and_then(item).and_then(|i| i.parse().ok());
+        if let (Some(uid), Some(number)) = (fetch.uid, number) {
+            uids.push((uid, number));
+        }
+    }
+    drop(stream);
+    uids.sort_unstable();
+    place(drill, account, &mut session, &names, &uids).await?;
+    session.logout().await?;
+    Ok(uids.len() as u64)
+}
 
-    /// Flags and copies first, then moves: a moved message takes its flags along (RFC 6851, 3.3), a copy too.
-    async fn place(&self, account: &str, session: &mut Session, names: &[String], uids: &[(u32, u64)]) -> Result<(), Failure> {
-        let mut flags: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        let mut copies: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-        let mut moves: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-        let mut expunged = Vec::new();
-        for &(uid, number) in uids {
-            let placement = self.corpus.placement(number, account);
-            if placement.expunged {
-                expunged.push(uid);
-                continue;
-            }
-            for flag in placement.flags.iter().chain(&placement.keywords) {
-                flags.entry((*flag).to_owned()).or_default().push(uid);
-            }
-            if let Some(folder) = placement.copy {
-                copies.entry(folder).or_default().push(uid);
-            }
-            if let Some(folder) = placement.folder {
-                moves.entry(folder).or_default().push(uid);
-            }
+/// Flags and copies first, then moves: a moved message takes its flags along (RFC 6851, 3.3), a copy too.
+async fn place(
+    drill: &Drill,
+    account: &str,
+    session: &mut Session,
+    names: &[String],
+    uids: &[(u32, u64)],
+) -> Result<(), Failure> {
+    let mut flags: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    let mut copies: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    let mut moves: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    let mut expunged = Vec::new();
+    for &(uid, number) in uids {
+        let placement = drill.run.corpus.placement(number, account);
+        if placement.expunged {
+            expunged.push(uid);
+            continue;
         }
-        for (flag, uids) in &flags {
-            store(session, uids, '+', flag).await?;
+        for flag in placement.flags.iter().chain(&placement.keywords) {
+            flags.entry((*flag).to_owned()).or_default().push(uid);
         }
-        for (&folder, uids) in &copies {
-            for set in sets(uids) {
-                session.uid_copy(set, &names[folder]).await?;
-            }
+        if let Some(folder) = placement.copy {
+            copies.entry(folder).or_default().push(uid);
         }
-        for (&folder, uids) in &moves {
-            for set in sets(uids) {
-                session.uid_mv(set, &names[folder]).await?;
-            }
+        if let Some(folder) = placement.folder {
+            moves.entry(folder).or_default().push(uid);
         }
-        expunge(session, &expunged).await
     }
+    for (flag, uids) in &flags {
+        store(session, uids, '+', flag).await?;
+    }
+    for (&folder, uids) in &copies {
+        for set in sets(uids) {
+            session.uid_copy(set, &names[folder]).await?;
+        }
+    }
+    for (&folder, uids) in &moves {
+        for set in sets(uids) {
+            session.uid_mv(set, &names[folder]).await?;
+        }
+    }
+    expunge(session, &expunged).await
 }
 
 /// Sets (`+`) or clears (`-`) a flag.

@@ -9,18 +9,20 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use judge::BASELINE;
 use judge::store::TrialSeen;
-use recipe::scenario::{Outside, Pages, Queue, Tls};
+use recipe::scenario::Outside;
 use seeds::{RELAYED, User};
 
-use super::Drill;
-use super::proof::Shaped;
+use super::fault::Trials;
+use super::shaping::Shaped;
+use super::state::Drill;
+use super::users;
 use crate::error::{Error, Result};
 use crate::events::Phase;
 use crate::probe::dkim;
 use crate::probe::doors::{Answer, Doors};
 use crate::probe::mail::{Failure, Session, folders, header_field};
-use crate::probe::pages::{Failure as Refusal, Origin, Visitor};
-use crate::probe::queue::{self, Queued};
+use crate::probe::pages::Failure as Refusal;
+use crate::probe::queue::Queued;
 use crate::probe::smtp::NotAccepted;
 use crate::stack::until;
 use crate::stack::volumes::{Helper, full_name};
@@ -105,495 +107,481 @@ struct Found {
     bytes: BTreeMap<usize, Vec<u8>>,
 }
 
-impl Drill {
-    /// Tries everything before the baseline. Mail to the world outside is left in the queue, so that the backup has some.
-    pub async fn try_before(&self, _: &Shaped) -> Result<()> {
-        let phase = self.events.phase(Phase::Try);
-        self.remember_keys().await?;
-        let mut seen = self.doors_tried(BASELINE).await?;
-        if let Some(outside) = self.mail().and_then(|m| m.outside.as_ref()) {
-            seen.push(self.relayed(outside, BASELINE).await?);
-            self.park().await?;
-        }
-        self.evidence.put_trials(BASELINE, &seen)?;
-        phase.finish(format!("{} trials", seen.len()));
-        Ok(())
+/// Tries everything before the baseline. Mail to the world outside is left in the queue, so that the backup has some.
+pub async fn try_before(drill: &Drill, _: &Shaped) -> Result<()> {
+    let phase = drill.run.events.phase(Phase::Try);
+    remember_keys(drill).await?;
+    let mut seen = doors_tried(drill, BASELINE).await?;
+    if let Some(outside) = drill.app.mail().and_then(|m| m.outside.as_ref()) {
+        seen.push(relayed(drill, outside, BASELINE).await?);
+        park(drill).await?;
     }
+    drill.run.evidence.put_trials(BASELINE, &seen)?;
+    phase.finish(format!("{} trials", seen.len()));
+    Ok(())
+}
 
-    /// Tries everything again. What was left in the queue must reach the world outside, once.
-    pub async fn try_after(&self, stage: &str, release: bool) -> Result<()> {
-        let phase = self.events.phase(Phase::Try);
-        let mut seen = self.doors_tried(stage).await?;
-        if let Some(outside) = self.mail().and_then(|m| m.outside.as_ref()) {
-            seen.push(self.relayed(outside, stage).await?);
-            if release {
-                seen.push(self.released(outside).await?);
-            }
+/// Tries everything again. What was left in the queue must reach the world outside, once.
+pub async fn try_after(drill: &Drill, stage: &str, release: bool) -> Result<()> {
+    let phase = drill.run.events.phase(Phase::Try);
+    let mut seen = doors_tried(drill, stage).await?;
+    if let Some(outside) = drill.app.mail().and_then(|m| m.outside.as_ref()) {
+        seen.push(relayed(drill, outside, stage).await?);
+        if release {
+            seen.push(released(drill, outside).await?);
         }
-        self.evidence.put_trials(stage, &seen)?;
-        phase.finish(format!("{} trials", seen.len()));
-        Ok(())
     }
+    drill.run.evidence.put_trials(stage, &seen)?;
+    phase.finish(format!("{} trials", seen.len()));
+    Ok(())
+}
 
-    async fn doors_tried(&self, stage: &str) -> Result<Vec<TrialSeen>> {
-        let mut seen = self.visits().await?;
-        if self.mail().is_some() {
-            seen.extend(self.logins().await);
-            seen.extend(self.mails(stage).await?);
-        }
-        Ok(seen)
+async fn doors_tried(drill: &Drill, stage: &str) -> Result<Vec<TrialSeen>> {
+    let mut seen = visits(drill).await?;
+    if drill.app.mail().is_some() {
+        seen.extend(logins(drill).await);
+        seen.extend(mails(drill, stage).await?);
     }
+    Ok(seen)
+}
 
-    /// What users find in the app's pages.
-    pub(super) async fn visits(&self) -> Result<Vec<TrialSeen>> {
-        let mut seen = Vec::new();
-        for pages in self.scenario.spec.pages.iter().filter(|p| !p.check.is_empty()) {
-            let accounts: Vec<String> =
-                self.corpus.accounts().mailboxes().iter().take(WATCHED).map(|u| u.email.clone()).collect();
-            let visits = accounts.into_iter().map(|account| async move {
-                let went = self.visitor(pages, &account)?.visit(&pages.check).await;
-                let value = match went {
-                    Ok(()) => Ok(AS_EXPECTED.to_owned()),
-                    Err(Refusal::Answered(why)) => Ok(why),
-                    Err(Refusal::Unknown(why)) => Err(why),
-                };
-                let trial = format!("{} of {account}", pages.name);
-                Ok::<_, Error>(TrialSeen { trial, expected: AS_EXPECTED.to_owned(), value })
-            });
-            seen.extend(futures_util::stream::iter(visits).buffer_unordered(CONNECTIONS).try_collect::<Vec<_>>().await?);
-        }
-        Ok(seen)
-    }
-
-    /// A user in front of the app's pages.
-    pub(crate) fn visitor<'a>(&self, pages: &'a Pages, account: &str) -> Result<Visitor<'a>> {
-        let tls = self.scenario.spec.doors.iter().any(|d| d.name == pages.door && d.tls != Tls::None);
-        let origin = Origin { doors: self.doors_of_run(), port: self.port(&pages.door), tls };
-        Visitor::new(pages, &origin, &self.corpus, account, &self.secret.password(account))
-    }
-
-    async fn logins(&self) -> Vec<TrialSeen> {
-        let doors = self.doors_of_run();
-        let attempt = |login: Login| {
-            let doors = doors.clone();
-            async move {
-                let Login { trial, door, account, password, let_in } = login;
-                let answer: Answer = match door {
-                    "imaps" => Doors::imap(&self.imap(), &account, &password).await,
-                    "pop3s" => doors.pop3(self.port(door), &account, &password).await,
-                    _ => doors.smtp(self.port(door), &account, &password).await,
-                };
-                let word = |yes: bool| if yes { "let in" } else { "refused" }.to_owned();
-                TrialSeen { trial, expected: word(let_in), value: answer.map(word) }
-            }
-        };
-        futures_util::stream::iter(self.planned_logins()).map(attempt).buffer_unordered(CONNECTIONS).collect().await
-    }
-
-    /// Logins that must be let in, and such that must not. That every account is let in over IMAP is the mail probe's.
-    fn planned_logins(&self) -> Vec<Login> {
-        let accounts = self.corpus.accounts();
-        let mut logins = Vec::new();
-        let mut add = |what: &str, door: &'static str, user: &User, password: String, let_in: bool| {
-            if self.ports.contains_key(door) {
-                let trial = format!("login of {} {what}", user.email);
-                logins.push(Login { trial, door, account: user.email.clone(), password, let_in });
-            }
-        };
-        for user in accounts.mailboxes().iter().take(WATCHED) {
-            add("over POP3", "pop3s", user, self.secret.password(&user.email), user.enable_pop);
-            for (at, token) in user.tokens.iter().enumerate() {
-                let password = self.secret.token(at, &user.email);
-                // Tokens of the corpus are for any network, or for one where no drill is.
-                add(&format!("with its token {:?}", token.comment), "imaps", user, password, token.ip.is_empty());
-            }
-        }
-        if let Some(user) = accounts.mailboxes().first() {
-            add("over SMTP", "submissions", user, self.secret.password(&user.email), true);
-            for (what, door) in [("over IMAP", "imaps"), ("over POP3", "pop3s"), ("over SMTP", "submissions")] {
-                add(&format!("{what} with a wrong password"), door, user, self.secret.derive("a wrong password"), false);
-            }
-        }
-        for user in accounts.users.iter().filter(|u| !u.enabled) {
-            for (what, door) in [("over IMAP", "imaps"), ("over SMTP", "submissions")] {
-                add(&format!("{what}, which is disabled,"), door, user, self.secret.password(&user.email), false);
-            }
-        }
-        logins
-    }
-
-    /// Mail through one route of each kind.
-    fn planned_mails(&self, stage: &str) -> Vec<Mail> {
-        let accounts = self.corpus.accounts();
-        let mailboxes = accounts.mailboxes();
-        let Some(first) = mailboxes.first().map(|u| u.email.clone()) else { return vec![] };
-        let inbox = |address: &str| accounts.deliveries(address).into_iter().map(|a| (a, "INBOX".to_owned())).collect();
-        // Automatic replies have their own route: on others they would depend on who wrote before.
-        let ordinary = |what: String, to: String| Mail {
-            trial: format!("mail to {what}, {to}"),
-            login: Some(first.clone()),
-            from: first.clone(),
-            arrives: inbox(&to),
-            to,
-            ..Mail::default()
-        };
-        let mut mails = Vec::new();
-        for alias in &accounts.aliases {
-            let (kind, to) = if alias.wildcard {
-                ("a wildcard alias", alias.email.replace('%', "trial"))
-            } else {
-                ("an alias", alias.email.clone())
+/// What users find in the app's pages.
+pub(super) async fn visits(drill: &Drill) -> Result<Vec<TrialSeen>> {
+    let mut seen = Vec::new();
+    for pages in drill.app.scenario.spec.pages.iter().filter(|p| !p.check.is_empty()) {
+        let accounts: Vec<String> =
+            drill.run.corpus.accounts().mailboxes().iter().take(WATCHED).map(|u| u.email.clone()).collect();
+        let visits = accounts.into_iter().map(|account| async move {
+            let went = users::visitor(drill, pages, &account)?.visit(&pages.check).await;
+            let value = match went {
+                Ok(()) => Ok(AS_EXPECTED.to_owned()),
+                Err(Refusal::Answered(why)) => Ok(why),
+                Err(Refusal::Unknown(why)) => Err(why),
             };
-            mails.push(ordinary(kind.into(), to));
+            let trial = format!("{} of {account}", pages.name);
+            Ok::<_, Error>(TrialSeen { trial, expected: AS_EXPECTED.to_owned(), value })
+        });
+        seen.extend(futures_util::stream::iter(visits).buffer_unordered(CONNECTIONS).try_collect::<Vec<_>>().await?);
+    }
+    Ok(seen)
+}
+
+async fn logins(drill: &Drill) -> Vec<TrialSeen> {
+    let doors = drill.app.doors_of_run();
+    let attempt = |login: Login| {
+        let doors = doors.clone();
+        async move {
+            let Login { trial, door, account, password, let_in } = login;
+            let answer: Answer = match door {
+                "imaps" => Doors::imap(&drill.app.imap(), &account, &password).await,
+                "pop3s" => doors.pop3(drill.app.port(door), &account, &password).await,
+                _ => doors.smtp(drill.app.port(door), &account, &password).await,
+            };
+            let word = |yes: bool| if yes { "let in" } else { "refused" }.to_owned();
+            TrialSeen { trial, expected: word(let_in), value: answer.map(word) }
         }
-        let alternative = accounts.domains.iter().find_map(|d| Some((format!("@{}", d.name), d.alternatives.first()?)));
-        if let Some((at_domain, alternative)) = alternative
-            && let Some(local) = mailboxes.iter().find_map(|u| u.email.strip_suffix(&at_domain))
-        {
-            mails.push(ordinary("an alternative domain".into(), format!("{local}@{alternative}")));
+    };
+    futures_util::stream::iter(planned_logins(drill)).map(attempt).buffer_unordered(CONNECTIONS).collect().await
+}
+
+/// Logins that must be let in, and such that must not. That every account is let in over IMAP is the mail probe's.
+fn planned_logins(drill: &Drill) -> Vec<Login> {
+    let accounts = drill.run.corpus.accounts();
+    let mut logins = Vec::new();
+    let mut add = |what: &str, door: &'static str, user: &User, password: String, let_in: bool| {
+        if drill.app.ports.contains_key(door) {
+            let trial = format!("login of {} {what}", user.email);
+            logins.push(Login { trial, door, account: user.email.clone(), password, let_in });
         }
-        if let Some((local, domain)) = first.split_once('@') {
-            mails.push(ordinary("a detail".into(), format!("{local}+trial@{domain}")));
+    };
+    for user in accounts.mailboxes().iter().take(WATCHED) {
+        add("over POP3", "pop3s", user, drill.run.secret.password(&user.email), user.enable_pop);
+        for (at, token) in user.tokens.iter().enumerate() {
+            let password = drill.run.secret.token(at, &user.email);
+            // Tokens of the corpus are for any network, or for one where no drill is.
+            add(&format!("with its token {:?}", token.comment), "imaps", user, password, token.ip.is_empty());
+        }
+    }
+    if let Some(user) = accounts.mailboxes().first() {
+        add("over SMTP", "submissions", user, drill.run.secret.password(&user.email), true);
+        for (what, door) in [("over IMAP", "imaps"), ("over POP3", "pop3s"), ("over SMTP", "submissions")] {
+            add(&format!("{what} with a wrong password"), door, user, drill.run.secret.derive("a wrong password"), false);
+        }
+    }
+    for user in accounts.users.iter().filter(|u| !u.enabled) {
+        for (what, door) in [("over IMAP", "imaps"), ("over SMTP", "submissions")] {
+            add(&format!("{what}, which is disabled,"), door, user, drill.run.secret.password(&user.email), false);
+        }
+    }
+    logins
+}
+
+/// Mail through one route of each kind.
+fn planned_mails(drill: &Drill, stage: &str) -> Vec<Mail> {
+    let accounts = drill.run.corpus.accounts();
+    let mailboxes = accounts.mailboxes();
+    let Some(first) = mailboxes.first().map(|u| u.email.clone()) else { return vec![] };
+    let inbox = |address: &str| accounts.deliveries(address).into_iter().map(|a| (a, "INBOX".to_owned())).collect();
+    // Automatic replies have their own route: on others they would depend on who wrote before.
+    let ordinary = |what: String, to: String| Mail {
+        trial: format!("mail to {what}, {to}"),
+        login: Some(first.clone()),
+        from: first.clone(),
+        arrives: inbox(&to),
+        to,
+        ..Mail::default()
+    };
+    let mut mails = Vec::new();
+    for alias in &accounts.aliases {
+        let (kind, to) = if alias.wildcard {
+            ("a wildcard alias", alias.email.replace('%', "trial"))
+        } else {
+            ("an alias", alias.email.clone())
+        };
+        mails.push(ordinary(kind.into(), to));
+    }
+    let alternative = accounts.domains.iter().find_map(|d| Some((format!("@{}", d.name), d.alternatives.first()?)));
+    if let Some((at_domain, alternative)) = alternative
+        && let Some(local) = mailboxes.iter().find_map(|u| u.email.strip_suffix(&at_domain))
+    {
+        mails.push(ordinary("an alternative domain".into(), format!("{local}@{alternative}")));
+    }
+    if let Some((local, domain)) = first.split_once('@') {
+        mails.push(ordinary("a detail".into(), format!("{local}+trial@{domain}")));
+        mails.push(Mail {
+            refused: true,
+            arrives: BTreeSet::new(),
+            ..ordinary("nobody".into(), format!("nobody-here@{domain}"))
+        });
+    }
+    for keep in [true, false] {
+        if let Some(user) = accounts.enabled().find(|u| u.forward_enabled && u.forward_keep == keep) {
+            let kind = if keep { "a forward that keeps a copy" } else { "a forward that keeps none" };
+            mails.push(ordinary(kind.into(), user.email.clone()));
+        }
+    }
+    // Others' automatic replies are for one sender once a day: each stage has its own.
+    if let (Some(user), Some((local, domain))) = (mailboxes.iter().find(|u| u.reply_enabled), first.split_once('@')) {
+        let from = format!("{local}+{}@{domain}", slug(stage));
+        let to = user.email.clone();
+        mails.push(Mail {
+            trial: format!("mail to an automatic reply, {to}"),
+            answers: inbox(&from),
+            ..Mail { login: Some(first.clone()), from, arrives: inbox(&to), to, ..Mail::default() }
+        });
+    }
+    let quiet: Vec<&User> = accounts.quiet().take(3).collect();
+    for user in &quiet {
+        let (list, folder) = drill.run.corpus.list(&user.email);
+        mails.push(Mail {
+            trial: format!("mail that {}'s filter files", user.email),
+            list: Some(list),
+            arrives: BTreeSet::from([(user.email.clone(), folder.to_owned())]),
+            ..ordinary(String::new(), user.email.clone())
+        });
+    }
+    let Some(target) = quiet.first() else { return mails };
+    for domain in &accounts.domains {
+        if let Some(sender) = mailboxes.iter().find(|u| u.email.ends_with(&format!("@{}", domain.name))) {
             mails.push(Mail {
-                refused: true,
-                arrives: BTreeSet::new(),
-                ..ordinary("nobody".into(), format!("nobody-here@{domain}"))
-            });
-        }
-        for keep in [true, false] {
-            if let Some(user) = accounts.enabled().find(|u| u.forward_enabled && u.forward_keep == keep) {
-                let kind = if keep { "a forward that keeps a copy" } else { "a forward that keeps none" };
-                mails.push(ordinary(kind.into(), user.email.clone()));
-            }
-        }
-        // Others' automatic replies are for one sender once a day: each stage has its own.
-        if let (Some(user), Some((local, domain))) = (mailboxes.iter().find(|u| u.reply_enabled), first.split_once('@')) {
-            let from = format!("{local}+{}@{domain}", slug(stage));
-            let to = user.email.clone();
-            mails.push(Mail {
-                trial: format!("mail to an automatic reply, {to}"),
-                answers: inbox(&from),
-                ..Mail { login: Some(first.clone()), from, arrives: inbox(&to), to, ..Mail::default() }
-            });
-        }
-        let quiet: Vec<&User> = accounts.quiet().take(3).collect();
-        for user in &quiet {
-            let (list, folder) = self.corpus.list(&user.email);
-            mails.push(Mail {
-                trial: format!("mail that {}'s filter files", user.email),
-                list: Some(list),
-                arrives: BTreeSet::from([(user.email.clone(), folder.to_owned())]),
-                ..ordinary(String::new(), user.email.clone())
-            });
-        }
-        let Some(target) = quiet.first() else { return mails };
-        for domain in &accounts.domains {
-            if let Some(sender) = mailboxes.iter().find(|u| u.email.ends_with(&format!("@{}", domain.name))) {
-                mails.push(Mail {
-                    trial: format!("mail from {}, signed for {}", sender.email, domain.name),
-                    login: Some(sender.email.clone()),
-                    from: sender.email.clone(),
-                    signed: self.mail().is_some_and(|m| m.dkim.is_some()).then(|| domain.name.clone()),
-                    ..ordinary(String::new(), target.email.clone())
-                });
-            }
-        }
-        for allowed in [true, false] {
-            if let Some(sender) = mailboxes.iter().skip(1).find(|u| u.allow_spoofing == allowed) {
-                mails.push(Mail {
-                    trial: format!("mail from {} as {first}", sender.email),
-                    login: Some(sender.email.clone()),
-                    refused: !allowed,
-                    ..ordinary(String::new(), target.email.clone())
-                });
-            }
-        }
-        if self.ports.contains_key("smtp") {
-            mails.push(Mail {
-                trial: format!("mail from another server to {}", target.email),
-                login: None,
-                from: STRANGER.into(),
+                trial: format!("mail from {}, signed for {}", sender.email, domain.name),
+                login: Some(sender.email.clone()),
+                from: sender.email.clone(),
+                signed: drill.app.mail().is_some_and(|m| m.dkim.is_some()).then(|| domain.name.clone()),
                 ..ordinary(String::new(), target.email.clone())
             });
+        }
+    }
+    for allowed in [true, false] {
+        if let Some(sender) = mailboxes.iter().skip(1).find(|u| u.allow_spoofing == allowed) {
             mails.push(Mail {
-                trial: "mail from another server to yet another".into(),
-                login: None,
-                from: STRANGER.into(),
-                refused: true,
-                ..ordinary(String::new(), "somebody@elsewhere.example".into())
+                trial: format!("mail from {} as {first}", sender.email),
+                login: Some(sender.email.clone()),
+                refused: !allowed,
+                ..ordinary(String::new(), target.email.clone())
             });
         }
-        mails
     }
-
-    async fn mails(&self, stage: &str) -> Result<Vec<TrialSeen>> {
-        let mails: Vec<Arc<Mail>> = self.planned_mails(stage).into_iter().map(Arc::new).collect();
-        let watched: Vec<String> = self.watched(&mails);
-        let before = match self.uid_nexts(&watched).await {
-            Ok(before) => before,
-            Err(failure) => return Ok(untold(&mails, failure.reason())),
-        };
-        let sent: Vec<Result<bool, String>> = futures_util::stream::iter(mails.clone().into_iter().enumerate())
-            .map(|(at, mail)| async move { self.hand_in(stage, at, &mail).await })
-            .buffered(CONNECTIONS)
-            .collect()
-            .await;
-        if let Err(why) = self.delivered().await {
-            return Ok(untold(&mails, &why));
-        }
-        let found = match self.found(stage, &watched, &before).await {
-            Ok(found) => found,
-            Err(failure) => return Ok(untold(&mails, failure.reason())),
-        };
-        let keys = self.keys()?;
-        let mut seen = Vec::new();
-        for (at, (mail, sent)) in mails.iter().zip(sent).enumerate() {
-            let none = Places::new();
-            let value = sent.map(|accepted| {
-                let (arrived, answered) = (found.arrived.get(&at).unwrap_or(&none), found.answered.get(&at).unwrap_or(&none));
-                if accepted || !arrived.is_empty() { told(arrived, answered) } else { "refused".to_owned() }
-            });
-            if let Some(domain) = &mail.signed {
-                let value = match found.bytes.get(&at) {
-                    Some(bytes) => dkim::verify(bytes, &keys).await,
-                    None => Ok("no message".into()),
-                };
-                let trial = format!("signature of mail from {}", mail.from);
-                seen.push(TrialSeen { trial, expected: format!("valid for {domain}"), value });
-            }
-            seen.push(TrialSeen { trial: mail.trial.clone(), expected: mail.expected(), value });
-        }
-        Ok(seen)
-    }
-
-    /// Where trial mail may turn up: where it must, and in other mailboxes, where it must not.
-    fn watched(&self, mails: &[Arc<Mail>]) -> Vec<String> {
-        let places = mails.iter().flat_map(|m| m.arrives.iter().chain(&m.answers)).map(|(account, _)| account.clone());
-        let others = self.corpus.accounts().enabled().take(WATCHED).map(|u| u.email.clone());
-        places.chain(others).collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// Hands a message in. True where it was accepted, false where it was refused for good.
-    async fn hand_in(&self, stage: &str, at: usize, mail: &Mail) -> Result<bool, String> {
-        let list = mail.list.as_ref().map_or_else(String::new, |l| format!("List-Id: <{l}>\r\n"));
-        let bytes = format!(
-            "From: {}\r\nTo: {}\r\nSubject: trial {at}\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\nMessage-ID: <{}>\r\n\
-             {}\r\n{list}MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nA trial: {}.\r\n",
-            mail.from,
-            mail.to,
-            message_id(stage, at),
-            mark(stage, at),
-            mail.trial,
-        );
-        let login = mail.login.as_deref().map(|login| (login, self.password(login)));
-        let login = login.as_ref().map(|(login, password)| (*login, password.as_str()));
-        let submission = self.submission(login);
-        // Services that were just restarted may ask to try again.
-        until(DELIVERY, || async {
-            Ok(match submission.send(&mail.from, &[&mail.to], bytes.as_bytes()).await {
-                Ok(_) => Ok(Ok(true)),
-                Err(NotAccepted::Permanent(_)) => Ok(Ok(false)),
-                Err(NotAccepted::Transient(why) | NotAccepted::NotSent(why)) => Err(why),
-                Err(NotAccepted::Indeterminate(why)) => Ok(Err(why)),
-            })
-        })
-        .await
-        .unwrap_or_else(|e| Err(e.to_string()))
-    }
-
-    /// Waits until nothing is in the queue but what is held there, and what waits for the world outside.
-    async fn delivered(&self) -> Result<(), String> {
-        let waits = |q: &Queued| !q.is_held() && !q.recipients.iter().all(|r| r.address.ends_with(RELAYED));
-        until(DELIVERY, || async {
-            let waiting = self.queue().await?.iter().filter(|q| waits(q)).count();
-            Ok(if waiting == 0 { Ok(()) } else { Err(format!("{waiting} messages are in the queue")) })
-        })
-        .await
-        .map_err(|e| e.to_string())
-    }
-
-    /// UIDNEXT of every folder of some accounts.
-    async fn uid_nexts(&self, accounts: &[String]) -> Result<BTreeMap<(String, String), u32>, Failure> {
-        let look = |account: String| async move {
-            let mut session = self.imap().login(&account, &self.secret.password(&account)).await?;
-            let mut seen = Vec::new();
-            for folder in folders(&mut session, self.imap().patience).await? {
-                let status = session.status(&folder.name, "(UIDNEXT)").await?;
-                seen.push(((account.clone(), folder.name), status.uid_next.unwrap_or(1)));
-            }
-            session.logout().await?;
-            Ok::<_, Failure>(seen)
-        };
-        let all: Vec<_> =
-            futures_util::stream::iter(accounts.to_vec()).map(look).buffer_unordered(CONNECTIONS).try_collect().await?;
-        Ok(all.into_iter().flatten().collect())
-    }
-
-    /// The messages of a stage among those that are new.
-    async fn found(&self, stage: &str, accounts: &[String], before: &BTreeMap<(String, String), u32>) -> Result<Found, Failure> {
-        let mut found = Found::default();
-        for ((account, folder), next) in self.uid_nexts(accounts).await? {
-            let since = before.get(&(account.clone(), folder.clone())).copied().unwrap_or(1);
-            if next <= since {
-                continue;
-            }
-            let mut session: Session = self.imap().login(&account, &self.secret.password(&account)).await?;
-            session.examine(&folder).await?;
-            let new: Vec<_> = session.uid_fetch(format!("{since}:*"), "(UID BODY.PEEK[])").await?.try_collect().await?;
-            for message in new.iter().filter(|m| m.uid.is_some_and(|uid| uid >= since)) {
-                let bytes = message.body().unwrap_or_default();
-                let place = (account.clone(), folder.clone());
-                let own = header_field(bytes, HEADER).and_then(|value| {
-                    let (at, of) = value.split_once(' ')?;
-                    (of == slug(stage)).then(|| at.parse::<usize>().ok()).flatten()
-                });
-                let answered = header_field(bytes, "In-Reply-To").and_then(|id| trial_of(stage, &id));
-                if let Some(at) = own {
-                    *found.arrived.entry(at).or_default().entry(place).or_default() += 1;
-                    found.bytes.insert(at, bytes.to_vec());
-                } else if let Some(at) = answered {
-                    *found.answered.entry(at).or_default().entry(place).or_default() += 1;
-                }
-            }
-            session.logout().await?;
-        }
-        Ok(found)
-    }
-
-    /// Sends a message to the relayed domain, with a server outside that takes it.
-    async fn relayed(&self, outside: &Outside, stage: &str) -> Result<TrialSeen> {
-        let trial = format!("mail out, to {OUT}");
-        let expected = "received outside, once".to_owned();
-        let Some(mail) = self.outgoing(OUT) else {
-            return Ok(TrialSeen { trial, expected, value: Err("nobody to send it".into()) });
-        };
-        self.outside(outside, &outside.start).await?;
-        // A number that no mail within has.
-        let at = 9_000;
-        let sent = self.hand_in(stage, at, &mail).await;
-        let value = match sent {
-            Ok(true) => self.received(outside, &mark(stage, at), OUT).await,
-            Ok(false) => Ok("refused".into()),
-            Err(why) => Err(why),
-        };
-        self.outside(outside, &outside.stop).await?;
-        Ok(TrialSeen { trial, expected, value })
-    }
-
-    /// Releases what was held in the queue, with a server outside that takes it.
-    async fn released(&self, outside: &Outside) -> Result<TrialSeen> {
-        self.outside(outside, &outside.start).await?;
-        self.have_queue(|queue| &queue.release, "releasing the mail queue").await?;
-        let value = self.received(outside, &mark("parked", 0), PARKED).await;
-        self.outside(outside, &outside.stop).await?;
-        let trial = format!("mail to {PARKED} that was in the queue when the backup was taken");
-        Ok(TrialSeen { trial, expected: "received outside, once".into(), value })
-    }
-
-    /// Sends a message to the relayed domain, where nobody answers, and has it stay in the queue: a message that is tried
-    /// again and again would be another file each time.
-    async fn park(&self) -> Result<()> {
-        let Some(mail) = self.outgoing(PARKED) else { return Ok(()) };
-        let fail = |why: String| Error::Unknown(format!("mail to {PARKED}, which was to be left in the queue: {why}"));
-        if !self.hand_in("parked", 0, &mail).await.map_err(fail)? {
-            return Err(fail("refused".into()));
-        }
-        let deferred = |q: &Queued| q.is_for(PARKED) && q.queue_name == "deferred";
-        until(DELIVERY, || async {
-            let queue = self.queue().await?;
-            Ok(if queue.iter().any(deferred) { Ok(()) } else { Err(format!("it is not deferred: {queue:?}")) })
-        })
-        .await?;
-        self.have_queue(|queue| &queue.hold, "holding the mail queue").await?;
-        if !self.queue().await?.iter().any(|q| q.is_for(PARKED) && q.is_held()) {
-            return Err(fail("it is not held".into()));
-        }
-        Ok(())
-    }
-
-    /// A message to the world outside.
-    fn outgoing(&self, to: &str) -> Option<Mail> {
-        let from = self.corpus.accounts().mailboxes().first()?.email.clone();
-        Some(Mail { login: Some(from.clone()), from, to: to.into(), ..Mail::default() })
-    }
-
-    /// How often the server outside got a message, once it left the queue or had to stay there.
-    async fn received(&self, outside: &Outside, mark: &str, to: &str) -> Result<String, String> {
-        let received = || async {
-            let text = self.outside(outside, &outside.received).await?;
-            Ok::<_, Error>(text.lines().filter(|l| l.trim_end() == mark).count())
-        };
-        let left = until(DELIVERY, || async {
-            let queue = self.queue().await?;
-            let waiting = queue.iter().find(|q| q.is_for(to) && !q.is_held());
-            Ok(match waiting {
-                None => Ok(None),
-                Some(q) if q.queue_name == "deferred" => Ok(q.recipients.first().map(|r| r.delay_reason.clone())),
-                Some(q) => Err(format!("it is in the queue, {}", q.queue_name)),
-            })
+    if drill.app.ports.contains_key("smtp") {
+        mails.push(Mail {
+            trial: format!("mail from another server to {}", target.email),
+            login: None,
+            from: STRANGER.into(),
+            ..ordinary(String::new(), target.email.clone())
         });
-        let deferred = left.await.map_err(|e| e.to_string())?;
-        Ok(match (received().await.map_err(|e| e.to_string())?, deferred) {
-            (_, Some(why)) => format!("still in the queue: {why}"),
-            (0, None) => "never received outside".into(),
-            (1, None) => "received outside, once".into(),
-            (n, None) => format!("received outside, {n} times"),
+        mails.push(Mail {
+            trial: "mail from another server to yet another".into(),
+            login: None,
+            from: STRANGER.into(),
+            refused: true,
+            ..ordinary(String::new(), "somebody@elsewhere.example".into())
+        });
+    }
+    mails
+}
+
+async fn mails(drill: &Drill, stage: &str) -> Result<Vec<TrialSeen>> {
+    let mails: Vec<Arc<Mail>> = planned_mails(drill, stage).into_iter().map(Arc::new).collect();
+    let watched: Vec<String> = watched(drill, &mails);
+    let before = match uid_nexts(drill, &watched).await {
+        Ok(before) => before,
+        Err(failure) => return Ok(untold(&mails, failure.reason())),
+    };
+    let sent: Vec<Result<bool, String>> = futures_util::stream::iter(mails.clone().into_iter().enumerate())
+        .map(|(at, mail)| async move { hand_in(drill, stage, at, &mail).await })
+        .buffered(CONNECTIONS)
+        .collect()
+        .await;
+    if let Err(why) = delivered(drill).await {
+        return Ok(untold(&mails, &why));
+    }
+    let found = match found(drill, stage, &watched, &before).await {
+        Ok(found) => found,
+        Err(failure) => return Ok(untold(&mails, failure.reason())),
+    };
+    let keys = keys(drill)?;
+    let mut seen = Vec::new();
+    for (at, (mail, sent)) in mails.iter().zip(sent).enumerate() {
+        let none = Places::new();
+        let value = sent.map(|accepted| {
+            let (arrived, answered) = (found.arrived.get(&at).unwrap_or(&none), found.answered.get(&at).unwrap_or(&none));
+            if accepted || !arrived.is_empty() { told(arrived, answered) } else { "refused".to_owned() }
+        });
+        if let Some(domain) = &mail.signed {
+            let value = match found.bytes.get(&at) {
+                Some(bytes) => dkim::verify(bytes, &keys).await,
+                None => Ok("no message".into()),
+            };
+            let trial = format!("signature of mail from {}", mail.from);
+            seen.push(TrialSeen { trial, expected: format!("valid for {domain}"), value });
+        }
+        seen.push(TrialSeen { trial: mail.trial.clone(), expected: mail.expected(), value });
+    }
+    Ok(seen)
+}
+
+/// Where trial mail may turn up: where it must, and in other mailboxes, where it must not.
+fn watched(drill: &Drill, mails: &[Arc<Mail>]) -> Vec<String> {
+    let places = mails.iter().flat_map(|m| m.arrives.iter().chain(&m.answers)).map(|(account, _)| account.clone());
+    let others = drill.run.corpus.accounts().enabled().take(WATCHED).map(|u| u.email.clone());
+    places.chain(others).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Hands a message in. True where it was accepted, false where it was refused for good.
+async fn hand_in(drill: &Drill, stage: &str, at: usize, mail: &Mail) -> Result<bool, String> {
+    let list = mail.list.as_ref().map_or_else(String::new, |l| format!("List-Id: <{l}>\r\n"));
+    let bytes = format!(
+        "From: {}\r\nTo: {}\r\nSubject: trial {at}\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\nMessage-ID: <{}>\r\n\
+         {}\r\n{list}MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nA trial: {}.\r\n",
+        mail.from,
+        mail.to,
+        message_id(stage, at),
+        mark(stage, at),
+        mail.trial,
+    );
+    let login = mail.login.as_deref().map(|login| (login, drill.run.password(login)));
+    let login = login.as_ref().map(|(login, password)| (*login, password.as_str()));
+    let submission = drill.app.submission(login);
+    // Services that were just restarted may ask to try again.
+    until(DELIVERY, || async {
+        Ok(match submission.send(&mail.from, &[&mail.to], bytes.as_bytes()).await {
+            Ok(_) => Ok(Ok(true)),
+            Err(NotAccepted::Permanent(_)) => Ok(Ok(false)),
+            Err(NotAccepted::Transient(why) | NotAccepted::NotSent(why)) => Err(why),
+            Err(NotAccepted::Indeterminate(why)) => Ok(Err(why)),
         })
-    }
+    })
+    .await
+    .unwrap_or_else(|e| Err(e.to_string()))
+}
 
-    async fn outside(&self, outside: &Outside, command: &[String]) -> Result<String> {
-        let service = self.stack.service(&outside.service);
-        Ok(self.engine().exec(&service, command, &[], None).await?.ok("the server outside").map(|o| o.stdout)?)
-    }
+/// Waits until nothing is in the queue but what is held there, and what waits for the world outside.
+async fn delivered(drill: &Drill) -> Result<(), String> {
+    let waits = |q: &Queued| !q.is_held() && !q.recipients.iter().all(|r| r.address.ends_with(RELAYED));
+    until(DELIVERY, || async {
+        let waiting = drill.app.queue().await?.iter().filter(|q| waits(q)).count();
+        Ok(if waiting == 0 { Ok(()) } else { Err(format!("{waiting} messages are in the queue")) })
+    })
+    .await
+    .map_err(|e| e.to_string())
+}
 
-    pub(super) async fn queue(&self) -> Result<Vec<Queued>> {
-        match self.mail() {
-            Some(mail) => queue::list(self.engine(), &self.stack, &mail.queue).await,
-            None => Ok(vec![]),
+/// UIDNEXT of every folder of some accounts.
+async fn uid_nexts(drill: &Drill, accounts: &[String]) -> Result<BTreeMap<(String, String), u32>, Failure> {
+    let look = |account: String| async move {
+        let mut session = drill.app.imap().login(&account, &drill.run.secret.password(&account)).await?;
+        let mut seen = Vec::new();
+        for folder in folders(&mut session, drill.app.imap().patience).await? {
+            let status = session.status(&folder.name, "(UIDNEXT)").await?;
+            seen.push(((account.clone(), folder.name), status.uid_next.unwrap_or(1)));
         }
-    }
+        session.logout().await?;
+        Ok::<_, Failure>(seen)
+    };
+    let all: Vec<_> = futures_util::stream::iter(accounts.to_vec()).map(look).buffer_unordered(CONNECTIONS).try_collect().await?;
+    Ok(all.into_iter().flatten().collect())
+}
 
-    /// Has a command of the queue's run.
-    async fn have_queue(&self, command: impl Fn(&Queue) -> &Vec<String>, what: &str) -> Result<()> {
-        let Some(mail) = self.mail() else { return Ok(()) };
-        let service = self.stack.service(&mail.queue.service);
-        Ok(self.engine().exec(&service, command(&mail.queue), &[], None).await?.ok(what).map(drop)?)
-    }
-
-    /// Stores the key records of the domains: what their DNS says, before and after any restore.
-    async fn remember_keys(&self) -> Result<()> {
-        let Some(spec) = self.mail().and_then(|m| m.dkim.as_ref()) else { return Ok(()) };
-        let volume = full_name(&self.stack.name, &spec.volume);
-        let helper = Helper::open(&self.owned, &self.helper_image, &volume).await?;
-        let mut records = BTreeMap::new();
-        let mut missing = None;
-        for domain in &self.corpus.accounts().domains {
-            let path = spec.key.replace("{domain}", &domain.name);
-            let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
-            let file = dir.path().join("key");
-            if !helper.copy_out(&path, &file).await? {
-                missing = Some(format!("volume {} has no {path}", spec.volume));
-                continue;
+/// The messages of a stage among those that are new.
+async fn found(
+    drill: &Drill,
+    stage: &str,
+    accounts: &[String],
+    before: &BTreeMap<(String, String), u32>,
+) -> Result<Found, Failure> {
+    let mut found = Found::default();
+    for ((account, folder), next) in uid_nexts(drill, accounts).await? {
+        let since = before.get(&(account.clone(), folder.clone())).copied().unwrap_or(1);
+        if next <= since {
+            continue;
+        }
+        let mut session: Session = drill.app.imap().login(&account, &drill.run.secret.password(&account)).await?;
+        session.examine(&folder).await?;
+        let new: Vec<_> = session.uid_fetch(format!("{since}:*"), "(UID BODY.PEEK[])").await?.try_collect().await?;
+        for message in new.iter().filter(|m| m.uid.is_some_and(|uid| uid >= since)) {
+            let bytes = message.body().unwrap_or_default();
+            let place = (account.clone(), folder.clone());
+            let own = header_field(bytes, HEADER).and_then(|value| {
+                let (at, of) = value.split_once(' ')?;
+                (of == slug(stage)).then(|| at.parse::<usize>().ok()).flatten()
+            });
+            let answered = header_field(bytes, "In-Reply-To").and_then(|id| trial_of(stage, &id));
+            if let Some(at) = own {
+                *found.arrived.entry(at).or_default().entry(place).or_default() += 1;
+                found.bytes.insert(at, bytes.to_vec());
+            } else if let Some(at) = answered {
+                *found.answered.entry(at).or_default().entry(place).or_default() += 1;
             }
-            let pem = std::fs::read(&file).map_err(Error::io(&file))?;
-            match dkim::record(&pem) {
-                Ok(record) => drop(records.insert(format!("{}._domainkey.{}", spec.selector, domain.name), record)),
-                Err(why) => missing = Some(format!("volume {}, {path}: {why}", spec.volume)),
-            }
         }
-        helper.close().await?;
-        if let Some(why) = missing {
-            return Err(Error::Unknown(format!("DKIM keys: {why}")));
+        session.logout().await?;
+    }
+    Ok(found)
+}
+
+/// Sends a message to the relayed domain, with a server outside that takes it.
+async fn relayed(drill: &Drill, outside: &Outside, stage: &str) -> Result<TrialSeen> {
+    let trial = format!("mail out, to {OUT}");
+    let expected = "received outside, once".to_owned();
+    let Some(mail) = outgoing(drill, OUT) else {
+        return Ok(TrialSeen { trial, expected, value: Err("nobody to send it".into()) });
+    };
+    within_outside(drill, outside, &outside.start).await?;
+    // A number that no mail within has.
+    let at = 9_000;
+    let sent = hand_in(drill, stage, at, &mail).await;
+    let value = match sent {
+        Ok(true) => received(drill, outside, &mark(stage, at), OUT).await,
+        Ok(false) => Ok("refused".into()),
+        Err(why) => Err(why),
+    };
+    within_outside(drill, outside, &outside.stop).await?;
+    Ok(TrialSeen { trial, expected, value })
+}
+
+/// Releases what was held in the queue, with a server outside that takes it.
+async fn released(drill: &Drill, outside: &Outside) -> Result<TrialSeen> {
+    within_outside(drill, outside, &outside.start).await?;
+    drill.app.have_queue(|queue| &queue.release, "releasing the mail queue").await?;
+    let value = received(drill, outside, &mark("parked", 0), PARKED).await;
+    within_outside(drill, outside, &outside.stop).await?;
+    let trial = format!("mail to {PARKED} that was in the queue when the backup was taken");
+    Ok(TrialSeen { trial, expected: "received outside, once".into(), value })
+}
+
+/// Sends a message to the relayed domain, where nobody answers, and has it stay in the queue: a message that is tried
+/// again and again would be another file each time.
+async fn park(drill: &Drill) -> Result<()> {
+    let Some(mail) = outgoing(drill, PARKED) else { return Ok(()) };
+    let fail = |why: String| Error::Unknown(format!("mail to {PARKED}, which was to be left in the queue: {why}"));
+    if !hand_in(drill, "parked", 0, &mail).await.map_err(fail)? {
+        return Err(fail("refused".into()));
+    }
+    let deferred = |q: &Queued| q.is_for(PARKED) && q.queue_name == "deferred";
+    until(DELIVERY, || async {
+        let queue = drill.app.queue().await?;
+        Ok(if queue.iter().any(deferred) { Ok(()) } else { Err(format!("it is not deferred: {queue:?}")) })
+    })
+    .await?;
+    drill.app.have_queue(|queue| &queue.hold, "holding the mail queue").await?;
+    if !drill.app.queue().await?.iter().any(|q| q.is_for(PARKED) && q.is_held()) {
+        return Err(fail("it is not held".into()));
+    }
+    Ok(())
+}
+
+/// A message to the world outside.
+fn outgoing(drill: &Drill, to: &str) -> Option<Mail> {
+    let from = drill.run.corpus.accounts().mailboxes().first()?.email.clone();
+    Some(Mail { login: Some(from.clone()), from, to: to.into(), ..Mail::default() })
+}
+
+/// How often the server outside got a message, once it left the queue or had to stay there.
+async fn received(drill: &Drill, outside: &Outside, mark: &str, to: &str) -> Result<String, String> {
+    let received = || async {
+        let text = within_outside(drill, outside, &outside.received).await?;
+        Ok::<_, Error>(text.lines().filter(|l| l.trim_end() == mark).count())
+    };
+    let left = until(DELIVERY, || async {
+        let queue = drill.app.queue().await?;
+        let waiting = queue.iter().find(|q| q.is_for(to) && !q.is_held());
+        Ok(match waiting {
+            None => Ok(None),
+            Some(q) if q.queue_name == "deferred" => Ok(q.recipients.first().map(|r| r.delay_reason.clone())),
+            Some(q) => Err(format!("it is in the queue, {}", q.queue_name)),
+        })
+    });
+    let deferred = left.await.map_err(|e| e.to_string())?;
+    Ok(match (received().await.map_err(|e| e.to_string())?, deferred) {
+        (_, Some(why)) => format!("still in the queue: {why}"),
+        (0, None) => "never received outside".into(),
+        (1, None) => "received outside, once".into(),
+        (n, None) => format!("received outside, {n} times"),
+    })
+}
+
+async fn within_outside(drill: &Drill, outside: &Outside, command: &[String]) -> Result<String> {
+    let service = drill.app.stack.service(&outside.service);
+    Ok(drill.app.engine().exec(&service, command, &[], None).await?.ok("the server outside").map(|o| o.stdout)?)
+}
+
+/// Stores the key records of the domains: what their DNS says, before and after any restore.
+async fn remember_keys(drill: &Drill) -> Result<()> {
+    let Some(spec) = drill.app.mail().and_then(|m| m.dkim.as_ref()) else { return Ok(()) };
+    let volume = full_name(&drill.app.stack.name, &spec.volume);
+    let helper = Helper::open(&drill.app.owned, &drill.app.helper_image, &volume).await?;
+    let mut records = BTreeMap::new();
+    let mut missing = None;
+    for domain in &drill.run.corpus.accounts().domains {
+        let path = spec.key.replace("{domain}", &domain.name);
+        let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+        let file = dir.path().join("key");
+        if !helper.copy_out(&path, &file).await? {
+            missing = Some(format!("volume {} has no {path}", spec.volume));
+            continue;
         }
-        Ok(self.evidence.set("dkim", &serde_json::json!(records).to_string())?)
+        let pem = std::fs::read(&file).map_err(Error::io(&file))?;
+        match dkim::record(&pem) {
+            Ok(record) => drop(records.insert(format!("{}._domainkey.{}", spec.selector, domain.name), record)),
+            Err(why) => missing = Some(format!("volume {}, {path}: {why}", spec.volume)),
+        }
     }
-
-    fn keys(&self) -> Result<BTreeMap<String, String>> {
-        Ok(self.evidence.get("dkim")?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    helper.close().await?;
+    if let Some(why) = missing {
+        return Err(Error::Unknown(format!("DKIM keys: {why}")));
     }
+    Ok(drill.run.evidence.set("dkim", &serde_json::json!(records).to_string())?)
+}
 
-    pub(super) fn doors_of_run(&self) -> Doors {
-        Doors { host: self.host.clone(), authority: self.authority.clone() }
+fn keys(drill: &Drill) -> Result<BTreeMap<String, String>> {
+    Ok(drill.run.evidence.get("dkim")?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+}
+
+/// Tries what a fault lets be tried.
+pub(crate) async fn try_as(drill: &Drill, trials: Trials, stage: &str) -> Result<()> {
+    match trials {
+        Trials::All => try_after(drill, stage, true).await,
+        Trials::QueueHeld => try_after(drill, stage, false).await,
+        Trials::None => Ok(drill.run.evidence.try_nothing(stage)?),
     }
 }
 

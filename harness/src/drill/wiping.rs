@@ -8,19 +8,19 @@ use judge::store::{FactSeen, Login, ObservationId};
 use recipe::glob::matches;
 use recipe::inventory::Class;
 
-use super::Drill;
-use super::proof::{Audited, Baseline};
+use super::backing_up::Audited;
+use super::baseline::Baseline;
+use super::seeing;
+use super::state::Drill;
+use super::trials;
 use super::trials::AS_EXPECTED;
 use crate::error::{Error, Leftover, Result};
 use crate::events::{Phase, Running};
-use crate::probe::Probe as _;
 use crate::probe::mail::Failure;
 use crate::probe::rows::UNREADABLE;
 use crate::stack::until;
 use crate::stack::volumes::{Helper, full_name};
 
-/// The observation of what a fresh deployment has by itself.
-pub(crate) const FRESH: &str = "fresh";
 /// The observation of what is there after the wipe.
 const WIPED: &str = "wiped";
 
@@ -40,140 +40,135 @@ impl Wiped {
     }
 }
 
-impl Drill {
-    /// Removes the app with all its data, deploys it afresh, and proves that nothing is left.
-    pub async fn wipe(&self, baseline: &Baseline, _: &Audited) -> Result<Wiped> {
-        let phase = self.events.phase(Phase::Wipe);
-        if let Some(newest) = self.clocks().newest {
-            self.evidence.set("newest item ms", &newest.elapsed().as_millis().to_string())?;
-        }
-        // The stack's own labels are on its volumes too: everything of the stack, and only that.
-        let removed = self.owned.remove_all(Some(&self.stack.name), self.removal_deadline()).await?;
-        self.deploy_app(&self.stack, |done, all| phase.progress(done, all, "services")).await?;
-        self.prove(baseline, removed, phase).await
+/// Removes the app with all its data, deploys it afresh, and proves that nothing is left.
+pub async fn wipe(drill: &Drill, baseline: &Baseline, _: &Audited) -> Result<Wiped> {
+    let phase = drill.run.events.phase(Phase::Wipe);
+    if let Some(newest) = drill.run.clocks().newest {
+        drill.run.evidence.set("newest item ms", &newest.elapsed().as_millis().to_string())?;
     }
+    // The stack's own labels are on its volumes too: everything of the stack, and only that.
+    let removed = drill.app.owned.remove_all(Some(&drill.app.stack.name), drill.app.removal_deadline()).await?;
+    drill.app.deploy_app(&drill.app.stack, |done, all| phase.progress(done, all, "services")).await?;
+    prove(drill, baseline, removed, phase).await
+}
 
-    /// What a wipe that was skipped can prove, on purpose.
-    pub(crate) async fn not_wiped(&self, baseline: &Baseline) -> Result<Wiped> {
-        let phase = self.events.phase(Phase::Wipe);
-        self.prove(baseline, BTreeSet::new(), phase).await
-    }
+/// What a wipe that was skipped can prove, on purpose.
+pub(crate) async fn not_wiped(drill: &Drill, baseline: &Baseline) -> Result<Wiped> {
+    let phase = drill.run.events.phase(Phase::Wipe);
+    prove(drill, baseline, BTreeSet::new(), phase).await
+}
 
-    async fn prove(&self, baseline: &Baseline, removed: BTreeSet<String>, phase: Running) -> Result<Wiped> {
-        let expected: BTreeSet<String> = self.scenario.volumes().iter().map(|v| full_name(&self.stack.name, v)).collect();
-        let kept = expected.difference(&removed).next().map(|v| format!("volume {v} was not removed"));
-        let logins = self.logins_left(baseline).await?;
-        let wiped = until(self.converge_deadline(), || self.see_wiped()).await?;
-        let (before, fresh) = (baseline.observation(), self.evidence.completed(FRESH)?);
-        let left: [Option<String>; LEFTOVERS.len()] = [
-            kept,
-            logins.iter().flatten().next().cloned(),
-            self.rows_left(before, fresh, wiped)?,
-            self.evidence.file_still_there(before, wiped)?.map(|(volume, path)| format!("volume {volume} still has file {path}")),
-            self.not_fresh().await?,
-            self.facts_left(before, wiped)?,
-            self.pages_left().await?,
-        ];
-        let left = LEFTOVERS.iter().zip(left).filter_map(|(kind, what)| what.map(|what| Leftover { kind, what }));
-        let left: Vec<Leftover> = left.collect();
-        if !left.is_empty() {
-            return Err(Error::WipeNotProven(left));
-        }
-        let (rows, (files, _)) = (self.evidence.rows_besides(before, fresh)?, self.evidence.file_counts(before)?);
-        let (volumes, refused) = (removed.len(), logins.len());
-        phase.finish(format!("{volumes} volumes removed; {refused} logins refused, {rows} rows and {files} files gone"));
-        Ok(Wiped { volumes })
-    }
-
-    /// The logins of the baseline: of each, what is wrong with that it can be made still.
-    async fn logins_left(&self, baseline: &Baseline) -> Result<Vec<Option<String>>> {
-        let accounts: Vec<String> = self
+async fn prove(drill: &Drill, baseline: &Baseline, removed: BTreeSet<String>, phase: Running) -> Result<Wiped> {
+    let expected: BTreeSet<String> = drill.app.scenario.volumes().iter().map(|v| full_name(&drill.app.stack.name, v)).collect();
+    let kept = expected.difference(&removed).next().map(|v| format!("volume {v} was not removed"));
+    let logins = logins_left(drill, baseline).await?;
+    let wiped = until(drill.app.converge_deadline(), || see_wiped(drill)).await?;
+    let (before, fresh) = (baseline.observation(), drill.run.evidence.completed(seeing::FRESH)?);
+    let left: [Option<String>; LEFTOVERS.len()] = [
+        kept,
+        logins.iter().flatten().next().cloned(),
+        rows_left(drill, before, fresh, wiped)?,
+        drill
+            .run
             .evidence
-            .accounts(baseline.observation())?
-            .into_iter()
-            .filter(|(_, login)| *login == Login::Read)
-            .map(|(account, _)| account)
-            .collect();
-        let imap = self.imap();
-        futures_util::stream::iter(accounts)
-            .map(|account| {
-                let imap = &imap;
-                async move {
-                    let password = self.secret.password(&account);
-                    until(self.converge_deadline(), || async {
-                        match imap.login(&account, &password).await {
-                            Err(Failure::Refused(_)) => Ok(Ok(None)),
-                            Ok(_) => Ok(Ok(Some(format!("{account} can still log in")))),
-                            Err(Failure::Other(why)) => {
-                                Ok(Err(format!("waiting for the login of {account} to be refused: {why}")))
-                            }
-                        }
-                    })
-                    .await
-                }
-            })
-            .buffer_unordered(4)
-            .try_collect()
-            .await
+            .file_still_there(before, wiped)?
+            .map(|(volume, path)| format!("volume {volume} still has file {path}")),
+        not_fresh(drill).await?,
+        facts_left(drill, before, wiped)?,
+        pages_left(drill).await?,
+    ];
+    let left = LEFTOVERS.iter().zip(left).filter_map(|(kind, what)| what.map(|what| Leftover { kind, what }));
+    let left: Vec<Leftover> = left.collect();
+    if !left.is_empty() {
+        return Err(Error::WipeNotProven(left));
     }
+    let (rows, (files, _)) = (drill.run.evidence.rows_besides(before, fresh)?, drill.run.evidence.file_counts(before)?);
+    let (volumes, refused) = (removed.len(), logins.len());
+    phase.finish(format!("{volumes} volumes removed; {refused} logins refused, {rows} rows and {files} files gone"));
+    Ok(Wiped { volumes })
+}
 
-    /// Observes what is there; what cannot be read is not known to be gone, and waited for.
-    async fn see_wiped(&self) -> Result<Result<ObservationId, String>> {
-        let wiped = self.evidence.observation(WIPED)?;
-        self.see_data(wiped, async { Ok(()) }).await?;
-        for database in self.evidence.databases()? {
-            let checks = self.evidence.checks(wiped, &database)?;
-            if let Some((_, why)) = checks.iter().find(|(check, how)| check == "file" && how.starts_with(UNREADABLE)) {
-                return Ok(Err(format!("waiting for database {database}: {why}")));
+/// The logins of the baseline: of each, what is wrong with that it can be made still.
+async fn logins_left(drill: &Drill, baseline: &Baseline) -> Result<Vec<Option<String>>> {
+    let accounts: Vec<String> = drill
+        .run
+        .evidence
+        .accounts(baseline.observation())?
+        .into_iter()
+        .filter(|(_, login)| *login == Login::Read)
+        .map(|(account, _)| account)
+        .collect();
+    let imap = drill.app.imap();
+    futures_util::stream::iter(accounts)
+        .map(|account| {
+            let imap = &imap;
+            async move {
+                let password = drill.run.secret.password(&account);
+                until(drill.app.converge_deadline(), || async {
+                    match imap.login(&account, &password).await {
+                        Err(Failure::Refused(_)) => Ok(Ok(None)),
+                        Ok(_) => Ok(Ok(Some(format!("{account} can still log in")))),
+                        Err(Failure::Other(why)) => Ok(Err(format!("waiting for the login of {account} to be refused: {why}"))),
+                    }
+                })
+                .await
             }
+        })
+        .buffer_unordered(4)
+        .try_collect()
+        .await
+}
+
+/// Observes what is there; what cannot be read is not known to be gone, and waited for.
+async fn see_wiped(drill: &Drill) -> Result<Result<ObservationId, String>> {
+    let wiped = drill.run.evidence.observation(WIPED)?;
+    seeing::see_data(drill, wiped, async { Ok(()) }).await?;
+    for database in drill.run.evidence.databases()? {
+        let checks = drill.run.evidence.checks(wiped, &database)?;
+        if let Some((_, why)) = checks.iter().find(|(check, how)| check == "file" && how.starts_with(UNREADABLE)) {
+            return Ok(Err(format!("waiting for database {database}: {why}")));
         }
-        self.evidence.complete(wiped)?;
-        Ok(Ok(wiped))
     }
+    drill.run.evidence.complete(wiped)?;
+    Ok(Ok(wiped))
+}
 
-    fn rows_left(&self, before: ObservationId, fresh: Option<ObservationId>, wiped: ObservationId) -> Result<Option<String>> {
-        let row = self.evidence.row_still_there(before, fresh, wiped)?;
-        Ok(row.map(|row| format!("database {}, table {} still has row {}", row.database, row.table, row.key)))
-    }
+fn rows_left(drill: &Drill, before: ObservationId, fresh: Option<ObservationId>, wiped: ObservationId) -> Result<Option<String>> {
+    let row = drill.run.evidence.row_still_there(before, fresh, wiped)?;
+    Ok(row.map(|row| format!("database {}, table {} still has row {}", row.database, row.table, row.key)))
+}
 
-    /// Stores the rows that a fresh deployment makes by itself: after a wipe they are there again.
-    pub(super) async fn remember_fresh(&self) -> Result<()> {
-        let observation = self.evidence.observation(FRESH)?;
-        self.rows_probe().observe(&self.evidence, observation, &|_, _| ()).await?;
-        Ok(self.evidence.complete(observation)?)
-    }
+/// What a user still finds in the app's pages as it was.
+async fn pages_left(drill: &Drill) -> Result<Option<String>> {
+    let visits = until(drill.app.converge_deadline(), || async {
+        let visits = trials::visits(drill).await?;
+        let untold = visits.iter().find_map(|v| Some(format!("waiting for {}: {}", v.trial, v.value.as_ref().err()?)));
+        Ok(untold.map_or(Ok(visits), Err))
+    });
+    let visits = visits.await?;
+    let still = visits.iter().find(|v| v.value.as_deref() == Ok(AS_EXPECTED));
+    Ok(still.map(|visit| format!("{} still is as it was", visit.trial)))
+}
 
-    /// What a user still finds in the app's pages as it was.
-    async fn pages_left(&self) -> Result<Option<String>> {
-        let visits = until(self.converge_deadline(), || async {
-            let visits = self.visits().await?;
-            let untold = visits.iter().find_map(|v| Some(format!("waiting for {}: {}", v.trial, v.value.as_ref().err()?)));
-            Ok(untold.map_or(Ok(visits), Err))
-        });
-        let visits = visits.await?;
-        let still = visits.iter().find(|v| v.value.as_deref() == Ok(AS_EXPECTED));
-        Ok(still.map(|visit| format!("{} still is as it was", visit.trial)))
-    }
+fn facts_left(drill: &Drill, before: ObservationId, wiped: ObservationId) -> Result<Option<String>> {
+    let (before, after) = (drill.run.evidence.facts(before)?, drill.run.evidence.facts(wiped)?);
+    // A command that printed nothing before, as for an empty queue, proves nothing by that.
+    let told = |f: &&FactSeen| f.value.as_ref().is_some_and(|v| !v.is_empty());
+    let still = before.iter().filter(told).find(|b| after.contains(b));
+    Ok(still.map(|fact| format!("{} still is {:?}", fact.fact, fact.value)))
+}
 
-    fn facts_left(&self, before: ObservationId, wiped: ObservationId) -> Result<Option<String>> {
-        let (before, after) = (self.evidence.facts(before)?, self.evidence.facts(wiped)?);
-        // A command that printed nothing before, as for an empty queue, proves nothing by that.
-        let told = |f: &&FactSeen| f.value.as_ref().is_some_and(|v| !v.is_empty());
-        let still = before.iter().filter(told).find(|b| after.contains(b));
-        Ok(still.map(|fact| format!("{} still is {:?}", fact.fact, fact.value)))
-    }
-
-    /// A file in a durable volume that a fresh deployment does not make.
-    async fn not_fresh(&self) -> Result<Option<String>> {
-        for volume in self.scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable && !v.not_deployed) {
-            let helper = Helper::open(&self.owned, &self.helper_image, &full_name(&self.stack.name, &volume.name)).await?;
-            let fresh = volume.fresh.clone();
-            let found = helper.find(move |name| !fresh.iter().any(|glob| matches(glob, name))).await;
-            helper.close().await?;
-            if let Some(name) = found? {
-                return Ok(Some(format!("volume {} of a fresh deployment has file {name}", volume.name)));
-            }
+/// A file in a durable volume that a fresh deployment does not make.
+async fn not_fresh(drill: &Drill) -> Result<Option<String>> {
+    for volume in drill.app.scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable && !v.not_deployed) {
+        let helper =
+            Helper::open(&drill.app.owned, &drill.app.helper_image, &full_name(&drill.app.stack.name, &volume.name)).await?;
+        let fresh = volume.fresh.clone();
+        let found = helper.find(move |name| !fresh.iter().any(|glob| matches(glob, name))).await;
+        helper.close().await?;
+        if let Some(name) = found? {
+            return Ok(Some(format!("volume {} of a fresh deployment has file {name}", volume.name)));
         }
-        Ok(None)
     }
+    Ok(None)
 }

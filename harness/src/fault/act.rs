@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use recipe::scenario::QUERY;
+use recipe::scenario::faults::{Action, Command, FOLDER, Mark, Place};
+
 use super::expand::Filling;
 use crate::drill::Drill;
 use crate::error::{Error, Result};
 use crate::stack::until;
-use recipe::scenario::QUERY;
-use recipe::scenario::faults::{Action, Command, FOLDER, Mark, Place};
 
 /// The longest wait for the bot to be there again.
 const BOT_BACK: Duration = Duration::from_secs(120);
@@ -27,7 +28,7 @@ pub(super) async fn one(drill: &Drill, action: &Action, filling: &Filling<'_>) -
         Command::Program(words) => fill(words)?,
         Command::Shell(text, args) => shell(filling.text(text)?, fill(args)?),
         Command::File(file, args) => {
-            let path = drill.scenario.dir.join(FOLDER).join(file);
+            let path = drill.app.scenario.dir.join(FOLDER).join(file);
             let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
             if file.ends_with(".py") {
                 let words = ["python3", "-c"].map(str::to_owned).into_iter().chain([text]);
@@ -40,11 +41,11 @@ pub(super) async fn one(drill: &Drill, action: &Action, filling: &Filling<'_>) -
     };
     let input = action.input.as_ref().map(|text| filling.text(text)).transpose()?;
     let service = match &action.place {
-        Place::Service(service) => drill.stack.service(service),
-        Place::Bot => drill.bot().await?.service,
-        Place::Database(name) => drill.stack.service(database(drill, name)?.service.as_deref().unwrap_or_default()),
+        Place::Service(service) => drill.app.stack.service(service),
+        Place::Bot => drill.app.bot().await?.service,
+        Place::Database(name) => drill.app.stack.service(database(drill, name)?.service.as_deref().unwrap_or_default()),
     };
-    let output = drill.owned.engine().exec(&service, &command, &[], input.as_deref().map(str::as_bytes)).await?;
+    let output = drill.app.owned.engine().exec(&service, &command, &[], input.as_deref().map(str::as_bytes)).await?;
     Ok(output.ok(&format!("a fault's command in {service}"))?.stdout)
 }
 
@@ -54,7 +55,7 @@ fn shell(text: String, args: Vec<String>) -> Vec<String> {
 }
 
 fn database<'a>(drill: &'a Drill, name: &str) -> Result<&'a recipe::scenario::Database> {
-    let found = drill.scenario.spec.databases.iter().find(|d| d.name == name);
+    let found = drill.app.scenario.spec.databases.iter().find(|d| d.name == name);
     found.ok_or_else(|| Error::Unknown(format!("no database {name:?} in the scenario")))
 }
 
@@ -65,17 +66,17 @@ fn statement_of(drill: &Drill, place: &Place, statement: &str) -> Result<Vec<Str
 
 /// Runs a shell script in the bot's container.
 pub(super) async fn in_bot(drill: &Drill, text: &str, args: &[&str]) -> Result<String> {
-    let service = drill.bot().await?.service;
+    let service = drill.app.bot().await?.service;
     let command: Vec<&str> = ["sh", "-ec", text, "sh"].iter().chain(args).copied().collect();
-    let output = drill.owned.engine().exec(&service, &command, &[], None).await?;
+    let output = drill.app.owned.engine().exec(&service, &command, &[], None).await?;
     Ok(output.ok("a fault's command in the bot")?.stdout)
 }
 
 /// Waits until a file is there in a service's container.
 pub(super) async fn reached(drill: &Drill, mark: &Mark) -> Result<()> {
-    let engine = drill.owned.engine();
-    let service = drill.stack.service(&mark.service);
-    until(drill.converge_deadline(), || async {
+    let engine = drill.app.owned.engine();
+    let service = drill.app.stack.service(&mark.service);
+    until(drill.app.converge_deadline(), || async {
         let found = engine.exec(&service, &["test", "-e", &mark.file], &[], None).await?;
         Ok(if found.code == 0 { Ok(()) } else { Err(format!("waiting for {} in {service}", mark.file)) })
     })
@@ -91,9 +92,9 @@ pub(super) async fn kill_bot(drill: &Drill, at: &Mark) -> Result<()> {
 
 /// Waits until the bot answers.
 pub(super) async fn bot_back(drill: &Drill) -> Result<()> {
-    let bot = drill.bot().await?;
+    let bot = drill.app.bot().await?;
     until(BOT_BACK, || async {
-        match drill.owned.engine().exec(&bot.service, &["true"], &[], None).await {
+        match drill.app.owned.engine().exec(&bot.service, &["true"], &[], None).await {
             Ok(output) if output.code == 0 => Ok(Ok(())),
             Ok(output) => Ok(Err(format!("waiting for the bot: {}", output.stderr.trim()))),
             Err(e) => Ok(Err(format!("waiting for the bot: {e}"))),

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::derived::Derived;
-use super::derived::departure::Departure;
-use super::derived::volumes::without_dump;
-use super::durable;
 use recipe::compose::edit::{Change, Edit};
 use recipe::inventory::{Class, InventoryVolume};
 use recipe::labels::{BACKUP, Hook, VOLUMES};
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{EVERYTHING, Expected, Fault as Declared, Faults, Group, Interrupt, Mark, Times};
+
+use super::derived::Derived;
+use super::derived::departure::Departure;
+use super::derived::volumes::without_dump;
+use super::durable;
 
 /// Where a hook that waits says that it was reached.
 const REACHED: &str = "/tmp/hook-reached";

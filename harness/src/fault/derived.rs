@@ -4,13 +4,13 @@
 use std::fmt;
 
 use futures_util::future::BoxFuture;
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::Fault as Declared;
 
 use super::known::Items;
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::Result;
-use recipe::scenario::Scenario;
-use recipe::scenario::faults::Fault as Declared;
 
 pub mod departure;
 mod dumps;

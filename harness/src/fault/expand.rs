@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use judge::model::Item;
+use recipe::glob::matches;
+use recipe::scenario::faults::expected::Change;
+use recipe::scenario::faults::{Choice, EVERYTHING, Expected, Usage, parted};
 use regex::{Captures, Regex};
 use seeds::Corpus;
 
-use super::glob::Glob;
+use super::glob::any;
 use super::known::{Chosen, Items, Known, numbered};
 use crate::error::{Error, Result};
-use judge::model::Item;
-use recipe::scenario::faults::expected::Change;
-use recipe::scenario::faults::{Choice, EVERYTHING, Expected, Usage, parted};
 
 /// What stands for a name in a text.
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
@@ -58,8 +59,7 @@ impl Filling<'_> {
     }
 
     fn mailboxes(&self, glob: &str) -> String {
-        let glob = Glob::new(glob);
-        let chosen = self.corpus.accounts().enabled().map(|u| u.email.as_str()).filter(|email| glob.matches(email));
+        let chosen = self.corpus.accounts().enabled().map(|u| u.email.as_str()).filter(|email| matches(glob, email));
         chosen.collect::<Vec<_>>().join(",")
     }
 
@@ -131,7 +131,6 @@ impl Filling<'_> {
 
     /// All state, as far as a fresh deployment does not have it by itself.
     fn everything(&self) -> BTreeSet<String> {
-        let fresh: Vec<Glob> = self.fresh.iter().map(|g| Glob::new(g)).collect();
         let attribute = |known: &Known, name: &str| known.attributes.get(name).cloned().unwrap_or_default();
         let lost = |known: &Known| {
             let gone = format!("{}: lost", known.name);
@@ -140,7 +139,7 @@ impl Filling<'_> {
                 Item::Row { .. } => (attribute(known, "fresh") == "false").then_some(gone),
                 Item::File { volume, path } => {
                     let made = format!("{volume}/{path}");
-                    (attribute(known, "whole") == "true" && !fresh.iter().any(|g| g.matches(&made))).then_some(gone)
+                    (attribute(known, "whole") == "true" && !any(self.fresh, &made)).then_some(gone)
                 }
                 Item::Fact { .. } => (!attribute(known, "value").is_empty()).then(|| format!("{}: altered", known.name)),
                 _ => None,

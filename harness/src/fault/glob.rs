@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use recipe::glob::matches;
 use regex::Regex;
 
-/// A glob, in which `*` stands for any text.
+/// A glob, in which `*` stands for any text, of which what its stars match is wanted.
 pub struct Glob(Regex);
 
 impl Glob {
@@ -13,11 +14,6 @@ impl Glob {
         let parts: Vec<String> = text.split('*').map(regex::escape).collect();
         let pattern = format!("(?s)^{}$", parts.join("(.*?)"));
         Self(Regex::new(&pattern).expect("escaped text with groups between is a regular expression"))
-    }
-
-    /// Whether it matches.
-    pub fn matches(&self, text: &str) -> bool {
-        self.0.is_match(text)
     }
 
     /// What its stars matched, if it matches.
@@ -29,16 +25,15 @@ impl Glob {
 
 /// Whether one of some globs matches.
 pub fn any(globs: &[String], text: &str) -> bool {
-    globs.iter().any(|g| Glob::new(g).matches(text))
+    globs.iter().any(|g| matches(g, text))
 }
 
 /// Of what was expected, each a finding or a glob of findings, what matches none that was found; and the findings that
 /// nothing expects.
 pub fn uncovered<'a>(expected: &'a BTreeSet<String>, found: &'a BTreeSet<String>) -> (Vec<&'a String>, Vec<&'a String>) {
-    let globs: Vec<(&String, Glob)> = expected.iter().filter(|e| e.contains('*')).map(|e| (e, Glob::new(e))).collect();
-    let met = |e: &String| globs.iter().any(|(text, glob)| *text == e && found.iter().any(|f| glob.matches(f)));
-    let missed = expected.iter().filter(|e| !found.contains(*e) && !met(e)).collect();
-    let more = found.iter().filter(|f| !expected.contains(*f) && !globs.iter().any(|(_, glob)| glob.matches(f))).collect();
+    let meets = |expected: &str, found: &str| expected == found || expected.contains('*') && matches(expected, found);
+    let missed = expected.iter().filter(|e| !found.contains(*e) && !found.iter().any(|f| meets(e, f))).collect();
+    let more = found.iter().filter(|f| !expected.contains(*f) && !expected.iter().any(|e| meets(e, f))).collect();
     (missed, more)
 }
 

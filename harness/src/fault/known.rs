@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use judge::model::Item;
+use judge::store::{Evidence, HARD, ObservationId};
+use recipe::glob::matches;
+use recipe::scenario::faults::{Choice, Globs};
 use seeds::Corpus;
 use serde_json::Value;
 
 use super::glob::{Glob, any};
 use crate::error::Result;
-use judge::model::Item;
-use judge::store::{Evidence, HARD, ObservationId};
-use recipe::scenario::faults::{Choice, Globs};
 
 /// An item of the baseline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,8 +204,7 @@ impl Items {
 impl Items {
     /// Whether there is an item that a glob matches.
     fn has(&self, glob: &str) -> bool {
-        let compiled = Glob::new(glob);
-        self.0.iter().any(|k| is_about(glob, &k.item) && compiled.matches(&k.name))
+        self.0.iter().any(|k| is_about(glob, &k.item) && matches(glob, &k.name))
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::drill::Drill;
-use crate::error::Result;
 use judge::audit::Report;
 use recipe::compose::edit::Edit;
 use recipe::inventory::Class;
@@ -11,6 +9,9 @@ use recipe::labels::lint::lint;
 use recipe::labels::recipe::{Recipe, Sources};
 use recipe::labels::rules::{Lesson, Rule};
 use recipe::scenario::Scenario;
+
+use crate::drill::Drill;
+use crate::error::Result;
 
 /// What lint says of the scenario's recipe with some changes; with `base`, of the change too.
 pub fn linted(scenario: &Scenario, edits: &[Edit], base: bool) -> Result<BTreeSet<String>> {
@@ -41,9 +42,9 @@ fn recipe(scenario: &Scenario, edits: &[Edit]) -> Result<Recipe> {
 
 /// What the audit reports without calling it a fault: junk that was captured, and what is valuable and was not.
 pub(super) fn reported(drill: &Drill) -> Result<BTreeSet<String>> {
-    let Some(report) = Report::read(&drill.evidence)? else { return Ok(BTreeSet::new()) };
+    let Some(report) = Report::read(&drill.run.evidence)? else { return Ok(BTreeSet::new()) };
     let is_junk = |name: &str| {
-        let volume = drill.scenario.inventory.volumes.iter().find(|v| v.name == name);
+        let volume = drill.app.scenario.inventory.volumes.iter().find(|v| v.name == name);
         volume.is_some_and(|v| matches!(v.class, Class::Cache | Class::Regenerated))
     };
     let junk = report.captured.iter().filter(|(v, ..)| is_junk(v)).map(|(v, ..)| format!("snapshot, volume {v}: junk"));

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use recipe::glob::matches;
+use recipe::scenario::faults::{Group, Unproven};
 use serde::Serialize;
 
-use super::glob::{Glob, uncovered};
+use super::glob::uncovered;
 use crate::events::Event;
-use recipe::scenario::faults::{Group, Unproven};
 
 /// The name of the fault-free twin.
 pub const TWIN: &str = "(no fault)";
@@ -25,7 +26,7 @@ pub struct Line {
     pub expected: BTreeSet<String>,
     /// The findings that there were.
     pub found: BTreeSet<String>,
-    /// The checks that they are of.
+    /// The same by check.
     pub red: BTreeSet<String>,
     /// How long it took, milliseconds.
     pub millis: u64,
@@ -50,10 +51,10 @@ impl Line {
     }
 }
 
-/// A check that no fault turned red, and why none can, if that is known.
+/// What the judge can report of a check and no fault has shown, and why none can, if that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotRed {
-    /// The check.
+    /// The check, and what it can report.
     pub check: String,
     /// Why.
     pub reason: Option<String>,
@@ -66,21 +67,21 @@ pub struct Matrix {
     pub version: u32,
     /// One for each fault, and one for each twin.
     pub lines: Vec<Line>,
-    /// The checks of the scenario that no fault turned red; empty where only some faults were injected.
+    /// What no fault has shown of the scenario's checks; empty where only some faults were injected.
     pub not_red: Vec<NotRed>,
 }
 
 impl Matrix {
-    /// The matrix of some lines. `checks` are those that the scenario makes, where all of its faults were injected.
+    /// The matrix of some lines. `checks` are what can be reported of the scenario, where all of its faults were injected.
     pub fn new(lines: Vec<Line>, checks: &BTreeSet<String>, unproven: &[Unproven]) -> Self {
         let red: BTreeSet<&String> = lines.iter().filter(|l| l.caught()).flat_map(|l| &l.red).collect();
-        let reason = |check: &str| unproven.iter().find(|u| Glob::new(&u.check).matches(check)).map(|u| u.reason.clone());
+        let reason = |check: &str| unproven.iter().find(|u| matches(&u.check, check)).map(|u| u.reason.clone());
         let not_red = checks.iter().filter(|c| !red.contains(c));
         let not_red = not_red.map(|check| NotRed { check: check.clone(), reason: reason(check) }).collect();
         Self { version: 2, lines, not_red }
     }
 
-    /// Whether every fault was caught, every twin was clean and every check was turned red or has a reason why none can be.
+    /// Whether every fault was caught, every twin was clean and each check was turned red in every way that it can be, or has a reason why not.
     /// No lines prove nothing.
     pub fn whole(&self) -> bool {
         !self.lines.is_empty() && self.lines.iter().all(Line::caught) && self.not_red.iter().all(|n| n.reason.is_some())

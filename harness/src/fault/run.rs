@@ -5,31 +5,32 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use bot::contract::volume_dir;
+use judge::model::{Finding, Item, essences};
+use judge::{self, BASELINE};
+use recipe::labels::rules::Rule;
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::Group;
+
 use super::act::in_bot;
 use super::glob::any;
 use super::known::Known;
 use super::lint::{linted, reported, rule};
 use super::matrix::{Line, TWIN};
-use super::{Fault, durable, items, put_back, save};
+use super::{Fault, durable, items, proven, put_back, save};
 use crate::drill::fault::{Fault as Hooks, NoFault, Trials};
 use crate::drill::proof::{BackedUp, Baseline, Restarted};
 use crate::drill::{self, Drill, Options, Sinks};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::stack::volumes::full_name;
-use bot::contract::volume_dir;
-use judge::model::{Finding, Item, essences};
-use judge::{self, BASELINE, checks};
-use recipe::labels::rules::Rule;
-use recipe::scenario::Scenario;
-use recipe::scenario::faults::Group;
 
-/// What came of some faults: a line for each, and the checks that the deployment made.
+/// What came of some faults, and what the judge could have reported.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// A line for each fault and twin.
     pub lines: Vec<Line>,
-    /// The checks.
+    /// What the judge can report of the checks that were made.
     pub checks: BTreeSet<String>,
 }
 
@@ -96,21 +97,20 @@ impl Run {
         let (group, millis) = (self.group, since.elapsed().as_millis() as u64);
         let Found { lines, red } = found;
         let line = Line { fault: name.into(), group, what: what.into(), expected, found: lines, red, millis };
-        self.drill.events.emit(line.event());
+        self.drill.run.events.emit(line.event());
         self.outcome().lines.push(line);
     }
 
-    /// What was found, and the checks that it is of; those that were made are remembered.
+    /// What was found; what the judge could have reported is remembered.
     fn found(&self, findings: &[Finding], stage: &str) -> Result<Found> {
-        let performed = checks::performed(&self.drill.evidence, stage)?;
-        let red = findings.iter().map(|f| checks::of(&f.item, &performed)).collect();
-        self.outcome().checks.extend(performed.into_keys());
+        self.outcome().checks.extend(proven::reportable(&self.drill, stage)?);
+        let red = proven::reported(&self.drill, findings, stage)?;
         Ok(Found { lines: essences(findings), red })
     }
 
     /// Backup and audit, once for each fault; nothing is wiped.
     async fn backups(&self, of: &[Arc<Fault>]) -> Result<()> {
-        let (baseline, _) = self.drill.until_baseline(&NoFault).await?;
+        let (baseline, _) = drill::until_baseline(&self.drill, &NoFault).await?;
         for (at, fault) in between_twins(of).enumerate() {
             self.one_backup(fault, &baseline).await?;
             if at == 0 {
@@ -123,20 +123,20 @@ impl Run {
     async fn one_backup(&self, fault: OrTwin<'_>, baseline: &Baseline) -> Result<()> {
         let drill = &self.drill;
         let since = Instant::now();
-        drill.evidence.clear_complaints()?;
-        drill.evidence.clear_audit()?;
-        let edits = hooks(fault).edits(&drill.corpus);
+        drill.run.evidence.clear_complaints()?;
+        drill.run.evidence.clear_audit()?;
+        let edits = hooks(fault).edits(&drill.run.corpus);
         // A dump of an earlier backup would stand for one that was not made.
         remove_dumps(drill).await?;
-        drill.redeploy(edits.clone()).await?;
+        drill.app.redeploy(edits.clone()).await?;
         hooks(fault).before_backup(drill).await?;
-        if let Some(backup) = &drill.backup_with(baseline, hooks(fault)).await? {
+        if let Some(backup) = &drill::backup_with(drill, baseline, hooks(fault)).await? {
             hooks(fault).after_backup(drill, backup.snapshot()).await?;
-            let _audited = drill.audit(backup).await?;
+            let _audited = drill::audit(drill, backup).await?;
         }
-        let verdict = judge::audited(&drill.evidence)?;
+        let verdict = judge::audited(&drill.run.evidence)?;
         for finding in &verdict.findings {
-            drill.events.emit(Event::Found { finding: finding.clone() });
+            drill.run.events.emit(Event::Found { finding: finding.clone() });
         }
         let mut found = self.found(&verdict.findings, BASELINE)?;
         let mut expected = BTreeSet::new();
@@ -149,7 +149,7 @@ impl Run {
             let rules = fault.map_or(&[][..], |f| &f.declared.lint);
             expected.extend(rules.iter().filter_map(|name| rule(name)));
             let base = rules.iter().any(|name| *name == Rule::VersionNotBumped.to_string());
-            found.lines.extend(linted(&drill.scenario, &edits, base)?);
+            found.lines.extend(linted(&drill.app.scenario, &edits, base)?);
         }
         if let (Some(fault), Group::Backup) = (fault, self.group) {
             fault.undo(drill).await?;
@@ -161,7 +161,7 @@ impl Run {
 
     /// A backup that is not struck.
     async fn sound_backup(&self, baseline: &Baseline) -> Result<BackedUp> {
-        let backup = self.drill.backup(baseline).await?;
+        let backup = drill::backup(&self.drill, baseline).await?;
         backup.ok_or_else(|| Error::Unknown("the backup of a fault-free drill failed".into()))
     }
 
@@ -169,16 +169,16 @@ impl Run {
     async fn restores(&self, of: &[Arc<Fault>]) -> Result<()> {
         let drill = &self.drill;
         let departing = of.iter().find(|f| f.wants_older());
-        let (baseline, older) = drill.until_baseline(hooks(departing)).await?;
+        let (baseline, older) = drill::until_baseline(drill, hooks(departing)).await?;
         let backup = self.sound_backup(&baseline).await?;
-        let audited = drill.audit(&backup).await?;
+        let audited = drill::audit(drill, &backup).await?;
         for fault in between_twins(of) {
             let since = Instant::now();
             let stage = self.stage(fault);
-            drill.evidence.clear_complaints()?;
+            drill.run.evidence.clear_complaints()?;
             if !hooks(fault).wipes() {
                 let expected = self.leftovers()?;
-                let found = match drill.not_wiped(&baseline).await {
+                let found = match drill::not_wiped(drill, &baseline).await {
                     Err(Error::WipeNotProven(leftovers)) => leftovers.iter().map(|l| left(l.kind)).collect(),
                     Err(e) => return Err(e),
                     Ok(_) => BTreeSet::new(),
@@ -186,12 +186,12 @@ impl Run {
                 self.add(fault, since, expected, Found { lines: found, red: BTreeSet::new() });
                 continue;
             }
-            let wiped = drill.wipe(&baseline, &audited).await?;
-            let edits = hooks(fault).edits(&drill.corpus);
+            let wiped = drill::wipe(drill, &baseline, &audited).await?;
+            let edits = hooks(fault).edits(&drill.run.corpus);
             if !edits.is_empty() {
-                drill.redeploy(edits).await?;
+                drill.app.redeploy(edits).await?;
             }
-            let restarted = drill.restore_with(wiped, &backup, older.as_ref(), hooks(fault)).await?;
+            let restarted = drill::restore_with(drill, wiped, &backup, older.as_ref(), hooks(fault)).await?;
             let tried = fault.is_none_or(|f| f.trials() != Trials::None);
             let found = self.observed(&restarted, &stage, tried).await?;
             let expected = match fault {
@@ -212,9 +212,9 @@ impl Run {
         let items = items(drill)?;
         let some = |is: &dyn Fn(&Known) -> bool| items.iter().any(is);
         let is = |known: &Known, name: &str, value: &str| known.attributes.get(name).is_some_and(|v| v == value);
-        let pages = drill.scenario.spec.pages.iter().any(|p| !p.check.is_empty());
+        let pages = drill.app.scenario.spec.pages.iter().any(|p| !p.check.is_empty());
         let kinds = [
-            ("volume", !drill.scenario.volumes().is_empty()),
+            ("volume", !drill.app.scenario.volumes().is_empty()),
             ("login", some(&|k| matches!(k.item, Item::Account { .. }))),
             ("row", some(&|k| matches!(k.item, Item::Row { .. }) && is(k, "fresh", "false"))),
             ("file", some(&|k| matches!(k.item, Item::File { .. }) && is(k, "whole", "true"))),
@@ -227,8 +227,8 @@ impl Run {
 
     /// Whether a durable volume has a file that no fresh deployment makes.
     fn any_not_fresh(&self) -> Result<bool> {
-        for volume in durable(&self.drill.scenario) {
-            let live = self.drill.evidence.audited_live(&volume.name)?;
+        for volume in durable(&self.drill.app.scenario) {
+            let live = self.drill.run.evidence.audited_live(&volume.name)?;
             if live.iter().any(|path| !any(&volume.fresh, path)) {
                 return Ok(true);
             }
@@ -239,11 +239,11 @@ impl Run {
     /// Strikes on what one restore brought back, each of them undone.
     async fn contents(&self, of: &[Arc<Fault>]) -> Result<()> {
         let drill = &self.drill;
-        let (baseline, _) = drill.until_baseline(&NoFault).await?;
+        let (baseline, _) = drill::until_baseline(drill, &NoFault).await?;
         let backup = self.sound_backup(&baseline).await?;
-        let audited = drill.audit(&backup).await?;
-        let wiped = drill.wipe(&baseline, &audited).await?;
-        let restarted = drill.restart(drill.restore(wiped, &backup).await?).await?;
+        let audited = drill::audit(drill, &backup).await?;
+        let wiped = drill::wipe(drill, &baseline, &audited).await?;
+        let restarted = drill::restart(drill, drill::restore(drill, wiped, &backup).await?).await?;
         save(drill).await?;
         for fault in between_twins(of) {
             let since = Instant::now();
@@ -258,7 +258,7 @@ impl Run {
                 fault.undo(drill).await?;
             }
             if !put_back(drill).await? && fault.is_some() {
-                drill.restore_over(&restarted, &backup).await?;
+                drill::restore_over(drill, &restarted, &backup).await?;
             }
             self.add(fault, since, expected, found);
         }
@@ -266,13 +266,13 @@ impl Run {
     }
 
     async fn observed(&self, restarted: &Restarted, stage: &str, tried: bool) -> Result<Found> {
-        self.drill.observe(restarted, stage).await?;
-        self.drill.try_as(if tried { Trials::QueueHeld } else { Trials::None }, stage).await?;
-        self.found(&self.drill.judge(stage)?.findings, stage)
+        drill::observe(&self.drill, restarted, stage).await?;
+        drill::try_as(&self.drill, if tried { Trials::QueueHeld } else { Trials::None }, stage).await?;
+        self.found(&drill::judge(&self.drill, stage)?.findings, stage)
     }
 }
 
-/// What was found, and the checks that it is of.
+/// What was found, by item, and by check.
 struct Found {
     lines: BTreeSet<String>,
     red: BTreeSet<String>,
@@ -285,9 +285,9 @@ fn left(kind: &str) -> String {
 
 /// Removes the dumps that hooks wrote.
 async fn remove_dumps(drill: &Drill) -> Result<()> {
-    for volume in durable(&drill.scenario) {
+    for volume in durable(&drill.app.scenario) {
         for dump in volume.paths.iter().filter_map(|p| p.dump.as_ref()) {
-            let file = format!("{}/{dump}", volume_dir(&full_name(&drill.stack.name, &volume.name)));
+            let file = format!("{}/{dump}", volume_dir(&full_name(&drill.app.stack.name, &volume.name)));
             in_bot(drill, "rm -f \"$1\"", &[&file]).await?;
         }
     }
@@ -302,6 +302,6 @@ async fn save_repository(drill: &Drill) -> Result<()> {
 
 /// Puts back what [`save_repository`] saved.
 async fn put_back_repository(drill: &Drill) -> Result<()> {
-    let script = "cd /repository; rm -rf data index snapshots keys locks config data.saved /tmp/restic-cache; cp -a saved/. .";
+    let script = "cd /repository; rm -rf data index snapshots keys locks config ./*.aside /tmp/restic-cache; cp -a saved/. .";
     in_bot(drill, script, &[]).await.map(drop)
 }

@@ -1,5 +1,6 @@
-use super::*;
 use recipe::labels::rules::lessons;
+
+use super::*;
 
 fn catalogue(scenario: &str) -> Vec<Arc<Fault>> {
     let scenarios = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios"));

@@ -152,7 +152,7 @@ impl Climb {
     /// The rungs that want a deployment. What stops it is a rung's outcome too; rungs above are then unknown.
     async fn all(&self, drill: &Drill) {
         let since = Instant::now();
-        let baseline = match drill.until_baseline(&NoFault).await {
+        let baseline = match drill::until_baseline(drill, &NoFault).await {
             Ok((baseline, _)) => baseline,
             Err(e) => return self.failed(Rung::Install, &e, since),
         };
@@ -167,7 +167,7 @@ impl Climb {
 
     async fn upgrade(&self, drill: &Drill, baseline: Baseline) -> Option<(Baseline, Option<BackedUp>)> {
         let since = Instant::now();
-        if !drill.upgrades() {
+        if !drill.app.upgrades() {
             self.not_tried(Rung::Upgrade, self.no_before.clone(), None);
             return Some((baseline, None));
         }
@@ -177,15 +177,15 @@ impl Climb {
         }
         let old = async {
             // A backup of the version before, to be restored onto the one under test.
-            let old = if drill.enables_backups(true) { drill.backup(&baseline).await? } else { None };
+            let old = if drill.app.enables_backups(true) { drill::backup(drill, &baseline).await? } else { None };
             // What that version's labels do wrong is not this one's.
-            drill.evidence.clear_complaints()?;
-            let upgraded = drill.upgrade(baseline).await?;
-            let verdict = drill.upgraded(&upgraded).await?;
+            drill.run.evidence.clear_complaints()?;
+            let upgraded = drill::upgrade(drill, baseline).await?;
+            let verdict = drill::upgraded(drill, &upgraded).await?;
             if self.declared(Rung::Upgrade).is_none() {
                 self.add(Step::judged(Rung::Upgrade, verdict, millis(since)));
             }
-            Ok::<_, Error>((drill.baseline_again(upgraded).await?, old))
+            Ok::<_, Error>((drill::baseline_again(drill, upgraded).await?, old))
         };
         match old.await {
             Ok(climbed) => Some(climbed),
@@ -200,13 +200,13 @@ impl Climb {
     /// the app can be tried.
     async fn restore(&self, drill: &Drill, baseline: &Baseline, old: Option<BackedUp>) -> Option<&'static str> {
         let (since, rung) = (Instant::now(), Rung::BackupRestore);
-        if !drill.enables_backups(false) {
+        if !drill.app.enables_backups(false) {
             let durable: Vec<&str> =
                 self.scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable).map(|v| v.name.as_str()).collect();
             let gap = format!("no service has backupbot.backup=true, and durable are the volumes {}", durable.join(", "));
             let untrue = (!durable.is_empty()).then(|| format!("durable are the volumes {}", durable.join(", ")));
             self.not_tried(rung, gap, untrue);
-            return Some(if drill.upgrades() { UPGRADED } else { BASELINE });
+            return Some(if drill.app.upgrades() { UPGRADED } else { BASELINE });
         }
         if let Some(reason) = self.declared(rung) {
             self.add(untrue(rung, reason, "backupbot.backup=true is among its labels", 0));
@@ -231,26 +231,26 @@ impl Climb {
         baseline: &Baseline,
         old: Option<BackedUp>,
     ) -> Result<(Verdict, Option<&'static str>)> {
-        drill.evidence.clear_complaints()?;
-        let Some(backup) = drill.backup(baseline).await? else { return Ok((drill.judge(RESTORED)?, None)) };
-        let audited = drill.audit(&backup).await?;
+        drill.run.evidence.clear_complaints()?;
+        let Some(backup) = drill::backup(drill, baseline).await? else { return Ok((drill::judge(drill, RESTORED)?, None)) };
+        let audited = drill::audit(drill, &backup).await?;
         let mut verdict = None;
         if let Some(old) = &old {
-            let wiped = drill.wipe(baseline, &audited).await?;
+            let wiped = drill::wipe(drill, baseline, &audited).await?;
             // Those of the backup and its audit are the other one's.
-            let complaints = drill.evidence.complaints()?;
-            drill.evidence.clear_complaints()?;
-            verdict = Some(drill.across(wiped, old).await?);
-            drill.evidence.clear_complaints()?;
+            let complaints = drill.run.evidence.complaints()?;
+            drill.run.evidence.clear_complaints()?;
+            verdict = Some(drill::across(drill, wiped, old).await?);
+            drill.run.evidence.clear_complaints()?;
             for (step, cause, message) in complaints {
-                drill.evidence.put_step(&step, &cause, &message)?;
+                drill.run.evidence.put_step(&step, &cause, &message)?;
             }
         }
-        let wiped = drill.wipe(baseline, &audited).await?;
-        let restarted = drill.restart(drill.restore(wiped, &backup).await?).await?;
-        drill.observe(&restarted, RESTORED).await?;
-        drill.try_after(RESTORED, true).await?;
-        let own = drill.judge(RESTORED)?;
+        let wiped = drill::wipe(drill, baseline, &audited).await?;
+        let restarted = drill::restart(drill, drill::restore(drill, wiped, &backup).await?).await?;
+        drill::observe(drill, &restarted, RESTORED).await?;
+        drill::try_after(drill, RESTORED, true).await?;
+        let own = drill::judge(drill, RESTORED)?;
         let mut findings: Vec<Finding> = own.findings.into_iter().filter(|f| !matches!(f.item, Item::Trial { .. })).collect();
         if let Some(across) = verdict {
             findings.extend(
@@ -267,9 +267,9 @@ impl Climb {
     async fn functional(&self, drill: &Drill, stage: &str) {
         let (since, rung) = (Instant::now(), Rung::Functional);
         let tried = async {
-            let trials = drill.evidence.trials(stage)?;
-            let mut findings = judge::trials(&drill.evidence.trials(BASELINE)?, &trials);
-            if let Some(why) = drill.new_account().await? {
+            let trials = drill.run.evidence.trials(stage)?;
+            let mut findings = judge::trials(&drill.run.evidence.trials(BASELINE)?, &trials);
+            if let Some(why) = drill::new_account(drill).await? {
                 let item = Item::Trial { trial: "a new account".into() };
                 findings.push(Finding { item, outcome: What::Altered, property: None, detail: why });
             }

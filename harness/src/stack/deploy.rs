@@ -30,8 +30,6 @@ use crate::stack::until;
 pub struct Stack {
     /// Its name.
     pub name: String,
-    /// The run it belongs to.
-    pub run: String,
     /// The compose files, merged in order.
     pub compose: Vec<Compose>,
     /// Values of their variables.
@@ -52,8 +50,7 @@ impl Stack {
 
     /// The files as handed to `docker stack deploy`: the recipe's without their published
     /// ports (which would collide), then ours.
-    fn files(&self) -> Vec<Value> {
-        let run = run_labels(&self.run);
+    fn files(&self, run: &BTreeMap<String, String>) -> Vec<Value> {
         let mut files: Vec<Value> = self.compose.iter().map(|c| c.value.clone()).collect();
         for file in &mut files {
             for service in file.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
@@ -63,16 +60,15 @@ impl Stack {
             // `docker stack deploy` merges services, but of volumes and networks the last file's wins whole.
             for section in ["volumes", "networks"] {
                 for object in file.get_mut(section).and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
-                    add_labels(object, &run);
+                    add_labels(object, run);
                 }
             }
         }
-        files.push(self.overlay());
+        files.push(self.overlay(run));
         files
     }
 
-    fn overlay(&self) -> Value {
-        let run = run_labels(&self.run);
+    fn overlay(&self, run: &BTreeMap<String, String>) -> Value {
         let names: BTreeSet<String> = self.compose.iter().flat_map(Compose::services).map(str::to_owned).collect();
         let services: Map<String, Value> = names
             .into_iter()
@@ -109,7 +105,7 @@ impl Stack {
         let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
         let mut command = tokio::process::Command::new("docker");
         command.args(["stack", "deploy", "--resolve-image", "never"]);
-        for (at, value) in self.files().iter().enumerate() {
+        for (at, value) in self.files(&run_labels(owned.run())).iter().enumerate() {
             let path = dir.path().join(format!("{at}.json"));
             write(&path, &value.to_string())?;
             command.arg("-c").arg(&path);
@@ -297,7 +293,6 @@ mod tests {
     fn stack(text: &str) -> Stack {
         Stack {
             name: "s".into(),
-            run: "r".into(),
             compose: vec![Compose::parse(Path::new("compose.yml"), text).expect("valid")],
             env: BTreeMap::new(),
             images: BTreeMap::from([("app".into(), "standin:1".into())]),
@@ -313,7 +308,7 @@ mod tests {
              volumes:\n  mail:\n  not-ours: {external: true}\n\
              networks:\n  internal: {driver: overlay, labels: [\"b=2\"]}\n",
         )
-        .files();
+        .files(&run_labels("r"));
         let run = run_labels("r");
         let mut network = run.clone();
         network.insert("b".into(), "2".into());

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use async_imap::types::{Fetch, Flag};
 use futures_util::TryStreamExt as _;
 use futures_util::future::BoxFuture;
+use judge::model::{Item, Outcome, essence as line};
+use recipe::scenario::Scenario;
 
 use super::{Deed, When, files, rows};
 use crate::drill::Drill;
@@ -12,8 +14,6 @@ use crate::drill::fault::Strike;
 use crate::error::{Error, Result};
 use crate::fault::known::Items;
 use crate::probe::mail::{Failure, item};
-use judge::model::{Item, Outcome, essence as line};
-use recipe::scenario::Scenario;
 
 /// What changes after the older snapshot.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub enum Departure {
     /// A file is added.
     File(files::Struck),
     /// A row changes.
-    Row(rows::Struck),
+    Row(Box<rows::Struck>),
 }
 
 impl Departure {
@@ -33,7 +33,9 @@ impl Departure {
             return Some(Self::Mail);
         }
         let file = files::compared(scenario).next().map(|volume| Self::File(files::Struck::added(volume)));
-        file.or_else(|| rows::tables(scenario).next().map(|(database, table)| Self::Row(rows::Struck::altered(database, table))))
+        file.or_else(|| {
+            rows::tables(scenario).next().map(|(database, table)| Self::Row(Box::new(rows::Struck::altered(database, table))))
+        })
     }
 }
 
@@ -62,10 +64,10 @@ impl Deed for Departure {
 
 /// Expunges a message of the first mailbox and flags another one. Gives what the restore of the older snapshot must show.
 async fn mail(drill: &Drill) -> Result<Vec<String>> {
-    let account = drill.corpus.accounts().mailboxes()[0].email.clone();
+    let account = drill.run.corpus.accounts().mailboxes()[0].email.clone();
     let fail = |e: Failure| Error::Unknown(format!("changing mail after the older snapshot: {}", e.reason()));
     let (expunged, flagged) = change_messages(drill, &account).await.map_err(fail)?;
-    drill.evidence.expunged(&expunged.1, &account)?;
+    drill.run.evidence.expunged(&expunged.1, &account)?;
     let message = |(uid, corpus): (u32, String)| Item::Message {
         account: account.clone(),
         folder: "INBOX".into(),
@@ -77,7 +79,7 @@ async fn mail(drill: &Drill) -> Result<Vec<String>> {
 
 /// Expunges one message of INBOX and gives another every flag: UID and corpus number of each.
 async fn change_messages(drill: &Drill, account: &str) -> Result<((u32, String), (u32, String)), Failure> {
-    let mut session = drill.imap().login(account, &drill.secret.password(account)).await?;
+    let mut session = drill.app.imap().login(account, &drill.run.secret.password(account)).await?;
     session.select("INBOX").await?;
     let headers = format!("(UID FLAGS BODY.PEEK[HEADER.FIELDS ({})])", seeds::ITEM_HEADER);
     let fetched: Vec<_> = session.uid_fetch("1:*", &headers).await?.try_collect().await?;

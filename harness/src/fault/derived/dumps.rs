@@ -1,14 +1,15 @@
 //! Faults of dumps: missing, empty, cut off, not loaded.
 
-use super::Derived;
-use super::volumes::rows_lost;
-use crate::fault::common::Labels;
-use crate::fault::durable;
 use recipe::compose::edit::Edit;
 use recipe::inventory::InventoryVolume;
 use recipe::labels::{Hook, VOLUMES};
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{Expected, Fault as Declared, Group};
+
+use super::Derived;
+use super::volumes::rows_lost;
+use crate::fault::common::Labels;
+use crate::fault::durable;
 
 /// A dump that a hook writes into a volume.
 struct Dump<'a> {

@@ -1,6 +1,10 @@
 //! Faults of files that are compared whole: altered, gone, added, and each attribute changed.
 
+use bot::contract::volume_dir;
 use futures_util::future::BoxFuture;
+use judge::model::{Item, Outcome, essence as line};
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
 use super::{Deed, Derived, When};
 use crate::drill::Drill;
@@ -9,13 +13,11 @@ use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
 use crate::fault::known::Items;
 use crate::stack::volumes::full_name;
-use bot::contract::volume_dir;
-use judge::model::{Item, Outcome, essence as line};
-use recipe::scenario::Scenario;
-use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
 /// A file that is in no corpus and no snapshot.
-const NEW: &str = "restore-drill-added";
+const ADDED: &str = "restore-drill-added";
+/// A file that the baseline has and the older snapshot has not.
+const LATER: &str = "restore-drill-later";
 
 /// What is done to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +28,18 @@ enum Change {
     Mode,
     Owner,
     Time,
+    Linked,
 }
 
 impl Change {
-    const ALL: [(Self, &str, &str); 6] = [
+    const ALL: [(Self, &str, &str); 7] = [
         (Self::Altered, "file-altered", "A byte was added to a file."),
         (Self::Gone, "file-gone", "A file is missing."),
         (Self::Added, "file-added", "There is a file that never was."),
         (Self::Mode, "mode-changed", "Everybody may read and write a file."),
         (Self::Owner, "owner-changed", "A file belongs to somebody else."),
         (Self::Time, "mtime-changed", "A file's time of modification is a day off."),
+        (Self::Linked, "file-linked", "A file has a second name."),
     ];
 
     /// What is run: `$1` is the file.
@@ -47,18 +51,30 @@ impl Change {
             Self::Mode => "chmod a+rw,o+x \"$1\"",
             Self::Owner => "chown 12345:12345 \"$1\"",
             Self::Time => "touch -d \"@$(($(stat -c %Y \"$1\") - 86400))\" \"$1\"",
+            Self::Linked => "ln \"$1\" \"$1.linked\"",
         }
     }
 
-    fn finding(self, item: &Item) -> String {
-        match self {
+    fn findings(self, item: &Item) -> Vec<String> {
+        vec![match self {
             Self::Altered => line(item, Outcome::Altered, Some("bytes")),
             Self::Gone => line(item, Outcome::Lost, None),
             Self::Added => line(item, Outcome::Unexpected, None),
             Self::Mode => line(item, Outcome::Altered, Some("mode")),
             Self::Owner => line(item, Outcome::Altered, Some("owner")),
             Self::Time => line(item, Outcome::Altered, Some("mtime")),
-        }
+            Self::Linked => {
+                return vec![line(item, Outcome::Altered, Some("link")), line(&linked(item), Outcome::Unexpected, None)];
+            }
+        }]
+    }
+}
+
+/// The second name of a file.
+fn linked(item: &Item) -> Item {
+    match item {
+        Item::File { volume, path } => Item::File { volume: volume.clone(), path: format!("{path}.linked") },
+        other => other.clone(),
     }
 }
 
@@ -124,7 +140,8 @@ impl Struck {
 
     /// The file that is added.
     pub fn new_file(&self) -> Item {
-        let path = if self.folder == "." { NEW.to_owned() } else { format!("{}/{NEW}", self.folder) };
+        let name = if self.when == When::Departing { LATER } else { ADDED };
+        let path = if self.folder == "." { name.to_owned() } else { format!("{}/{name}", self.folder) };
         Item::File { volume: self.volume.clone(), path }
     }
 
@@ -143,7 +160,7 @@ impl Struck {
 
     fn place(&self, drill: &Drill, item: &Item) -> String {
         let Item::File { volume, path } = item else { return String::new() };
-        format!("{}/{path}", volume_dir(&full_name(&drill.stack.name, volume)))
+        format!("{}/{path}", volume_dir(&full_name(&drill.app.stack.name, volume)))
     }
 }
 
@@ -156,7 +173,7 @@ impl Deed for Struck {
         Box::pin(async move {
             let item = if self.change == Change::Added { self.new_file() } else { self.target(items)? };
             in_bot(drill, self.change.script(), &[&self.place(drill, &item)]).await?;
-            Ok(vec![self.change.finding(&item)])
+            Ok(self.change.findings(&item))
         })
     }
 
@@ -164,6 +181,10 @@ impl Deed for Struck {
         Box::pin(async move {
             if self.change == Change::Added {
                 in_bot(drill, "rm -f \"$1\"", &[&self.place(drill, &self.new_file())]).await?;
+            }
+            if self.change == Change::Linked {
+                let dir = volume_dir(&full_name(&drill.app.stack.name, &self.volume));
+                in_bot(drill, "find \"$1\" -name '*.linked' -type f -delete", &[&dir]).await?;
             }
             Ok(())
         })

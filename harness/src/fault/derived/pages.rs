@@ -1,18 +1,18 @@
 //! Faults of pages: what a user must find there is gone, from the rows and files that held it.
 
+use bot::contract::volume_dir;
 use futures_util::future::BoxFuture;
+use judge::model::{Item, Outcome, essence as line};
+use recipe::scenario::faults::{Fault as Declared, Group};
+use recipe::scenario::{Pages, Scenario};
 
 use super::rows::delete;
 use super::{Deed, Derived, When, files};
-use crate::drill::Drill;
+use crate::drill::{self, Drill};
 use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
 use crate::fault::known::Items;
 use crate::stack::volumes::full_name;
-use bot::contract::volume_dir;
-use judge::model::{Item, Outcome, essence as line};
-use recipe::scenario::faults::{Fault as Declared, Group};
-use recipe::scenario::{Pages, Scenario};
 
 /// A check of pages whose data is gone, for the first user.
 #[derive(Debug)]
@@ -45,9 +45,9 @@ impl Deed for DataGone {
 
     fn strike<'a>(&'a self, drill: &'a Drill, items: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
         Box::pin(async move {
-            let first = drill.corpus.accounts().mailboxes().first().map(|u| u.email.clone());
+            let first = drill.run.corpus.accounts().mailboxes().first().map(|u| u.email.clone());
             let user = first.ok_or_else(|| Error::Unknown("the corpus has no user".into()))?;
-            let text = drill.visitor(&self.pages, &user)?.filled(&self.expect);
+            let text = drill::visitor(drill, &self.pages, &user)?.filled(&self.expect);
             let trial = Item::Trial { trial: format!("{} of {user}", self.pages.name) };
             let mut found = vec![line(&trial, Outcome::Altered, None)];
             for known in items.iter().filter(|k| k.attributes.values().any(|value| value.contains(&text))) {
@@ -56,8 +56,8 @@ impl Deed for DataGone {
                     found.push(line(&known.item, Outcome::Lost, None));
                 }
             }
-            for (volume, _) in files::compared(&drill.scenario) {
-                let dir = volume_dir(&full_name(&drill.stack.name, volume));
+            for (volume, _) in files::compared(&drill.app.scenario) {
+                let dir = volume_dir(&full_name(&drill.app.stack.name, volume));
                 let script = "cd \"$1\"; grep -rlF -- \"$2\" . | while read -r file; do rm \"$file\"; echo \"${file#./}\"; done";
                 let struck = in_bot(drill, script, &[&dir, &text]).await?;
                 let compared = |path: &&str| {

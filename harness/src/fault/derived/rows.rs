@@ -1,6 +1,10 @@
 //! Faults of rows: gone, altered, added, doubled, by statements that the scenario's `write` command runs.
 
 use futures_util::future::BoxFuture;
+use judge::model::{Item, Outcome, essence as line};
+use judge::store::RowSeen;
+use recipe::scenario::faults::{Fault as Declared, Group, Table as Hint};
+use recipe::scenario::{Database, QUERY, Scenario, Table};
 use serde_json::Value;
 
 use super::{Deed, Derived, When};
@@ -8,10 +12,6 @@ use crate::drill::Drill;
 use crate::error::{Error, Result};
 use crate::fault::known::Items;
 use crate::probe::Probe as _;
-use judge::model::{Item, Outcome, essence as line};
-use judge::store::RowSeen;
-use recipe::scenario::faults::{Fault as Declared, Group, Table as Hint};
-use recipe::scenario::{Database, QUERY, Scenario, Table};
 
 /// The observation from which a row is chosen that changes after the older snapshot.
 const OLDER: &str = "older";
@@ -70,15 +70,15 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
 /// Runs a statement; whether the database took it.
 async fn run(drill: &Drill, database: &Database, statement: &str) -> Result<std::result::Result<(), String>> {
     let command: Vec<String> = database.write.iter().map(|word| word.replace(QUERY, statement)).collect();
-    let service = drill.stack.service(database.service.as_deref().unwrap_or_default());
-    let output = drill.owned.engine().exec(&service, &command, &[], None).await?;
+    let service = drill.app.stack.service(database.service.as_deref().unwrap_or_default());
+    let output = drill.app.owned.engine().exec(&service, &command, &[], None).await?;
     Ok(output.ok("the database's write command").map(drop).map_err(|e| e.to_string()))
 }
 
 /// Deletes a row.
 pub async fn delete(drill: &Drill, row: &Item) -> Result<()> {
     let Item::Row { database, table, key } = row else { return Ok(()) };
-    let database = drill.scenario.spec.databases.iter().find(|d| &d.name == database);
+    let database = drill.app.scenario.spec.databases.iter().find(|d| &d.name == database);
     let found = database.and_then(|d| Some((d, d.tables.iter().find(|t| &t.name == table)?)));
     let (database, table) = found.ok_or_else(|| Error::Unknown(format!("{row} is in no table of the scenario")))?;
     let statement = format!("DELETE FROM {} WHERE {}", name(&table.name), place(table, key));
@@ -206,10 +206,10 @@ impl Struck {
 
     /// Alters a row before the baseline. Gives what the restore of the older snapshot must show.
     pub async fn depart(&self, drill: &Drill) -> Result<Vec<String>> {
-        let older = drill.evidence.observation(OLDER)?;
-        drill.rows_probe().observe(&drill.evidence, older, &|_, _| ()).await?;
-        let fresh = drill.evidence.completed(crate::drill::FRESH)?.map(|f| drill.evidence.rows(f)).transpose()?;
-        let row = self.row(drill.evidence.rows(older)?, &fresh.unwrap_or_default())?;
+        let older = drill.run.evidence.observation(OLDER)?;
+        drill.app.rows_probe().observe(&drill.run.evidence, older, &|_, _| ()).await?;
+        let fresh = drill.run.evidence.completed(crate::drill::FRESH)?.map(|f| drill.run.evidence.rows(f)).transpose()?;
+        let row = self.row(drill.run.evidence.rows(older)?, &fresh.unwrap_or_default())?;
         let column = self.alter(drill, &row).await?;
         Ok(vec![line(&item(&row), Outcome::Altered, Some(&column))])
     }
@@ -226,7 +226,7 @@ impl Deed for Struck {
 
     fn strike<'a>(&'a self, drill: &'a Drill, _: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
         Box::pin(async move {
-            let evidence = &drill.evidence;
+            let evidence = &drill.run.evidence;
             let rows =
                 |name: &str| Ok::<_, Error>(evidence.completed(name)?.map(|o| evidence.rows(o)).transpose()?.unwrap_or_default());
             let row = self.row(rows(judge::BASELINE)?, &rows(crate::drill::FRESH)?)?;

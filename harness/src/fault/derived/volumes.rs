@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use bot::contract::volume_dir;
 use futures_util::future::BoxFuture;
+use recipe::compose::edit::Edit;
+use recipe::inventory::{Class, InventoryVolume};
+use recipe::labels::{Hook, VOLUMES};
+use recipe::scenario::faults::{Each, Expected, Fault as Declared, Globs, Group};
+use recipe::scenario::{Database, Scenario};
 
 use super::{Deed, Derived, When, files};
 use crate::drill::Drill;
@@ -12,12 +18,6 @@ use crate::fault::common::Labels;
 use crate::fault::durable;
 use crate::fault::known::Items;
 use crate::stack::volumes::full_name;
-use bot::contract::volume_dir;
-use recipe::compose::edit::Edit;
-use recipe::inventory::{Class, InventoryVolume};
-use recipe::labels::{Hook, VOLUMES};
-use recipe::scenario::faults::{Each, Expected, Fault as Declared, Globs, Group};
-use recipe::scenario::{Database, Scenario};
 
 /// The faults of a scenario's durable volumes.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {
@@ -129,7 +129,7 @@ impl Deed for Chown {
 
     fn strike<'a>(&'a self, drill: &'a Drill, _: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
         Box::pin(async move {
-            let dir = volume_dir(&full_name(&drill.stack.name, &self.volume));
+            let dir = volume_dir(&full_name(&drill.app.stack.name, &self.volume));
             in_bot(drill, "chown -Rh 0:0 \"$1\"", &[&dir]).await?;
             Ok(vec![])
         })

@@ -1,0 +1,47 @@
+//! The bot that a drill deploys for itself.
+
+use std::collections::BTreeMap;
+
+use recipe::compose::Compose;
+
+use crate::error::{Context as _, Result};
+use crate::secret::Secret;
+use crate::stack::deploy::Stack;
+use crate::stack::ownership::Owned;
+use crate::stack::run_labels;
+use crate::stack::slots::Alive;
+
+/// The bot's stack, for a run of its own.
+pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_root: Option<&str>) -> Result<Stack> {
+    let name = format!("rd-{run}-bot");
+    let mut env = BTreeMap::from([("STACK_NAME".to_owned(), name.clone())]);
+    if let Some(root) = docker_root {
+        env.insert("DOCKER_ROOT".into(), root.to_owned());
+    }
+    Ok(Stack {
+        name,
+        compose: vec![Compose::read(&dir.join("compose.yml"))?],
+        env,
+        images: BTreeMap::from([("app".to_owned(), image)]),
+        ports: vec![],
+        edits: vec![],
+    })
+}
+
+/// Deploys the bot's stack, its repository's password first.
+pub(crate) async fn deploy_bot(owned: &Owned, bot: &Stack, secret: &Secret, alive: &Alive) -> Result<()> {
+    let spec = bollard::models::SecretSpec {
+        name: Some(format!("{}_restic_password", bot.name)),
+        labels: Some(run_labels(owned.run()).into_iter().collect()),
+        data: Some(base64_of(&secret.derive("restic"))),
+        ..Default::default()
+    };
+    let docker = owned.engine().docker.clone();
+    owned.create(async move { docker.create_secret(spec).await.context("creating the repository's password") }).await?;
+    bot.deploy(owned, alive).await
+}
+
+fn base64_of(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}

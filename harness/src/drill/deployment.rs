@@ -1,0 +1,292 @@
+//! The deployment of a drill: the app's stack and the bot's, the doors that lead in, and the right to all of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Engine;
+use recipe::compose::edit::Edit;
+use recipe::scenario::{Door, MailServer, Queue, Scenario, ServiceCommand, Tls};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+
+use crate::backup::Bot;
+use crate::error::Result;
+use crate::probe::STALL;
+use crate::probe::doors::Doors;
+use crate::probe::files::Files;
+use crate::probe::mail::Imap;
+use crate::probe::queue::{self, Queued};
+use crate::probe::rows::Rows;
+use crate::probe::sieve::Sieve;
+use crate::probe::smtp::Submission;
+use crate::stack::deploy::{self, Stack};
+use crate::stack::ownership::Owned;
+use crate::stack::slots::{Alive, Slot};
+use crate::stack::until;
+use crate::stack::volumes::Helper;
+use crate::tls::Authority;
+
+/// The app as it is deployed.
+pub struct Deployment {
+    /// The scenario that describes it.
+    pub scenario: Scenario,
+    /// The right to what the run creates.
+    pub owned: Owned,
+    /// The app's stack.
+    pub stack: Stack,
+    /// The stack of the version that is deployed first and then upgraded.
+    pub(super) before: Option<Stack>,
+    /// The bot's stack, if the drill deploys one.
+    pub bot_stack: Option<Stack>,
+    /// Whether the app runs on stand-ins.
+    pub(super) standins: bool,
+    pub(super) authority: Arc<Authority>,
+    /// An image that is present, for helper containers.
+    pub(super) helper_image: String,
+    pub(super) host: String,
+    pub(super) ports: BTreeMap<String, u16>,
+    pub(super) alive: Arc<Alive>,
+    pub(super) _slot: Slot,
+}
+
+impl Deployment {
+    /// The engine that it runs on.
+    pub fn engine(&self) -> &Engine {
+        self.owned.engine()
+    }
+
+    /// The bot that this run drives.
+    pub async fn bot(&self) -> Result<Bot> {
+        let run = self.bot_stack.is_some().then(|| self.owned.run());
+        Bot::find(self.engine(), run).await
+    }
+
+    /// The mail server, in an app that is one.
+    pub(crate) fn mail(&self) -> Option<&MailServer> {
+        self.scenario.spec.mail.as_ref()
+    }
+
+    /// The host and the port of a door; port 0 where the scenario has no such door.
+    pub fn door(&self, name: &str) -> (&str, u16) {
+        (&self.host, self.port(name))
+    }
+
+    pub(crate) fn port(&self, door: &str) -> u16 {
+        self.ports.get(door).copied().unwrap_or_default()
+    }
+
+    /// Whom the front's certificate is from.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    pub(crate) fn doors_of_run(&self) -> Doors {
+        Doors { host: self.host.clone(), authority: self.authority.clone() }
+    }
+
+    /// A client that submits mail as an account, or hands it in as another server does.
+    pub fn submission(&self, login: Option<(&str, &str)>) -> Submission {
+        let door = if login.is_some() { "submissions" } else { "smtp" };
+        self.doors_of_run().submission(self.port(door), login)
+    }
+
+    /// The IMAP door.
+    pub fn imap(&self) -> Imap {
+        Imap { host: self.host.clone(), port: self.port("imaps"), authority: self.authority.clone(), patience: STALL }
+    }
+
+    /// The ManageSieve door, if the scenario has one.
+    pub(crate) fn sieve(&self) -> Option<Sieve> {
+        let port = *self.ports.get("managesieve")?;
+        Some(Sieve { host: self.host.clone(), port, authority: self.authority.clone() })
+    }
+
+    pub(crate) async fn queue(&self) -> Result<Vec<Queued>> {
+        match self.mail() {
+            Some(mail) => queue::list(self.engine(), &self.stack, &mail.queue).await,
+            None => Ok(vec![]),
+        }
+    }
+
+    /// Has a command of the queue's run.
+    pub(crate) async fn have_queue(&self, command: impl Fn(&Queue) -> &Vec<String>, what: &str) -> Result<()> {
+        let Some(mail) = self.mail() else { return Ok(()) };
+        let service = self.stack.service(&mail.queue.service);
+        Ok(self.engine().exec(&service, command(&mail.queue), &[], None).await?.ok(what).map(drop)?)
+    }
+
+    pub(crate) fn rows_probe(&self) -> Rows {
+        Rows {
+            owned: self.owned.clone(),
+            stack: self.stack.name.clone(),
+            image: self.helper_image.clone(),
+            specs: self.scenario.spec.databases.clone(),
+        }
+    }
+
+    /// What reads the files of the scenario.
+    pub fn files_probe(&self) -> Files {
+        Files {
+            owned: self.owned.clone(),
+            stack: self.stack.name.clone(),
+            image: self.helper_image.clone(),
+            specs: self.scenario.spec.files.clone(),
+            inventory: self.scenario.inventory.clone(),
+        }
+    }
+
+    /// Whether there is a version to upgrade from.
+    pub fn upgrades(&self) -> bool {
+        self.before.is_some()
+    }
+
+    /// Whether the recipe enables backups: that under test, or the one before.
+    pub fn enables_backups(&self, before: bool) -> bool {
+        let stack = if before { self.before.as_ref() } else { Some(&self.stack) };
+        let enabled = |c: &recipe::compose::Compose| {
+            c.services().any(|s| c.deploy_labels(s).get("backupbot.backup").is_some_and(|v| v == "true"))
+        };
+        stack.is_some_and(|s| s.compose.iter().any(enabled))
+    }
+
+    pub(crate) fn converge_deadline(&self) -> Duration {
+        Duration::from_secs(self.scenario.spec.deadlines.converge)
+    }
+
+    pub(crate) fn removal_deadline(&self) -> Duration {
+        Duration::from_secs(self.scenario.spec.deadlines.removal)
+    }
+
+    /// The doors with their addresses, as text.
+    pub(super) fn door_list(&self) -> String {
+        let doors: Vec<String> = self.ports.iter().map(|(name, port)| format!("{name} {}:{port}", self.host)).collect();
+        doors.join(", ")
+    }
+
+    /// Puts the certificate in place, deploys the app's stack, waits for it.
+    pub(crate) async fn deploy_app(&self, stack: &Stack, progress: impl Fn(u64, u64)) -> Result<()> {
+        if let Some(place) = &self.scenario.spec.certificate {
+            let helper = Helper::create(&self.owned, &self.helper_image, &self.stack.name, &place.volume).await?;
+            let files = [
+                (place.cert.as_str(), 0o644, self.authority.cert_pem.as_bytes()),
+                (place.key.as_str(), 0o600, self.authority.key_pem.as_bytes()),
+            ];
+            helper.write(&files).await?;
+            helper.close().await?;
+        }
+        stack.deploy(&self.owned, &self.alive).await?;
+        self.up(progress).await
+    }
+
+    /// Deploys the app's stack once more, over what runs, with these changes of the recipe; waits until it converged.
+    pub(crate) async fn redeploy(&self, edits: Vec<Edit>) -> Result<()> {
+        Stack { edits, ..self.stack.clone() }.deploy(&self.owned, &self.alive).await?;
+        deploy::converged(self.engine(), &self.stack.name, self.converge_deadline(), |_, _| ()).await
+    }
+
+    /// Waits until the app's services run and are ready and its doors answer.
+    pub(crate) async fn up(&self, progress: impl Fn(u64, u64)) -> Result<()> {
+        self.running(progress).await?;
+        self.answering().await
+    }
+
+    /// Restarts services wave by wave; the doors need answer only after the last, as the front may keep the address of a
+    /// service that was.
+    pub(crate) async fn restart_waves(&self, waves: &[Vec<String>], progress: impl Fn(u64, u64)) -> Result<()> {
+        for wave in waves {
+            for service in wave {
+                self.owned.restart(&self.stack.service(service)).await?;
+            }
+            self.running(&progress).await?;
+        }
+        self.answering().await
+    }
+
+    /// Waits until the app's services run and are ready.
+    pub(crate) async fn running(&self, progress: impl Fn(u64, u64)) -> Result<()> {
+        deploy::converged(self.engine(), &self.stack.name, self.converge_deadline(), progress).await?;
+        if self.standins {
+            for check in self.scenario.spec.standins.iter().flat_map(|s| &s.ready) {
+                self.ready(check).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until a service's own readiness command ends with 0.
+    pub(crate) async fn ready(&self, check: &ServiceCommand) -> Result<()> {
+        let service = self.stack.service(&check.service);
+        until(self.converge_deadline(), || async {
+            // A container that ends meanwhile is one more reason to wait.
+            let why = match self.engine().exec(&service, &check.command, &[], None).await {
+                Ok(output) if output.code == 0 => return Ok(Ok(())),
+                Ok(output) => output.stderr.trim().to_owned(),
+                Err(e) => e.to_string(),
+            };
+            Ok(Err(format!("waiting for {service} to be ready: {why}")))
+        })
+        .await
+    }
+
+    /// Waits until the app answers on its doors.
+    pub(crate) async fn answering(&self) -> Result<()> {
+        for door in &self.scenario.spec.doors {
+            until(self.converge_deadline(), || async {
+                let greeting = tokio::time::timeout(Duration::from_secs(10), self.greeting(door)).await;
+                Ok(match greeting {
+                    Ok(Ok(line)) => {
+                        self.welcome(door, line.trim()).map_err(|why| format!("waiting for door {}: {why}", door.name))
+                    }
+                    Ok(Err(e)) => Err(format!("waiting for door {}: {e}", door.name)),
+                    Err(_) => Err(format!("waiting for door {}: it says nothing", door.name)),
+                })
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Whether an app's pages are behind a door.
+    pub(crate) fn has_pages(&self, door: &Door) -> bool {
+        self.scenario.spec.pages.iter().any(|p| p.door == door.name)
+    }
+
+    /// Whether what a door said first is what an app says that is there.
+    pub(crate) fn welcome(&self, door: &Door, line: &str) -> std::result::Result<(), String> {
+        match &door.greeting {
+            Some(expected) if !line.starts_with(expected) => Err(format!("it says {line:?}, expected {expected:?}")),
+            // An engine's proxy accepts connections before the app does, and a front says 502 to 504 of an app that is not there.
+            None if self.has_pages(door) => match line.split_whitespace().collect::<Vec<_>>()[..] {
+                [protocol, "502" | "503" | "504", ..] if protocol.starts_with("HTTP/") => Err(format!("it says {line:?}")),
+                [protocol, _, ..] if protocol.starts_with("HTTP/") => Ok(()),
+                _ => Err(format!("it says {line:?}, expected a status line of HTTP")),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// The first line that a door says, over TLS that the run's authority vouches for where TLS begins at once: unasked, or to
+    /// a request where pages are behind it; nothing where another client speaks first.
+    pub(crate) async fn greeting(&self, door: &Door) -> std::io::Result<String> {
+        async fn line(mut connection: impl AsyncRead + AsyncWrite + Unpin, first: Option<&str>) -> std::io::Result<String> {
+            let mut line = String::new();
+            if let Some(first) = first {
+                connection.write_all(first.as_bytes()).await?;
+                BufReader::new(connection).read_line(&mut line).await?;
+            }
+            Ok(line)
+        }
+        let port = self.port(&door.name);
+        let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.host);
+        // What is sent before a line is read.
+        let first = match &door.greeting {
+            Some(_) => Some(""),
+            None => self.has_pages(door).then_some(request.as_str()),
+        };
+        match door.tls {
+            Tls::Implicit => line(self.authority.connect(&self.host, port).await?, first).await,
+            Tls::Starttls | Tls::None => line(TcpStream::connect((self.host.as_str(), port)).await?, first).await,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! A guarded run: whatever ends it, what it created is removed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Engine;
+use judge::model::Verdict;
+use judge::store::Evidence;
+use recipe::scenario::Scenario;
+use seeds::{Corpus, Profile};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::options::{Options, Stored};
+use super::prepare::Ground;
+use super::state::Drill;
+use super::{logs, play};
+use crate::error::{Error, Result, Signal};
+use crate::events::{Event, Events, Phase};
+use crate::secret::Secret;
+use crate::stack::gc;
+use crate::stack::ownership::Owned;
+use crate::stack::slots::Alive;
+
+/// Makes the sinks of a run, once its directory is known.
+pub type Sinks = Box<dyn FnOnce(&std::path::Path) -> Result<Events> + Send>;
+
+/// Runs a whole drill and gives its verdict. Tears down on every way out.
+pub async fn run(options: Options, sinks: Sinks) -> Result<Ended<Verdict>> {
+    let fault = options.fault.clone();
+    let ended = guarded(options, sinks, move |drill| async move { play::play(&drill, fault.as_deref()).await }).await?;
+    ended.events.emit(Event::Finished { verdict: ended.value.clone() });
+    Ok(ended)
+}
+
+/// What this process has used so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resources {
+    /// CPU time, milliseconds.
+    pub cpu_ms: u64,
+    /// The most memory that it had at once, KiB.
+    pub peak_kib: u64,
+}
+
+impl Resources {
+    /// As Linux tells it; none elsewhere.
+    pub fn used() -> Option<Self> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+        let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+        // The name in parentheses may have spaces; user and system time are the 12th and 13th field after it, in hundredths.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+        Some(Self { cpu_ms: ticks * 10, peak_kib: peak.trim().trim_end_matches(" kB").parse().ok()? })
+    }
+}
+
+/// A run after its teardown.
+pub struct Ended<T> {
+    /// What came of it.
+    pub value: T,
+    /// Where what was seen is stored.
+    pub evidence: Arc<Evidence>,
+    /// Where it is said.
+    pub events: Events,
+}
+
+/// Prepares a drill, hands it to `play`, and tears down on every way out of it: return,
+/// error, panic, SIGINT, SIGTERM.
+pub async fn guarded<T, F, R>(options: Options, sinks: Sinks, play: F) -> Result<Ended<T>>
+where
+    F: FnOnce(Arc<Drill>) -> R + Send + 'static,
+    R: Future<Output = Result<T>> + Send,
+    T: Send + 'static,
+{
+    // Everything that can be wrong with the input is found before anything is created.
+    let profile = Profile::named(&options.profile).map_err(|e| Error::Usage(e.to_string()))?;
+    let mut scenario = Scenario::load(&options.scenarios, &options.scenario)?;
+    if let Some(recipe) = &options.recipe {
+        scenario = scenario.with_recipe(recipe)?;
+    }
+    if options.live.is_some() && scenario.spec.mail.is_none() {
+        return Err(Error::Usage(format!(
+            "--live: scenario {:?} has no [mail] to write to while the backup is taken",
+            scenario.name
+        )));
+    }
+    let before = options.from.as_ref().map(|dir| scenario.with_recipe(dir)).transpose()?;
+    let engine = Engine::connect().await?;
+    let secret = Secret::random()?;
+    let run = secret.derive("run id")[..8].to_owned();
+    let alive = Arc::new(Alive::take(&run)?);
+    let dir = options.evidence.clone().unwrap_or_else(|| PathBuf::from("runs").join(&run));
+    let evidence = Arc::new(Evidence::create(&dir)?);
+    let events = sinks(&dir)?;
+    events.emit(Event::Started {
+        run: run.clone(),
+        scenario: scenario.name.clone(),
+        profile: profile.name.clone(),
+        seed: options.seed,
+    });
+    for (key, value) in
+        [("run", &run), ("scenario", &scenario.name), ("profile", &profile.name), ("reproduce", &options.reproduce())]
+    {
+        evidence.set(key, value)?;
+    }
+    evidence.set("seed", &options.seed.to_string())?;
+    evidence.set("options", &serde_json::json!(Stored::of(&options, &scenario)).to_string())?;
+    let databases: Vec<&str> = scenario.spec.databases.iter().map(|d| d.name.as_str()).collect();
+    evidence.set("databases", &databases.join("\n"))?;
+    evidence.set(judge::checks::DECLARED, &serde_json::json!(scenario.checks).to_string())?;
+
+    let interrupts = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {
+        return Err(Error::Unknown("signal handlers cannot be installed".into()));
+    };
+    let owned = Owned::new(engine, &run);
+    let keep = options.keep;
+    let deadline = Duration::from_secs(scenario.spec.deadlines.removal);
+    let ground = Ground {
+        run: run.clone(),
+        corpus: Corpus::new(options.seed, profile),
+        options,
+        scenario,
+        before,
+        evidence: evidence.clone(),
+        events: events.clone(),
+        owned: owned.clone(),
+        secret: secret.clone(),
+        alive: alive.clone(),
+    };
+    let mut work = tokio::spawn(async move {
+        let drill = Arc::new(ground.prepare().await?);
+        let result = play(drill.clone()).await;
+        logs::keep_logs(&drill).await;
+        result
+    });
+    let result = tokio::select! {
+        joined = &mut work => joined.unwrap_or_else(|e| Err(Error::Unknown(format!("a bug in restore-drill: {e}; please report it with the evidence directory")))),
+        _ = interrupt.recv() => Err(Error::Signal(Signal::Interrupt)),
+        _ = terminate.recv() => Err(Error::Signal(Signal::Terminate)),
+    };
+    if let Err(Error::Signal(signal)) = &result {
+        events.note(format!("{signal}: tearing down. A second signal ends at once and leaves the rest to `restore-drill gc`."));
+        work.abort();
+        let _ = work.await;
+    }
+    if keep && !matches!(result, Err(Error::Signal(_))) {
+        let marker = gc::keep(&run, &secret.derive("kept"))?;
+        kept(&events, &run, &marker);
+    } else {
+        let mut torn = std::pin::pin!(owned.remove_all(None, deadline));
+        let phase = events.phase(Phase::Teardown);
+        let mut signals = u8::from(matches!(result, Err(Error::Signal(_))));
+        loop {
+            tokio::select! {
+                torn = &mut torn => {
+                    match torn {
+                        Ok(_) => { phase.finish("nothing left"); }
+                        Err(e) => events.note(format!("teardown failed: {e}. `restore-drill gc` tries again.")),
+                    }
+                    break;
+                }
+                _ = interrupt.recv() => signals += 1,
+                _ = terminate.recv() => signals += 1,
+            }
+            if signals > 1 {
+                events.note(format!("Teardown cut short; `restore-drill gc` removes what run {run} left."));
+                break;
+            }
+            events.note("Tearing down already. A second signal ends at once and leaves the rest to `restore-drill gc`.");
+        }
+    }
+    drop(alive);
+    if let Some(Resources { cpu_ms, peak_kib }) = Resources::used() {
+        evidence.set("cpu ms", &cpu_ms.to_string())?;
+        evidence.set("peak memory KiB", &peak_kib.to_string())?;
+    }
+    result.map(|value| Ended { value, evidence, events })
+}
+
+fn kept(events: &Events, run: &str, marker: &std::path::Path) {
+    events.note(format!(
+        "Kept: `docker service ls --filter label=restore-drill.run={run}` lists it, \
+         `docker exec -it $(docker ps -q -f label=restore-drill.run={run} -f name=_imap) sh` looks inside; \
+         `restore-drill gc --run {run}` removes it (and {}).",
+        marker.display()
+    ));
+}

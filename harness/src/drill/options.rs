@@ -1,0 +1,158 @@
+//! What to drill, and how; and the command that does it again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::ValueEnum as _;
+use recipe::scenario::{self, Scenario};
+
+use super::fault::Fault;
+use crate::stack::disk::MIN_FREE_GIB;
+
+/// Which bot takes the backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BotChoice {
+    /// One that the drill deploys: `scenarios/backupbot`.
+    Own,
+    /// The one that is deployed on the engine already.
+    Existing,
+}
+
+/// Which images the app runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ImageChoice {
+    /// The recipe's, if all of them are present on the engine; else stand-ins.
+    Auto,
+    /// The recipe's.
+    Recipe,
+    /// Stand-ins.
+    Standin,
+}
+
+/// What to drill, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder of scenarios.
+    pub scenarios: PathBuf,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The profile's name.
+    pub profile: String,
+    /// The corpus seed.
+    pub seed: u64,
+    /// The run's directory; none takes `runs/<run>`.
+    pub evidence: Option<PathBuf>,
+    /// Which bot.
+    pub backupbot: BotChoice,
+    /// Which images.
+    pub images: ImageChoice,
+    /// A file of more values for the compose files' variables.
+    pub env_file: Option<PathBuf>,
+    /// SMTP connections at once.
+    pub connections: usize,
+    /// Whether the deployment stays after the run.
+    pub keep: bool,
+    /// A fault to inject.
+    pub fault: Option<Arc<dyn Fault>>,
+    /// Operations a second that go on while the backup is taken; none has nobody write.
+    pub live: Option<u32>,
+    /// Free disk of the engine, in GiB, below which nothing is deployed.
+    pub min_free_gib: u64,
+    /// A folder whose compose files stand in the place of the scenario's.
+    pub recipe: Option<PathBuf>,
+    /// The same of the version that is deployed first and then upgraded.
+    pub from: Option<PathBuf>,
+    /// The command that does the same again, where it is not `run`.
+    pub command: Option<String>,
+}
+
+impl Options {
+    /// The defaults for a scenario.
+    pub fn new(scenarios: impl Into<PathBuf>, scenario: &str) -> Self {
+        Self {
+            scenarios: scenarios.into(),
+            scenario: scenario.into(),
+            profile: "smoke".into(),
+            seed: 1,
+            evidence: None,
+            backupbot: BotChoice::Own,
+            images: ImageChoice::Auto,
+            env_file: None,
+            connections: 6,
+            keep: false,
+            fault: None,
+            live: None,
+            min_free_gib: MIN_FREE_GIB,
+            recipe: None,
+            from: None,
+            command: None,
+        }
+    }
+
+    /// The command that runs the same drill again: every option that changes what is drilled and differs from its default.
+    pub fn reproduce(&self) -> String {
+        // A new option is either named here or does not change what is drilled.
+        let Self { scenarios, scenario, profile, seed, backupbot, images, env_file, connections, fault, live, command, .. } =
+            self;
+        if let Some(command) = command {
+            return command.clone();
+        }
+        let default = Self::new(scenario::FOLDER, scenario);
+        let option = |name: &str, value: Option<String>| value.map(|v| format!(" --{name} {v}")).unwrap_or_default();
+        let differs = |differs: bool, value: &dyn Fn() -> String| differs.then(value);
+        let images_name = || images.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
+        let bot_name = || backupbot.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
+        let mut all = format!("restore-drill run {scenario} --profile {profile} --seed {seed}");
+        all += &option("fault", fault.as_ref().map(|f| f.name().to_owned()));
+        all += &option("live", live.map(|rate| rate.to_string()));
+        all += &option("backupbot", differs(*backupbot != default.backupbot, &bot_name));
+        all += &option("images", differs(*images != default.images, &images_name));
+        all += &option("env-file", env_file.as_ref().map(|f| f.display().to_string()));
+        all += &option("connections", differs(*connections != default.connections, &|| connections.to_string()));
+        all += &option("scenarios", differs(*scenarios != default.scenarios, &|| scenarios.display().to_string()));
+        all
+    }
+}
+
+/// What it takes to do a run again, as its evidence has it.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Stored {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The profile's name.
+    pub profile: String,
+    /// The corpus seed.
+    pub seed: u64,
+    /// The fault's name.
+    #[serde(alias = "sabotage")]
+    pub fault: Option<String>,
+    /// Operations a second while the backup was taken.
+    pub live: Option<u32>,
+    /// Whether the bot was there before.
+    pub existing_bot: bool,
+    /// Which images, as on the command line.
+    pub images: String,
+    /// The file of more values.
+    pub env_file: Option<PathBuf>,
+    /// SMTP connections at once.
+    pub connections: usize,
+    /// The SHA-256 of the recipe's compose files.
+    pub recipe: String,
+}
+
+impl Stored {
+    pub(super) fn of(options: &Options, scenario: &Scenario) -> Self {
+        Self {
+            scenario: options.scenario.clone(),
+            profile: options.profile.clone(),
+            seed: options.seed,
+            fault: options.fault.as_ref().map(|f| f.name().to_owned()),
+            live: options.live,
+            existing_bot: options.backupbot == BotChoice::Existing,
+            images: options.images.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default(),
+            env_file: options.env_file.clone(),
+            connections: options.connections,
+            recipe: scenario.digest(),
+        }
+    }
+}

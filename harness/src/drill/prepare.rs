@@ -1,0 +1,202 @@
+//! Preparing a run: a slot, what dead runs left, images, ports, a subnet.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use engine::Engine;
+use judge::store::Evidence;
+use recipe::compose::edit::Edit;
+use recipe::scenario::{self, Scenario};
+use seeds::Corpus;
+
+use super::deployment::Deployment;
+use super::options::{BotChoice, ImageChoice, Options};
+use super::state::{Drill, Run};
+use crate::backup::Bot;
+use crate::backup::own::bot_stack;
+use crate::error::{Error, Result};
+use crate::events::{Events, Phase};
+use crate::images;
+use crate::secret::Secret;
+use crate::stack::deploy::{Stack, engine_host, free_ports, free_subnet};
+use crate::stack::ownership::Owned;
+use crate::stack::slots::{self, Alive};
+use crate::stack::{disk, ensure_swarm, gc};
+use crate::tls::Authority;
+
+/// Where no door has TLS, what a certificate would be for.
+const NO_CERTIFICATE: &str = "no-certificate.invalid";
+
+/// What a run has before it has a slot: enough to tear down.
+pub(super) struct Ground {
+    pub(super) run: String,
+    pub(super) options: Options,
+    pub(super) scenario: Scenario,
+    pub(super) before: Option<Scenario>,
+    pub(super) corpus: Corpus,
+    pub(super) evidence: Arc<Evidence>,
+    pub(super) events: Events,
+    pub(super) owned: Owned,
+    pub(super) secret: Secret,
+    pub(super) alive: Arc<Alive>,
+}
+
+impl Ground {
+    /// Waits for a slot, collects what dead runs left, finds or builds the images, chooses ports and a subnet.
+    pub(super) async fn prepare(self) -> Result<Drill> {
+        let Self { run, options, scenario, before, corpus, evidence, events, owned, secret, alive } = self;
+        let engine = owned.engine();
+        let phase = events.phase(Phase::Slot);
+        ensure_swarm(engine, &events).await?;
+        let info = engine.docker.info().await.map_err(|e| Error::Engine(e.to_string()))?;
+        let root = info.docker_root_dir.as_deref().unwrap_or("/var/lib/docker");
+        if let Some(free) = disk::free(root).await.map(|bytes| bytes >> 30).filter(|free| *free < options.min_free_gib) {
+            return Err(Error::Engine(format!(
+                "disk nearly full: {free} GiB free in {root}, {} GiB wanted. `docker system prune` frees some; --min-free-gib changes the bound",
+                options.min_free_gib
+            )));
+        }
+        if options.backupbot == BotChoice::Existing {
+            Bot::find(engine, None).await?;
+        }
+        let slot = slots::slot(info.id.as_deref().unwrap_or("engine"), || {
+            events.note(format!("{} drills are under way on this engine: waiting for one to end.", slots::SLOTS));
+        })
+        .await?;
+        let collected = gc::collect(engine, None, Duration::from_secs(scenario.spec.deadlines.removal)).await?;
+        if !collected.removed.is_empty() {
+            events.note(format!("Removed what {} dead runs left: {}.", collected.removed.len(), collected.removed.join(", ")));
+        }
+        phase.finish(format!("slot {} of {}", slot.number + 1, slots::SLOTS));
+
+        let phase = events.phase(Phase::Images);
+        let standins = use_standins(engine, [Some(&scenario), before.as_ref()].into_iter().flatten(), options.images).await?;
+        let bot_dir = scenario::bot(&options.scenarios);
+        let mut sources = if standins { scenario.sources()? } else { BTreeMap::new() };
+        if options.backupbot == BotChoice::Own {
+            sources.extend(images::bot::source(&bot_dir).await?);
+        }
+        let progress = |done, all| phase.progress(done, all, "images");
+        let mut built = images::ensure_images(engine, &sources, &events, progress).await?;
+        let bot_image = built.remove("backupbot");
+        let built_before = match &before {
+            Some(before) if standins => images::ensure_images(engine, &before.sources()?, &events, progress).await?,
+            _ => BTreeMap::new(),
+        };
+        let kind = if standins { "stand-in images" } else { "the recipe's images" };
+        evidence.set("images", kind)?;
+        let environment = [
+            ("engine", info.server_version.clone()),
+            ("kernel", info.kernel_version.clone()),
+            ("system", info.operating_system.clone()),
+            ("cores", info.ncpu.map(|n| n.to_string())),
+            ("memory", info.mem_total.map(|b| format!("{} MiB", b >> 20))),
+            ("restore-drill", Some(env!("CARGO_PKG_VERSION").to_owned())),
+        ];
+        let environment: BTreeMap<_, _> = environment.into_iter().filter_map(|(k, v)| Some((k, v?))).collect();
+        evidence.set("environment", &serde_json::json!(environment).to_string())?;
+        phase.finish(kind);
+
+        let host = scenario.spec.certificate.as_ref().map_or(NO_CERTIFICATE, |c| &c.host).to_owned();
+        let authority = Arc::new(Authority::issue(&host)?);
+        let doors = &scenario.spec.doors;
+        let ports: BTreeMap<String, u16> =
+            doors.iter().map(|d| d.name.clone()).zip(free_ports(slot.number, doors.len())?).collect();
+        let stack_name = format!("rd-{run}");
+        let mut env = scenario.spec.env.clone();
+        if let Some(file) = &options.env_file {
+            env.extend(recipe::env::read_env(file)?);
+        }
+        let subnet = free_subnet(engine, slot.number).await?;
+        for value in env.values_mut() {
+            *value = value
+                .replace("{subnet}", &subnet)
+                .replace("{secret}", &secret.derive("SECRET_KEY"))
+                .replace("{certificate.host}", &host);
+        }
+        env.insert("STACK_NAME".into(), stack_name.clone());
+        scenario.check_env(&env)?;
+        let edits = options.fault.as_ref().map(|f| f.edits(&corpus)).unwrap_or_default();
+        evidence.set("recipe", &serde_json::json!(deployed_labels(&scenario, &edits)).to_string())?;
+        evidence.set("inventory", &serde_json::json!(scenario.inventory).to_string())?;
+        let helper_image = match built.values().next().cloned().or_else(|| bot_image.clone()) {
+            Some(image) => image,
+            None => scenario.images().next().unwrap_or_default().to_owned(),
+        };
+        let stack_of = |scenario: &Scenario, images, edits| Stack {
+            name: stack_name.clone(),
+            compose: scenario.deployed(standins),
+            env: env.clone(),
+            images,
+            ports: doors.iter().map(|d| (d.service.clone(), d.port, ports[&d.name])).collect(),
+            edits,
+        };
+        let stack = stack_of(&scenario, built, edits);
+        let before = before.map(|before| {
+            before.check_env(&env)?;
+            Ok::<_, Error>(stack_of(&before, built_before, vec![]))
+        });
+        let before = before.transpose()?;
+        let bot_stack = match bot_image {
+            None => None,
+            Some(image) => Some(bot_stack(&bot_dir, &run, image, info.docker_root_dir.as_deref())?),
+        };
+        let run = Run {
+            corpus,
+            evidence,
+            events,
+            secret,
+            connections: options.connections,
+            live: options.live,
+            clocks: Mutex::default(),
+        };
+        let app = Deployment {
+            host: engine_host(),
+            scenario,
+            owned,
+            stack,
+            before,
+            bot_stack,
+            standins,
+            authority,
+            helper_image,
+            ports,
+            alive,
+            _slot: slot,
+        };
+        Ok(Drill { run, app })
+    }
+}
+
+/// What is written under `deploy.labels` of each of the recipe's services.
+fn deployed_labels(scenario: &Scenario, edits: &[Edit]) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut labels: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for mut compose in scenario.compose.iter().cloned() {
+        edits.iter().for_each(|e| e.apply(&mut compose.value));
+        for service in compose.services() {
+            labels.entry(service.to_owned()).or_default().extend(compose.deploy_labels(service));
+        }
+    }
+    labels
+}
+
+async fn use_standins(engine: &Engine, of: impl Iterator<Item = &Scenario>, choice: ImageChoice) -> Result<bool> {
+    let (mut missing, mut has_standins) = (Vec::new(), false);
+    for scenario in of {
+        has_standins = scenario.spec.standins.is_some();
+        for image in scenario.images() {
+            if !images::has_image(engine, image).await? {
+                missing.push(image);
+            }
+        }
+    }
+    match choice {
+        ImageChoice::Standin => Ok(true),
+        ImageChoice::Auto => Ok(!missing.is_empty() && has_standins),
+        ImageChoice::Recipe if missing.is_empty() => Ok(false),
+        ImageChoice::Recipe => {
+            Err(Error::Engine(format!("images not present: {}. `docker pull` them, or use --images standin", missing.join(", "))))
+        }
+    }
+}

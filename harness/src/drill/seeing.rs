@@ -1,0 +1,109 @@
+//! Seeing: the probes of a scenario, each of which reads its part of what is deployed.
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::BASELINE;
+use judge::store::{Login, ObservationId};
+use recipe::scenario::{MailServer, ServiceCommand};
+
+use super::state::Drill;
+use crate::error::{Error, Result};
+use crate::events::Running;
+use crate::probe::Probe as _;
+use crate::probe::facts::Facts;
+use crate::probe::mail::Mail;
+use crate::probe::sieve::Scripts;
+
+/// The observation of what a fresh deployment has by itself.
+pub(crate) const FRESH: &str = "fresh";
+
+pub(super) async fn see(drill: &Drill, name: &str, phase: &Running) -> Result<ObservationId> {
+    let mail = match drill.app.mail() {
+        Some(server) => Some(mail_probe(drill, server, name).await?),
+        None => None,
+    };
+    let observation = drill.run.evidence.observation(name)?;
+    if let Some(mail) = mail {
+        mail.observe(&drill.run.evidence, observation, &|done, total| phase.progress(done, total, "messages")).await?;
+    }
+    let scripts = async {
+        let Some(sieve) = drill.app.sieve() else { return Ok(()) };
+        let scripts = Scripts { sieve, accounts: readable(drill, observation)?, secret: drill.run.secret.clone() };
+        scripts.observe(&drill.run.evidence, observation, &|_, _| ()).await
+    };
+    see_data(drill, observation, scripts).await?;
+    drill.run.evidence.complete(observation)?;
+    Ok(observation)
+}
+
+/// Rows, files and facts. Rows come after `logins`, as after all of mail: a login may rewrite a row.
+pub(super) async fn see_data(drill: &Drill, o: ObservationId, logins: impl Future<Output = Result<()>>) -> Result<()> {
+    let (rows, files, facts) = (drill.app.rows_probe(), drill.app.files_probe(), facts_probe(drill));
+    let quiet = |_, _| ();
+    let rows = async {
+        logins.await?;
+        rows.observe(&drill.run.evidence, o, &quiet).await
+    };
+    tokio::try_join!(rows, files.observe(&drill.run.evidence, o, &quiet), facts.observe(&drill.run.evidence, o, &quiet)).map(drop)
+}
+
+/// The mail probe, once the mail server looked at its files again.
+async fn mail_probe(drill: &Drill, server: &MailServer, name: &str) -> Result<Mail> {
+    let mut accounts = drill.run.enabled();
+    accounts.extend(judge::live::users(&drill.run.evidence)?);
+    let mut mail = Mail { imap: drill.app.imap(), accounts, secret: drill.run.secret.clone(), modseqs: None };
+    if name == BASELINE {
+        resync(drill, &server.resync).await?;
+        mail.stir().await.map_err(|e| Error::Unknown(format!("before the baseline: {}", e.reason())))?;
+    } else {
+        mail.modseqs = Some(mail.first_look().await);
+        resync(drill, &server.resync).await?;
+    }
+    Ok(mail)
+}
+
+/// The accounts that could be logged in to: what is behind a refused login is lost with it.
+fn readable(drill: &Drill, observation: ObservationId) -> Result<Vec<String>> {
+    let accounts = drill.run.evidence.accounts(observation)?;
+    Ok(accounts.into_iter().filter(|(_, login)| *login == Login::Read).map(|(account, _)| account).collect())
+}
+
+pub(super) fn facts_probe(drill: &Drill) -> Facts {
+    Facts {
+        engine: drill.app.engine().clone(),
+        stack: drill.app.stack.clone(),
+        specs: drill.app.scenario.spec.facts.clone(),
+        corpus: drill.run.corpus.clone(),
+        // Nothing is left in the queue where there is no world outside.
+        queue: drill.app.mail().filter(|m| m.outside.is_some()).map(|m| m.queue.clone()),
+    }
+}
+
+/// Has the mail server look at its files again: an index can show messages whose files are
+/// gone and hide some that are there. Where an account is gone the command fails, and the
+/// login that follows says why.
+async fn resync(drill: &Drill, spec: &ServiceCommand) -> Result<()> {
+    let service = drill.app.stack.service(&spec.service);
+    futures_util::stream::iter(drill.run.enabled())
+        .map(|account| {
+            let command: Vec<String> = spec.command.iter().map(|a| a.replace("{mailbox}", &account)).collect();
+            let service = &service;
+            async move {
+                let output = drill.app.engine().exec(service, &command, &[], None).await?;
+                if output.code != 0 {
+                    tracing::debug!(account, code = output.code, "resync: {}", output.stderr.trim());
+                }
+                Ok::<_, Error>(())
+            }
+        })
+        .buffer_unordered(4)
+        .try_collect::<Vec<()>>()
+        .await?;
+    Ok(())
+}
+
+/// Stores the rows that a fresh deployment makes by itself: after a wipe they are there again.
+pub(super) async fn remember_fresh(drill: &Drill) -> Result<()> {
+    let observation = drill.run.evidence.observation(FRESH)?;
+    drill.app.rows_probe().observe(&drill.run.evidence, observation, &|_, _| ()).await?;
+    Ok(drill.run.evidence.complete(observation)?)
+}

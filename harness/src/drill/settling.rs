@@ -1,0 +1,51 @@
+//! Settling: every accepted message is delivered or bounced before anything is observed.
+
+use std::time::Duration;
+
+use super::seeding::Seeded;
+use super::state::Drill;
+use crate::error::{Error, Result};
+use crate::events::Phase;
+use crate::stack::until;
+
+/// The queue is empty.
+#[must_use]
+pub struct Settled {
+    _private: (),
+}
+
+/// Waits until the mail queue is empty: every accepted message is delivered or bounced.
+/// The deadline is for the queue to get shorter, not for it to be empty.
+pub async fn settle(drill: &Drill, _: Seeded) -> Result<Settled> {
+    if drill.app.mail().is_none() {
+        return Ok(Settled { _private: () });
+    }
+    let phase = drill.run.events.phase(Phase::Settle);
+    let mut shortest = None;
+    let mut last = 0;
+    loop {
+        let before = shortest;
+        let result = until(Duration::from_secs(drill.app.scenario.spec.deadlines.settle), || async {
+            let queued = queued(drill).await?;
+            Ok(if queued == 0 || before.is_none_or(|b| queued < b) {
+                Ok(queued)
+            } else {
+                Err(format!("{queued} messages are in the queue, and it does not get shorter"))
+            })
+        })
+        .await;
+        let queued = result.map_err(|e| Error::Unknown(format!("mail was accepted and not delivered: {e}")))?;
+        last = last.max(queued);
+        phase.progress(last - queued, last, "messages");
+        if queued == 0 {
+            break;
+        }
+        shortest = Some(queued);
+    }
+    phase.finish("the queue is empty");
+    Ok(Settled { _private: () })
+}
+
+async fn queued(drill: &Drill) -> Result<u64> {
+    Ok(drill.app.queue().await?.len() as u64)
+}

@@ -1,0 +1,100 @@
+//! What the judge can report of each check, so that the matrix tells which of it no fault has shown.
+
+use std::collections::BTreeSet;
+
+use judge::checks;
+use judge::model::{Finding, Item, Outcome};
+
+use crate::drill::Drill;
+use crate::error::Result;
+
+/// What can be reported of a check, by the words that its name begins with.
+const REPORTS: &[(&str, &[&str])] = &[
+    ("logins over IMAP", &["lost", "unread"]),
+    ("quotas", &["altered (quota usage)", "altered (quota limit)"]),
+    (
+        "folders",
+        &[
+            "lost",
+            "unexpected",
+            "altered (uidvalidity)",
+            "altered (uidnext)",
+            "altered (highestmodseq)",
+            "altered (special-use)",
+            "altered (subscription)",
+        ],
+    ),
+    (
+        "messages",
+        &[
+            "lost",
+            "misplaced",
+            "duplicated",
+            "unexpected",
+            "resurrected",
+            "altered (bytes)",
+            "altered (unreadable)",
+            "altered (uid)",
+            "altered (flags)",
+            "altered (keywords)",
+            "altered (internaldate)",
+        ],
+    ),
+    ("sieve scripts", &["lost", "unexpected", "altered (bytes)", "altered (active)"]),
+    ("rows of ", &["lost", "unexpected", "altered"]),
+    (
+        "files of ",
+        &["lost", "unexpected", "altered (owner)", "altered (mode)", "altered (link)", "altered (bytes)", "altered (mtime)"],
+    ),
+    ("owners and modes of ", &["altered (owner)", "altered (mode)", "altered (link)"]),
+    ("fact ", &["altered"]),
+    ("trial: ", &["altered"]),
+];
+
+/// What the judge can report of the checks that a run makes, each as `check: outcome (property)`.
+pub(super) fn reportable(drill: &Drill, stage: &str) -> Result<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
+    for check in checks::performed(&drill.run.evidence, stage)?.keys().map(ToString::to_string) {
+        all.extend(of_check(drill, &check)?.into_iter().map(|what| format!("{check}: {what}")));
+    }
+    Ok(all)
+}
+
+fn of_check(drill: &Drill, check: &str) -> Result<Vec<String>> {
+    if let Some(database) = check.strip_prefix("database ") {
+        return Ok(of_database(drill, database)?.iter().map(|property| format!("altered ({property})")).collect());
+    }
+    if let Some(volume) = check.strip_prefix("snapshot of ") {
+        let of_dump: &[&str] = if has_dump(drill, volume) { &["lost (dump)", "altered (dump)"] } else { &[] };
+        return Ok(["lost"].iter().chain(of_dump).map(ToString::to_string).collect());
+    }
+    let known = REPORTS.iter().find(|(name, _)| check.starts_with(name));
+    Ok(known.map_or_else(Vec::new, |(_, reports)| reports.iter().map(ToString::to_string).collect()))
+}
+
+/// What is checked of a database, as the baseline has it.
+fn of_database(drill: &Drill, database: &str) -> Result<Vec<String>> {
+    let Some(baseline) = drill.run.evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
+    Ok(drill.run.evidence.checks(baseline, database)?.into_iter().map(|(property, _)| property).collect())
+}
+
+fn has_dump(drill: &Drill, volume: &str) -> bool {
+    let volume = drill.app.scenario.inventory.volumes.iter().find(|v| v.name == volume);
+    volume.is_some_and(|v| v.paths.iter().any(|p| p.dump.is_some()))
+}
+
+/// What findings report, in the same words.
+pub(super) fn reported(drill: &Drill, findings: &[Finding], stage: &str) -> Result<BTreeSet<String>> {
+    let performed = checks::performed(&drill.run.evidence, stage)?;
+    let report = |f: &Finding| {
+        let property = f.property.as_deref().filter(|_| !matches!(f.item, Item::Row { .. }));
+        let of_quota = property.is_some_and(|p| p.starts_with("quota"));
+        let check = if of_quota { "quotas".to_owned() } else { checks::of(&f.item, &performed).to_string() };
+        said(&check, f.outcome, property)
+    };
+    Ok(findings.iter().map(report).collect())
+}
+
+fn said(check: &str, outcome: Outcome, property: Option<&str>) -> String {
+    property.map_or_else(|| format!("{check}: {outcome}"), |p| format!("{check}: {outcome} ({p})"))
+}
