@@ -34,7 +34,7 @@ fn fails(copy: &Path, arguments: &[&str], code: u8, says: &[&str]) -> String {
         .expect("the program runs");
     let said = check(&output, code, says);
     if let Ok(evidence) = judge::store::Evidence::open(&evidence) {
-        let run = evidence.get("run").expect("read").expect("a run");
+        let run = evidence.get(judge::store::RunFact::Run).expect("read").expect("a run");
         let listed = Command::new("docker")
             .args(["ps", "-aq", "--filter", &format!("label=restore-drill.run={run}")])
             .output()
@@ -61,7 +61,7 @@ fn the_command_line() {
         (&["run", "mailu", "--connections", "0"], "1..=64"),
         (&["walk"], "unrecognized subcommand"),
         (&["run", "mailu", "--profile", "smok"], "there are tiny, smoke, default, large"),
-        (&["run", "mailx"], "there are davical, mailu, radicale"),
+        (&["run", "mailx"], "davical, mailu, radicale; --scenarios names another folder; did you mean mailu?"),
         (&["judge", "/nonexistent"], "holds no evidence.db"),
     ] {
         check(&common::restore_drill(arguments), exit_code::USAGE, &[says]);
@@ -90,7 +90,7 @@ fn a_malformed_scenario_or_inventory_names_file_and_line() {
             "scenario.toml",
             "pw = \"{password}\"",
             "pw = \"{passwort}\"",
-            &["scenario.toml:", "nothing is known as {passwort} there"],
+            &["scenario.toml:", "unknown placeholder {passwort}", "did you mean {password}?"],
         ),
         (
             "scenario.toml",

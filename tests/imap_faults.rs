@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use judge::model::MessageId;
 use judge::store::{Evidence, Login, ObservationId};
 use restore_drill::probe::Probe as _;
 use restore_drill::probe::mail::{Imap, Mail};
@@ -206,7 +207,7 @@ async fn without_a_fault_everything_is_read() {
     for (account, login) in evidence.accounts(o).expect("read") {
         assert_eq!(login, Login::Read);
         let messages = evidence.messages(o, &account).expect("read");
-        assert_eq!((messages.len(), messages[0].item.as_deref()), (1, Some("1")));
+        assert_eq!((messages.len(), messages[0].item), (1, Some(MessageId::Corpus(1))));
     }
 }
 

@@ -1,14 +1,10 @@
-//! The tools that read labels, without Docker: every rule by its own example, suggestions, and any input at all.
+//! `restore-drill labels`, without Docker: what the program prints, writes and ends with. The rules themselves are tested in the
+//! crate `recipe`.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use proptest::prelude::*;
-use recipe::labels::lint::lint;
-use recipe::labels::recipe::Sources;
-use recipe::labels::rules::{Lesson, Rule, lessons};
-use recipe::labels::suggest::suggest;
+use recipe::labels::rules::lessons;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -35,43 +31,17 @@ fn recipe(files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
-fn example(lesson: &Lesson, compose: &str) -> tempfile::TempDir {
-    let dir = recipe(&[("compose.yml", compose)]);
-    if let Some(inventory) = &lesson.inventory {
-        std::fs::write(dir.path().join("inventory.toml"), inventory).expect("written");
-    }
-    dir
-}
-
-/// The rules that an example breaks, each once.
-fn rules(lesson: &Lesson, compose: &str) -> BTreeSet<Rule> {
-    let dir = example(lesson, compose);
-    let sources = Sources::find(&[dir.path().to_owned()]).expect("found");
-    let base = lesson.base.as_ref().map(|b| sources.parse(vec![("base.yml".into(), b.clone())]).expect("a base"));
-    lint(&sources.read().expect("a recipe"), base.as_ref()).into_iter().map(|m| m.rule).collect()
-}
-
 #[test]
-fn every_rule_finds_its_wrong_example_and_passes_its_right_one() {
+fn every_code_is_explained() {
     for lesson in lessons() {
-        assert_eq!(rules(lesson, &lesson.wrong), BTreeSet::from([lesson.name]), "{}: wrong", lesson.code);
-        assert_eq!(rules(lesson, &lesson.right), BTreeSet::new(), "{}: right", lesson.code);
-    }
-}
-
-#[test]
-fn codes_are_unique_in_order_and_explained() {
-    let codes: Vec<_> = lessons().iter().map(|l| l.code.clone()).collect();
-    assert_eq!(codes, (1..=codes.len()).map(|n| format!("BB{n:03}")).collect::<Vec<_>>());
-    let names: BTreeSet<Rule> = lessons().iter().map(|l| l.name).collect();
-    assert_eq!(names.len(), codes.len());
-    for code in codes {
-        let output = restore_drill(&root(), &["labels", "explain", &code.to_lowercase()]);
-        let text = stdout(&output);
-        assert!(output.status.success() && text.starts_with(&code) && text.contains("Right:"), "{text}");
+        let output = restore_drill(&root(), &["labels", "explain", &lesson.code.to_lowercase()]);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(0), lesson.text()));
     }
     let output = restore_drill(&root(), &["labels", "explain", "BB999"]);
     assert_eq!(output.status.code(), Some(64));
+    let list = restore_drill(&root(), &["labels", "explain"]);
+    let expected: String = lessons().iter().map(|l| format!("{}  {}\n", l.code, l.summary)).collect();
+    assert_eq!(stdout(&list), expected);
 }
 
 #[test]
@@ -128,29 +98,13 @@ why = \"Counters.\"
 ";
 
 #[test]
-fn mistakes_are_told_with_their_places_in_three_formats() {
+fn mistakes_are_printed_in_three_formats() {
     let dir = recipe(&[("compose.yml", MISTAKEN), ("inventory.toml", INVENTORY)]);
-    let lint = |format| restore_drill(dir.path(), &["labels", "lint", ".", "--format", format]);
-    let human = lint("human");
-    assert_eq!(human.status.code(), Some(1), "{}", stderr(&human));
-    let text = stdout(&human);
-    for expected in [
-        "./compose.yml:14:11: error BB005: ",
-        "./compose.yml:15:11: error BB007: ",
-        "did you mean cache?",
-        "./compose.yml:20:7: error BB009: ",
-        "  fix: ",
-        "  why: ",
-    ] {
-        assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
+    for format in ["human", "json", "github"] {
+        let output = restore_drill(dir.path(), &["labels", "lint", ".", "--format", format]);
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(1), ""));
+        insta::assert_snapshot!(format!("lint_{format}"), stdout(&output));
     }
-    let json: serde_json::Value = serde_json::from_str(&stdout(&lint("json"))).expect("JSON");
-    let first = &json["mistakes"][0];
-    assert_eq!((first["code"].as_str(), first["line"].as_u64(), first["column"].as_u64()), (Some("BB005"), Some(14), Some(11)));
-    assert_eq!(json["errors"].as_u64(), Some(4), "{json:#}");
-    let github = stdout(&lint("github"));
-    assert!(github.starts_with("::error file=./compose.yml,line=14,col=11,title=BB005 "), "{github}");
-    assert_eq!(github.lines().count(), json["mistakes"].as_array().map_or(0, Vec::len));
 }
 
 const MENDED: &str = "# A recipe with mistakes.
@@ -183,7 +137,7 @@ fn suggestions_keep_the_rest_of_the_file_and_lint_clean() {
     let dir = recipe(&[("compose.yml", MISTAKEN), ("inventory.toml", INVENTORY)]);
     let shown = restore_drill(dir.path(), &["labels", "suggest", "."]);
     assert!(shown.status.success(), "{}", stderr(&shown));
-    assert!(stdout(&shown).contains("-        - \"backupbot.volumes.data=true\" # version 1"), "{}", stdout(&shown));
+    insta::assert_snapshot!("suggest", stdout(&shown));
     let text = || std::fs::read_to_string(dir.path().join("compose.yml")).expect("a file");
     assert_eq!(text(), MISTAKEN, "without --write nothing is changed");
     assert!(restore_drill(dir.path(), &["labels", "suggest", ".", "--write"]).status.success());
@@ -194,44 +148,14 @@ fn suggestions_keep_the_rest_of_the_file_and_lint_clean() {
 }
 
 #[test]
-fn suggestions_for_every_wrong_example_leave_only_what_a_person_must_decide() {
-    for lesson in lessons() {
-        let dir = example(lesson, &lesson.wrong);
-        let sources = Sources::find(&[dir.path().to_owned()]).expect("found");
-        let left: Vec<Rule> = match suggest(&sources) {
-            Ok(suggestion) => suggestion.left.into_iter().map(|m| m.rule).collect(),
-            // Labels that share a line are refused with the place.
-            Err(e) => {
-                assert!(e.to_string().contains("compose.yml:"), "{e}");
-                continue;
-            }
-        };
-        let person = [
-            Rule::StateOutsideVolumes,
-            Rule::DumpOutsideVolumes,
-            Rule::ToolMissing,
-            Rule::PipeHidesFailure,
-            Rule::BackupHookAlone,
-            Rule::RestoreHookAlone,
-            Rule::HookNeverRuns,
-            Rule::BadVersion,
-            Rule::NoValue,
-        ];
-        assert!(left.iter().all(|r| person.contains(r)), "{}: {left:?}", lesson.code);
-    }
-}
-
-#[test]
 fn a_recipe_without_an_inventory_says_what_is_assumed() {
     let compose = "services:\r\n  web:\r\n    image: a:1\r\n    volumes: [\"d:/d\"]\r\nvolumes:\r\n  d:";
     let dir = recipe(&[("compose.yml", compose)]);
     let output = restore_drill(dir.path(), &["labels", "suggest", ".", "--write"]);
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(
-        stderr(&output).contains("assumed: there is no inventory.toml: every volume is worth a backup (d)"),
-        "{}",
-        stderr(&output)
-    );
+    let assumed = "assumed: there is no inventory.toml, so every volume is worth a backup (d)\n\
+                   assumed: the recipe has no version label yet; its first version is 0.1.0+1\nwritten\n";
+    assert_eq!(stderr(&output), assumed);
     let text = std::fs::read_to_string(dir.path().join("compose.yml")).expect("a file");
     let labels = "    deploy:\r\n      labels:\r\n        - \"coop-cloud.${STACK_NAME}.version=0.1.0+1\"\r\n        - \"backupbot.backup=true\"\r\n";
     assert_eq!(text, compose.replace("volumes:\r\n  d:", "") + labels + "volumes:\r\n  d:");
@@ -261,9 +185,12 @@ fn what_is_no_compose_file_is_refused_with_its_place() {
     for (text, expected) in [
         ("services:\n  app: [\n", "compose.yml:"),
         ("services:\n  app:\n    image: a\n    image: b\n", "compose.yml:4"),
-        ("services:\n  app:\n    deploy:\n      labels:\n        - x=${\n", "compose.yml:5: \"${\": expected a variable"),
+        (
+            "services:\n  app:\n    deploy:\n      labels:\n        - x=${\n",
+            "compose.yml:5: \"${\": expected a variable such as ${NAME}",
+        ),
         ("services:\n  app:\n    deploy:\n      labels: 7\n", "compose.yml:4: labels: expected a list or a map"),
-        ("services:\n  app:\n    deploy:\n      labels: [[1]]\n", "compose.yml:4: expected a label"),
+        ("services:\n  app:\n    deploy:\n      labels: [[1]]\n", "compose.yml:4: expected a label such as"),
         ("\u{0}\u{1}\u{2}", "compose.yml:"),
         ("", "compose.yml: no services"),
     ] {
@@ -272,79 +199,21 @@ fn what_is_no_compose_file_is_refused_with_its_place() {
         assert_eq!(output.status.code(), Some(64), "{text}: {}", stdout(&output));
         assert!(stderr(&output).contains(expected), "{expected:?} is not in {}", stderr(&output));
     }
-    let nowhere = restore_drill(&root(), &["labels", "lint", "no/such/place"]);
-    assert_eq!(nowhere.status.code(), Some(64), "{}", stderr(&nowhere));
 }
 
-/// Texts that look like compose files more often than chance would have it.
-fn compose_like() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        Just("services:\n"),
-        Just("  app:\n"),
-        Just("    deploy:\n"),
-        Just("      labels:\n"),
-        Just("        - \""),
-        Just("backupbot.backup"),
-        Just(".volumes."),
-        Just("data"),
-        Just(".path"),
-        Just("=true\"\n"),
-        Just("=false\"\n"),
-        Just("${A}"),
-        Just("${"),
-        Just("$$"),
-        Just("    volumes:\n"),
-        Just("      - data:/data\n"),
-        Just("volumes:\n"),
-        Just("  data:\n"),
-        Just("&a "),
-        Just("*a"),
-        Just("<<: "),
-        Just("{"),
-        Just("}"),
-        Just("["),
-        Just("]"),
-        Just("'"),
-        Just("    image: redis:7-alpine\n"),
-        Just("backupbot.backup.pre-hook=sh -c 'a | b > /c'\"\n"),
-        Just("\t"),
-        Just("é\r\n"),
-        Just("coop-cloud.x.version=1.0.0+1\"\n"),
-    ];
-    proptest::collection::vec(piece, 0..40).prop_map(|p| p.concat())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Never a panic: an error with its file, or mistakes in places that exist.
-    #[test]
-    fn any_text_is_read_or_refused(text in prop_oneof![compose_like(), any::<String>(), any::<Vec<u8>>().prop_map(|b| String::from_utf8_lossy(&b).into_owned())]) {
-        let sources = Sources::default();
-        match sources.parse(vec![("compose.yml".into(), text.clone())]) {
-            Err(e) => prop_assert!(e.to_string().starts_with("compose.yml"), "{}", e),
-            Ok(recipe) => for mistake in lint(&recipe, Some(&recipe)) {
-                prop_assert!(mistake.place.line >= 1 && mistake.place.line <= text.lines().count());
-            }
-        }
-    }
-
-    /// A suggestion never breaks a file, and what it wrote needs no second suggestion.
-    #[test]
-    fn suggestions_are_stable(out in proptest::collection::btree_set("[abc]", 0..3), map in any::<bool>(), typo in any::<bool>()) {
-        let mut labels = vec![("coop-cloud.x.version".to_owned(), "1.0.0+1".to_owned())];
-        labels.extend(out.iter().map(|v| (format!("backupbot.backup.volumes.{v}"), "false".to_owned())));
-        if typo {
-            labels.push(("backupbot.bakup".into(), "true".into()));
-        }
-        let one = |(n, v): &(String, String)| if map { format!("        {n}: \"{v}\"\n") } else { format!("        - \"{n}={v}\"\n") };
-        let labels: String = labels.iter().map(one).collect();
-        let compose = format!("services:\n  app:\n    image: i:1\n    volumes: [\"a:/a\", \"b:/b\", \"c:/c\"]\n    deploy:\n      labels:\n{labels}volumes:\n  a:\n  b:\n  c:\n");
-        let dir = recipe(&[("compose.yml", &compose)]);
-        let sources = Sources::find(&[dir.path().to_owned()]).expect("found");
-        let first = suggest(&sources).expect("a suggestion");
-        prop_assert!(first.left.is_empty(), "{:?}", first.left);
-        first.write().expect("written");
-        prop_assert_eq!(suggest(&sources).expect("again").diff(), "");
+#[test]
+fn a_file_that_the_user_named_and_that_cannot_be_read_is_a_usage_error() {
+    let dir = recipe(&[("compose.yml", MENDED), (".env.sample", "COMPOSE_FILE=compose.yml:compose.smtp.yml\n")]);
+    for (arguments, says) in [
+        (&["labels", "lint", "nowhere"][..], "nowhere: no such file or folder"),
+        (&["labels", "lint", "."], "cannot read ./compose.smtp.yml: "),
+        (&["labels", "suggest", "."], "cannot read ./compose.smtp.yml: "),
+        (&["labels", "lint", "compose.yml", "--env-file", "no.env"], "cannot read no.env: "),
+        (&["new", "app", "--compose", "no.yml"], "cannot read no.yml: "),
+        (&["history", "no-runs"], "cannot read no-runs: "),
+    ] {
+        let output = restore_drill(dir.path(), arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{says:?} is not in {}", stderr(&output));
     }
 }

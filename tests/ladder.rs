@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use recipe::rung::Rung;
 use restore_drill::exit_code;
-use restore_drill::ladder::{Ladder, Outcome};
+use restore_drill::ladder::{Ladder, RungOutcome};
 
 /// Mailu's recipe at several versions: tags of a repository, as `~/.abra/recipes/mailu` has them.
 fn recipes() -> tempfile::TempDir {
@@ -58,7 +58,7 @@ fn ladder(dir: &Path, name: &str, output: &Output) -> Ladder {
     Ladder::read(&dir.join(name).join("ladder.json")).unwrap_or_else(|e| panic!("{e}: {}", common::stderr(output)))
 }
 
-fn outcome(ladder: &Ladder, rung: Rung) -> &Outcome {
+fn outcome(ladder: &Ladder, rung: Rung) -> &RungOutcome {
     &ladder.steps.iter().find(|s| s.rung == rung).expect("a rung").outcome
 }
 
@@ -74,12 +74,12 @@ fn a_recipe_climbs_as_high_as_its_labels_reach_and_no_higher() {
 
     let before = ladder(dir, "before", &unlabelled);
     assert_eq!((unlabelled.status.code(), before.level), (Some(exit_code::BROKEN.into()), 2), "{}", before.text());
-    let Outcome::Skipped { gap } = outcome(&before, Rung::BackupRestore) else { panic!("{}", before.text()) };
+    let RungOutcome::Skipped { gap } = outcome(&before, Rung::BackupRestore) else { panic!("{}", before.text()) };
     assert_eq!(gap, "no service has backupbot.backup=true, and durable are the volumes mailu, dkim, mail, webmail");
-    assert_eq!(outcome(&before, Rung::Functional), &Outcome::Pass, "{}", before.text());
+    assert_eq!(outcome(&before, Rung::Functional), &RungOutcome::Pass, "{}", before.text());
 
     let lost = ladder(dir, "losing", &losing);
-    assert_eq!((outcome(&lost, Rung::Upgrade), lost.level), (&Outcome::Fail, 1), "{}", lost.text());
+    assert_eq!((outcome(&lost, Rung::Upgrade), lost.level), (&RungOutcome::Fail, 1), "{}", lost.text());
     let upgrade = lost.steps.iter().find(|s| s.rung == Rung::Upgrade).expect("a rung");
     assert!(upgrade.findings.iter().any(|f| f.to_string().contains("trial: webmail of")), "{}", lost.text());
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use judge::model::{Item, Outcome, Status, Verdict};
-use judge::store::{Evidence, LiveKind, When};
+use judge::store::{Evidence, LiveKind, RunFact, When};
 use restore_drill::drill::{self, Drill};
 use restore_drill::fault;
 
@@ -22,14 +22,14 @@ async fn drill(name: Option<&str>) -> (tempfile::TempDir, Verdict, Arc<Evidence>
     let fault = options.fault.clone();
     let play = |drill: Arc<Drill>| async move { drill::play(&drill, fault.as_deref()).await };
     let (verdict, evidence) = common::guarded(options, play).await.expect("a verdict");
-    assert_nothing_left(&evidence.get("run").expect("read").expect("a run")).await;
+    assert_nothing_left(&evidence.get(RunFact::Run).expect("read").expect("a run")).await;
     (dir, verdict, evidence)
 }
 
 /// What was written, by kind and by when.
 fn written(evidence: &Evidence) -> BTreeSet<(LiveKind, When)> {
     let window = evidence.live_backup().expect("read").expect("others wrote");
-    evidence.live().expect("read").iter().map(|op| (op.kind, op.when(window))).collect()
+    evidence.live().expect("read").iter().map(|op| (op.action.kind(), op.when(window))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

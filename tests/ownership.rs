@@ -89,7 +89,7 @@ async fn gc_removes_the_dead_and_leaves_the_living_and_the_foreign() {
 }
 
 async fn standin(engine: &Engine, service: &str) -> String {
-    let sources = recipe::image::sources(&common::scenarios().join("mailu/images"), "mailu").expect("sources");
+    let sources = recipe::image::contexts(&common::scenarios().join("mailu/images"), "mailu").expect("sources");
     let only = sources.into_iter().filter(|(name, _)| name == service).collect();
     let events = restore_drill::events::Events::default();
     let built = restore_drill::images::ensure_images(engine, &only, &events, |_, _| ()).await.expect("built");

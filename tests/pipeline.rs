@@ -59,7 +59,7 @@ fn testme_climbs_and_keeps_its_results() {
     let report = Report::load(&out.join("report.json")).expect("a report");
     assert!(report.ladder.is_some_and(|l| l.under_test.commit.as_deref() == Some(&git(&["rev-parse", "HEAD"]))));
     let comment = std::fs::read_to_string(out.join("report.md")).expect("a comment");
-    assert!(comment.contains(": level 5 of 5\n") && comment.contains("\nAgain: `restore-drill ladder "), "{comment}");
+    assert!(comment.contains(": level 5 of 5\n") && comment.contains("\nTo reproduce: `restore-drill ladder "), "{comment}");
     common::valid_junit(&out.join("junit.xml")).expect("as its schema says");
     let junit = std::fs::read_to_string(out.join("junit.xml")).expect("JUnit");
     let junit = quick_junit::Report::deserialize_from_str(&junit).expect("JUnit that can be read");

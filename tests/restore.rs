@@ -180,6 +180,10 @@ async fn a_skipped_wipe_is_refused() {
     let Error::WipeNotProven(left) = &error else { panic!("{error}") };
     assert_eq!(left.len(), 7, "each part of the proof objects: {error}");
     assert_eq!(error.exit_code(), exit_code::UNKNOWN);
-    let run = judge::store::Evidence::open(dir.path()).expect("evidence").get("run").expect("read").expect("a run");
+    let run = judge::store::Evidence::open(dir.path())
+        .expect("evidence")
+        .get(judge::store::RunFact::Run)
+        .expect("read")
+        .expect("a run");
     assert_nothing_left(&run).await;
 }

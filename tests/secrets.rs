@@ -5,6 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use base64::Engine as _;
+use judge::model::{BotStep, Cause, Complaint};
 use judge::redact::REDACTED;
 use restore_drill::drill::{self, Drill};
 
@@ -27,7 +28,8 @@ async fn planted_secrets_are_not_left_behind() {
         let service = drill.app.stack.service("app");
         let write = ["sh", "-ec", "cat > /proc/1/fd/2"];
         drill.app.owned.engine().exec(&service, &write, &[], Some(log.as_bytes())).await?.ok("writing into the log")?;
-        drill.run.evidence.put_step("backup", "other", &format!("it said {password}"))?;
+        let complaint = Complaint { cause: Cause::Other, message: format!("it said {password}") };
+        drill.run.evidence.put_complaints(BotStep::Backup, &[complaint])?;
         // No other service's environment, and no argument that the engine shows, has the repository's password.
         let listed = std::process::Command::new("docker")
             .args(["ps", "-q", "--filter", &format!("label=restore-drill.run={}", drill.app.owned.run())])

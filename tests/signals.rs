@@ -225,5 +225,5 @@ async fn a_kept_run_stays_until_it_is_named() {
 }
 
 fn run_of(evidence: &Path) -> String {
-    judge::store::Evidence::open(evidence).expect("evidence").get("run").expect("read").expect("a run")
+    judge::store::Evidence::open(evidence).expect("evidence").get(judge::store::RunFact::Run).expect("read").expect("a run")
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum as _;
-use judge::store::Evidence;
+use judge::store::{Evidence, RunFact};
 use recipe::scenario::Scenario;
 
 use crate::drill::{BotChoice, ImageChoice, Options, Stored};
@@ -13,7 +13,7 @@ use crate::fault;
 /// The options that do a stored run again. A recipe that has changed since is refused.
 pub fn options(evidence: &Evidence, scenarios: &Path, dir: Option<PathBuf>) -> Result<Options> {
     let place = evidence.dir().display();
-    let stored = evidence.get("options")?.ok_or_else(|| Error::Usage(format!("{place}: the run stored no options")))?;
+    let stored = evidence.get(RunFact::Options)?.ok_or_else(|| Error::Usage(format!("{place}: the run stored no options")))?;
     let stored: Stored = serde_json::from_str(&stored).map_err(|e| Error::Usage(format!("{place}: the run's options: {e}")))?;
     let scenario = Scenario::load(scenarios, &stored.scenario)?;
     if scenario.digest() != stored.recipe {

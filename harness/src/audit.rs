@@ -11,8 +11,8 @@ use std::time::Duration;
 use bollard::query_parameters::ListServicesOptionsBuilder;
 use bot::contract;
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
-use judge::model::Complaint;
-use judge::store::{AuditFile, Evidence, Side};
+use judge::model::{BotStep, Cause, Complaint};
+use judge::store::{AuditFile, Evidence, RunFact, Side};
 use recipe::inventory::{Inventory, InventoryVolume};
 use recipe::scenario::Scenario;
 
@@ -62,7 +62,7 @@ pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, 
             Some(id) => Snapshot { id: id.to_owned() },
             None => {
                 let Created { snapshot, complaints, .. } = bot.create(stack, 1).await?;
-                evidence.put_complaints("backup", &complaints)?;
+                evidence.put_complaints(BotStep::Backup, &complaints)?;
                 snapshot
             }
         };
@@ -70,7 +70,7 @@ pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, 
         let auditor = Auditor { owned: owned.clone(), stack: stack.to_owned(), image, inventory, bot: bot.clone(), evidence };
         auditor.gather(&snapshot).await
     };
-    let work = async { backup::step(&evidence, "audit", work.await).map(drop) };
+    let work = async { backup::step(&evidence, BotStep::Audit, work.await).map(drop) };
     let result = interruptible(work).await;
     let removed = owned.remove_all(None, Duration::from_secs(scenario.spec.deadlines.removal)).await;
     result.and(removed.map(drop))
@@ -99,10 +99,10 @@ impl Auditor {
         // What the bot lists and does not hand over was not looked at.
         if let Some((n, first)) = self.evidence.unread_of_snapshot()? {
             let message = format!("{n} of the files listed are not in the download, the first: {first}");
-            let complaints = vec![Complaint { cause: "unread", message }];
+            let complaints = vec![Complaint { cause: Cause::Unread, message }];
             return Err(Error::Bot { what: "backupbot's download".into(), complaints });
         }
-        Ok(self.evidence.set("audit", &snapshot.id)?)
+        Ok(self.evidence.set(RunFact::Audit, &snapshot.id)?)
     }
 
     async fn live(&self, volume: &InventoryVolume) -> Result<()> {

@@ -2,25 +2,26 @@
 //! the bot, so that a deployed `backup-bot-two` and our own take each other's place.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use bollard::query_parameters::ListServicesOptionsBuilder;
 use bot::contract::{self, ENABLED_LABEL, PROGRAM, Stored};
-use engine::exec::Output;
+use engine::exec::{Call, Containers, Output};
 use engine::{Engine, label_filter};
-use judge::model::Complaint;
+use judge::model::{BotStep, Cause, Complaint};
 use judge::store::Evidence;
 
 use crate::error::Context as _;
 use crate::error::{Error, Result};
 use crate::stack::RUN_LABEL;
-use crate::stack::volumes::{Kind, archive, entries};
+use crate::stack::volumes::{Kind, entries, read_archive};
 
 pub mod own;
 
 /// A bot, found by its label.
 #[derive(Clone)]
 pub struct Bot {
-    engine: Engine,
+    containers: Arc<dyn Containers>,
     /// Its service's full name.
     pub service: String,
 }
@@ -56,7 +57,7 @@ impl Bot {
             .find(|s| s.labels.as_ref().and_then(|l| l.get(RUN_LABEL)).map(String::as_str) == run)
             .and_then(|s| s.name);
         match service {
-            Some(service) => Ok(Self { engine: engine.clone(), service }),
+            Some(service) => Ok(Self { containers: Arc::new(engine.clone()), service }),
             None => Err(Error::Engine(format!(
                 "no backupbot: no service on this engine has the label {name}={value}{}. \
                  Deploy backup-bot-two, or leave --backupbot at `own`",
@@ -68,7 +69,8 @@ impl Bot {
     async fn call(&self, command: &str, env: &[(&str, &str)]) -> Result<Output> {
         let mut all = contract::ENVIRONMENT.to_vec();
         all.extend_from_slice(env);
-        Ok(self.engine.exec(&self.service, &[PROGRAM, "--", command], &all, None).await?)
+        let call = Call { service: &self.service, command: &[PROGRAM, "--", command], env: &all, stdin: None };
+        Ok(self.containers.output(call).await?)
     }
 
     /// Creates a snapshot of a stack: the one that is in the repository afterwards and was not before. With several `tries`, the
@@ -80,14 +82,14 @@ impl Bot {
             judged(WHAT, self.call("create", &[("SERVICE", stack), (contract::TRIES, &tries.to_string())]).await?)?;
         let mut after = self.snapshots(stack).await?;
         after.retain(|s| !before.contains(s));
-        let fail = |cause, message| Error::Bot { what: WHAT.into(), complaints: vec![Complaint { cause, message }] };
+        let fail = |cause: Cause, message| Error::Bot { what: WHAT.into(), complaints: vec![Complaint { cause, message }] };
         match after.as_slice() {
             [.., last] if after.len() <= tries as usize => {
                 let stored = contract::stored(&output.stdout).or_else(|| contract::stored(&output.stderr));
                 Ok(Created { snapshot: last.clone(), stored, complaints })
             }
             [] => Err(fail(
-                "no snapshot",
+                Cause::NoSnapshot,
                 format!(
                     "it ended with exit code 0, and there is no new snapshot of stack {stack}: \
                      are the labels `deploy.labels`, and is there a {}=true among them?",
@@ -126,7 +128,8 @@ impl Bot {
         let mut line = |line: &str| {
             contract::path(line).into_iter().for_each(&mut *path);
         };
-        let output = self.engine.exec_lines(&self.service, &[PROGRAM, "--", "ls"], &env, &mut line).await?;
+        let call = Call { service: &self.service, command: &[PROGRAM, "--", "ls"], env: &env, stdin: None };
+        let output = self.containers.lines(call, &mut line).await?;
         judged("backupbot's ls", output).map(drop)
     }
 
@@ -144,7 +147,7 @@ impl Bot {
         let (output, _) = judged(&what, self.call("download", &env).await?)?;
         let nowhere = || Error::Unknown(format!("{what} names no archive: {:?}", output.stdout.trim()));
         let place = contract::downloaded(&output.stdout).ok_or_else(nowhere)?;
-        let container = self.engine.container_of(&self.service).await?.ok_or_else(nowhere)?;
+        let outer = self.containers.archive(&self.service, place).await?.ok_or_else(nowhere)?;
         let read = move |outer: &mut dyn Read| {
             // The engine gives an archive in which the bot's is the one file.
             entries(outer, |archive| {
@@ -155,32 +158,164 @@ impl Bot {
             })?;
             Ok(state)
         };
-        archive(&self.engine.docker, &container, place, &what, read).await?.ok_or_else(nowhere)
+        read_archive(outer, &what, read).await
     }
 }
 
-/// What a call printed and complained of, if it ended with 0.
 /// The result of a step of the bot's; none, and stored, where the bot said that it failed.
-pub fn step<T>(evidence: &Evidence, step: &str, result: Result<T>) -> Result<Option<T>> {
+pub fn step<T>(evidence: &Evidence, step: BotStep, result: Result<T>) -> Result<Option<T>> {
     match result {
         Err(Error::Bot { complaints, .. }) => Ok(evidence.put_complaints(step, &complaints).map(|()| None)?),
         result => result.map(Some),
     }
 }
 
+/// Why the bot or restic failed, as far as its words tell.
+fn cause(said: &str) -> Cause {
+    contract::cause(said).parse().unwrap_or(Cause::Other)
+}
+
+/// What a call printed and complained of, if it ended with 0.
 fn judged(what: &str, output: Output) -> Result<(Output, Vec<Complaint>)> {
     let mut complaints: Vec<Complaint> = contract::errors(&output.stderr)
         .chain(contract::errors(&output.stdout))
-        .map(|message| Complaint { cause: contract::cause(&message), message })
+        .map(|message| Complaint { cause: cause(&message), message })
         .collect();
     if output.code == 0 {
         return Ok((output, complaints));
     }
-    if complaints.iter().all(|c| c.cause == contract::HOOK) {
+    if complaints.iter().all(|c| c.cause == Cause::Hook) {
         // It ended with words of its own, or with none.
         let tail = output.clone().ok(what).err().map_or_else(String::new, |e| e.to_string());
-        let cause = if output.code < 0 || output.code > 128 { "ended" } else { contract::cause(&tail) };
+        let cause = if output.code < 0 || output.code > 128 { Cause::Ended } else { cause(&tail) };
         complaints.push(Complaint { cause, message: tail });
     }
     Err(Error::Bot { what: what.to_owned(), complaints })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use engine::fake::{Asked, Fake};
+
+    use super::*;
+
+    /// A bot in memory: its snapshots by stack, and what it does wrong.
+    #[derive(Default)]
+    struct Memory {
+        snapshots: BTreeMap<String, Vec<String>>,
+        /// What `create` and `restore` log beside their work, as lines of the contract's form.
+        log: String,
+        /// How many snapshots `create` makes.
+        makes: usize,
+        /// The exit code of `create` and `restore`.
+        code: i64,
+    }
+
+    impl Memory {
+        fn answer(&mut self, asked: &Asked) -> Output {
+            let stack = asked.variable("SERVICE").unwrap_or_default().to_owned();
+            let made = self.snapshots.entry(stack).or_default();
+            let stdout = match asked.command.last().map(String::as_str) {
+                Some("create") => {
+                    for _ in 0..self.makes {
+                        made.push(format!("{:08x}", 0xa000_0000_u32 + made.len() as u32));
+                    }
+                    "{\"message_type\":\"summary\",\"data_added\":5,\"total_bytes_processed\":9}\n".to_owned()
+                }
+                Some("snapshots") => return Output { stdout: made.join("\n"), ..Output::default() },
+                Some("ls") => "2026-11-26T00:00:00Z 3 /var/lib/docker/volumes/s_data/_data/a b\n".to_owned(),
+                Some("download") => "/tmp/backup.tar\n".to_owned(),
+                _ => String::new(),
+            };
+            Output { code: self.code, stdout, stderr: self.log.clone() }
+        }
+    }
+
+    fn bot(memory: Memory) -> (Bot, Arc<Fake>) {
+        let memory = Mutex::new(memory);
+        let fake = Fake::new(move |asked| memory.lock().expect("not poisoned").answer(asked)).with_files(|path| {
+            let inner = tar_of("var/lib/docker/volumes/s_data/_data/a b", b"abc");
+            (path == "/tmp/backup.tar").then(|| tar_of("backup.tar", &inner))
+        });
+        let fake = Arc::new(fake);
+        (Bot { containers: fake.clone(), service: "bot_app".into() }, fake)
+    }
+
+    fn tar_of(name: &str, content: &[u8]) -> Vec<u8> {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, content).expect("appended");
+        tar.into_inner().expect("a tar")
+    }
+
+    #[tokio::test]
+    async fn the_snapshot_that_was_not_there_before_is_the_one_created() {
+        let old = BTreeMap::from([("s".to_owned(), vec!["01234567".to_owned()]), ("t".to_owned(), vec!["89abcdef".to_owned()])]);
+        let (bot, fake) = bot(Memory { snapshots: old, makes: 1, ..Memory::default() });
+        let created = bot.create("s", 1).await.expect("created");
+        let snapshot = Snapshot { id: "a0000001".into() };
+        let stored = Some(Stored { read: 9, added: 5 });
+        assert_eq!(created, Created { snapshot, stored, complaints: vec![] });
+        let commands: Vec<String> = fake.asked().iter().map(|a| a.command.join(" ")).collect();
+        assert_eq!(commands, ["/usr/bin/backup -- snapshots", "/usr/bin/backup -- create", "/usr/bin/backup -- snapshots"]);
+        assert!(fake.asked().iter().all(|a| a.service == "bot_app" && a.variable("NONINTERACTIVE") == Some("true")));
+    }
+
+    #[tokio::test]
+    async fn a_bot_that_makes_none_or_too_many_is_not_believed() {
+        let said = |makes| async move {
+            let (bot, _) = bot(Memory { makes, ..Memory::default() });
+            bot.create("s", 1).await.expect_err("no snapshot of its own")
+        };
+        let Error::Bot { complaints, .. } = said(0).await else { panic!("no complaint") };
+        assert_eq!(complaints.len(), 1, "{complaints:?}");
+        assert!(complaints[0].message.contains("no new snapshot of stack s"), "{complaints:?}");
+        assert!(said(2).await.to_string().contains("2 snapshots of stack s appeared at once"));
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_failed_is_a_complaint_and_an_exit_code_an_error() {
+        let log = "{\"level\":\"ERROR\",\"message\":\"backupbot.backup.pre-hook of s_app: exit code 7\"}\n".to_owned();
+        let (bot_with_hook, _) = bot(Memory { makes: 1, log: log.clone(), ..Memory::default() });
+        let created = bot_with_hook.create("s", 1).await.expect("created");
+        assert_eq!(created.complaints.len(), 1, "{:?}", created.complaints);
+        let (failed, _) = bot(Memory { log, code: 1, ..Memory::default() });
+        let snapshot = Snapshot { id: "a0000000".into() };
+        let Err(Error::Bot { complaints, .. }) = failed.restore("s", &snapshot, &[]).await else { panic!("no error") };
+        assert!(complaints.iter().any(|c| c.message.contains("pre-hook")), "{complaints:?}");
+    }
+
+    #[tokio::test]
+    async fn what_the_bot_says_went_wrong_is_stored_and_other_errors_end_the_step() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(dir.path()).expect("evidence");
+        let (bot, _) = bot(Memory { code: 1, ..Memory::default() });
+        let restored = bot.restore("s", &Snapshot { id: "a0000000".into() }, &[]).await;
+        assert!(matches!(step(&evidence, BotStep::Restore, restored), Ok(None)));
+        assert_eq!(evidence.complaints().expect("read").len(), 1);
+        assert!(step::<()>(&evidence, BotStep::Restore, Err(Error::Unknown("gone".into()))).is_err());
+        assert_eq!(evidence.complaints().expect("read").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn files_are_listed_and_read_out_of_the_archive_in_the_archive() {
+        let (bot, _) = bot(Memory::default());
+        let snapshot = Snapshot { id: "a0000000".into() };
+        let mut listed = Vec::new();
+        bot.ls("s", &snapshot, &mut |path| listed.push(path.to_owned())).await.expect("listed");
+        assert_eq!(listed, ["/var/lib/docker/volumes/s_data/_data/a b"]);
+        let keep = |all: &mut Vec<(String, String)>, path: &str, content: &mut dyn Read| {
+            let mut text = String::new();
+            content.read_to_string(&mut text)?;
+            all.push((path.to_owned(), text));
+            Ok(())
+        };
+        let read = bot.download("s", &snapshot, Vec::new(), keep).await.expect("read");
+        assert_eq!(read, [("/var/lib/docker/volumes/s_data/_data/a b".to_owned(), "abc".to_owned())]);
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
-use recipe::labels::lint::Format;
+use recipe::labels::lint::OutputFormat;
 use recipe::rung::Rung;
 use recipe::scenario;
 use recipe::scenario::faults::Group;
@@ -13,7 +13,7 @@ use crate::drill::fault::Fault;
 use crate::drill::{BotChoice, ImageChoice, Options};
 use crate::error::Result;
 use crate::exit_code;
-use crate::report::Files;
+use crate::report::OutputFiles;
 
 /// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.
 #[derive(Debug, Parser)]
@@ -162,7 +162,7 @@ pub enum Command {
         "Examples:\n",
         "  restore-drill explain uidvalidity\n",
         "  restore-drill explain 'mailbox u01@mail.test, folder INBOX: altered (uidvalidity)'\n",
-        "  restore-drill explain                 lists what is taught\n",
+        "  restore-drill explain                 lists all meanings\n",
     ))]
     Explain {
         /// A finding as a report has it, or a word of one.
@@ -252,7 +252,7 @@ pub enum Command {
     },
     /// List the scenarios and profiles.
     List,
-    /// Read the backup labels of a recipe: find mistakes, explain them, write better ones.
+    /// Check the backup labels of a recipe, explain mistakes, and write correct labels.
     #[command(subcommand)]
     Labels(Labels),
 }
@@ -278,7 +278,7 @@ pub struct ReportArgs {
     pub dir: PathBuf,
     /// Where each form goes.
     #[command(flatten)]
-    pub files: Files,
+    pub files: OutputFiles,
 }
 
 /// What has a schema.
@@ -313,19 +313,19 @@ impl Schema {
 /// What is done with labels.
 #[derive(Debug, Subcommand)]
 pub enum Labels {
-    /// Find the mistakes that lose data without a word. Needs no Docker.
+    /// Find mistakes in labels that lose data without any warning. Needs no Docker.
     ///
-    /// A folder is read as its operator deploys it: the files that its scenario.toml lists, else those of COMPOSE_FILE in
-    /// its .env.sample, else compose.yml. An inventory.toml in it is held against the labels.
+    /// A folder is read as its operator deploys it: the files that its scenario.toml lists, else those that COMPOSE_FILE in
+    /// its .env.sample lists, else compose.yml. If the folder has an inventory.toml, the labels are compared with it.
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill labels lint scenarios/mailu\n",
         "  restore-drill labels lint compose.yml compose.smtp.yml --format github\n",
-        "  restore-drill labels lint . --base HEAD~1          also: was the version raised?\n",
-        "\nExit codes: 0 no errors (warnings do not count), 1 errors, 64 a file cannot be read\n",
+        "  restore-drill labels lint . --base HEAD~1          also checks that the version was raised\n",
+        "\nExit codes: 0 no errors (there may be warnings), 1 errors, 64 a file cannot be read\n",
     ))]
     Lint {
-        /// Recipe folders or compose files, merged in order.
+        /// Recipe folders or compose files, in the order in which they are merged.
         #[arg(required = true)]
         paths: Vec<PathBuf>,
         /// The recipe before the change: a folder, or a revision of the recipe's git repository.
@@ -334,28 +334,28 @@ pub enum Labels {
         /// More values for the compose files' variables, as NAME=value lines.
         #[arg(long, value_name = "FILE")]
         env_file: Option<PathBuf>,
-        /// For people, for programs, or as annotations of GitHub Actions.
-        #[arg(long, value_enum, default_value_t = Format::Human)]
-        format: Format,
+        /// human: for people; json: for programs; github: annotations for GitHub Actions.
+        #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+        format: OutputFormat,
     },
-    /// Teach one rule of lint, with an example; without a code, list them.
+    /// Explain one rule of lint with an example. Without a code, list all rules.
     Explain {
         /// Its code, such as BB007, or its name, such as unknown-volume.
         code: Option<String>,
     },
-    /// Write the text of a recipe's pull request from a drill that held: what is backed up and why, and the measured proof.
+    /// Write the text of a pull request from a drill that held: what is backed up and why, and what was measured.
     Pr {
-        /// The run's directory, or a ladder's, whose level is told too.
+        /// The run's directory, or a ladder's; then the text also gives the level.
         evidence: PathBuf,
-        /// A run, or a ladder, of the recipe as it was before.
+        /// The directory of a run, or of a ladder, of the recipe before the change.
         #[arg(long, value_name = "DIR")]
         before: Option<PathBuf>,
     },
-    /// Write the labels that cover what the inventory calls durable or valuable; prints a unified diff.
+    /// Suggest labels that back up what the inventory calls durable or valuable. Prints a unified diff.
     Suggest {
         /// The recipe's folder.
         dir: PathBuf,
-        /// Change the files.
+        /// Also change the files.
         #[arg(long)]
         write: bool,
     },

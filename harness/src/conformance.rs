@@ -165,7 +165,7 @@ impl Tester {
         let created = match self.bot.create(&self.stack.name, 1).await {
             Ok(created) => Some(created),
             Err(Error::Bot { complaints, .. }) => {
-                let kinds: BTreeSet<&str> = complaints.iter().map(|c| c.cause).collect();
+                let kinds: BTreeSet<&str> = complaints.iter().map(|c| c.cause.name()).collect();
                 differ("create refused", format!("{:?}", case.refused.iter().collect::<BTreeSet<_>>()), format!("{kinds:?}"));
                 None
             }
@@ -173,7 +173,7 @@ impl Tester {
         };
         let Some(Created { snapshot, complaints, .. }) = created else { return Ok(differences) };
         differ("create refused", format!("{:?}", case.refused), "None".into());
-        let kinds: BTreeSet<&str> = complaints.iter().map(|c| c.cause).collect();
+        let kinds: BTreeSet<&str> = complaints.iter().map(|c| c.cause.name()).collect();
         differ("complaints", format!("{:?}", case.complaints), format!("{kinds:?}"));
         differ("captured", format!("{:?}", case.captured), format!("{:?}", self.captured(&snapshot).await?));
 

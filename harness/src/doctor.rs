@@ -7,7 +7,7 @@ use bollard::models::LocalNodeState;
 use bollard::query_parameters::ListServicesOptionsBuilder;
 use bot::contract::ENABLED_LABEL;
 use engine::{Engine, label_filter};
-use recipe::image::sources;
+use recipe::image::contexts;
 use recipe::scenario::{self, Scenario, list};
 
 use crate::images::{self, missing_images};
@@ -95,7 +95,7 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
             }
         };
         let mut all =
-            scenario.spec.standins.as_ref().and_then(|s| sources(&scenario.dir.join(&s.images), &name).ok()).unwrap_or_default();
+            scenario.spec.standins.as_ref().and_then(|s| contexts(&scenario.dir.join(&s.images), &name).ok()).unwrap_or_default();
         match images::bot::source_if_built(&scenario::bot(scenarios)) {
             Ok(Some(bot)) => all.extend(bot),
             Ok(None) => {

@@ -102,7 +102,8 @@ impl Error {
     /// The exit code that this error ends the program with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Recipe(recipe::Error::Input { .. } | recipe::Error::Usage(_)) | Self::Usage(_) => exit_code::USAGE,
+            Self::Recipe(recipe::Error::Input(_) | recipe::Error::Usage(_) | recipe::Error::Unreadable { .. })
+            | Self::Usage(_) => exit_code::USAGE,
             Self::Judge(judge::Error::Taken(_) | judge::Error::NoRun(_) | judge::Error::Schema { .. }) => exit_code::USAGE,
             Self::NotHeld(_) => exit_code::BROKEN,
             Self::Engine(_) => exit_code::ENGINE,

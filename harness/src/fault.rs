@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::BoxFuture;
 use judge::BASELINE;
 use recipe::compose::edit::{Change, Edit};
-use recipe::inventory::Class;
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{self, Action, Choice, Expected, Fault as Declared, Group, Times};
 use seeds::Corpus;
@@ -24,16 +23,18 @@ use crate::error::{Error, Result};
 
 mod act;
 pub mod common;
+mod deed;
 pub mod derived;
 mod expand;
 pub mod glob;
 mod known;
+mod labels;
 pub mod lint;
 pub mod matrix;
 mod proven;
 pub mod run;
 
-use derived::{Deed, When};
+use deed::{Deed, When};
 use expand::Filling;
 use known::Items;
 
@@ -81,8 +82,9 @@ pub fn of(scenario: &Scenario) -> Vec<Arc<Fault>> {
     let departing = |f: &Declared| derived::departure::Departure::of(scenario).filter(|_| f.restore.older);
     let own = scenario.faults.faults.iter().map(|f| (f.clone(), departing(f).map(|d| Box::new(d) as Box<dyn Deed>)));
     let mut all: Vec<Arc<Fault>> = Vec::new();
-    for (declared, deed) in own.chain(common::faults(scenario)).chain(derived::faults(scenario)) {
+    for (mut declared, deed) in own.chain(common::faults(scenario)).chain(derived::faults(scenario)) {
         if !all.iter().any(|f| f.name() == declared.name) {
+            declared.finds.extend(scenario.faults.also.get(&declared.name).cloned().unwrap_or_default());
             all.push(Arc::new(Fault { declared, deed, of: of.clone(), struck: Mutex::default() }));
         }
     }
@@ -198,11 +200,6 @@ async fn scenario_wide(drill: &Drill, actions: impl Fn(&Of) -> &Vec<Action>) -> 
     let Of { targets, lost, fresh, .. } = &of;
     let filling = Filling { corpus: &drill.run.corpus, items: &items, targets, lost, fresh };
     act::all(drill, actions(&of), &filling).await
-}
-
-/// The compose names of the durable volumes that the scenario deploys.
-fn durable(scenario: &Scenario) -> impl Iterator<Item = &recipe::inventory::InventoryVolume> {
-    scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable && !v.not_deployed)
 }
 
 impl hooks::Fault for Fault {

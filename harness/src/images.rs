@@ -9,7 +9,7 @@ use bollard::query_parameters::{BuildImageOptionsBuilder, CreateImageOptionsBuil
 use engine::Engine;
 use engine::is_not_found;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use recipe::image::Source;
+use recipe::image::ImageContext;
 
 use crate::error::Context as _;
 use crate::error::{Error, Result};
@@ -53,7 +53,7 @@ async fn base(engine: &Engine, events: &Events) -> Result<String> {
 }
 
 /// The names of those sources whose image is not built.
-pub async fn missing_images(engine: &Engine, sources: &BTreeMap<String, Source>) -> Result<Vec<String>> {
+pub async fn missing_images(engine: &Engine, sources: &BTreeMap<String, ImageContext>) -> Result<Vec<String>> {
     let mut missing = Vec::new();
     for (name, source) in sources {
         if !has_image(engine, &source.image(&source.tar()?)).await? {
@@ -99,7 +99,7 @@ async fn bootstrap(engine: &Engine) -> Result<()> {
 /// Makes sure that every source is built; gives each one's full name. `progress` is told (done, all).
 pub async fn ensure_images(
     engine: &Engine,
-    sources: &BTreeMap<String, Source>,
+    sources: &BTreeMap<String, ImageContext>,
     events: &Events,
     progress: impl Fn(u64, u64) + Sync,
 ) -> Result<BTreeMap<String, String>> {

@@ -16,7 +16,7 @@ pub mod pinned;
 /// What came of a rung.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "result", rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum RungOutcome {
     /// Earned.
     Pass,
     /// Tried, and not earned.
@@ -35,7 +35,7 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl RungOutcome {
     /// Whether it keeps no rung above from being earned.
     pub(crate) fn is_sound(&self) -> bool {
         matches!(self, Self::Pass | Self::NotApplicable { .. })
@@ -49,7 +49,7 @@ pub struct Step {
     pub rung: Rung,
     /// What came of it.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: RungOutcome,
     /// What was done or why it failed, in a line.
     pub detail: String,
     /// What was found.
@@ -63,9 +63,9 @@ impl Step {
     /// What a verdict makes of a rung.
     pub fn judged(rung: Rung, verdict: Verdict, millis: u64) -> Self {
         let outcome = match verdict.status {
-            Status::Held => Outcome::Pass,
-            Status::Broken => Outcome::Fail,
-            Status::Unknown => Outcome::Unknown,
+            Status::Held => RungOutcome::Pass,
+            Status::Broken => RungOutcome::Fail,
+            Status::Unknown => RungOutcome::Unknown,
         };
         let detail = if verdict.findings.is_empty() {
             format!("compared {}", verdict.compared)
@@ -78,16 +78,16 @@ impl Step {
     /// What came of it in a word, and what was done or why not.
     pub fn told(&self) -> (&'static str, &str) {
         match &self.outcome {
-            Outcome::Pass => ("earned", &self.detail),
-            Outcome::Fail => ("failed", &self.detail),
-            Outcome::Unknown => ("unknown", &self.detail),
-            Outcome::NotApplicable { reason } => ("does not apply", reason),
-            Outcome::Skipped { gap } => ("a gap", gap),
+            RungOutcome::Pass => ("earned", &self.detail),
+            RungOutcome::Fail => ("failed", &self.detail),
+            RungOutcome::Unknown => ("unknown", &self.detail),
+            RungOutcome::NotApplicable { reason } => ("does not apply", reason),
+            RungOutcome::Skipped { gap } => ("a gap", gap),
         }
     }
 
     /// A rung without findings.
-    pub fn plain(rung: Rung, outcome: Outcome, detail: impl Into<String>, millis: u64) -> Self {
+    pub fn plain(rung: Rung, outcome: RungOutcome, detail: impl Into<String>, millis: u64) -> Self {
         Self { rung, outcome, detail: detail.into(), findings: vec![], millis }
     }
 }
@@ -146,7 +146,7 @@ pub fn level(steps: &[Step]) -> u8 {
         if step.rung != rung {
             break;
         }
-        if step.outcome == Outcome::Pass {
+        if step.outcome == RungOutcome::Pass {
             earned = rung.level();
         }
     }
@@ -161,7 +161,7 @@ impl Ladder {
 
     /// The verdict of the ladder as a whole: a rung that failed, or a gap, breaks it.
     pub fn status(&self) -> Status {
-        let broken = |s: &Step| matches!(s.outcome, Outcome::Fail | Outcome::Skipped { .. });
+        let broken = |s: &Step| matches!(s.outcome, RungOutcome::Fail | RungOutcome::Skipped { .. });
         match self {
             l if l.steps.iter().any(broken) => Status::Broken,
             l if l.whole() => Status::Held,
@@ -178,11 +178,11 @@ impl Ladder {
         out += &format!(", on {}\n", self.images);
         for step in &self.steps {
             let (word, detail) = match &step.outcome {
-                Outcome::Pass => ("pass", &step.detail),
-                Outcome::Fail => ("FAIL", &step.detail),
-                Outcome::Unknown => ("unknown", &step.detail),
-                Outcome::NotApplicable { reason } => ("not applicable", reason),
-                Outcome::Skipped { gap } => ("SKIPPED", gap),
+                RungOutcome::Pass => ("pass", &step.detail),
+                RungOutcome::Fail => ("FAIL", &step.detail),
+                RungOutcome::Unknown => ("unknown", &step.detail),
+                RungOutcome::NotApplicable { reason } => ("not applicable", reason),
+                RungOutcome::Skipped { gap } => ("SKIPPED", gap),
             };
             let seconds = step.millis as f64 / 1000.0;
             out += &format!("  {} {:18} {word:14} {seconds:6.1} s  {detail}\n", step.rung.level(), step.rung.name());
@@ -205,15 +205,15 @@ impl Ladder {
         let step = self.steps.iter().find(|s| !s.outcome.is_sound())?;
         let name = step.rung.name();
         Some(match &step.outcome {
-            Outcome::Skipped { gap } => format!("{name} is a gap: {gap}"),
-            Outcome::Fail => format!("{name} failed"),
+            RungOutcome::Skipped { gap } => format!("{name} is a gap: {gap}"),
+            RungOutcome::Fail => format!("{name} failed"),
             _ => format!("{name} is unknown"),
         })
     }
 
     /// Reads a `ladder.json`.
     pub fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+        let text = std::fs::read_to_string(file).map_err(recipe::Error::unreadable(file))?;
         newer(file, &text, "a ladder", FORM)?;
         serde_json::from_str(&text).map_err(|e| {
             Error::input(file, Some(e.line()), format!("not a ladder.json, as `restore-drill ladder` writes it: {e}"))
@@ -224,11 +224,11 @@ impl Ladder {
     pub fn compared(&self, before: &Self) -> String {
         let word = |l: &Self, rung| {
             l.steps.iter().find(|s| s.rung == rung).map_or("not reached", |s| match s.outcome {
-                Outcome::Pass => "pass",
-                Outcome::Fail => "fail",
-                Outcome::Unknown => "unknown",
-                Outcome::NotApplicable { .. } => "not applicable",
-                Outcome::Skipped { .. } => "skipped",
+                RungOutcome::Pass => "pass",
+                RungOutcome::Fail => "fail",
+                RungOutcome::Unknown => "unknown",
+                RungOutcome::NotApplicable { .. } => "not applicable",
+                RungOutcome::Skipped { .. } => "skipped",
             })
         };
         let mut out = format!("level before {}, now {}", before.level, self.level);
@@ -262,16 +262,16 @@ pub(crate) fn newer(file: &Path, text: &str, what: &str, known: u32) -> Result<(
 mod tests {
     use super::*;
 
-    fn steps(outcomes: [Outcome; 5]) -> Vec<Step> {
+    fn steps(outcomes: [RungOutcome; 5]) -> Vec<Step> {
         Rung::ALL.into_iter().zip(outcomes).map(|(rung, outcome)| Step::plain(rung, outcome, "", 0)).collect()
     }
 
-    fn skipped() -> Outcome {
-        Outcome::Skipped { gap: "no labels".into() }
+    fn skipped() -> RungOutcome {
+        RungOutcome::Skipped { gap: "no labels".into() }
     }
 
-    fn declared() -> Outcome {
-        Outcome::NotApplicable { reason: "the first version".into() }
+    fn declared() -> RungOutcome {
+        RungOutcome::NotApplicable { reason: "the first version".into() }
     }
 
     fn ladder(steps: Vec<Step>) -> Ladder {
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_level_is_the_highest_rung_with_all_below_it_sound() {
-        use Outcome::{Fail, Pass, Unknown};
+        use RungOutcome::{Fail, Pass, Unknown};
         for (outcomes, expected) in [
             ([Pass, Pass, Pass, Pass, Pass], 5),
             ([Pass, Pass, skipped(), Pass, Pass], 2),
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_gap_breaks_and_a_declared_reason_does_not() {
-        use Outcome::{Pass, Unknown};
+        use RungOutcome::{Pass, Unknown};
         assert_eq!(ladder(steps([Pass, declared(), Pass, Pass, Pass])).status(), Status::Held);
         assert_eq!(ladder(steps([Pass, Pass, skipped(), Pass, Pass])).status(), Status::Broken);
         assert_eq!(ladder(steps([Pass, Pass, Unknown, Pass, Pass])).status(), Status::Unknown);
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_ladder_is_read_as_it_was_written_and_compared() {
-        use Outcome::Pass;
+        use RungOutcome::Pass;
         let (old, new) = (ladder(steps([Pass, Pass, skipped(), Pass, Pass])), ladder(steps([Pass, Pass, Pass, Pass, Pass])));
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("ladder.json");

@@ -10,13 +10,13 @@ use std::time::Duration;
 use clap::CommandFactory as _;
 use engine::Engine;
 use futures_util::StreamExt as _;
-use judge::audit::Report;
+use judge::audit::AuditReport;
 use judge::meaning;
 use judge::model::{Status, essences};
 use judge::redact::redact;
-use judge::store::Evidence;
+use judge::store::{Evidence, RunFact};
 use recipe::labels::lint::{self, lint};
-use recipe::labels::recipe::Sources;
+use recipe::labels::recipe::RecipeFiles;
 use recipe::labels::rules::{Lesson, lessons};
 use recipe::labels::suggest::suggest;
 use recipe::scenario::faults::Group;
@@ -36,10 +36,10 @@ use restore_drill::ladder::climb::Plan;
 use restore_drill::ladder::pinned::Source;
 use restore_drill::ladder::{self, Ladder};
 use restore_drill::report::ci::{Folded, Folds, keep, keep_error};
-use restore_drill::report::model::{self, Report as Told};
+use restore_drill::report::model::{self, Report};
 use restore_drill::report::pr::{self, Proof};
 use restore_drill::report::terminal::{Terminal, block};
-use restore_drill::report::{Files, JsonLines, history, html, summary};
+use restore_drill::report::{JsonLines, OutputFiles, history, html, summary};
 use restore_drill::stack::gc;
 use restore_drill::{again, config, conformance, exit_code, images};
 
@@ -158,7 +158,7 @@ async fn execute(cli: Cli) -> Result<u8> {
         Command::Images { scenario } => {
             let scenario = Scenario::load(&scenarios, &scenario)?;
             let mut sources = images::bot::source(&scenario::bot(&scenarios)).await?;
-            sources.extend(scenario.sources()?);
+            sources.extend(scenario.image_contexts()?);
             let engine = Engine::connect().await?;
             let events = Events::new(vec![Box::new(Terminal::new())]);
             let phase = events.phase(restore_drill::events::Phase::Images);
@@ -173,7 +173,7 @@ async fn execute(cli: Cli) -> Result<u8> {
             let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
             let evidence = Arc::new(Evidence::create(dir.path())?);
             audit::deployed(&scenario, &stack, snapshot.as_deref(), evidence.clone()).await?;
-            let (verdict, report) = (judge::audited(&evidence)?, Report::read(&evidence)?);
+            let (verdict, report) = (judge::audited(&evidence)?, AuditReport::read(&evidence)?);
             if json {
                 println!("{}", serde_json::json!({"verdict": verdict, "report": report}));
             } else {
@@ -212,13 +212,13 @@ async fn execute(cli: Cli) -> Result<u8> {
 fn labels(command: Labels) -> Result<u8> {
     match command {
         Labels::Lint { paths, base, env_file, format } => {
-            let mut sources = Sources::find(&paths)?;
+            let mut sources = RecipeFiles::find(&paths)?;
             if let Some(file) = env_file {
                 sources.env.extend(recipe::env::read_env(&file)?);
             }
             let recipe = sources.read()?;
             let base = base.map(|base| match Path::new(&base) {
-                dir if dir.exists() => Sources::find(&[dir.to_owned()])?.read(),
+                dir if dir.exists() => RecipeFiles::find(&[dir.to_owned()])?.read(),
                 _ => sources.read_at(&base),
             });
             let mistakes = lint(&recipe, base.transpose()?.as_ref());
@@ -240,7 +240,7 @@ fn labels(command: Labels) -> Result<u8> {
             Ok(exit_code::HELD)
         }
         Labels::Suggest { dir, write } => {
-            let suggestion = suggest(&Sources::find(&[dir])?)?;
+            let suggestion = suggest(&RecipeFiles::find(&[dir])?)?;
             suggestion.assumed.iter().for_each(|a| eprintln!("assumed: {a}"));
             let diff = suggestion.diff();
             if diff.is_empty() {
@@ -251,7 +251,7 @@ fn labels(command: Labels) -> Result<u8> {
             }
             print!("{diff}");
             if !suggestion.left.is_empty() {
-                eprint!("\nleft for you:\n{}", lint::render(&suggestion.left, lint::Format::Human));
+                eprint!("\nleft for you:\n{}", lint::render(&suggestion.left, lint::OutputFormat::Human));
             }
             Ok(if lint::is_error(&suggestion.left) { exit_code::BROKEN } else { exit_code::HELD })
         }
@@ -403,10 +403,12 @@ async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8>
         }
     })?;
     let mut facts = serde_json::json!({});
-    for key in ["run", "scenario", "profile", "seed", "images", "snapshot", "reproduce"] {
-        facts[key] = serde_json::json!(evidence.get(key)?);
+    for fact in
+        [RunFact::Run, RunFact::Scenario, RunFact::Profile, RunFact::Seed, RunFact::Images, RunFact::Snapshot, RunFact::Reproduce]
+    {
+        facts[fact.key()] = serde_json::json!(evidence.get(fact)?);
     }
-    let report = Report::read(&evidence)?;
+    let report = AuditReport::read(&evidence)?;
     facts["audit"] = serde_json::json!(report);
     summary(evidence.dir(), &facts, &verdict)?;
     if !output.quiet {
@@ -419,9 +421,9 @@ async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8>
 }
 
 fn report(args: ReportArgs) -> Result<u8> {
-    let (report, logs) = (Told::read(&args.dir)?, model::logs(&args.dir));
-    let all = args.files == Files::default();
-    let files = if all { Files::all(&args.dir) } else { args.files };
+    let (report, logs) = (Report::read(&args.dir)?, model::logs(&args.dir));
+    let all = args.files == OutputFiles::default();
+    let files = if all { OutputFiles::all(&args.dir) } else { args.files };
     files.write(&report, &logs)?;
     if all {
         files.html.iter().for_each(|page| println!("{}", page.display()));
@@ -464,14 +466,23 @@ fn explain(finding: &str) -> Result<u8> {
     }
     let found = meaning::find(finding);
     if found.is_empty() {
-        return Err(Error::Usage(format!("nothing is taught of {finding:?}; `restore-drill explain` lists what is")));
+        return Err(Error::Usage(unknown_finding(finding)));
     }
     found.iter().for_each(|m| print!("{}", m.text()));
     Ok(exit_code::HELD)
 }
 
+/// What to say of a word that no finding is called by.
+fn unknown_finding(word: &str) -> String {
+    const NEAR: usize = 3;
+    let distance = |m: &&meaning::Meaning| strsim::damerau_levenshtein(&m.name, word);
+    let nearest = meaning::all().iter().min_by_key(distance).filter(|m| distance(m) <= NEAR);
+    let guess = nearest.map(|m| format!("; did you mean {:?}?", m.name)).unwrap_or_else(|| ";".into());
+    format!("no finding is called {word:?}{guess} `restore-drill explain` lists them all")
+}
+
 fn reproduce(evidence: &Evidence) -> Result<()> {
-    if let Some(command) = evidence.get("reproduce")? {
+    if let Some(command) = evidence.get(RunFact::Reproduce)? {
         eprintln!("reproduce: {command}");
     }
     Ok(())

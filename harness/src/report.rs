@@ -52,13 +52,13 @@ impl<W: Write + Send> Sink for JsonLines<W> {
     }
 }
 
-/// The files of a report, a form each.
+/// The files that a report is written to, one for each form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
-pub struct Files {
+pub struct OutputFiles {
     /// A page for people.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// JUnit's XML, one test case a kind of check.
+    /// JUnit's XML, with a test case for each check.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// JSON, as `restore-drill schema report` describes it.
@@ -69,14 +69,14 @@ pub struct Files {
     pub markdown: Option<PathBuf>,
 }
 
-impl Files {
+impl OutputFiles {
     /// Every form, in a directory.
     pub fn all(dir: &Path) -> Self {
         let file = |name: &str| Some(dir.join(name));
         Self { html: file("report.html"), junit: file("junit.xml"), json: file("report.json"), markdown: file("report.md") }
     }
 
-    /// Writes those that have a name.
+    /// Writes the files that have a name.
     pub fn write(&self, report: &model::Report, logs: &[model::Log]) -> Result<()> {
         let write = |file: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| match file {
             Some(file) => std::fs::write(file, text()?).map_err(Error::io(file)),

@@ -24,7 +24,7 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// The secret called `name`: 32 hexadecimal digits, which is also what a Mailu token looks like.
+    /// The secret called `name`: 32 hexadecimal digits, a form that every app takes as a password or a token.
     pub fn derive(&self, name: &str) -> String {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("a key");

@@ -69,11 +69,6 @@ pub struct Message {
 }
 
 impl Message {
-    /// The value of [`ITEM_HEADER`]: the number as text.
-    pub fn item(&self) -> String {
-        self.number.to_string()
-    }
-
     /// SHA-256 of the body: what follows the first empty line.
     pub fn body_sha256(&self) -> [u8; 32] {
         let at = self.bytes.windows(4).position(|w| w == b"\r\n\r\n").map_or(self.bytes.len(), |at| at + 4);

@@ -1,12 +1,15 @@
-//! Commands in the running container of a service.
+//! Commands in the running container of a service, and files out of it.
 
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
-use bollard::query_parameters::ListContainersOptionsBuilder;
-use futures_util::StreamExt as _;
+use bollard::query_parameters::{DownloadFromContainerOptionsBuilder, ListContainersOptionsBuilder};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, Result, is_not_found};
 use crate::{Engine, SERVICE_LABEL, label_filter};
 
 /// What a command printed, and how it ended.
@@ -36,6 +39,75 @@ impl Output {
     }
 }
 
+/// A tar archive as it is read, chunk by chunk.
+pub type Archive = BoxStream<'static, std::io::Result<Bytes>>;
+
+/// A command for the running container of a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The service's full name.
+    pub service: &'a str,
+    /// The command and its arguments.
+    pub command: &'a [&'a str],
+    /// Variables that are added to the container's own.
+    pub env: &'a [(&'a str, &'a str)],
+    /// What the command reads from its standard input.
+    pub stdin: Option<&'a [u8]>,
+}
+
+/// What a client needs of services' containers. The engine gives it; [`crate::fake`] stands in for it in tests.
+pub trait Containers: Send + Sync {
+    /// Runs a command. Its standard output goes to `stdout`, and is not in what is returned.
+    fn run<'a>(&'a self, call: Call<'a>, stdout: &'a mut (dyn FnMut(&[u8]) + Send)) -> BoxFuture<'a, Result<Output>>;
+
+    /// The tar archive of a path in the container of a service; none where nothing is there.
+    fn archive<'a>(&'a self, service: &'a str, path: &'a str) -> BoxFuture<'a, Result<Option<Archive>>>;
+
+    /// Runs a command and keeps at most [`LIMIT`] bytes of its standard output.
+    fn output<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Output>> {
+        Box::pin(async move {
+            let mut stdout = Vec::new();
+            let output = self.run(call, &mut |bytes| keep(&mut stdout, bytes)).await?;
+            Ok(Output { stdout: text(&stdout), ..output })
+        })
+    }
+
+    /// Runs a command and hands over its standard output line by line, without a limit.
+    fn lines<'a>(&'a self, call: Call<'a>, line: &'a mut (dyn FnMut(&str) + Send)) -> BoxFuture<'a, Result<Output>> {
+        Box::pin(async move {
+            let mut rest = Vec::new();
+            let mut sink = |bytes: &[u8]| {
+                rest.extend_from_slice(bytes);
+                if let Some(end) = rest.iter().rposition(|b| *b == b'\n') {
+                    String::from_utf8_lossy(&rest[..end]).lines().for_each(&mut *line);
+                    rest.drain(..=end);
+                }
+            };
+            let output = self.run(call, &mut sink).await?;
+            if !rest.is_empty() {
+                line(&String::from_utf8_lossy(&rest));
+            }
+            Ok(output)
+        })
+    }
+}
+
+impl Containers for Engine {
+    fn run<'a>(&'a self, call: Call<'a>, stdout: &'a mut (dyn FnMut(&[u8]) + Send)) -> BoxFuture<'a, Result<Output>> {
+        Box::pin(async move {
+            let container = self.running(call.service, call.command).await?;
+            self.exec_to(&container, call.command, call.env, call.stdin, stdout).await
+        })
+    }
+
+    fn archive<'a>(&'a self, service: &'a str, path: &'a str) -> BoxFuture<'a, Result<Option<Archive>>> {
+        Box::pin(async move {
+            let container = self.running(service, &[path]).await?;
+            self.archive_in(&container, path).await
+        })
+    }
+}
+
 impl Engine {
     /// The id of the service's running container.
     pub async fn container_of(&self, service: &str) -> Result<Option<String>> {
@@ -54,8 +126,7 @@ impl Engine {
         stdin: Option<&[u8]>,
     ) -> Result<Output> {
         let command: Vec<&str> = command.iter().map(AsRef::as_ref).collect();
-        let container = self.running(service, &command).await?;
-        self.exec_in(&container, &command, env, stdin).await
+        self.output(Call { service, command: &command, env, stdin }).await
     }
 
     /// Runs a command in a container.
@@ -65,28 +136,18 @@ impl Engine {
         Ok(Output { stdout: text(&stdout), ..output })
     }
 
-    /// Runs a command in the service's container and hands over its standard output line by line, without a limit.
-    pub async fn exec_lines(
-        &self,
-        service: &str,
-        command: &[&str],
-        env: &[(&str, &str)],
-        line: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<Output> {
-        let container = self.running(service, command).await?;
-        let mut rest = Vec::new();
-        let mut sink = |bytes: &[u8]| {
-            rest.extend_from_slice(bytes);
-            if let Some(end) = rest.iter().rposition(|b| *b == b'\n') {
-                String::from_utf8_lossy(&rest[..end]).lines().for_each(&mut *line);
-                rest.drain(..=end);
-            }
+    /// The tar archive of a path in a container; none where nothing is there.
+    pub async fn archive_in(&self, container: &str, path: &str) -> Result<Option<Archive>> {
+        let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
+        let docker = self.docker.clone();
+        let mut stream = Box::pin(docker.download_from_container(container, Some(options)));
+        let first = match stream.next().await {
+            Some(Err(e)) if is_not_found(&e) => return Ok(None),
+            Some(first) => first.with(|| format!("reading {path} of a container"))?,
+            None => return Ok(None),
         };
-        let output = self.exec_to(&container, command, env, None, &mut sink).await?;
-        if !rest.is_empty() {
-            line(&String::from_utf8_lossy(&rest));
-        }
-        Ok(output)
+        let all = futures_util::stream::once(async { Ok(first) }).chain(stream).map_err(std::io::Error::other);
+        Ok(Some(all.boxed()))
     }
 
     async fn running(&self, service: &str, command: &[&str]) -> Result<String> {

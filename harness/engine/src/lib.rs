@@ -8,6 +8,7 @@ use bollard::Docker;
 
 pub mod error;
 pub mod exec;
+pub mod fake;
 
 pub use error::{Context, Error, Result, is_not_found};
 

@@ -1,4 +1,4 @@
-//! The audit: what a snapshot holds, against the live volumes and the inventory, as it was stored.
+//! The audit: the snapshot compared with the live volumes and the inventory, as the store has it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,9 +6,11 @@ use std::fmt;
 use recipe::inventory::Class;
 use serde::{Deserialize, Serialize};
 
+use crate::count::counted;
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
-use crate::store::{Amount, Difference, Evidence};
+use crate::property;
+use crate::store::{Amount, Difference, Evidence, RunFact};
 
 fn finding(volume: &str, path: &str, outcome: Outcome, property: Option<&str>, detail: String) -> Finding {
     let item = Item::Snapshot { volume: volume.to_owned(), path: path.to_owned() };
@@ -18,7 +20,7 @@ fn finding(volume: &str, path: &str, outcome: Outcome, property: Option<&str>, d
 /// What is wrong with the audited snapshot: durable files that it lacks, the highest folder that lacks all of its own standing
 /// for them, and dumps that are absent or not whole.
 pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
-    if evidence.get("audit")?.is_none() {
+    if evidence.get(RunFact::Audit)?.is_none() {
         // It ended before it was complete; why is among the steps.
         return Ok(Vec::new());
     }
@@ -40,41 +42,43 @@ pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
         let (files, bytes) = found.entry((volume.to_owned(), place.to_owned())).or_default();
         (*files, *bytes) = (*files + 1, *bytes + size);
     }
-    let lost = "live and durable, not in the snapshot: no restore brings them back";
+    let lost = "durable files of the live volume are not in the snapshot, and no restore can bring them back";
     let mut findings: Vec<Finding> = found
         .into_iter()
-        .map(|((v, path), (n, bytes))| finding(&v, &path, Outcome::Lost, None, format!("{n} files, {bytes} bytes, {lost}")))
+        .map(|((v, path), (n, bytes))| {
+            finding(&v, &path, Outcome::Lost, None, format!("{}, {}: {lost}", counted(n, "file"), counted(bytes, "byte")))
+        })
         .collect();
     for (volume, path, dump) in evidence.dumps_absent()? {
-        let detail = format!("the dump of {path} is not in the snapshot: did its hook run, and write into the volume?");
-        findings.push(finding(&volume, &dump, Outcome::Lost, Some("dump"), detail));
+        let detail = format!("the dump of {path} is not in the snapshot; check that its hook runs and writes into the volume");
+        findings.push(finding(&volume, &dump, Outcome::Lost, Some(property::DUMP), detail));
     }
     for (volume, path, complaint) in evidence.dumps_wrong()? {
-        findings.push(finding(&volume, &path, Outcome::Altered, Some("dump"), complaint));
+        findings.push(finding(&volume, &path, Outcome::Altered, Some(property::DUMP), complaint));
     }
     findings.sort();
     Ok(findings)
 }
 
-/// What the audit saw that is no fault of the snapshot.
+/// What the snapshot holds, and what the audit saw that is not a fault of the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Report {
+pub struct AuditReport {
     /// The snapshot.
     pub snapshot: String,
     /// What the snapshot holds of each volume and class.
     pub captured: Vec<(String, Class, Amount)>,
     /// Valuable files, by volume, that the snapshot lacks.
     pub valuable_missed: Vec<(String, Amount)>,
-    /// How many files are other ones in the snapshot than live.
+    /// How many files differ between the live volumes and the snapshot.
     pub differing: u64,
     /// The first of them.
     pub differing_first: Vec<Difference>,
 }
 
-impl Report {
+impl AuditReport {
     /// The report of the audit that is stored; none if there was none.
     pub fn read(evidence: &Evidence) -> Result<Option<Self>> {
-        let Some(snapshot) = evidence.get("audit")? else { return Ok(None) };
+        let Some(snapshot) = evidence.get(RunFact::Audit)? else { return Ok(None) };
         let (differing, differing_first) = evidence.differing(20)?;
         Ok(Some(Self {
             snapshot,
@@ -90,7 +94,7 @@ impl Report {
         self.sum(|_| true)
     }
 
-    /// What the snapshot holds that the app or its operator's tooling makes anew.
+    /// What the snapshot holds that the app or its operator's tools would create again.
     pub fn junk(&self) -> Amount {
         self.sum(|class| matches!(class, Class::Cache | Class::Regenerated))
     }
@@ -103,7 +107,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for AuditReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (total, junk) = (self.total(), self.junk());
         let share = |part: u64, all: u64| if all == 0 { 0.0 } else { part as f64 * 100.0 / all as f64 };
@@ -113,15 +117,15 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "junk (cache, regenerated): {:.0} % of the files, {:.0} % of the bytes",
+            "files that need no backup (cache, regenerated): {:.0} % of the files, {:.0} % of the bytes",
             share(junk.files, total.files),
             share(junk.bytes, total.bytes)
         )?;
         for (volume, amount) in &self.valuable_missed {
-            writeln!(f, "valuable and not in the snapshot: volume {volume}, {amount}")?;
+            writeln!(f, "valuable files that are not in the snapshot: volume {volume}, {amount}")?;
         }
         if self.differing > 0 {
-            writeln!(f, "files that are other ones live than in the snapshot: {}", self.differing)?;
+            writeln!(f, "files that differ between the live volumes and the snapshot: {}", self.differing)?;
         }
         for Difference { volume, path, what } in &self.differing_first {
             writeln!(f, "  volume {volume}, {path}: {what}")?;
@@ -150,7 +154,7 @@ mod tests {
         };
         evidence.put_audit_files(Side::Live, "mail", &files(live)).expect("stored");
         evidence.put_audit_files(Side::Snapshot, "mail", &files(snapshot)).expect("stored");
-        evidence.set("audit", "1a2b3c4d").expect("stored");
+        evidence.set(RunFact::Audit, "1a2b3c4d").expect("stored");
         (dir, evidence)
     }
 

@@ -1,126 +1,95 @@
 //! What a drill compared, by kind of check and with how many items, beside what its scenario declares. A run that compared
-//! less than was declared cannot tell, however well the rest compares.
+//! less than its scenario declares is unknown, however well the rest compares.
 
-use recipe::scenario::Checks;
+use std::collections::{BTreeMap, BTreeSet};
 
+use recipe::scenario::Checks as Declared;
+
+pub use crate::check::{Check, NotACheck};
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
 use crate::say::finding;
 use crate::stage::BASELINE;
-use crate::store::Evidence;
+use crate::store::{Evidence, RunFact};
 
-/// Where a run keeps what its scenario declares.
-pub const DECLARED: &str = "checks";
+/// How many items of each kind of check were compared.
+pub type Performed = BTreeMap<Check, u64>;
 
-/// What of the baseline an observation is held against; trials count where they were made.
-pub fn performed(evidence: &Evidence, stage: &str) -> Result<Checks> {
-    let mut checks = Checks::new();
-    let mut add = |what: String, n: u64| *checks.entry(what).or_default() += n;
+/// What of the baseline an observation is compared with. Trials count where they were made.
+pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
+    let mut checks = Performed::new();
+    let mut add = |check: Check, n: u64| *checks.entry(check).or_default() += n;
     let Some(before) = evidence.completed(BASELINE)? else { return Ok(checks) };
     for (account, _) in evidence.accounts(before)? {
-        add("logins over IMAP".into(), 1);
-        add("folders".into(), evidence.folders(before, &account)?.len() as u64);
-        add("messages".into(), evidence.message_count(before, &account)?);
-        add("sieve scripts".into(), evidence.scripts(before, &account)?.map_or(0, |s| s.len() as u64));
-        add("quotas".into(), u64::from(evidence.quota(before, &account)?.is_some()));
+        add(Check::Logins, 1);
+        add(Check::Folders, evidence.folders(before, &account)?.len() as u64);
+        add(Check::Messages, evidence.message_count(before, &account)?);
+        add(Check::Scripts, evidence.scripts(before, &account)?.map_or(0, |s| s.len() as u64));
+        add(Check::Quotas, u64::from(evidence.quota(before, &account)?.is_some()));
     }
     for database in evidence.databases()? {
-        add(format!("database {database}"), u64::from(!evidence.checks(before, &database)?.is_empty()));
+        let checked = !evidence.checks(before, &database)?.is_empty();
+        add(Check::Database(database), u64::from(checked));
     }
     for (database, table, n) in evidence.row_counts(before)? {
-        add(format!("rows of {database}, {table}"), n);
+        add(Check::Rows { database, table }, n);
     }
     for (volume, whole, n) in evidence.file_kinds(before)? {
-        add(format!("{} of {volume}", if whole { "files" } else { "owners and modes" }), n);
+        add(if whole { Check::Files(volume) } else { Check::Attributes(volume) }, n);
     }
     for fact in evidence.facts(before)? {
-        add(format!("fact {}", fact.fact), u64::from(fact.value.is_some()));
+        add(Check::Fact(fact.fact), u64::from(fact.value.is_some()));
     }
     for (volume, n) in evidence.audited()? {
-        add(format!("snapshot of {volume}"), n);
+        add(Check::Snapshot(volume), n);
     }
     if !evidence.not_tried(stage)? {
-        for trial in evidence.trials(BASELINE)? {
-            add(format!("{TRIAL}{}", kind_of(&trial.trial)), 1);
+        for seen in evidence.trials(BASELINE)? {
+            add(Check::Trial(seen.trial.kind), 1);
         }
     }
     checks.retain(|_, n| *n > 0);
     Ok(checks)
 }
 
-/// The check that an item is of.
-pub fn of(item: &Item, performed: &Checks) -> String {
-    match item {
-        Item::Account { .. } => "logins over IMAP".into(),
-        Item::Folder { .. } => "folders".into(),
-        Item::Message { .. } => "messages".into(),
-        Item::Script { .. } => "sieve scripts".into(),
-        Item::Database { database } => format!("database {database}"),
-        Item::Row { database, table, .. } => format!("rows of {database}, {table}"),
-        Item::File { volume, .. } => {
-            let (whole, who) = (format!("files of {volume}"), format!("owners and modes of {volume}"));
-            if performed.contains_key(&who) && !performed.contains_key(&whole) { who } else { whole }
-        }
-        Item::Snapshot { volume, .. } => format!("snapshot of {volume}"),
-        Item::Fact { fact } => format!("fact {fact}"),
-        Item::Trial { trial } => format!("{TRIAL}{}", kind_of(trial)),
-        Item::Step { step } => format!("step {step}"),
-        Item::Observation { what } => what.clone(),
-    }
+/// The check that an item belongs to.
+pub fn of(item: &Item, performed: &Performed) -> Check {
+    let performed = |check| performed.contains_key(&check);
+    Check::of(item, |volume| performed(Check::Files(volume.into())) || !performed(Check::Attributes(volume.into())))
 }
 
-const TRIAL: &str = "trial: ";
-
-/// A trial without whom it is about: addresses and domains are the corpus' own.
-fn kind_of(trial: &str) -> String {
-    // What is quoted is the corpus' own too.
-    let (mut text, quoted) = (String::new(), trial.split('"'));
-    for (at, part) in quoted.enumerate() {
-        text += if at % 2 == 0 { part } else { "…" };
-    }
-    let word = |word: &str| {
-        let bare = word.trim_end_matches([',', '.', ':']).trim_end_matches("'s");
-        if bare.contains(['@', '.']) { word.replace(bare, "…") } else { word.to_owned() }
-    };
-    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
-}
-
-/// What was declared and not compared, or fewer of it.
+/// What was declared and not compared, or fewer of it than was declared.
 pub(super) fn missing(evidence: &Evidence, stage: &str) -> Result<Vec<Finding>> {
-    let declared: Checks = evidence.get(DECLARED)?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let declared: Declared = evidence.json(RunFact::Checks)?.unwrap_or_default();
     let performed = performed(evidence, stage)?;
     let untried = evidence.not_tried(stage)?;
-    let short = declared.iter().filter(|(what, _)| !(untried && what.starts_with(TRIAL))).filter_map(|(what, least)| {
-        let n = performed.get(what).copied().unwrap_or_default();
-        (n < *least).then(|| {
-            let item = Item::Observation { what: format!("check {what:?}") };
-            finding(item, Outcome::Unread, None, format!("at least {least} are declared, {n} were compared"))
-        })
+    let unread = |name: &str, detail| {
+        let item = Item::Observation { what: format!("check {name:?}") };
+        finding(item, Outcome::Unread, None, detail)
+    };
+    let short = declared.iter().filter_map(|(name, least)| {
+        let Ok(check) = name.parse::<Check>() else {
+            return Some(unread(name, "checks.toml declares it, and there is no check of this name".into()));
+        };
+        if untried && matches!(check, Check::Trial(_)) {
+            return None;
+        }
+        let n = performed.get(&check).copied().unwrap_or_default();
+        (n < *least).then(|| unread(name, format!("checks.toml declares at least {least}, {n} were compared")))
     });
     Ok(short.collect())
 }
 
-/// As `checks.toml` has them.
-pub fn text(checks: &Checks) -> String {
-    let line = |(what, n): (&String, &u64)| format!("{} = {n}\n", toml::Value::from(what.as_str()));
-    checks.iter().map(line).collect()
+/// As `checks.toml` has them, by name.
+pub fn text(checks: &Performed) -> String {
+    let lines: BTreeSet<String> =
+        checks.iter().map(|(check, n)| format!("{} = {n}\n", toml::Value::from(check.to_string()))).collect();
+    lines.into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_kind_of_trial_names_nobody() {
-        for (trial, kind) in [
-            ("login of u01@mail.test over POP3", "login of … over POP3"),
-            ("mail from a@mail.test, signed for xn--bcher-kva.example", "mail from …, signed for …"),
-            ("mail that u01@mail.test's filter files", "mail that …'s filter files"),
-            ("login of u01@mail.test with its token \"laptop, at home\"", "login of … with its token …"),
-        ] {
-            assert_eq!(kind_of(trial), kind);
-        }
-    }
 
     #[test]
     fn fewer_than_declared_are_unknown() {
@@ -131,13 +100,23 @@ mod tests {
         evidence.put_rows(baseline, "m.db", &[], &rows).expect("stored");
         evidence.complete(baseline).expect("stored");
         let missing = |declared: &str| {
-            evidence.set(DECLARED, declared).expect("stored");
+            evidence.set(RunFact::Checks, declared).expect("stored");
             missing(&evidence, "restored").expect("judged")
         };
         assert_eq!(missing("{\"rows of m.db, t\": 1}"), []);
         let found = missing("{\"rows of m.db, t\": 2, \"messages\": 1}");
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].outcome, Outcome::Unread);
-        assert_eq!(found[1].to_string(), "check \"rows of m.db, t\": unread: at least 2 are declared, 1 were compared");
+        assert_eq!(found[1].to_string(), "check \"rows of m.db, t\": unread: checks.toml declares at least 2, 1 were compared");
+        let found = missing("{\"mesages\": 1}");
+        let expected = "check \"mesages\": unread: checks.toml declares it, and there is no check of this name";
+        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+    }
+
+    #[test]
+    fn checks_are_written_by_name() {
+        let rows = |table: &str| Check::Rows { database: "m.db".into(), table: table.into() };
+        let checks = Performed::from([(Check::Messages, 3), (rows("b"), 2), (rows("a"), 1), (Check::Files("v".into()), 4)]);
+        assert_eq!(text(&checks), "\"files of v\" = 4\n\"messages\" = 3\n\"rows of m.db, a\" = 1\n\"rows of m.db, b\" = 2\n");
     }
 }

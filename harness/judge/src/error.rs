@@ -29,6 +29,16 @@ pub enum Error {
         /// SQLite's error.
         source: rusqlite::Error,
     },
+    /// A fact of the run is not in the form that it should have.
+    #[error("evidence {}: the run's {key:?} cannot be read: {source}", path.display())]
+    Fact {
+        /// The file.
+        path: PathBuf,
+        /// The fact's key.
+        key: &'static str,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The run's directory could not be made.
     #[error("{}: {source}", path.display())]
     Io {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
+use crate::property;
 use crate::say::{changed, finding, short_hex, time};
 use crate::store::{FilePair, FileSeen, HARD};
 
@@ -42,19 +43,19 @@ pub(crate) fn files(
                 attributes.entry((&o.volume, property)).or_default().push((&o.path, changed(was, is)));
             }
         };
-        differ("owner", format!("{}:{}", o.uid, o.gid), format!("{}:{}", n.uid, n.gid));
-        differ("mode", format!("{:04o}", o.mode), format!("{:04o}", n.mode));
+        differ(property::OWNER, format!("{}:{}", o.uid, o.gid), format!("{}:{}", n.uid, n.gid));
+        differ(property::MODE, format!("{:04o}", o.mode), format!("{:04o}", n.mode));
         // Another file may be gone for a reason of its own: what it was the same as is compared where both are there.
         let there = match o.link.strip_prefix(HARD) {
             Some(first) if o.link != n.link => is_there(&o.volume, first)?,
             _ => true,
         };
         if there {
-            differ("link", o.link.clone(), n.link.clone());
+            differ(property::LINK, o.link.clone(), n.link.clone());
         }
         if whole {
-            differ("bytes", short_hex(&o.sha256), short_hex(&n.sha256));
-            differ("mtime", time(o.mtime as i64), time(n.mtime as i64));
+            differ(property::BYTES, short_hex(&o.sha256), short_hex(&n.sha256));
+            differ(property::MTIME, time(o.mtime as i64), time(n.mtime as i64));
         }
     }
     for ((volume, property), all) in attributes {
@@ -66,7 +67,7 @@ pub(crate) fn files(
             all.into_iter().for_each(|(path, detail)| altered(path, detail));
         } else {
             let (first, detail) = &all[0];
-            altered(common_folder(&all), format!("{} files and folders, of which {first} {detail}", all.len()));
+            altered(common_folder(&all), format!("{} files and folders; for example, {first} {detail}", all.len()));
         }
     }
     Ok(())

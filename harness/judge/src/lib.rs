@@ -1,30 +1,38 @@
-//! What a drill saw, and what it means. The store ([`store`]) keeps what was seen; the judges read nothing else: no engine, no
-//! network, no clock, so that an old run can be judged again.
+//! What a drill saw, and what it means. The store ([`store`]) keeps what was seen, and the judges read nothing else: no engine, no
+//! network, no clock. So an old run can be judged again at any time, and gets the same verdict.
 //!
-//! - [`model`]: item, outcome, finding, verdict.
+//! - [`model`]: item, outcome, finding, verdict; the ids of messages, the kinds of trials, the steps of the bot.
 //! - [`store`]: `evidence.db`, and what each kind of observation looks like in it; [`redact`] keeps secrets out.
-//! - [`judge`], [`across`], [`audited`], [`seeding`]: verdicts; one judge for each kind of state is behind them, mail, rows,
+//! - [`judge()`], [`across`], [`audited`], [`seeding`]: verdicts. Behind them is one judge for each kind of state: mail, rows,
 //!   files, facts, and [`audit`] and [`live`].
-//! - [`checks`]: what was compared beside what was declared; [`meaning`]: what a finding means and what to do.
+//! - [`checks`]: what was compared, beside what the scenario declares. [`meaning`]: what a finding means and what to do about it.
 
 pub mod audit;
+mod check;
 pub mod checks;
+mod count;
 pub mod error;
 mod facts;
 mod files;
 pub mod live;
 mod mail;
 pub mod meaning;
+mod message_id;
 pub mod model;
+pub mod property;
 pub mod redact;
 mod rows;
 mod say;
 mod stage;
+mod step;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod verdict;
+mod word;
 
+pub use count::counted;
 pub use error::{Error, Result};
 pub use facts::trials;
 pub use stage::{BASELINE, INSTALLED, MAIL_QUEUE, RESTORED, REVISION, UPGRADED};

@@ -1,76 +1,108 @@
-//! A backup amid writes: what may, must and cannot be back, by when each write was. A write that had ended when the backup
-//! began must be back; one that began when it had ended cannot be; any other may be, and whole.
+//! A backup while users write: what must be restored, what may be, and what cannot be. A write that ended before the backup began
+//! must be restored. One that began after the backup ended cannot be. Any other may be restored or not, but never in part.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use recipe::scenario::UserPlaces;
+
 use crate::error::Result;
-use crate::model::{Finding, Item, Outcome};
-use crate::say::{finding, short};
+use crate::model::{Finding, Item, MessageId, Outcome};
+use crate::property;
+use crate::say::{finding, short, short_hex};
 use crate::stage::MAIL_QUEUE;
-use crate::store::{Evidence, LiveKind, LiveOp, MessageSeen, ObservationId, When};
+use crate::store::{DELETED, Evidence, LiveAction, LiveOp, MessageSeen, ObservationId, RunFact, When};
 
 const INBOX: &str = "INBOX";
 
-/// What was written, by what it is about.
+/// A message that was delivered.
+struct Delivery {
+    account: String,
+    message: MessageId,
+    body_sha256: String,
+    when: When,
+}
+
+/// A message of INBOX that was changed: a flag of it, or it was expunged.
+struct Change {
+    flag: String,
+    expunged: bool,
+    when: When,
+}
+
+/// What was written while the backup ran.
 struct Written {
-    window: (u64, u64),
-    delivered: Vec<LiveOp>,
+    delivered: Vec<Delivery>,
     /// By account and UID.
-    flagged: BTreeMap<(String, u32), LiveOp>,
-    expunged: BTreeMap<(String, u32), LiveOp>,
-    created: BTreeMap<String, LiveOp>,
-    deleted: BTreeMap<String, LiveOp>,
+    changed: BTreeMap<(String, u32), Change>,
+    created: BTreeMap<String, When>,
+    deleted: BTreeMap<String, When>,
+    /// Where the app keeps its users, if its scenario says so.
+    users: Option<UserPlaces>,
 }
 
 impl Written {
     fn read(evidence: &Evidence) -> Result<Option<Self>> {
         let Some(window) = evidence.live_backup()? else { return Ok(None) };
-        let mut written = Self {
-            window,
-            delivered: vec![],
-            flagged: BTreeMap::new(),
-            expunged: BTreeMap::new(),
-            created: BTreeMap::new(),
-            deleted: BTreeMap::new(),
-        };
+        let (delivered, changed) = (vec![], BTreeMap::new());
+        let (created, deleted) = (BTreeMap::new(), BTreeMap::new());
+        let mut written = Self { delivered, changed, created, deleted, users: evidence.json(RunFact::Users)? };
         for op in evidence.live()? {
-            let place = (op.account.clone(), op.message.parse().unwrap_or_default());
-            match op.kind {
-                LiveKind::Deliver => written.delivered.push(op),
-                LiveKind::Flag => drop(written.flagged.insert(place, op)),
-                LiveKind::Expunge => drop(written.expunged.insert(place, op)),
-                LiveKind::Create => drop(written.created.insert(op.account.clone(), op)),
-                LiveKind::Delete => drop(written.deleted.insert(op.account.clone(), op)),
-            }
+            written.add(op.when(window), op);
         }
         Ok(Some(written))
     }
 
-    /// Whether something that two writes made and removed must be there, or must not, or may be either.
-    fn there(&self, made: &LiveOp, removed: Option<&LiveOp>) -> Option<bool> {
-        match (made.when(self.window), removed.map(|r| r.when(self.window))) {
+    fn add(&mut self, when: When, LiveOp { account, action, .. }: LiveOp) {
+        match action {
+            LiveAction::Deliver { message, body_sha256 } => {
+                self.delivered.push(Delivery { account, message, body_sha256, when });
+            }
+            LiveAction::Flag { uid, flag } => {
+                self.changed.insert((account, uid), Change { flag, expunged: false, when });
+            }
+            LiveAction::Expunge { uid } => {
+                self.changed.insert((account, uid), Change { flag: DELETED.to_owned(), expunged: true, when });
+            }
+            LiveAction::Create => drop(self.created.insert(account, when)),
+            LiveAction::Delete => drop(self.deleted.insert(account, when)),
+        }
+    }
+
+    /// Whether a user must be there, or must not, or may be either.
+    fn there(&self, user: &str, created: When) -> Option<bool> {
+        match (created, self.deleted.get(user)) {
             (When::After, _) | (_, Some(When::Before)) => Some(false),
             (When::Before, None | Some(When::After)) => Some(true),
             _ => None,
         }
     }
 
+    fn change(&self, account: &str, uid: u32) -> Option<&Change> {
+        self.changed.get(&(account.to_owned(), uid))
+    }
+
+    /// Whether a mailbox got or lost messages.
     fn wrote_to(&self, account: &str) -> bool {
-        let of = |place: &(String, u32)| place.0 == account;
-        self.delivered.iter().any(|op| op.account == account) || self.expunged.keys().any(of)
+        let expunged = |((of, _), change): (&(String, u32), &Change)| change.expunged && of == account;
+        self.delivered.iter().any(|d| d.account == account) || self.changed.iter().any(expunged)
+    }
+
+    /// Whether a row is that of a user who was created while the backup ran.
+    fn made_row(&self, database: &str, table: &str, key: &str) -> bool {
+        let is_users = |places: &UserPlaces| places.database == database && places.table == table;
+        self.users.as_ref().is_some_and(is_users) && self.created.contains_key(key)
     }
 }
 
 /// The users that must be there: created before the backup began, and not deleted.
 pub fn users(evidence: &Evidence) -> Result<Vec<String>> {
     let Some(written) = Written::read(evidence)? else { return Ok(vec![]) };
-    let there =
-        |(user, op): (&String, &LiveOp)| (written.there(op, written.deleted.get(user)) == Some(true)).then(|| user.clone());
+    let there = |(user, created): (&String, &When)| (written.there(user, *created) == Some(true)).then(|| user.clone());
     Ok(written.created.iter().filter_map(there).collect())
 }
 
-/// The findings that are left of `findings` once it is known what was written, and those about what was written. Nothing
-/// changes where nobody wrote.
+/// Takes away the findings that the writes explain, and adds those about the writes themselves. Where nobody wrote, nothing
+/// changes.
 pub fn judged(
     evidence: &Evidence,
     before: ObservationId,
@@ -78,99 +110,110 @@ pub fn judged(
     mut findings: Vec<Finding>,
 ) -> Result<Vec<Finding>> {
     let Some(written) = Written::read(evidence)? else { return Ok(findings) };
-    let queued = evidence.facts(before)?.into_iter().find(|f| f.fact == MAIL_QUEUE).and_then(|f| f.value);
-    let queued: Vec<&str> = queued.as_deref().map(|q| q.split("; ").collect()).unwrap_or_default();
-    let still_queued: BTreeSet<String> = evidence
-        .facts(after)?
-        .into_iter()
-        .filter(|f| f.fact == MAIL_QUEUE)
-        .filter_map(|f| f.value)
-        .flat_map(|v| v.split("; ").map(str::to_owned).collect::<Vec<_>>())
-        .collect();
-    findings.retain(|f| match (&f.item, f.outcome) {
-        (Item::Message { corpus: Some(item), .. }, _) if written.delivered.iter().any(|op| op.message == *item) => false,
-        (Item::Message { account, folder, uid, .. }, Outcome::Lost) if folder == INBOX => {
-            let op = written.expunged.get(&(account.clone(), *uid));
-            op.is_none_or(|op| op.when(written.window) == When::After)
-        }
-        (Item::Message { account, folder, uid, .. }, Outcome::Altered) if folder == INBOX => {
-            let place = (account.clone(), *uid);
-            let touched = written.flagged.contains_key(&place) || written.expunged.contains_key(&place);
-            f.property.as_deref() != Some("flags") || !touched
-        }
-        (Item::Row { table, key, .. }, Outcome::Unexpected | Outcome::Lost) if table == "user" => {
-            !written.created.contains_key(key)
-        }
-        (Item::Account { account }, Outcome::Altered) if f.property.as_deref() == Some("quota usage") => {
-            !written.wrote_to(account)
-        }
-        // What was under way when the queue was copied is there besides.
-        (Item::Fact { fact }, _) if fact == MAIL_QUEUE => !queued.iter().all(|line| still_queued.contains(*line)),
-        // The audit holds the snapshot against volumes that went on changing: the dumps alone can be judged.
-        (Item::Snapshot { .. }, _) => f.property.as_deref() == Some("dump"),
-        _ => true,
-    });
+    let queue_kept = queue(evidence, before)?.is_subset(&queue(evidence, after)?);
+    findings.retain(|finding| is_left(finding, &written, queue_kept));
     delivered(evidence, after, &written, &mut findings)?;
     changed(evidence, before, after, &written, &mut findings)?;
-    known(evidence, before, after, &written, &mut findings)?;
+    if let Some(places) = &written.users {
+        known(evidence, (before, after), places, &written, &mut findings)?;
+    }
     Ok(findings)
 }
 
-/// Messages that were delivered meanwhile.
-fn delivered(evidence: &Evidence, after: ObservationId, written: &Written, findings: &mut Vec<Finding>) -> Result<()> {
-    for op in &written.delivered {
-        let item = |folder: &str, uid| Item::Message {
-            account: op.account.clone(),
-            folder: folder.into(),
-            uid,
-            corpus: Some(op.message.clone()),
-        };
-        let copies = evidence.copies(after, &op.message)?;
-        let when = op.when(written.window);
-        let Some((account, first)) = copies.first() else {
-            match when {
-                When::Before => {
-                    let detail = "it had arrived when the backup began".into();
-                    findings.push(finding(item(INBOX, 0), Outcome::Lost, None, detail));
-                }
-                When::During => findings.push(finding(item(INBOX, 0), Outcome::Unresolved, None, String::new())),
-                When::After => {}
-            }
-            continue;
-        };
-        let this = || item(&first.folder, first.uid);
-        let body = hex::encode(&first.body_sha256);
-        if account != &op.account || first.folder != INBOX {
-            let detail = format!("it is in mailbox {account}, folder {}", first.folder);
-            findings.push(finding(this(), Outcome::Misplaced, None, detail));
-        } else if when == When::After {
-            findings.push(finding(this(), Outcome::Resurrected, None, "it is newer than the backup".into()));
-        } else if body != op.detail {
-            let detail = format!(
-                "torn: the body's SHA-256 was {}, is {}",
-                &op.detail[..12.min(op.detail.len())],
-                short(&first.body_sha256)
-            );
-            findings.push(finding(this(), Outcome::Altered, Some("bytes"), detail));
-        } else if when == When::During {
-            findings.push(finding(this(), Outcome::Recovered, None, String::new()));
+/// The messages that were in the mail queue.
+fn queue(evidence: &Evidence, o: ObservationId) -> Result<BTreeSet<String>> {
+    let queue = evidence.facts(o)?.into_iter().filter(|f| f.fact == MAIL_QUEUE).filter_map(|f| f.value);
+    Ok(queue.flat_map(|lines| lines.split("; ").map(str::to_owned).collect::<Vec<_>>()).collect())
+}
+
+/// Whether a finding stands although users wrote while the backup ran.
+fn is_left(finding: &Finding, written: &Written, queue_kept: bool) -> bool {
+    let is = |property: &str| finding.property.as_deref() == Some(property);
+    match (&finding.item, finding.outcome) {
+        (Item::Message { corpus: Some(id), .. }, _) if written.delivered.iter().any(|d| d.message == *id) => false,
+        (Item::Message { account, folder, uid, .. }, Outcome::Lost) if folder == INBOX => {
+            written.change(account, *uid).is_none_or(|c| !c.expunged || c.when == When::After)
         }
-        for (at, (account, again)) in copies.iter().enumerate().skip(1) {
-            // Queue and mailbox are copied one after the other: a message that is on its way from the one to the other can be in
-            // both, and mail prefers twice to never (RFC 5321, 6.1).
-            let whole = account == &op.account && again.folder == INBOX && again.body_sha256 == first.body_sha256;
-            let (outcome, detail) = if at == 1 && when == When::During && whole {
-                (Outcome::Recovered, "a second time: it was on its way when the queue was copied")
-            } else {
-                (Outcome::Duplicated, "")
-            };
-            findings.push(finding(item(&again.folder, again.uid), outcome, None, detail.into()));
+        (Item::Message { account, folder, uid, .. }, Outcome::Altered) if folder == INBOX => {
+            !is(property::FLAGS) || written.change(account, *uid).is_none()
+        }
+        (Item::Row { database, table, key }, Outcome::Unexpected | Outcome::Lost) => !written.made_row(database, table, key),
+        (Item::Account { account }, Outcome::Altered) => !is(property::QUOTA_USAGE) || !written.wrote_to(account),
+        // Mail that was on its way when the queue was copied may be there in addition.
+        (Item::Fact { fact }, _) if fact == MAIL_QUEUE => !queue_kept,
+        // The audit compares the snapshot with volumes that went on changing: the dumps alone can be judged.
+        (Item::Snapshot { .. }, _) => is(property::DUMP),
+        _ => true,
+    }
+}
+
+/// Messages that were delivered while the backup ran.
+fn delivered(evidence: &Evidence, after: ObservationId, written: &Written, findings: &mut Vec<Finding>) -> Result<()> {
+    for delivery in &written.delivered {
+        let copies = evidence.copies(after, delivery.message)?;
+        match copies.split_first() {
+            None => findings.extend(not_there(delivery)),
+            Some(((account, first), more)) => {
+                findings.extend(there(delivery, account, first));
+                for (at, (account, again)) in more.iter().enumerate() {
+                    // Queue and mailbox are copied one after the other: a message that is on its way from the one to the other
+                    // can be in both, and mail prefers twice to never (RFC 5321, 6.1).
+                    let whole = account == &delivery.account && again.folder == INBOX && again.body_sha256 == first.body_sha256;
+                    let (outcome, detail) = if at == 0 && delivery.when == When::During && whole {
+                        (
+                            Outcome::Recovered,
+                            "a second copy: it was on its way from the queue to the mailbox when the backup was taken",
+                        )
+                    } else {
+                        (Outcome::Duplicated, "")
+                    };
+                    findings.push(finding(delivery.item(&again.folder, again.uid), outcome, None, detail.into()));
+                }
+            }
         }
     }
     Ok(())
 }
 
-/// Messages of which a flag was changed meanwhile, or which were expunged.
+impl Delivery {
+    fn item(&self, folder: &str, uid: u32) -> Item {
+        Item::Message { account: self.account.clone(), folder: folder.into(), uid, corpus: Some(self.message) }
+    }
+}
+
+/// What it means that a message is nowhere.
+fn not_there(delivery: &Delivery) -> Option<Finding> {
+    let (outcome, detail) = match delivery.when {
+        When::Before => (Outcome::Lost, "it had arrived before the backup began"),
+        When::During => (Outcome::Unresolved, ""),
+        When::After => return None,
+    };
+    Some(finding(delivery.item(INBOX, 0), outcome, None, detail.into()))
+}
+
+/// What it means that a message is there.
+fn there(delivery: &Delivery, account: &str, seen: &MessageSeen) -> Option<Finding> {
+    let body = hex::encode(&seen.body_sha256);
+    let (outcome, property, detail) = if account != delivery.account || seen.folder != INBOX {
+        (Outcome::Misplaced, None, format!("it is now in mailbox {account}, folder {}", seen.folder))
+    } else if delivery.when == When::After {
+        (Outcome::Resurrected, None, "it is newer than the backup".into())
+    } else if body != delivery.body_sha256 {
+        let was = short_hex(&delivery.body_sha256);
+        (
+            Outcome::Altered,
+            Some(property::BYTES),
+            format!("the body is damaged: its SHA-256 was {was}, is {}", short(&seen.body_sha256)),
+        )
+    } else if delivery.when == When::During {
+        (Outcome::Recovered, None, String::new())
+    } else {
+        return None;
+    };
+    Some(finding(delivery.item(&seen.folder, seen.uid), outcome, property, detail))
+}
+
+/// Messages that were flagged or expunged while the backup ran.
 fn changed(
     evidence: &Evidence,
     before: ObservationId,
@@ -178,74 +221,67 @@ fn changed(
     written: &Written,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
-    let item = |account: &str, is: MessageSeen| {
-        let (account, folder) = (account.to_owned(), is.folder);
-        Item::Message { account, folder, uid: is.uid, corpus: is.item }
-    };
-    for ((account, uid), op) in written.flagged.iter().chain(&written.expunged) {
-        let (Some(was), Some(is)) =
-            (evidence.message(before, account, INBOX, *uid)?, evidence.message(after, account, INBOX, *uid)?)
-        else {
-            // What is not there at all is a finding already.
-            continue;
-        };
-        let old: BTreeSet<&str> = was.flags.split_whitespace().collect();
-        // A message that is expunged has \Deleted first.
-        let new: BTreeSet<&str> = old.symmetric_difference(&BTreeSet::from([op.detail.as_str()])).copied().collect();
-        let seen: BTreeSet<&str> = is.flags.split_whitespace().collect();
-        let allowed: &[&BTreeSet<&str>] = match op.when(written.window) {
-            // An expunged one that is there is another finding.
-            When::Before if op.kind == LiveKind::Expunge => continue,
-            When::Before => &[&new],
-            When::During => &[&old, &new],
-            When::After => &[&old],
-        };
-        if !allowed.contains(&&seen) {
-            let detail = format!("was [{}], {} was changed, is [{}]", was.flags, op.detail, is.flags);
-            findings.push(finding(item(account, is), Outcome::Altered, Some("flags"), detail));
-        }
-    }
-    let before = written.expunged.iter().filter(|(_, op)| op.when(written.window) == When::Before);
-    for ((account, uid), _) in before {
-        if let Some(is) = evidence.message(after, account, INBOX, *uid)? {
-            findings.push(finding(item(account, is), Outcome::Resurrected, None, "it was expunged when the backup began".into()));
+    for ((account, uid), change) in &written.changed {
+        // What is not there at all is a finding already.
+        let Some(is) = evidence.message(after, account, INBOX, *uid)? else { continue };
+        let item = Item::Message { account: account.clone(), folder: is.folder.clone(), uid: is.uid, corpus: is.item };
+        if change.expunged && change.when == When::Before {
+            let detail = "it had been expunged before the backup began".into();
+            findings.push(finding(item, Outcome::Resurrected, None, detail));
+        } else if let Some(was) = evidence.message(before, account, INBOX, *uid)?
+            && !allowed(change, &was.flags).contains(&flags(&is.flags))
+        {
+            let detail = format!("was [{}]; {} was changed during the drill; is [{}]", was.flags, change.flag, is.flags);
+            findings.push(finding(item, Outcome::Altered, Some(property::FLAGS), detail));
         }
     }
     Ok(())
 }
 
-/// Users that were created or deleted meanwhile; and no mailbox without its user.
+fn flags(text: &str) -> BTreeSet<&str> {
+    text.split_whitespace().collect()
+}
+
+/// The flags that a message may have after a change. One that is expunged has `\Deleted` first.
+fn allowed<'a>(change: &'a Change, before: &'a str) -> Vec<BTreeSet<&'a str>> {
+    let old = flags(before);
+    let new = old.symmetric_difference(&BTreeSet::from([change.flag.as_str()])).copied().collect();
+    match change.when {
+        When::Before => vec![new],
+        When::During => vec![old, new],
+        When::After => vec![old],
+    }
+}
+
+/// Users that were created or deleted while the backup ran. No mailbox may be there without its user.
 fn known(
     evidence: &Evidence,
-    before: ObservationId,
-    after: ObservationId,
+    (before, after): (ObservationId, ObservationId),
+    places: &UserPlaces,
     written: &Written,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
-    let mut database = String::new();
-    let mut users_of = |o| -> Result<BTreeSet<String>> {
-        let users: Vec<_> = evidence.rows(o)?.into_iter().filter(|r| r.table == "user").collect();
-        users.first().inspect(|r| r.database.clone_into(&mut database));
-        Ok(users.into_iter().map(|r| r.key).collect())
+    let UserPlaces { database, table, mailboxes } = places;
+    let users_of = |o| -> Result<BTreeSet<String>> {
+        let users = evidence.rows(o)?.into_iter().filter(|r| r.database == *database && r.table == *table);
+        Ok(users.map(|r| r.key).collect())
     };
     let (old, new) = (users_of(before)?, users_of(after)?);
-    for (user, op) in &written.created {
-        let row = || Item::Row { database: database.clone(), table: "user".into(), key: user.clone() };
-        match (written.there(op, written.deleted.get(user)), new.contains(user)) {
-            (Some(true), false) => {
-                let detail = "it had been created when the backup began".into();
-                findings.push(finding(row(), Outcome::Lost, None, detail));
-            }
+    for (user, created) in &written.created {
+        let (outcome, detail) = match (written.there(user, *created), new.contains(user)) {
+            (Some(true), false) => (Outcome::Lost, "it had been created before the backup began"),
             (Some(false), true) => {
-                let detail = "it had been deleted when the backup began, or is newer than it".into();
-                findings.push(finding(row(), Outcome::Resurrected, None, detail));
+                (Outcome::Resurrected, "it had been deleted before the backup began, or is newer than the backup")
             }
-            _ => {}
-        }
+            _ => continue,
+        };
+        let row = Item::Row { database: database.clone(), table: table.clone(), key: user.clone() };
+        findings.push(finding(row, outcome, None, detail.into()));
     }
-    let mailboxes = evidence.top_folders(after)?;
-    for account in mailboxes.into_iter().filter(|m| m.contains('@') && !new.contains(m) && !old.contains(m)) {
-        let detail = "its mail is there, and the database does not know it".into();
+    let Some(volume) = mailboxes else { return Ok(()) };
+    let unknown = |m: &String| m.contains('@') && !new.contains(m) && !old.contains(m);
+    for account in evidence.top_folders(after, volume)?.into_iter().filter(unknown) {
+        let detail = format!("it has files in volume {volume} and no row in table {table} of database {database}");
         findings.push(finding(Item::Account { account }, Outcome::Unexpected, None, detail));
     }
     Ok(())

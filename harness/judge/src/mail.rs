@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::count::counted;
 use crate::error::Result;
-use crate::model::{Counts, Finding, Item, Outcome};
+use crate::model::{Counts, Finding, Item, MessageId, Outcome};
+use crate::property;
 use crate::say::{changed, finding, short, short_hex, time};
 use crate::store::{Evidence, FolderSeen, Login, MessagePairs, MessageSeen, ObservationId, Quota, ScriptSeen};
 
@@ -21,7 +23,7 @@ pub(crate) fn mail(
         counts.accounts += 1;
         counts.folders += old_folders.len() as u64;
         counts.messages += messages_before;
-        let behind = || format!("{messages_before} messages are behind it");
+        let behind = || format!("{} cannot be reached", counted(messages_before, "message"));
         match after_logins.get(&account) {
             Some(Login::Read) => {}
             Some(Login::Refused(why)) => {
@@ -38,7 +40,7 @@ pub(crate) fn mail(
                     Item::Account { account },
                     Outcome::Unread,
                     None,
-                    format!("never asked for; {}", behind()),
+                    format!("the drill did not read it; {}", behind()),
                 ));
                 continue;
             }
@@ -60,14 +62,14 @@ fn quota(account: &str, old: Option<Quota>, new: Option<Quota>, findings: &mut V
     match (old, new) {
         (None, _) => {}
         (Some(_), None) => {
-            findings.push(finding(item(), Outcome::Unread, Some("quota"), "the server says none any more".into()));
+            findings.push(finding(item(), Outcome::Unread, Some(property::QUOTA), "the server no longer reports a quota".into()));
         }
         (Some(o), Some(n)) => {
             if o.most != n.most {
-                findings.push(finding(item(), Outcome::Altered, Some("quota limit"), changed(o.most, n.most) + " KiB"));
+                findings.push(finding(item(), Outcome::Altered, Some(property::QUOTA_LIMIT), changed(o.most, n.most) + " KiB"));
             }
             if o.used.abs_diff(n.used) > 1 + o.used / 100 {
-                findings.push(finding(item(), Outcome::Altered, Some("quota usage"), changed(o.used, n.used) + " KiB"));
+                findings.push(finding(item(), Outcome::Altered, Some(property::QUOTA_USAGE), changed(o.used, n.used) + " KiB"));
             }
         }
     }
@@ -77,29 +79,45 @@ fn folders(account: &str, old: &[FolderSeen], new: &[FolderSeen], findings: &mut
     let item = |folder: &str| Item::Folder { account: account.into(), folder: folder.into() };
     for o in old {
         let Some(n) = new.iter().find(|n| n.folder == o.folder) else {
-            findings.push(finding(item(&o.folder), Outcome::Lost, None, format!("it had {} messages", o.messages)));
+            findings.push(finding(
+                item(&o.folder),
+                Outcome::Lost,
+                None,
+                format!("it had {}", counted(o.messages.into(), "message")),
+            ));
             continue;
         };
         let mut altered = |property, detail| findings.push(finding(item(&o.folder), Outcome::Altered, Some(property), detail));
         if o.uid_validity != n.uid_validity {
-            // UIDNEXT counts anew under another UIDVALIDITY: one finding says it.
-            altered("uidvalidity", changed(o.uid_validity, n.uid_validity) + "; every client downloads the folder again");
+            // A new UIDVALIDITY starts UIDNEXT again: one finding is enough.
+            altered(
+                property::UID_VALIDITY,
+                changed(o.uid_validity, n.uid_validity) + "; every mail client will download the folder again",
+            );
         } else if n.uid_next < o.uid_next {
-            altered("uidnext", changed(o.uid_next, n.uid_next) + "; UIDs will be given out twice");
+            altered(property::UID_NEXT, changed(o.uid_next, n.uid_next) + "; the server will assign some UIDs twice");
         }
         if o.uid_validity == n.uid_validity && n.modseq < o.modseq {
             let show = |m: Option<u64>| m.map_or_else(|| "none".to_owned(), |m| m.to_string());
-            altered("highestmodseq", changed(show(o.modseq), show(n.modseq)) + "; clients will miss changes (RFC 7162)");
+            altered(
+                property::HIGHEST_MODSEQ,
+                changed(show(o.modseq), show(n.modseq)) + "; mail clients will miss changes (RFC 7162)",
+            );
         }
         if o.special_use != n.special_use {
-            altered("special-use", changed(format!("[{}]", o.special_use), format!("[{}]", n.special_use)));
+            altered(property::SPECIAL_USE, changed(format!("[{}]", o.special_use), format!("[{}]", n.special_use)));
         }
         if o.subscribed != n.subscribed {
-            altered("subscription", changed(o.subscribed, n.subscribed));
+            altered(property::SUBSCRIPTION, changed(o.subscribed, n.subscribed));
         }
     }
     for n in new.iter().filter(|n| !old.iter().any(|o| o.folder == n.folder)) {
-        findings.push(finding(item(&n.folder), Outcome::Unexpected, None, format!("it has {} messages", n.messages)));
+        findings.push(finding(
+            item(&n.folder),
+            Outcome::Unexpected,
+            None,
+            format!("it has {}", counted(n.messages.into(), "message")),
+        ));
     }
 }
 
@@ -109,13 +127,12 @@ fn folders(account: &str, old: &[FolderSeen], new: &[FolderSeen], findings: &mut
 pub(crate) fn messages(
     account: &str,
     pairs: &MessagePairs,
-    expunged: &BTreeSet<String>,
+    expunged: &BTreeSet<MessageId>,
     findings: &mut Vec<Finding>,
     known: impl Fn(&MessageSeen) -> Result<bool>,
     elsewhere: impl Fn(&[u8]) -> Result<Option<(String, String)>>,
 ) -> Result<()> {
-    let item =
-        |m: &MessageSeen| Item::Message { account: account.into(), folder: m.folder.clone(), uid: m.uid, corpus: m.item.clone() };
+    let item = |m: &MessageSeen| Item::Message { account: account.into(), folder: m.folder.clone(), uid: m.uid, corpus: m.item };
     for (o, n) in &pairs.changed {
         properties(item(o), o, n, findings);
     }
@@ -130,7 +147,7 @@ pub(crate) fn messages(
     open.retain(|o| {
         let Some(i) = by_bytes.get_mut(&(o.folder.as_str(), o.sha256.as_slice())).and_then(Vec::pop) else { return true };
         matched[i] = true;
-        findings.push(finding(item(o), Outcome::Altered, Some("uid"), changed(o.uid, new[i].uid)));
+        findings.push(finding(item(o), Outcome::Altered, Some(property::UID), changed(o.uid, new[i].uid)));
         properties(item(o), o, &new[i], findings);
         false
     });
@@ -138,9 +155,9 @@ pub(crate) fn messages(
         Some(&i) if !matched[i] && (new[i].item == o.item || new[i].item.is_none()) => {
             matched[i] = true;
             let (property, detail) = if new[i].sha256.is_empty() {
-                ("unreadable", "the server cannot serve it; its log says why".to_owned())
+                (property::UNREADABLE, "the server lists it and cannot serve it; the server's log says why".to_owned())
             } else {
-                ("bytes", format!("SHA-256 {}", changed(short(&o.sha256), short(&new[i].sha256))))
+                (property::BYTES, format!("SHA-256 {}", changed(short(&o.sha256), short(&new[i].sha256))))
             };
             findings.push(finding(item(o), Outcome::Altered, Some(property), detail));
             properties(item(o), o, &new[i], findings);
@@ -155,9 +172,9 @@ pub(crate) fn messages(
     for o in open {
         if let Some(i) = anywhere.get_mut(o.sha256.as_slice()).and_then(Vec::pop) {
             matched[i] = true;
-            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is in folder {}", new[i].folder)));
+            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is now in folder {}", new[i].folder)));
         } else if let Some((other, folder)) = elsewhere(&o.sha256)? {
-            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is in mailbox {other}, folder {folder}")));
+            findings.push(finding(item(o), Outcome::Misplaced, None, format!("it is now in mailbox {other}, folder {folder}")));
         } else {
             findings.push(finding(item(o), Outcome::Lost, None, String::new()));
         }
@@ -165,7 +182,7 @@ pub(crate) fn messages(
     for (_, n) in new.iter().enumerate().filter(|(i, _)| !matched[*i]) {
         let outcome = if known(n)? {
             Outcome::Duplicated
-        } else if n.item.as_ref().is_some_and(|i| expunged.contains(i)) {
+        } else if n.item.is_some_and(|id| expunged.contains(&id)) {
             Outcome::Resurrected
         } else {
             Outcome::Unexpected
@@ -186,11 +203,11 @@ fn properties(item: Item, o: &MessageSeen, n: &MessageSeen, findings: &mut Vec<F
             ));
         }
     };
-    differ("flags", o.flags.clone(), n.flags.clone());
-    differ("keywords", o.keywords.clone(), n.keywords.clone());
-    differ("internaldate", time(o.internal_date), time(n.internal_date));
+    differ(property::FLAGS, o.flags.clone(), n.flags.clone());
+    differ(property::KEYWORDS, o.keywords.clone(), n.keywords.clone());
+    differ(property::INTERNAL_DATE, time(o.internal_date), time(n.internal_date));
     if o.sha256 == n.sha256 {
-        differ("size", o.size.to_string(), n.size.to_string());
+        differ(property::SIZE, o.size.to_string(), n.size.to_string());
     }
 }
 
@@ -216,10 +233,10 @@ fn scripts(
         };
         if o.sha256 != n.sha256 {
             let detail = format!("SHA-256 {}", changed(short_hex(&o.sha256), short_hex(&n.sha256)));
-            findings.push(finding(item(&o.script), Outcome::Altered, Some("bytes"), detail));
+            findings.push(finding(item(&o.script), Outcome::Altered, Some(property::BYTES), detail));
         }
         if o.active != n.active {
-            findings.push(finding(item(&o.script), Outcome::Altered, Some("active"), changed(o.active, n.active)));
+            findings.push(finding(item(&o.script), Outcome::Altered, Some(property::ACTIVE), changed(o.active, n.active)));
         }
     }
     for n in new.iter().filter(|n| !old.iter().any(|o| o.script == n.script)) {

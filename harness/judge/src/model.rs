@@ -5,39 +5,43 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::count::counted;
+
+pub use crate::message_id::MessageId;
+pub use crate::step::{BotStep, Cause, Complaint};
+pub use crate::trial::{Protocol, Route, Trial, TrialKind};
+
 /// What became of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// As at the baseline.
-    Intact,
-    /// There, and not as it was.
+    /// It is there, and it changed.
     Altered,
-    /// Not there.
+    /// It is missing.
     Lost,
-    /// There, in another mailbox or folder.
+    /// It is in another mailbox or folder.
     Misplaced,
-    /// There more often than it was.
+    /// There are more copies of it.
     Duplicated,
-    /// Never seeded, never seen at the baseline.
+    /// It was not there before the backup.
     Unexpected,
-    /// Removed before the backup, yet there.
+    /// It was removed before the backup, and is back.
     Resurrected,
-    /// Delivery was indeterminate; the item is there.
+    /// It was written while the backup ran, and is there.
     Recovered,
-    /// Delivery was indeterminate; the item is not there.
+    /// It was written while the backup ran, and is not there.
     Unresolved,
-    /// A step on which the operator relies ended in an error: a hook, the backup, the restore.
+    /// A step failed: a hook, the backup, the restore.
     Failed,
-    /// Could not be read.
+    /// It could not be read.
     Unread,
 }
 
 impl Outcome {
-    /// What the outcome means for the verdict; none for those that are no failure.
+    /// What the outcome means for the verdict; none if it is not a failure.
     pub fn weight(self) -> Option<Status> {
         match self {
-            Self::Intact | Self::Recovered | Self::Unresolved => None,
+            Self::Recovered | Self::Unresolved => None,
             Self::Unread => Some(Status::Unknown),
             _ => Some(Status::Broken),
         }
@@ -47,7 +51,6 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Intact => "intact",
             Self::Altered => "altered",
             Self::Lost => "lost",
             Self::Misplaced => "misplaced",
@@ -86,8 +89,9 @@ pub enum Item {
         folder: String,
         /// Its UID there.
         uid: u32,
-        /// Its number in the corpus, where it has one.
-        corpus: Option<String>,
+        /// Which of the run's own messages it is, if its header says so.
+        #[schemars(with = "Option<String>")]
+        corpus: Option<MessageId>,
     },
     /// A database as a whole.
     Database {
@@ -132,16 +136,17 @@ pub enum Item {
     /// What was tried through a door, as a user would.
     Trial {
         /// What was tried.
-        trial: String,
+        #[serde(flatten)]
+        trial: Trial,
     },
     /// A step of the drill that the bot makes.
     Step {
-        /// `backup`, `audit` or `restore`.
-        step: String,
+        /// Which.
+        step: BotStep,
     },
-    /// What the run as a whole was to see.
+    /// Something that the run as a whole should have read.
     Observation {
-        /// What it should have read.
+        /// What.
         what: String,
     },
 }
@@ -153,7 +158,11 @@ impl fmt::Display for Item {
             Self::Folder { account, folder } => write!(f, "mailbox {account}, folder {folder}"),
             Self::Message { account, folder, uid, corpus } => {
                 write!(f, "mailbox {account}, folder {folder}, message with UID {uid}")?;
-                corpus.as_ref().map_or(Ok(()), |n| write!(f, " (corpus message {n})"))
+                match corpus {
+                    Some(id @ MessageId::Corpus(_)) => write!(f, " (corpus message {id})"),
+                    Some(id @ MessageId::Live(_)) => write!(f, " (message {id})"),
+                    None => Ok(()),
+                }
             }
             Self::Database { database } => write!(f, "database {database}"),
             Self::Row { database, table, key } => write!(f, "database {database}, table {table}, row {key}"),
@@ -163,7 +172,7 @@ impl fmt::Display for Item {
             Self::Script { account, script } => write!(f, "mailbox {account}, sieve script {script}"),
             Self::Fact { fact } => f.write_str(fact),
             Self::Trial { trial } => write!(f, "trial: {trial}"),
-            Self::Step { step } => f.write_str(step),
+            Self::Step { step } => step.fmt(f),
             Self::Observation { what } => f.write_str(what),
         }
     }
@@ -207,24 +216,15 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Something that the bot said went wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
-    /// The kind of cause, as the contract with the bot tells it.
-    pub cause: &'static str,
-    /// The bot's words.
-    pub message: String,
-}
-
 /// The three values of a verdict; a greater one outranks a smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Everything was read, and is as it was.
+    /// Everything was read, and nothing changed.
     Held,
-    /// It could not be told.
+    /// The result is not known.
     Unknown,
-    /// Something is not as it was.
+    /// Something is missing or changed.
     Broken,
 }
 
@@ -283,12 +283,14 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { accounts, folders, messages, rows, files, paths, scripts, facts, trials } = self;
         if *accounts > 0 {
-            write!(f, "{messages} messages in {folders} folders of {accounts} mailboxes, ")?;
+            let (messages, folders) = (counted(*messages, "message"), counted(*folders, "folder"));
+            write!(f, "{messages} in {folders} of {}, ", counted(*accounts, "mailbox/mailboxes"))?;
         }
-        write!(f, "{rows} rows, {files} files")?;
-        for (n, what) in [(scripts, "sieve scripts"), (facts, "facts"), (trials, "trials"), (paths, "owners and modes")] {
+        write!(f, "{}, {}", counted(*rows, "row"), counted(*files, "file"))?;
+        let more = [(scripts, "sieve script"), (facts, "fact"), (trials, "trial"), (paths, "owner and mode/owners and modes")];
+        for (n, what) in more {
             if *n > 0 {
-                write!(f, ", {n} {what}")?;
+                write!(f, ", {}", counted(*n, what))?;
             }
         }
         Ok(())
@@ -315,7 +317,7 @@ impl Verdict {
                 item: Item::Observation { what: "baseline".into() },
                 outcome: Outcome::Unread,
                 property: None,
-                detail: "nothing was there to compare".into(),
+                detail: "there was nothing to compare".into(),
             });
         }
         Self::new(compared, findings)
@@ -366,7 +368,7 @@ mod tests {
                 account: "u07@mail.test".into(),
                 folder: "Archive.2024".into(),
                 uid: 17,
-                corpus: Some("42".into()),
+                corpus: Some(MessageId::Corpus(42)),
             },
             outcome: Outcome::Lost,
             property: None,

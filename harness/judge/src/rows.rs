@@ -14,7 +14,7 @@ pub(crate) fn database(name: &str, old: &[(String, String)], new: &[(String, Str
         match new.get(property.as_str()) {
             Some(is) if is == was => {}
             Some(is) => findings.push(finding(item(), Outcome::Altered, Some(property), changed(was, is))),
-            None => findings.push(finding(item(), Outcome::Unread, Some(property), "not read".into())),
+            None => findings.push(finding(item(), Outcome::Unread, Some(property), "it was not read".into())),
         }
     }
 }

@@ -5,12 +5,12 @@ use crate::error::{Error, Result};
 use crate::facts::{facts, trials};
 use crate::files::files;
 use crate::mail::mail;
-use crate::model::{Counts, Finding, Item, Outcome, Verdict};
+use crate::model::{BotStep, Complaint, Counts, Finding, Item, Outcome, Verdict};
 use crate::rows::{database, rows};
 use crate::say::finding;
 use crate::stage::{BASELINE, REVISION, Versions};
-use crate::store::{Evidence, FactSeen, Login, ObservationId, Unlike};
-use crate::{audit, checks, live};
+use crate::store::{Evidence, FactSeen, Login, ObservationId, RunFact, Unlike};
+use crate::{audit, checks, live, property};
 
 /// What the checks of a sound database say.
 pub(crate) const SOUND: [(&str, &str); 3] = [("file", "readable"), ("integrity_check", "ok"), ("foreign_key_check", "")];
@@ -39,7 +39,7 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
 }
 
 /// Compares two observations of different versions of the app, and what was tried after the second one: a newer version
-/// may have another schema, with more tables and columns.
+/// may have a newer schema, with more tables and columns.
 pub fn across(evidence: &Evidence, before: &str, after: &str) -> Result<Verdict> {
     let stage = after;
     let (Some(before), Some(after)) = (evidence.completed(before)?, evidence.completed(after)?) else {
@@ -53,7 +53,7 @@ pub fn across(evidence: &Evidence, before: &str, after: &str) -> Result<Verdict>
     Ok(Verdict::from_findings(counts, findings))
 }
 
-/// Compares the data of two observations: how much there was, and what is another way.
+/// Compares the data of two observations: how much there was, and what changed.
 fn compared(
     evidence: &Evidence,
     before: ObservationId,
@@ -83,20 +83,20 @@ fn compared(
 pub fn audited(evidence: &Evidence) -> Result<Verdict> {
     let mut findings = audit::findings(evidence)?;
     findings.extend(steps(evidence)?);
-    if evidence.get("audit")?.is_none() && findings.is_empty() {
+    if evidence.get(RunFact::Audit)?.is_none() && findings.is_empty() {
         findings.push(finding(
             Item::Observation { what: "audit".into() },
             Outcome::Unread,
             None,
-            "it ended before it was complete".into(),
+            "the audit ended before it was complete".into(),
         ));
     }
     Ok(Verdict::new(Counts::default(), findings))
 }
 
-/// Holds the baseline against the ledger: what SMTP accepted must be in the mailbox that
-/// it was for, with the body that was submitted, and the database must be sound. What is
-/// wrong here is the seeding's.
+/// Compares the baseline with the ledger: a message that SMTP accepted must be in its
+/// recipient's mailbox with the body that was submitted, and the databases must be sound. A
+/// finding here means that the seeding failed.
 pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let sound = SOUND.map(|(property, value)| (property.to_owned(), value.to_owned()));
@@ -114,9 +114,9 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
     }
     for Unlike { account, item, expunged, found } in evidence.unlike_ledger(baseline)? {
         let (outcome, property, detail) = match (&found, expunged) {
-            (None, _) => (Outcome::Lost, None, "accepted over SMTP, not in the mailbox"),
-            (Some(_), true) => (Outcome::Resurrected, None, "expunged, yet there"),
-            (Some(_), false) => (Outcome::Altered, Some("bytes"), "the body is not the one submitted"),
+            (None, _) => (Outcome::Lost, None, "it was accepted over SMTP and is not in the mailbox"),
+            (Some(_), true) => (Outcome::Resurrected, None, "it was expunged and is still there"),
+            (Some(_), false) => (Outcome::Altered, Some(property::BYTES), "the body is not the one that was submitted"),
         };
         let (folder, uid) = found.unwrap_or_else(|| ("INBOX".into(), 0));
         let message = Item::Message { account, folder, uid, corpus: Some(item) };
@@ -124,7 +124,7 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
     }
     for FactSeen { fact, value } in evidence.facts(baseline)? {
         if value.is_none() {
-            let detail = "the command that reads it failed".to_owned();
+            let detail = "the command that prints it failed".to_owned();
             findings.push(finding(Item::Fact { fact }, Outcome::Unread, None, detail));
         }
     }
@@ -135,7 +135,8 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
 
 /// What the bot said went wrong.
 fn steps(evidence: &Evidence) -> Result<Vec<Finding>> {
-    let one =
-        |(step, cause, message): (String, String, String)| finding(Item::Step { step }, Outcome::Failed, Some(&cause), message);
+    let one = |(step, Complaint { cause, message }): (BotStep, Complaint)| {
+        finding(Item::Step { step }, Outcome::Failed, Some(cause.name()), message)
+    };
     Ok(evidence.complaints()?.into_iter().map(one).collect())
 }

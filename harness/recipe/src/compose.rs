@@ -1,12 +1,12 @@
-//! A compose file, read: enough to check it, to change what a drill must change, and to
-//! hand it on. Merging and interpolating are left to `docker stack deploy`, as operators do.
+//! A compose file: parsed far enough to check it and to change what a drill must change. `docker stack deploy` does the merging and
+//! the interpolation, as it does for operators.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Problems, Result};
 
 pub mod edit;
 pub mod variable;
@@ -20,16 +20,16 @@ use yaml::Node;
 pub struct Compose {
     /// The file.
     pub file: PathBuf,
-    /// Its content, with places.
+    /// Its content, with the place of every value.
     pub tree: Node,
-    /// Its content, without.
+    /// Its content, without places.
     pub value: Value,
 }
 
 impl Compose {
     /// Reads a file.
     pub fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+        let text = std::fs::read_to_string(file).map_err(Error::unreadable(file))?;
         Self::parse(file, &text)
     }
 
@@ -38,7 +38,7 @@ impl Compose {
         let tree = Node::parse(file, text)?;
         let value = tree.json();
         if !value.get("services").is_some_and(Value::is_object) {
-            return Err(Error::input(file, None, "no services: expected a compose file with a map of services"));
+            return Err(Error::input(file, None, "no services: expected a compose file, which has a map of services"));
         }
         Ok(Self { file: file.to_owned(), tree, value })
     }
@@ -62,30 +62,30 @@ impl Compose {
         self.names("networks")
     }
 
-    /// Checks that every variable without a default has a value.
+    /// Checks that every variable without a default has a value. An error lists each variable that has none, once, and each text
+    /// that cannot be interpolated.
     pub fn check_env(&self, env: &BTreeMap<String, String>) -> Result<()> {
-        let mut wrong = None;
-        self.tree.walk(&mut |text, node| {
-            let message = match interpolate(text, env) {
-                Ok((_, unset)) => unset.first().map(|name| {
-                    format!("${{{name}}} has no value and no default; set {name} in the scenario's [env] or with --env-file")
-                }),
-                Err(bad) => Some(format!("{bad:?}: expected a variable, as in ${{NAME}}; a dollar sign is written $$")),
-            };
-            if let (None, Some(message)) = (&wrong, message) {
-                wrong = Some(Error::input(&self.file, Some(node.line), message));
+        let (mut problems, mut named) = (Problems::default(), BTreeSet::new());
+        let mut add = |node: &Node, message| problems.add(Problem { file: self.file.clone(), line: Some(node.line), message });
+        self.tree.walk(&mut |text, node| match interpolate(text, env) {
+            Ok((_, unset)) => {
+                for name in unset.into_iter().filter(|name| named.insert(*name)) {
+                    let how = format!("set {name} in the scenario's [env] or with --env-file");
+                    add(node, format!("${{{name}}} has no value and no default; {how}"));
+                }
             }
+            Err(bad) => add(node, variable::refusal(bad)),
         });
-        wrong.map_or(Ok(()), Err)
+        problems.into_result()
     }
 
-    /// Labels of a service (`deploy.labels`), written as a list or as a map; uninterpolated.
+    /// The labels of a service (`deploy.labels`), with their variables as written.
     pub fn deploy_labels(&self, service: &str) -> BTreeMap<String, String> {
         labels(self.value.pointer(&format!("/services/{service}/deploy/labels")))
     }
 }
 
-/// Labels, written as a list of `name=value` or as a map.
+/// Labels by name, from a list of `name=value` or from a map.
 pub fn labels(value: Option<&Value>) -> BTreeMap<String, String> {
     let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
     match value {

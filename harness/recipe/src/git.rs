@@ -1,11 +1,11 @@
-//! What git has stored of a recipe. Repositories are only read.
+//! Reads a recipe's git repository, and never changes it.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::error::{Error, Result};
 
-/// What `git` prints in a directory.
+/// Runs `git` in a directory and returns what it prints. If git fails, the error is the first line of its message.
 pub fn git(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
     let output = Command::new("git")
         .arg("-C")

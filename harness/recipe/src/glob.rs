@@ -1,11 +1,11 @@
-//! Globs over paths and findings: `*` stands for any text, `/` included, and nothing else is special.
+//! Globs over paths and findings: `*` matches any text, also `/`, and every other character matches itself.
 
 use wildmatch::WildMatchPattern;
 
-/// No character that a path or a finding has: every character but `*` stands for itself.
+/// The matcher's sign for a single character, which we do not use: no path and no finding contains it.
 const NO_SINGLE: char = '\0';
 
-/// Whether a text matches a glob. Time grows with the product of their lengths at the most.
+/// Whether a text matches a glob. The time is at most proportional to the product of their lengths.
 pub fn matches(glob: &str, text: &str) -> bool {
     WildMatchPattern::<'*', NO_SINGLE>::new(glob).matches(text)
 }

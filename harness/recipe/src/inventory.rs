@@ -1,28 +1,28 @@
-//! The inventory: every volume of a stack, what it holds, and so what a backup owes it.
+//! The inventory: every volume of a stack, what it holds, and whether a backup must bring it back.
 
 use serde::{Deserialize, Serialize};
 
 use crate::glob::matches;
 
-/// What a volume or path holds, and so what a backup owes it.
+/// How much the content of a volume or path is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// Must come back.
+    /// A restore must bring it back.
     Durable,
-    /// Should come back; its loss costs work, not data.
+    /// A restore should bring it back; its loss costs work, but no user data.
     Valuable,
-    /// Made anew by the operator's tooling.
+    /// The operator's tools make it again.
     Regenerated,
-    /// Made anew by the app.
+    /// The app makes it again.
     Cache,
 }
 
 impl Class {
-    /// All of them.
+    /// All classes, from the most to the least valuable.
     pub const ALL: [Self; 4] = [Self::Durable, Self::Valuable, Self::Regenerated, Self::Cache];
 
-    /// As in `inventory.toml`.
+    /// Its name in `inventory.toml`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Durable => "durable",
@@ -52,25 +52,25 @@ pub struct Inventory {
 #[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InventoryVolume {
-    /// The compose name.
+    /// Its name in the compose files, without the stack's.
     pub name: String,
     /// The service that writes it.
     pub service: String,
-    /// Where it is mounted there.
+    /// Where it is mounted in that service's container.
     pub mount: String,
-    /// What it holds.
+    /// How much its content is worth.
     pub class: Class,
-    /// Why, in one sentence.
+    /// The reason for the class, in one sentence.
     pub why: String,
-    /// Why a copy of it, taken while the app runs, is whole.
+    /// Why a copy that is taken while the app runs is complete.
     pub live: Option<String>,
-    /// Files that a fresh deployment makes by itself: globs from the volume's root (`*` also matches `/`).
+    /// Files that a new deployment creates by itself: globs from the volume's root, in which `*` also matches `/`.
     #[serde(default)]
     pub fresh: Vec<String>,
-    /// The volume belongs to a service that this scenario does not deploy yet.
+    /// The volume belongs to a service that this scenario does not deploy.
     #[serde(default)]
     pub not_deployed: bool,
-    /// Paths whose class differs.
+    /// Paths within the volume that have another class.
     #[serde(default, rename = "path")]
     pub paths: Vec<InventoryPath>,
 }
@@ -79,26 +79,27 @@ pub struct InventoryVolume {
 #[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InventoryPath {
-    /// A glob from the volume's root.
+    /// A glob from the volume's root, in which `*` also matches `/`.
     pub path: String,
-    /// What it holds.
+    /// How much its content is worth.
     pub class: Class,
-    /// The path of a dump that a hook makes of it, if it is not taken live.
+    /// The path of the dump that a hook makes of it, if the file itself is not copied while the app runs.
     pub dump: Option<String>,
-    /// The format of the dump, or of the file itself, by which the audit tells whether it is whole.
-    pub format: Option<Format>,
-    /// Why, in one sentence.
+    /// The format of the dump, or of the file itself. The audit uses it to check that the file is complete.
+    pub format: Option<DumpFormat>,
+    /// The reason for the class, in one sentence.
     pub why: String,
 }
-/// What a dump is, and so how it is told whole from cut off.
+
+/// The format of a dump, which decides how the audit checks that it is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
+pub enum DumpFormat {
     /// A SQLite database.
     Sqlite,
     /// A Redis dump.
     Rdb,
-    /// What PostgreSQL's `pg_dump` writes as text.
+    /// The plain text that PostgreSQL's `pg_dump` writes.
     #[serde(rename = "pg_dump")]
     PgDump,
 }
@@ -111,18 +112,18 @@ impl Inventory {
 }
 
 impl InventoryVolume {
-    /// The entry for a path within the volume.
+    /// The first entry that matches a path within the volume.
     pub fn entry(&self, path: &str) -> Option<&InventoryPath> {
         self.paths.iter().find(|p| matches(&p.path, path))
     }
 
-    /// What a backup owes a path: its class, and the dump that carries its content, if one does.
+    /// The class of a path, and the dump that holds its content, if there is one.
     pub fn owed(&self, path: &str) -> (Class, Option<String>) {
         self.entry(path).map_or((self.class, None), |e| (e.class, e.dump.clone()))
     }
 
-    /// The format of the dump that lies at a path.
-    pub fn dump_at(&self, path: &str) -> Option<Format> {
+    /// The format of the dump at a path, if there is one.
+    pub fn dump_at(&self, path: &str) -> Option<DumpFormat> {
         self.paths.iter().find(|p| p.dump.as_deref().unwrap_or(&p.path) == path).and_then(|p| p.format)
     }
 }

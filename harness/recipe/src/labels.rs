@@ -1,16 +1,17 @@
 //! backupbot v2 labels: what they select. Source: the Co-op Cloud backup specification.
 //!
-//! Labels are *service* labels (`deploy.labels`). `backupbot.backup=true` on one service
-//! switches backup on for the whole stack, and then every named volume of every service is
-//! taken, but for what other labels leave out.
+//! Labels are *service* labels (`deploy.labels`). `backupbot.backup=true` on one service switches backup on for the whole stack. Then
+//! every named volume of every service is backed up, except what other labels exclude.
 
 use std::collections::BTreeMap;
 
 pub mod hook;
 pub mod lint;
+mod mistake;
 pub mod recipe;
 pub mod rules;
 pub mod suggest;
+pub mod version;
 
 /// Switches backup on for the stack.
 pub const BACKUP: &str = "backupbot.backup";
@@ -22,19 +23,19 @@ pub const VOLUMES: &str = "backupbot.backup.volumes.";
 pub enum Hook {
     /// Before the files are copied.
     BackupPre,
-    /// After.
+    /// After the files are copied.
     BackupPost,
     /// Before the files are put back.
     RestorePre,
-    /// After.
+    /// After the files are put back.
     RestorePost,
 }
 
 impl Hook {
-    /// All of them.
+    /// All hooks, in the order in which they run.
     pub const ALL: [Self; 4] = [Self::BackupPre, Self::BackupPost, Self::RestorePre, Self::RestorePost];
 
-    /// The label.
+    /// The name of its label.
     pub fn label(self) -> &'static str {
         match self {
             Self::BackupPre => "backupbot.backup.pre-hook",
@@ -45,7 +46,12 @@ impl Hook {
     }
 }
 
-/// What the labels say of one volume.
+/// Whether a label is backupbot's.
+pub(crate) fn is_backupbot(name: &str) -> bool {
+    name == "backupbot" || name.starts_with("backupbot.")
+}
+
+/// What the labels say about one volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
     /// All of it.
@@ -61,7 +67,7 @@ pub fn enabled<'a>(services: impl IntoIterator<Item = &'a BTreeMap<String, Strin
     services.into_iter().any(|labels| labels.get(BACKUP).is_some_and(|v| v == "true"))
 }
 
-/// What the labels of a stack's services say of `volume`, by its compose name.
+/// What the labels of a stack's services say about `volume`, by its name in the compose files.
 pub fn selection<'a>(services: impl IntoIterator<Item = &'a BTreeMap<String, String>> + Clone, volume: &str) -> Selection {
     let find = |label: String| services.clone().into_iter().find_map(move |labels| labels.get(&label));
     if find(format!("{VOLUMES}{volume}")).is_some_and(|v| v == "false") {

@@ -1,11 +1,37 @@
-//! What is written in files: a recipe as its operator deploys it, and the scenario that describes its app. Nothing here asks an
-//! engine or the network.
+//! What is written in files: a recipe as its operator deploys it, and the scenario that describes its app to a drill.
 //!
-//! - [`compose`]: compose files, their variables, and YAML with the line of every value.
-//! - [`scenario`]: a folder that describes one app; [`inventory`]: what its volumes hold; [`rung`]: the ladder's rungs.
-//! - [`labels`]: what backupbot's labels select; lint, and what a recipe should have.
-//! - [`image`]: the build context of a stand-in image.
-//! - [`mod@env`], [`toml_file`], [`git`], [`glob`]: files of variables, TOML files, what git has stored, globs.
+//! This crate reads, checks and edits files. It never asks a Docker engine or the network, so its tests run anywhere in seconds. (One
+//! test compares the interpolation of variables with the docker command line, if that is installed.)
+//!
+//! # Where to start
+//!
+//! | to … | see |
+//! | --- | --- |
+//! | load a scenario, with everything that is wrong in it | [`scenario::Scenario::load`] |
+//! | learn what `scenario.toml` and `inventory.toml` may say | [`scenario::Spec`], [`inventory::Inventory`] |
+//! | make a new scenario from a compose file | [`scenario::scaffold::new`] |
+//! | read a recipe's labels as backupbot does | [`labels::selection`], [`labels::enabled`] |
+//! | find mistakes in labels, and correct them | [`labels::lint::lint`], [`labels::suggest::suggest`] |
+//! | add a rule for labels | `labels/rules.toml`, then [`labels::rules::Rule`] and a file in `labels/lint/` |
+//! | parse YAML and keep the line of every value | [`compose::yaml::Node`] |
+//! | replace variables as `docker stack deploy` does | [`compose::variable::interpolate`] |
+//!
+//! # Example
+//!
+//! ```
+//! use recipe::labels::{lint::lint, recipe::RecipeFiles};
+//!
+//! let compose = "services:\n  app:\n    image: nginx:1.27\n    volumes: [\"data:/data\"]\nvolumes:\n  data:\n";
+//! let recipe = RecipeFiles::default().parse(vec![("compose.yml".into(), compose.into())])?;
+//! let messages: Vec<String> = lint(&recipe, None).into_iter().map(|mistake| mistake.message).collect();
+//! assert_eq!(messages[0], "no service has a backupbot label");
+//! # Ok::<(), recipe::Error>(())
+//! ```
+//!
+//! # Errors
+//!
+//! [`Error`] tells apart what the user can correct (a file that is wrong, a name that does not exist, a file that cannot be read)
+//! from what they cannot (a full disk). An error about files lists every problem, each with its file and line.
 
 pub mod compose;
 pub mod env;
@@ -15,6 +41,7 @@ pub mod glob;
 pub mod image;
 pub mod inventory;
 pub mod labels;
+pub mod near;
 pub mod rung;
 pub mod scenario;
 pub mod toml_file;

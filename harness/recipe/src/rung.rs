@@ -1,34 +1,34 @@
-//! The rungs of the ladder that a recipe climbs.
+//! The rungs of the ladder: the tests that a recipe passes, one after the other.
 
 use serde::{Deserialize, Serialize};
 
-/// A rung, from the lowest.
+/// A rung of the ladder, from the lowest to the highest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Rung {
-    /// The recipe deploys, converges, answers on its doors and takes users' data.
+    /// The recipe deploys, its services start, its doors answer, and users can store data.
     Install,
-    /// The version before, with users' data in it, becomes the version under test in place, and nothing is lost.
+    /// The previous version, with users' data, is upgraded in place to the version under test, and nothing is lost.
     Upgrade,
-    /// A drill: what was there is back after a wipe, from a backup of this version and of the one before.
+    /// After a wipe, the data is restored from a backup of this version, and from one of the previous version.
     BackupRestore,
-    /// What users do with the app works: logins, mail in and out, filters, pages, a new account.
+    /// Users can use the app: log in, send and receive mail, use filters and pages, create an account.
     Functional,
-    /// Labels, the raise of the version, the sample of the environment.
+    /// The labels are correct, the version was raised, and `.env.sample` is complete.
     Lint,
 }
 
 impl Rung {
-    /// All of them, from the lowest.
+    /// All rungs, from the lowest.
     pub const ALL: [Self; 5] = [Self::Install, Self::Upgrade, Self::BackupRestore, Self::Functional, Self::Lint];
 
-    /// Its number, from 1: the level of a recipe that earned it and every one below.
+    /// Its number, from 1. A recipe that passes this rung and every one below it has this level.
     pub fn level(self) -> u8 {
         self as u8 + 1
     }
 
-    /// In words.
+    /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Install => "install",

@@ -1,26 +1,80 @@
 //! TOML files that a person wrote: an error names the file and the line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
+use crate::near::did_you_mean;
 
 /// Reads a whole file.
 pub fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T> {
-    let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
-    toml::from_str(&text).map_err(|e| {
-        let line = e.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        Error::input(file, line, e.message().to_owned() + &quoted(&text, line))
-    })
+    TomlText::read(file)?.parse()
 }
 
-fn quoted(text: &str, line: Option<usize>) -> String {
-    line.and_then(|n| text.lines().nth(n - 1)).map_or_else(String::new, |l| format!(", in: {}", l.trim()))
+/// The text of a TOML file, which knows in which line a value is written.
+#[derive(Debug)]
+pub(crate) struct TomlText {
+    file: PathBuf,
+    text: String,
 }
 
-/// The first line that mentions `value` in quotes, for errors found after parsing.
-pub(crate) fn line_of(file: &Path, value: &str) -> Option<usize> {
-    let text = std::fs::read_to_string(file).ok()?;
-    text.lines().position(|l| l.contains(&format!("\"{value}\""))).map(|at| at + 1)
+impl TomlText {
+    /// Reads the text of a file.
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(file).map_err(Error::unreadable(file))?;
+        Ok(Self { file: file.to_owned(), text })
+    }
+
+    /// Parses it.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        toml::from_str(&self.text).map_err(|e| {
+            let line = e.span().map(|span| self.text[..span.start.min(self.text.len())].matches('\n').count() + 1);
+            let written = line.and_then(|n| self.text.lines().nth(n - 1)).map(|l| format!(", in: {}", l.trim()));
+            Error::input(&self.file, line, e.message().to_owned() + &written.unwrap_or_default() + &suggestion(e.message()))
+        })
+    }
+
+    /// A problem with a value, at the first line that has it in quotes.
+    pub(crate) fn problem(&self, value: &str, message: impl Into<String>) -> Problem {
+        let quoted = format!("\"{value}\"");
+        let line = self.text.lines().position(|l| l.contains(&quoted)).map(|at| at + 1);
+        Problem { file: self.file.clone(), line, message: message.into() }
+    }
+
+    /// A problem with the file as a whole.
+    pub(crate) fn whole(&self, message: impl Into<String>) -> Problem {
+        Problem { file: self.file.clone(), line: None, message: message.into() }
+    }
+}
+
+/// serde's message about an unknown field or variant has that name first and then the known ones, each in backquotes.
+fn suggestion(message: &str) -> String {
+    if !message.starts_with("unknown ") {
+        return String::new();
+    }
+    let mut names = message.split('`').skip(1).step_by(2);
+    names.next().map_or_else(String::new, |unknown| did_you_mean(unknown, names))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Example {
+        #[expect(dead_code, reason = "only its name is read")]
+        compose: Option<String>,
+    }
+
+    #[test]
+    fn an_error_names_the_line_and_the_nearest_field() {
+        let text = |text: &str| TomlText { file: "a.toml".into(), text: text.to_owned() };
+        let error = text("# c\ncompos = \"x\"\n").parse::<Example>().expect_err("unknown").to_string();
+        assert_eq!(error, "a.toml:2: unknown field `compos`, expected `compose`, in: compos = \"x\"; did you mean compose?");
+        let problem = text("a = 1\nb = \"x\"\n").problem("x", "bad");
+        assert_eq!(problem.to_string(), "a.toml:2: bad");
+        assert_eq!(text("").whole("empty").to_string(), "a.toml: empty");
+    }
 }

@@ -3,18 +3,18 @@
 use std::io::{Read, Seek as _};
 use std::path::Path;
 
-use recipe::inventory::Format;
+use recipe::inventory::DumpFormat;
 
 /// Looks at a whole file; what is wrong with it, in a few words.
-pub fn check(format: Format, file: &Path) -> Result<(), String> {
+pub fn check(format: DumpFormat, file: &Path) -> Result<(), String> {
     let size = std::fs::metadata(file).map_err(|e| e.to_string())?.len();
     if size == 0 {
         return Err("it is empty".into());
     }
     match format {
-        Format::Sqlite => sqlite(file).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
-        Format::Rdb => rdb(file, size).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
-        Format::PgDump => pg_dump(file, size).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
+        DumpFormat::Sqlite => sqlite(file).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
+        DumpFormat::Rdb => rdb(file, size).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
+        DumpFormat::PgDump => pg_dump(file, size).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
     }
 }
 
@@ -86,7 +86,7 @@ mod tests {
         let mut dump = b"REDIS0010\xfa\x09redis-ver\x067.0.15\xff".to_vec();
         let sum = crc::Crc::<u64>::new(&crc::CRC_64_REDIS).checksum(&dump);
         dump.extend(sum.to_le_bytes());
-        let check = |bytes: &[u8]| super::check(Format::Rdb, written(bytes).path());
+        let check = |bytes: &[u8]| super::check(DumpFormat::Rdb, written(bytes).path());
         assert_eq!(check(&dump), Ok(()));
         for cut in 0..dump.len() {
             assert!(check(&dump[..cut]).is_err(), "cut at {cut}");
@@ -102,18 +102,18 @@ mod tests {
         let path = dir.path().join("main.db");
         let db = rusqlite::Connection::open(&path).expect("a database");
         db.execute_batch("PRAGMA user_version = 1").expect("a header");
-        assert_eq!(check(Format::Sqlite, &path), Err("it has no tables".into()));
+        assert_eq!(check(DumpFormat::Sqlite, &path), Err("it has no tables".into()));
         db.execute_batch("CREATE TABLE a (b); INSERT INTO a VALUES (zeroblob(100000));").expect("a table");
         drop(db);
-        assert_eq!(check(Format::Sqlite, &path), Ok(()));
+        assert_eq!(check(DumpFormat::Sqlite, &path), Ok(()));
         let bytes = std::fs::read(&path).expect("read");
-        assert!(check(Format::Sqlite, written(&bytes[..bytes.len() / 2]).path()).is_err());
-        assert!(check(Format::Sqlite, written(b"no database").path()).is_err());
+        assert!(check(DumpFormat::Sqlite, written(&bytes[..bytes.len() / 2]).path()).is_err());
+        assert!(check(DumpFormat::Sqlite, written(b"no database").path()).is_err());
     }
 
     #[test]
     fn dumps_of_postgresql_that_are_whole_cut_off_and_something_else() {
-        let check = |text: &str| super::check(Format::PgDump, written(text.as_bytes()).path());
+        let check = |text: &str| super::check(DumpFormat::PgDump, written(text.as_bytes()).path());
         let dump = format!(
             "--\n-- PostgreSQL database dump\n--\n{}\n--\n-- PostgreSQL database dump complete\n--\n\n",
             "CREATE TABLE t ();\n".repeat(1000)

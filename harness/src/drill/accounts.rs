@@ -1,10 +1,12 @@
-//! Provisioning: the corpus' accounts, in the configuration format of Mailu's command line.
+//! Provisioning: the corpus' accounts, in the form that the scenario's template gives them.
+
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use recipe::scenario::{AccountImport, UserCommands};
-use seeds::{Accounts, User};
+use seeds::Accounts;
 use serde_json::{Value, json};
 use sha_crypt::{CustomizedPasswordHasher as _, Params, ShaCrypt};
 
@@ -45,9 +47,10 @@ async fn make_users(drill: &Drill, spec: &UserCommands, phase: &Running) -> Resu
     Ok(format!("{} users", users.len()))
 }
 
-/// Imports the accounts and logs each in once: Mailu rewrites a password's hash at the first login.
+/// Imports the accounts and logs each in once: an app may rewrite a password's hash at the first login.
 async fn import(drill: &Drill, spec: &AccountImport, phase: &Running) -> Result<String> {
-    let config = configuration(drill.run.corpus.accounts(), &drill.run.secret)?.to_string();
+    let template = drill.app.scenario.dir.join(&spec.template);
+    let config = configuration(&template, drill.run.corpus.accounts(), &drill.run.secret)?;
     let service = drill.app.stack.service(&spec.service);
     drill.app.engine().exec(&service, &spec.command, &[], Some(config.as_bytes())).await?.ok("importing the accounts")?;
     drill.app.restart_waves(&spec.restart, |_, _| ()).await?;
@@ -74,43 +77,52 @@ async fn import(drill: &Drill, spec: &AccountImport, phase: &Running) -> Result<
     Ok(format!("{} users, {} aliases, {} domains", all.users.len(), all.aliases.len(), all.domains.len()))
 }
 
-/// The accounts as `flask mailu config-import` reads them; JSON is YAML.
-fn configuration(accounts: &Accounts, secret: &Secret) -> Result<Value> {
-    let mut domains = Vec::new();
-    for domain in &accounts.domains {
-        let mut value = json!(domain);
-        value["alternatives"] = domain.alternatives.iter().map(|name| json!({"name": name})).collect();
-        value["dkim_key"] = json!("-generate-");
-        domains.push(value);
-    }
-    let users = accounts.users.iter().map(|user| user_of(user, secret)).collect::<Result<Vec<_>>>()?;
-    Ok(json!({"domain": domains, "user": users, "alias": accounts.aliases, "relay": accounts.relays}))
+/// What a scenario's template for the accounts is filled with: the corpus' domains, users, aliases and relays, with the run's
+/// passwords in clear, which the template's filters hash.
+fn context(accounts: &Accounts, secret: &Secret) -> Value {
+    let users = accounts.users.iter().map(|user| {
+        let mut value = json!(user);
+        value["password"] = json!(secret.password(&user.email));
+        for at in 0..user.tokens.len() {
+            value["tokens"][at]["password"] = json!(secret.token(at, &user.email));
+        }
+        for at in 0..user.fetches.len() {
+            value["fetches"][at]["password"] = json!(secret.derive(&format!("fetch {at} {}", user.email)));
+        }
+        value
+    });
+    let users: Vec<Value> = users.collect();
+    json!({"domains": accounts.domains, "users": users, "aliases": accounts.aliases, "relays": accounts.relays})
 }
 
-fn user_of(user: &User, secret: &Secret) -> Result<Value> {
-    let mut value = json!(user);
-    value["password"] = json!(sha512_crypt(&secret.password(&user.email), &secret.derive(&format!("salt {}", user.email)))?);
-    for (at, token) in user.tokens.iter().enumerate() {
-        let salt = secret.derive(&format!("salt token {at} {}", user.email));
-        value["tokens"][at]["password"] = json!(pbkdf2_sha256(&secret.token(at, &user.email), &salt));
-        value["tokens"][at]["ip"] = json!(token.ip);
-    }
-    for at in 0..user.fetches.len() {
-        value["fetches"][at]["password"] = json!(secret.derive(&format!("fetch {at} {}", user.email)));
-    }
-    Ok(value)
+/// The accounts as the app reads them, by the scenario's template.
+///
+/// # Errors
+/// The template cannot be read or filled; the error names its file and line.
+pub(super) fn configuration(file: &Path, accounts: &Accounts, secret: &Secret) -> Result<String> {
+    let template = std::fs::read_to_string(file).map_err(Error::io(file))?;
+    let salt = |secret: &Secret, password: &str| secret.derive(&format!("salt {password}"));
+    let mut environment = minijinja::Environment::new();
+    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    let salts = secret.clone();
+    environment.add_filter("sha512_crypt", move |password: String| sha512_crypt(&password, &salt(&salts, &password)));
+    let salts = secret.clone();
+    environment.add_filter("pbkdf2_sha256", move |password: String| pbkdf2_sha256(&password, &salt(&salts, &password)));
+    let rendered = environment.render_str(&template, minijinja::value::Serde(context(accounts, secret)));
+    rendered
+        .map_err(|e| Error::input(file, e.line(), format!("the template for the accounts: {}", e.detail().unwrap_or("wrong"))))
 }
 
-/// `$6$…`: verifies in Mailu and in a plain Dovecot, and is cheap to check with few rounds.
-fn sha512_crypt(password: &str, salt: &str) -> Result<String> {
-    let fail = |e: &dyn std::fmt::Display| Error::Unknown(format!("hashing a password: {e}"));
+/// `$6$…`, with few rounds: cheap to check (Drepper's SHA-crypt, as glibc and passlib read it).
+fn sha512_crypt(password: &str, salt: &str) -> Result<String, minijinja::Error> {
+    let fail = |e: &dyn std::fmt::Display| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, format!("hashing: {e}"));
     let params = Params::new(1_000).map_err(|e| fail(&e))?;
     let salt = &salt.as_bytes()[..12];
     let hash = ShaCrypt::SHA512.hash_password_customized(password.as_bytes(), salt, None, None, params).map_err(|e| fail(&e))?;
     Ok(hash.as_str().to_owned())
 }
 
-/// `$pbkdf2-sha256$…` as passlib writes it: the one scheme for tokens.
+/// `$pbkdf2-sha256$…` as passlib writes it.
 fn pbkdf2_sha256(password: &str, salt: &str) -> String {
     let ab64 = |bytes: &[u8]| STANDARD_NO_PAD.encode(bytes).replace('+', ".");
     let rounds = 1_000;
@@ -134,13 +146,28 @@ mod tests {
     }
 
     #[test]
+    fn a_template_that_cannot_be_filled_names_its_file_and_line() {
+        let secret = Secret::random().expect("random");
+        let corpus = seeds::Corpus::new(1, seeds::Profile::named("tiny").expect("built in"));
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("accounts.j2");
+        std::fs::write(&file, "[\n{{ nobody.email }}]\n").expect("written");
+        let error = configuration(&file, corpus.accounts(), &secret).expect_err("undefined").to_string();
+        assert!(error.contains("accounts.j2:2: the template for the accounts: "), "{error}");
+    }
+
+    #[test]
     fn no_password_is_in_the_configuration() {
         let secret = Secret::random().expect("random");
         let corpus = seeds::Corpus::new(1, seeds::Profile::named("smoke").expect("built in"));
-        let text = configuration(corpus.accounts(), &secret).expect("a configuration").to_string();
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/mailu/accounts.json.j2");
+        let text = configuration(&template, corpus.accounts(), &secret).expect("a configuration");
+        let parsed: Value = serde_json::from_str(&text).expect("JSON");
+        let of = |kind: &str| parsed[kind].as_array().map_or(0, Vec::len);
+        assert_eq!((of("user"), of("alias")), (corpus.accounts().users.len(), corpus.accounts().aliases.len()));
         for user in &corpus.accounts().users {
             assert!(!text.contains(&secret.password(&user.email)), "{}", user.email);
         }
-        assert!(text.contains("\"dkim_key\":\"-generate-\"") && text.contains("$pbkdf2-sha256$"));
+        assert!(text.contains("\"dkim_key\": \"-generate-\"") && text.contains("$pbkdf2-sha256$"));
     }
 }

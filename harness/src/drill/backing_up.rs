@@ -1,7 +1,9 @@
 //! The backup: the bot creates a snapshot, which is then held against the live volumes.
 
 use bot::contract::Stored;
-use judge::audit::{self, Report};
+use judge::audit::{self, AuditReport};
+use judge::model::BotStep;
+use judge::store::RunFact;
 
 use super::baseline::Baseline;
 use super::fault::{Fault, NoFault};
@@ -55,17 +57,17 @@ async fn create(drill: &Drill) -> Result<Option<Snapshot>> {
     let phase = drill.run.events.phase(Phase::Backup);
     let bot = drill.app.bot().await?;
     let tries = drill.run.live.map_or(1, |_| LIVE_TRIES);
-    let created = backup::step(&drill.run.evidence, "backup", bot.create(&drill.app.stack.name, tries).await)?;
+    let created = backup::step(&drill.run.evidence, BotStep::Backup, bot.create(&drill.app.stack.name, tries).await)?;
     let Some(Created { snapshot, stored, complaints }) = created else {
         phase.finish("failed");
         return Ok(None);
     };
     if let Some(Stored { read, added }) = stored {
-        drill.run.evidence.set("bytes read", &read.to_string())?;
-        drill.run.evidence.set("bytes added", &added.to_string())?;
+        drill.run.evidence.set_number(RunFact::BytesRead, read)?;
+        drill.run.evidence.set_number(RunFact::BytesAdded, added)?;
     }
-    drill.run.evidence.put_complaints("backup", &complaints)?;
-    drill.run.evidence.set("snapshot", &snapshot.id)?;
+    drill.run.evidence.put_complaints(BotStep::Backup, &complaints)?;
+    drill.run.evidence.set(RunFact::Snapshot, &snapshot.id)?;
     phase.finish(format!("snapshot {}", &snapshot.id[..snapshot.id.len().min(8)]));
     Ok(Some(snapshot))
 }
@@ -82,8 +84,8 @@ pub async fn audit(drill: &Drill, backup: &BackedUp) -> Result<Audited> {
         bot: drill.app.bot().await?,
         evidence: drill.run.evidence.clone(),
     };
-    backup::step(&drill.run.evidence, "audit", auditor.gather(&backup.snapshot).await)?;
-    let total = Report::read(&drill.run.evidence)?.map(|r| r.total()).unwrap_or_default();
+    backup::step(&drill.run.evidence, BotStep::Audit, auditor.gather(&backup.snapshot).await)?;
+    let total = AuditReport::read(&drill.run.evidence)?.map(|r| r.total()).unwrap_or_default();
     phase.finish(format!("{total} in the snapshot; {} findings", audit::findings(&drill.run.evidence)?.len()));
     Ok(Audited { _private: () })
 }

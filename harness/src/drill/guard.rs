@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine::Engine;
 use judge::model::Verdict;
-use judge::store::Evidence;
+use judge::store::{Evidence, RunFact};
 use recipe::scenario::Scenario;
 use seeds::{Corpus, Profile};
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::options::{Options, Stored};
 use super::prepare::Ground;
 use super::state::Drill;
-use super::{logs, play};
+use super::{accounts, logs, play};
 use crate::error::{Error, Result, Signal};
 use crate::events::{Event, Events, Phase};
 use crate::secret::Secret;
@@ -86,8 +86,12 @@ where
         )));
     }
     let before = options.from.as_ref().map(|dir| scenario.with_recipe(dir)).transpose()?;
-    let engine = Engine::connect().await?;
     let secret = Secret::random()?;
+    let corpus = Corpus::new(options.seed, profile.clone());
+    if let Some(mail) = &scenario.spec.mail {
+        accounts::configuration(&scenario.dir.join(&mail.accounts.template), corpus.accounts(), &secret)?;
+    }
+    let engine = Engine::connect().await?;
     let run = secret.derive("run id")[..8].to_owned();
     let alive = Arc::new(Alive::take(&run)?);
     let dir = options.evidence.clone().unwrap_or_else(|| PathBuf::from("runs").join(&run));
@@ -99,16 +103,22 @@ where
         profile: profile.name.clone(),
         seed: options.seed,
     });
-    for (key, value) in
-        [("run", &run), ("scenario", &scenario.name), ("profile", &profile.name), ("reproduce", &options.reproduce())]
-    {
-        evidence.set(key, value)?;
+    for (fact, value) in [
+        (RunFact::Run, &run),
+        (RunFact::Scenario, &scenario.name),
+        (RunFact::Profile, &profile.name),
+        (RunFact::Reproduce, &options.reproduce()),
+    ] {
+        evidence.set(fact, value)?;
     }
-    evidence.set("seed", &options.seed.to_string())?;
-    evidence.set("options", &serde_json::json!(Stored::of(&options, &scenario)).to_string())?;
+    evidence.set_number(RunFact::Seed, options.seed)?;
+    evidence.set_json(RunFact::Options, &Stored::of(&options, &scenario))?;
     let databases: Vec<&str> = scenario.spec.databases.iter().map(|d| d.name.as_str()).collect();
-    evidence.set("databases", &databases.join("\n"))?;
-    evidence.set(judge::checks::DECLARED, &serde_json::json!(scenario.checks).to_string())?;
+    evidence.set(RunFact::Databases, &databases.join("\n"))?;
+    evidence.set_json(RunFact::Checks, &scenario.checks)?;
+    if let Some(places) = scenario.spec.users.as_ref().and_then(|u| u.places.as_ref()) {
+        evidence.set_json(RunFact::Users, places)?;
+    }
 
     let interrupts = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {
@@ -119,7 +129,7 @@ where
     let deadline = Duration::from_secs(scenario.spec.deadlines.removal);
     let ground = Ground {
         run: run.clone(),
-        corpus: Corpus::new(options.seed, profile),
+        corpus,
         options,
         scenario,
         before,
@@ -173,8 +183,8 @@ where
     }
     drop(alive);
     if let Some(Resources { cpu_ms, peak_kib }) = Resources::used() {
-        evidence.set("cpu ms", &cpu_ms.to_string())?;
-        evidence.set("peak memory KiB", &peak_kib.to_string())?;
+        evidence.set_number(RunFact::CpuMs, cpu_ms)?;
+        evidence.set_number(RunFact::PeakMemoryKib, peak_kib)?;
     }
     result.map(|value| Ended { value, evidence, events })
 }

@@ -6,11 +6,10 @@ use super::state::Drill;
 use crate::error::Result;
 use crate::events::{Event, Phase};
 
-/// Judges a stored observation, and stores and emits what was found.
+/// Judges a stored observation, and emits what was found.
 pub fn judge(drill: &Drill, observation: &str) -> Result<Verdict> {
     let phase = drill.run.events.phase(Phase::Judge);
     let verdict = judge::judge(&drill.run.evidence, observation)?;
-    drill.run.evidence.put_findings(&verdict)?;
     for finding in &verdict.findings {
         drill.run.events.emit(Event::Found { finding: finding.clone() });
     }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use judge::store::{LiveKind, LiveOp};
+use judge::model::MessageId;
+use judge::store::{LiveAction, LiveKind, LiveOp};
 use recipe::scenario::UserCommands;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
@@ -142,20 +143,12 @@ impl Writers {
     }
 
     /// Does one thing, and writes it down: when it began, and when it ended if it did.
-    async fn write(
-        &self,
-        kind: LiveKind,
-        account: &str,
-        message: &str,
-        detail: &str,
-        deed: impl Future<Output = Result<(), String>>,
-    ) -> Result<bool> {
+    async fn write(&self, account: &str, action: LiveAction, deed: impl Future<Output = Result<(), String>>) -> Result<bool> {
         let began = self.now();
         let result = deed.await;
         let ended = result.is_ok().then(|| self.now());
-        let (account, message, detail) = (account.to_owned(), message.to_owned(), detail.to_owned());
-        let error = result.err().unwrap_or_default();
-        self.drill.run.evidence.put_live(&LiveOp { kind, account, message, detail, began, ended, error })?;
+        let (kind, account, error) = (action.kind(), account.to_owned(), result.err().unwrap_or_default());
+        self.drill.run.evidence.put_live(&LiveOp { account, action, began, ended, error })?;
         if ended.is_some() {
             let at = LiveKind::ALL.iter().position(|k| *k == kind).unwrap_or_default();
             self.ended.send_modify(|counts| counts[at] += 1);
@@ -174,11 +167,11 @@ impl Writers {
         let one = |n: u64| {
             let (to, submission) = (quiet[n as usize % quiet.len()], &submission);
             async move {
-                let item = format!("live-{n}");
+                let message = MessageId::Live(n);
                 let body = format!("{}\r\n", "It came while the backup ran. ".repeat(8)).repeat(1 + (n * 37 % 200) as usize);
-                let hash = hex::encode(Sha256::digest(&body));
-                let deed = self.submit(submission, &sender.email, to, &item, &body);
-                self.write(LiveKind::Deliver, to, &item, &hash, deed).await.map(drop)
+                let body_sha256 = hex::encode(Sha256::digest(&body));
+                let deed = self.submit(submission, &sender.email, to, message, &body);
+                self.write(to, LiveAction::Deliver { message, body_sha256 }, deed).await.map(drop)
             }
         };
         let mut tick = tokio::time::interval(self.pace);
@@ -197,7 +190,7 @@ impl Writers {
     }
 
     /// Submits a message and waits until it is in the recipient's INBOX: only then it was delivered.
-    async fn submit(&self, submission: &Submission, from: &str, to: &str, item: &str, body: &str) -> Result<(), String> {
+    async fn submit(&self, submission: &Submission, from: &str, to: &str, item: MessageId, body: &str) -> Result<(), String> {
         let text = format!(
             "From: {from}\r\nTo: {to}\r\nSubject: {item}\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\n\
              Message-ID: <{item}@live.example>\r\n{}: {item}\r\n\r\n{body}",
@@ -224,18 +217,18 @@ impl Writers {
     async fn change(&self) -> Result<()> {
         let mut tick = tokio::time::interval(self.pace * 4);
         for (at, (account, uid)) in self.messages.iter().enumerate() {
-            let kind = match at % 4 {
-                0 | 2 => LiveKind::Flag,
-                1 => LiveKind::Expunge,
+            let action = match at % 4 {
+                0 | 2 => LiveAction::Flag { uid: *uid, flag: FLAG.to_owned() },
+                1 => LiveAction::Expunge { uid: *uid },
                 _ => continue,
             };
             tick.tick().await;
             if !self.goes_on() {
                 break;
             }
-            let detail = if kind == LiveKind::Flag { FLAG } else { "\\Deleted" };
+            let kind = action.kind();
             let deed = async { self.touch(kind, account, *uid).await.map_err(|e| e.reason().to_owned()) };
-            self.write(kind, account, &uid.to_string(), detail, deed).await?;
+            self.write(account, action, deed).await?;
         }
         Ok(())
     }
@@ -267,9 +260,9 @@ impl Writers {
             }
             tick.tick().await;
             let email = format!("live{n}@{}", domain.name);
-            if self.write(LiveKind::Create, &email, "", "", self.user(spec, &email, true)).await? && n.is_multiple_of(2) {
+            if self.write(&email, LiveAction::Create, self.user(spec, &email, true)).await? && n.is_multiple_of(2) {
                 tick.tick().await;
-                self.write(LiveKind::Delete, &email, "", "", self.user(spec, &email, false)).await?;
+                self.write(&email, LiveAction::Delete, self.user(spec, &email, false)).await?;
             }
         }
         Ok(())

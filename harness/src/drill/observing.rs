@@ -1,7 +1,7 @@
 //! Observing: the baseline before the backup, and whatever is there after the restore.
 
 use futures_util::TryStreamExt as _;
-use judge::store::{AlteredSeen, Login, MessageSeen, ObservationId};
+use judge::store::{AlteredSeen, Login, MessageSeen, ObservationId, RunFact};
 use judge::{self, BASELINE};
 
 use super::restoring::Restarted;
@@ -49,7 +49,7 @@ async fn keep_some(drill: &Drill, o: ObservationId, account: &str, altered: &[&M
         session.examine(&message.folder).await?;
         let fetched: Vec<_> = session.uid_fetch(message.uid.to_string(), "(UID BODY.PEEK[])").await?.try_collect().await?;
         if let Some(bytes) = fetched.iter().find_map(|f| f.body()) {
-            let (account, folder, item) = (account.to_owned(), message.folder.clone(), message.item.clone());
+            let (account, folder, item) = (account.to_owned(), message.folder.clone(), message.item);
             let seen = AlteredSeen { account, folder, uid: message.uid, item, bytes: bytes.to_vec() };
             drill.run.evidence.put_altered(o, &seen).map_err(|e| Failure::Other(e.to_string()))?;
         }
@@ -63,7 +63,7 @@ async fn first_login(drill: &Drill) -> Result<()> {
     let Some(since) = drill.run.clocks().restore.take() else { return Ok(()) };
     let Some(user) = drill.run.corpus.accounts().mailboxes().first() else { return Ok(()) };
     match users::lets_in(drill, &user.email, &drill.run.password(&user.email)).await? {
-        Ok(true) => Ok(drill.run.evidence.set("first login ms", &since.elapsed().as_millis().to_string())?),
+        Ok(true) => Ok(drill.run.evidence.set_number(RunFact::FirstLoginMs, since.elapsed().as_millis() as u64)?),
         _ => Ok(()),
     }
 }

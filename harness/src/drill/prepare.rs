@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::Engine;
-use judge::store::Evidence;
+use judge::store::{Evidence, RunFact};
 use recipe::compose::edit::Edit;
 use recipe::scenario::{self, Scenario};
 use seeds::Corpus;
@@ -73,7 +73,7 @@ impl Ground {
         let phase = events.phase(Phase::Images);
         let standins = use_standins(engine, [Some(&scenario), before.as_ref()].into_iter().flatten(), options.images).await?;
         let bot_dir = scenario::bot(&options.scenarios);
-        let mut sources = if standins { scenario.sources()? } else { BTreeMap::new() };
+        let mut sources = if standins { scenario.image_contexts()? } else { BTreeMap::new() };
         if options.backupbot == BotChoice::Own {
             sources.extend(images::bot::source(&bot_dir).await?);
         }
@@ -81,11 +81,11 @@ impl Ground {
         let mut built = images::ensure_images(engine, &sources, &events, progress).await?;
         let bot_image = built.remove("backupbot");
         let built_before = match &before {
-            Some(before) if standins => images::ensure_images(engine, &before.sources()?, &events, progress).await?,
+            Some(before) if standins => images::ensure_images(engine, &before.image_contexts()?, &events, progress).await?,
             _ => BTreeMap::new(),
         };
         let kind = if standins { "stand-in images" } else { "the recipe's images" };
-        evidence.set("images", kind)?;
+        evidence.set(RunFact::Images, kind)?;
         let environment = [
             ("engine", info.server_version.clone()),
             ("kernel", info.kernel_version.clone()),
@@ -95,7 +95,7 @@ impl Ground {
             ("restore-drill", Some(env!("CARGO_PKG_VERSION").to_owned())),
         ];
         let environment: BTreeMap<_, _> = environment.into_iter().filter_map(|(k, v)| Some((k, v?))).collect();
-        evidence.set("environment", &serde_json::json!(environment).to_string())?;
+        evidence.set_json(RunFact::Environment, &environment)?;
         phase.finish(kind);
 
         let host = scenario.spec.certificate.as_ref().map_or(NO_CERTIFICATE, |c| &c.host).to_owned();
@@ -118,8 +118,8 @@ impl Ground {
         env.insert("STACK_NAME".into(), stack_name.clone());
         scenario.check_env(&env)?;
         let edits = options.fault.as_ref().map(|f| f.edits(&corpus)).unwrap_or_default();
-        evidence.set("recipe", &serde_json::json!(deployed_labels(&scenario, &edits)).to_string())?;
-        evidence.set("inventory", &serde_json::json!(scenario.inventory).to_string())?;
+        evidence.set_json(RunFact::Recipe, &deployed_labels(&scenario, &edits))?;
+        evidence.set_json(RunFact::Inventory, &scenario.inventory)?;
         let helper_image = match built.values().next().cloned().or_else(|| bot_image.clone()) {
             Some(image) => image,
             None => scenario.images().next().unwrap_or_default().to_owned(),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use judge::model::Complaint;
+use judge::model::{BotStep, Complaint};
 
 use super::backing_up::BackedUp;
 use super::fault::{Fault, NoFault, Restoring, Times};
@@ -67,13 +67,13 @@ async fn restored(drill: &Drill, wiped: &Wiped, snapshot: &Snapshot, how: &Resto
     drill.run.clocks().restore = Some(Instant::now());
     let mut complaints = None;
     let restore = async {
-        complaints = backup::step(&drill.run.evidence, "restore", call_restore(drill, snapshot, how).await)?;
+        complaints = backup::step(&drill.run.evidence, BotStep::Restore, call_restore(drill, snapshot, how).await)?;
         Ok(())
     };
     fault.during_restore(drill, Box::pin(restore)).await?;
     let said = match complaints {
         Some(complaints) => {
-            drill.run.evidence.put_complaints("restore", &complaints)?;
+            drill.run.evidence.put_complaints(BotStep::Restore, &complaints)?;
             format!("into the {} volumes of a fresh deployment", wiped.volumes())
         }
         None => "failed".to_owned(),
@@ -85,7 +85,7 @@ async fn restored(drill: &Drill, wiped: &Wiped, snapshot: &Snapshot, how: &Resto
 /// The same restore once more, over what is there.
 async fn restored_again(drill: &Drill, snapshot: &Snapshot, how: &Restoring) -> Result<Restored> {
     let complaints = call_restore(drill, snapshot, how).await?;
-    drill.run.evidence.put_complaints("restore", &complaints)?;
+    drill.run.evidence.put_complaints(BotStep::Restore, &complaints)?;
     Ok(Restored { _private: () })
 }
 

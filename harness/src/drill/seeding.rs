@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::model::MessageId;
 use judge::store::{LedgerLine, Sent};
 use seeds::Message;
 
@@ -58,7 +59,7 @@ pub async fn seed(drill: &Drill, _: Provisioned) -> Result<Seeded> {
             let accounts = recipients.iter().flat_map(|r| drill.run.corpus.accounts().deliveries(r));
             let accounts: std::collections::BTreeSet<String> = accounts.collect();
             lines.extend(accounts.into_iter().map(|account| LedgerLine {
-                item: number.to_string(),
+                item: MessageId::Corpus(number),
                 expunged: drill.run.corpus.placement(number, &account).expunged,
                 account,
                 sent,

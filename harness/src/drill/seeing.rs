@@ -8,10 +8,10 @@ use recipe::scenario::{MailServer, ServiceCommand};
 use super::state::Drill;
 use crate::error::{Error, Result};
 use crate::events::Running;
-use crate::probe::Probe as _;
 use crate::probe::facts::Facts;
 use crate::probe::mail::Mail;
 use crate::probe::sieve::Scripts;
+use crate::probe::{Probe, observe_all};
 
 /// The observation of what a fresh deployment has by itself.
 pub(crate) const FRESH: &str = "fresh";
@@ -35,15 +35,14 @@ pub(super) async fn see(drill: &Drill, name: &str, phase: &Running) -> Result<Ob
     Ok(observation)
 }
 
-/// Rows, files and facts. Rows come after `logins`, as after all of mail: a login may rewrite a row.
+/// The probes of what is behind no login. A new one is a file in `probe/` and a line here.
+fn data_probes(drill: &Drill) -> Vec<Box<dyn Probe>> {
+    vec![Box::new(drill.app.rows_probe()), Box::new(drill.app.files_probe()), Box::new(facts_probe(drill))]
+}
+
+/// What is behind no login; `logins` may go on meanwhile.
 pub(super) async fn see_data(drill: &Drill, o: ObservationId, logins: impl Future<Output = Result<()>>) -> Result<()> {
-    let (rows, files, facts) = (drill.app.rows_probe(), drill.app.files_probe(), facts_probe(drill));
-    let quiet = |_, _| ();
-    let rows = async {
-        logins.await?;
-        rows.observe(&drill.run.evidence, o, &quiet).await
-    };
-    tokio::try_join!(rows, files.observe(&drill.run.evidence, o, &quiet), facts.observe(&drill.run.evidence, o, &quiet)).map(drop)
+    observe_all(&data_probes(drill), &drill.run.evidence, o, logins).await
 }
 
 /// The mail probe, once the mail server looked at its files again.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::model::MessageId;
 
 use super::settling::Settled;
 use super::state::Drill;
@@ -125,7 +126,7 @@ async fn shape_mailbox(drill: &Drill, account: &str) -> Result<u64, Failure> {
     let mut uids: Vec<(u32, u64)> = Vec::new();
     while let Some(fetch) = stream.next().await {
         let fetch = fetch?;
-        let number = fetch.header().and_then(item).and_then(|i| i.parse().ok());
+        let number = fetch.header().and_then(item).and_then(MessageId::corpus);
         if let (Some(uid), Some(number)) = (fetch.uid, number) {
             uids.push((uid, number));
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use judge::BASELINE;
-use judge::store::TrialSeen;
+use judge::model::{Protocol, Route, Trial, TrialKind};
+use judge::store::{RunFact, TrialSeen};
 use recipe::scenario::Outside;
 use seeds::{RELAYED, User};
 
@@ -46,7 +47,7 @@ const STRANGER: &str = "stranger@drill.example";
 
 /// A login.
 struct Login {
-    trial: String,
+    trial: Trial,
     door: &'static str,
     account: String,
     password: String,
@@ -54,9 +55,8 @@ struct Login {
 }
 
 /// A message.
-#[derive(Default)]
 struct Mail {
-    trial: String,
+    trial: Trial,
     /// Who authenticates; none hands it in at the door for other servers.
     login: Option<String>,
     from: String,
@@ -71,6 +71,12 @@ struct Mail {
 }
 
 impl Mail {
+    /// A message of a trial; none looks where it arrives.
+    fn new(trial: Trial, login: Option<String>, from: String, to: String) -> Self {
+        let (arrives, answers) = (BTreeSet::new(), BTreeSet::new());
+        Self { trial, login, from, to, list: None, arrives, answers, refused: false, signed: None }
+    }
+
     fn expected(&self) -> String {
         if self.refused {
             return "refused".into();
@@ -158,7 +164,7 @@ pub(super) async fn visits(drill: &Drill) -> Result<Vec<TrialSeen>> {
                 Err(Refusal::Answered(why)) => Ok(why),
                 Err(Refusal::Unknown(why)) => Err(why),
             };
-            let trial = format!("{} of {account}", pages.name);
+            let trial = Trial::new(TrialKind::Page(pages.name.clone()), [account]);
             Ok::<_, Error>(TrialSeen { trial, expected: AS_EXPECTED.to_owned(), value })
         });
         seen.extend(futures_util::stream::iter(visits).buffer_unordered(CONNECTIONS).try_collect::<Vec<_>>().await?);
@@ -186,31 +192,34 @@ async fn logins(drill: &Drill) -> Vec<TrialSeen> {
 
 /// Logins that must be let in, and such that must not. That every account is let in over IMAP is the mail probe's.
 fn planned_logins(drill: &Drill) -> Vec<Login> {
+    use Protocol::{Imap, Pop3, Smtp};
+    use TrialKind::{DisabledLogin, Login, TokenLogin, WrongPassword};
     let accounts = drill.run.corpus.accounts();
     let mut logins = Vec::new();
-    let mut add = |what: &str, door: &'static str, user: &User, password: String, let_in: bool| {
+    let mut add = |kind, token: Option<String>, door: &'static str, user: &User, password: String, let_in: bool| {
         if drill.app.ports.contains_key(door) {
-            let trial = format!("login of {} {what}", user.email);
-            logins.push(Login { trial, door, account: user.email.clone(), password, let_in });
+            let trial = Trial::new(kind, [Some(user.email.clone()), token].into_iter().flatten());
+            logins.push(self::Login { trial, door, account: user.email.clone(), password, let_in });
         }
     };
     for user in accounts.mailboxes().iter().take(WATCHED) {
-        add("over POP3", "pop3s", user, drill.run.secret.password(&user.email), user.enable_pop);
+        add(Login(Pop3), None, "pop3s", user, drill.run.secret.password(&user.email), user.enable_pop);
         for (at, token) in user.tokens.iter().enumerate() {
             let password = drill.run.secret.token(at, &user.email);
             // Tokens of the corpus are for any network, or for one where no drill is.
-            add(&format!("with its token {:?}", token.comment), "imaps", user, password, token.ip.is_empty());
+            let comment = Some(format!("{:?}", token.comment));
+            add(TokenLogin, comment, "imaps", user, password, token.ip.is_empty());
         }
     }
     if let Some(user) = accounts.mailboxes().first() {
-        add("over SMTP", "submissions", user, drill.run.secret.password(&user.email), true);
-        for (what, door) in [("over IMAP", "imaps"), ("over POP3", "pop3s"), ("over SMTP", "submissions")] {
-            add(&format!("{what} with a wrong password"), door, user, drill.run.secret.derive("a wrong password"), false);
+        add(Login(Smtp), None, "submissions", user, drill.run.secret.password(&user.email), true);
+        for (protocol, door) in [(Imap, "imaps"), (Pop3, "pop3s"), (Smtp, "submissions")] {
+            add(WrongPassword(protocol), None, door, user, drill.run.secret.derive("a wrong password"), false);
         }
     }
     for user in accounts.users.iter().filter(|u| !u.enabled) {
-        for (what, door) in [("over IMAP", "imaps"), ("over SMTP", "submissions")] {
-            add(&format!("{what}, which is disabled,"), door, user, drill.run.secret.password(&user.email), false);
+        for (protocol, door) in [(Imap, "imaps"), (Smtp, "submissions")] {
+            add(DisabledLogin(protocol), None, door, user, drill.run.secret.password(&user.email), false);
         }
     }
     logins
@@ -223,98 +232,81 @@ fn planned_mails(drill: &Drill, stage: &str) -> Vec<Mail> {
     let Some(first) = mailboxes.first().map(|u| u.email.clone()) else { return vec![] };
     let inbox = |address: &str| accounts.deliveries(address).into_iter().map(|a| (a, "INBOX".to_owned())).collect();
     // Automatic replies have their own route: on others they would depend on who wrote before.
-    let ordinary = |what: String, to: String| Mail {
-        trial: format!("mail to {what}, {to}"),
-        login: Some(first.clone()),
-        from: first.clone(),
+    let ordinary = |kind: TrialKind, to: String| Mail {
         arrives: inbox(&to),
-        to,
-        ..Mail::default()
+        ..Mail::new(Trial::new(kind, [to.as_str()]), Some(first.clone()), first.clone(), to)
     };
+    let mail = |route, to| ordinary(TrialKind::Mail(route), to);
     let mut mails = Vec::new();
     for alias in &accounts.aliases {
-        let (kind, to) = if alias.wildcard {
-            ("a wildcard alias", alias.email.replace('%', "trial"))
+        mails.push(if alias.wildcard {
+            mail(Route::WildcardAlias, alias.email.replace('%', "trial"))
         } else {
-            ("an alias", alias.email.clone())
-        };
-        mails.push(ordinary(kind.into(), to));
+            mail(Route::Alias, alias.email.clone())
+        });
     }
     let alternative = accounts.domains.iter().find_map(|d| Some((format!("@{}", d.name), d.alternatives.first()?)));
     if let Some((at_domain, alternative)) = alternative
         && let Some(local) = mailboxes.iter().find_map(|u| u.email.strip_suffix(&at_domain))
     {
-        mails.push(ordinary("an alternative domain".into(), format!("{local}@{alternative}")));
+        mails.push(mail(Route::AlternativeDomain, format!("{local}@{alternative}")));
     }
     if let Some((local, domain)) = first.split_once('@') {
-        mails.push(ordinary("a detail".into(), format!("{local}+trial@{domain}")));
-        mails.push(Mail {
-            refused: true,
-            arrives: BTreeSet::new(),
-            ..ordinary("nobody".into(), format!("nobody-here@{domain}"))
-        });
+        mails.push(mail(Route::Detail, format!("{local}+trial@{domain}")));
+        mails.push(Mail { refused: true, arrives: BTreeSet::new(), ..mail(Route::Nobody, format!("nobody-here@{domain}")) });
     }
     for keep in [true, false] {
         if let Some(user) = accounts.enabled().find(|u| u.forward_enabled && u.forward_keep == keep) {
-            let kind = if keep { "a forward that keeps a copy" } else { "a forward that keeps none" };
-            mails.push(ordinary(kind.into(), user.email.clone()));
+            let route = if keep { Route::ForwardWithCopy } else { Route::ForwardOnly };
+            mails.push(mail(route, user.email.clone()));
         }
     }
     // Others' automatic replies are for one sender once a day: each stage has its own.
     if let (Some(user), Some((local, domain))) = (mailboxes.iter().find(|u| u.reply_enabled), first.split_once('@')) {
         let from = format!("{local}+{}@{domain}", slug(stage));
-        let to = user.email.clone();
-        mails.push(Mail {
-            trial: format!("mail to an automatic reply, {to}"),
-            answers: inbox(&from),
-            ..Mail { login: Some(first.clone()), from, arrives: inbox(&to), to, ..Mail::default() }
-        });
+        let answers = inbox(&from);
+        mails.push(Mail { answers, from, ..mail(Route::AutomaticReply, user.email.clone()) });
     }
     let quiet: Vec<&User> = accounts.quiet().take(3).collect();
     for user in &quiet {
         let (list, folder) = drill.run.corpus.list(&user.email);
         mails.push(Mail {
-            trial: format!("mail that {}'s filter files", user.email),
             list: Some(list),
             arrives: BTreeSet::from([(user.email.clone(), folder.to_owned())]),
-            ..ordinary(String::new(), user.email.clone())
+            ..ordinary(TrialKind::FilteredMail, user.email.clone())
         });
     }
-    let Some(target) = quiet.first() else { return mails };
+    let Some(target) = quiet.first().map(|u| u.email.clone()) else { return mails };
+    // Mail to the target, of a trial that is about others.
+    let to_target =
+        |kind, of: &[&str]| Mail { trial: Trial::new(kind, of.iter().copied()), ..ordinary(TrialKind::MailIn, target.clone()) };
     for domain in &accounts.domains {
         if let Some(sender) = mailboxes.iter().find(|u| u.email.ends_with(&format!("@{}", domain.name))) {
             mails.push(Mail {
-                trial: format!("mail from {}, signed for {}", sender.email, domain.name),
                 login: Some(sender.email.clone()),
                 from: sender.email.clone(),
                 signed: drill.app.mail().is_some_and(|m| m.dkim.is_some()).then(|| domain.name.clone()),
-                ..ordinary(String::new(), target.email.clone())
+                ..to_target(TrialKind::SignedMail, &[&sender.email, &domain.name])
             });
         }
     }
     for allowed in [true, false] {
         if let Some(sender) = mailboxes.iter().skip(1).find(|u| u.allow_spoofing == allowed) {
             mails.push(Mail {
-                trial: format!("mail from {} as {first}", sender.email),
                 login: Some(sender.email.clone()),
                 refused: !allowed,
-                ..ordinary(String::new(), target.email.clone())
+                ..to_target(TrialKind::MailAs, &[&sender.email, &first])
             });
         }
     }
     if drill.app.ports.contains_key("smtp") {
+        mails.push(Mail { login: None, from: STRANGER.into(), ..to_target(TrialKind::MailIn, &[&target]) });
         mails.push(Mail {
-            trial: format!("mail from another server to {}", target.email),
-            login: None,
-            from: STRANGER.into(),
-            ..ordinary(String::new(), target.email.clone())
-        });
-        mails.push(Mail {
-            trial: "mail from another server to yet another".into(),
+            trial: Trial::new(TrialKind::OpenRelay, [""; 0]),
             login: None,
             from: STRANGER.into(),
             refused: true,
-            ..ordinary(String::new(), "somebody@elsewhere.example".into())
+            ..ordinary(TrialKind::OpenRelay, "somebody@elsewhere.example".into())
         });
     }
     mails
@@ -352,7 +344,7 @@ async fn mails(drill: &Drill, stage: &str) -> Result<Vec<TrialSeen>> {
                 Some(bytes) => dkim::verify(bytes, &keys).await,
                 None => Ok("no message".into()),
             };
-            let trial = format!("signature of mail from {}", mail.from);
+            let trial = Trial::new(TrialKind::Signature, [mail.from.as_str()]);
             seen.push(TrialSeen { trial, expected: format!("valid for {domain}"), value });
         }
         seen.push(TrialSeen { trial: mail.trial.clone(), expected: mail.expected(), value });
@@ -460,9 +452,9 @@ async fn found(
 
 /// Sends a message to the relayed domain, with a server outside that takes it.
 async fn relayed(drill: &Drill, outside: &Outside, stage: &str) -> Result<TrialSeen> {
-    let trial = format!("mail out, to {OUT}");
+    let trial = Trial::new(TrialKind::MailOut, [OUT]);
     let expected = "received outside, once".to_owned();
-    let Some(mail) = outgoing(drill, OUT) else {
+    let Some(mail) = outgoing(drill, TrialKind::MailOut, OUT) else {
         return Ok(TrialSeen { trial, expected, value: Err("nobody to send it".into()) });
     };
     within_outside(drill, outside, &outside.start).await?;
@@ -484,14 +476,14 @@ async fn released(drill: &Drill, outside: &Outside) -> Result<TrialSeen> {
     drill.app.have_queue(|queue| &queue.release, "releasing the mail queue").await?;
     let value = received(drill, outside, &mark("parked", 0), PARKED).await;
     within_outside(drill, outside, &outside.stop).await?;
-    let trial = format!("mail to {PARKED} that was in the queue when the backup was taken");
+    let trial = Trial::new(TrialKind::QueuedMail, [PARKED]);
     Ok(TrialSeen { trial, expected: "received outside, once".into(), value })
 }
 
 /// Sends a message to the relayed domain, where nobody answers, and has it stay in the queue: a message that is tried
 /// again and again would be another file each time.
 async fn park(drill: &Drill) -> Result<()> {
-    let Some(mail) = outgoing(drill, PARKED) else { return Ok(()) };
+    let Some(mail) = outgoing(drill, TrialKind::QueuedMail, PARKED) else { return Ok(()) };
     let fail = |why: String| Error::Unknown(format!("mail to {PARKED}, which was to be left in the queue: {why}"));
     if !hand_in(drill, "parked", 0, &mail).await.map_err(fail)? {
         return Err(fail("refused".into()));
@@ -510,9 +502,9 @@ async fn park(drill: &Drill) -> Result<()> {
 }
 
 /// A message to the world outside.
-fn outgoing(drill: &Drill, to: &str) -> Option<Mail> {
+fn outgoing(drill: &Drill, kind: TrialKind, to: &str) -> Option<Mail> {
     let from = drill.run.corpus.accounts().mailboxes().first()?.email.clone();
-    Some(Mail { login: Some(from.clone()), from, to: to.into(), ..Mail::default() })
+    Some(Mail::new(Trial::new(kind, [to]), Some(from.clone()), from, to.into()))
 }
 
 /// How often the server outside got a message, once it left the queue or had to stay there.
@@ -569,11 +561,11 @@ async fn remember_keys(drill: &Drill) -> Result<()> {
     if let Some(why) = missing {
         return Err(Error::Unknown(format!("DKIM keys: {why}")));
     }
-    Ok(drill.run.evidence.set("dkim", &serde_json::json!(records).to_string())?)
+    Ok(drill.run.evidence.set_json(RunFact::DkimKeys, &records)?)
 }
 
 fn keys(drill: &Drill) -> Result<BTreeMap<String, String>> {
-    Ok(drill.run.evidence.get("dkim")?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    Ok(drill.run.evidence.json(RunFact::DkimKeys)?.unwrap_or_default())
 }
 
 /// Tries what a fault lets be tried.

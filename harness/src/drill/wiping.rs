@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use judge::store::{FactSeen, Login, ObservationId};
+use judge::store::{FactSeen, Login, ObservationId, RunFact};
 use recipe::glob::matches;
 use recipe::inventory::Class;
 
@@ -44,7 +44,7 @@ impl Wiped {
 pub async fn wipe(drill: &Drill, baseline: &Baseline, _: &Audited) -> Result<Wiped> {
     let phase = drill.run.events.phase(Phase::Wipe);
     if let Some(newest) = drill.run.clocks().newest {
-        drill.run.evidence.set("newest item ms", &newest.elapsed().as_millis().to_string())?;
+        drill.run.evidence.set_number(RunFact::NewestItemMs, newest.elapsed().as_millis() as u64)?;
     }
     // The stack's own labels are on its volumes too: everything of the stack, and only that.
     let removed = drill.app.owned.remove_all(Some(&drill.app.stack.name), drill.app.removal_deadline()).await?;

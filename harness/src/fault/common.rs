@@ -9,10 +9,10 @@ use recipe::labels::{BACKUP, Hook, VOLUMES};
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{EVERYTHING, Expected, Fault as Declared, Faults, Group, Interrupt, Mark, Times};
 
-use super::derived::Derived;
+use super::deed::{Deed, Derived};
 use super::derived::departure::Departure;
 use super::derived::volumes::without_dump;
-use super::durable;
+use super::labels::{Labels, durable};
 
 /// Where a hook that waits says that it was reached.
 const REACHED: &str = "/tmp/hook-reached";
@@ -28,7 +28,7 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
     let older = Departure::of(scenario).map(|departure| {
         let mut fault = Declared::new("older-snapshot-restored", "An older snapshot is restored.", Group::Restore);
         fault.restore.older = true;
-        (fault, Some(Box::new(departure) as Box<dyn super::derived::Deed>))
+        (fault, Some(Box::new(departure) as Box<dyn Deed>))
     });
     let plain = labels.faults().into_iter().chain(DATA.faults.iter().cloned()).chain(of_bot(scenario, &labels));
     plain.map(|fault| (fault, None)).chain(older).collect()
@@ -67,50 +67,7 @@ fn of_bot(scenario: &Scenario, labels: &Labels<'_>) -> Vec<Declared> {
     vec![killed, interrupted, elsewhere, unwiped]
 }
 
-/// The recipe's labels, by service.
-pub struct Labels<'a> {
-    scenario: &'a Scenario,
-    all: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-impl<'a> Labels<'a> {
-    /// The labels of a scenario's recipe.
-    pub fn of(scenario: &'a Scenario) -> Self {
-        let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-        for compose in &scenario.compose {
-            for service in compose.services() {
-                all.entry(service.to_owned()).or_default().extend(compose.deploy_labels(service));
-            }
-        }
-        Self { scenario, all }
-    }
-
-    /// The service that switches backups on.
-    pub fn enabled(&self) -> Option<&str> {
-        self.all.iter().find(|(_, labels)| labels.get(BACKUP).is_some_and(|v| v == "true")).map(|(service, _)| service.as_str())
-    }
-
-    /// A label of a service.
-    pub fn of_service(&self, service: &str, label: &str) -> Option<&str> {
-        self.all.get(service)?.get(label).map(String::as_str)
-    }
-
-    /// A label of any service.
-    pub fn value(&self, label: &str) -> Option<&str> {
-        self.all.values().find_map(|labels| labels.get(label)).map(String::as_str)
-    }
-
-    /// Whether a hook loads a dump after a restore.
-    pub fn loads_dumps(&self) -> bool {
-        self.all.values().any(|labels| labels.contains_key(Hook::RestorePost.label()))
-    }
-
-    fn version(&self) -> Option<(&str, &str, &str)> {
-        let versions =
-            self.all.iter().flat_map(|(s, labels)| labels.iter().map(move |(l, v)| (s.as_str(), l.as_str(), v.as_str())));
-        versions.into_iter().find(|(_, label, _)| label.starts_with("coop-cloud.") && label.ends_with(".version"))
-    }
-
+impl Labels<'_> {
     /// The faults of the recipe's labels; none of a recipe that has no backup.
     fn faults(&self) -> Vec<Declared> {
         let (Some(app), Some(volume)) = (self.enabled(), durable(self.scenario).next()) else { return vec![] };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use judge::model::Item;
+use judge::model::{Item, MessageId};
 use judge::store::{Evidence, HARD, ObservationId};
 use recipe::glob::matches;
 use recipe::scenario::faults::{Choice, Globs};
@@ -90,7 +90,7 @@ impl Items {
 
     fn mail(&mut self, evidence: &Evidence, corpus: &Corpus, o: ObservationId) -> Result<()> {
         // How many mailboxes and folders have a message of the corpus.
-        let mut copies: BTreeMap<String, u32> = BTreeMap::new();
+        let mut copies: BTreeMap<MessageId, u32> = BTreeMap::new();
         let accounts = evidence.accounts(o)?;
         for (account, _) in &accounts {
             for item in evidence.messages(o, account)?.into_iter().filter_map(|m| m.item) {
@@ -108,10 +108,10 @@ impl Items {
             }
             for m in evidence.messages(o, &account)? {
                 let uid_next = folders.iter().find(|f| f.folder == m.folder).map_or(0, |f| f.uid_next).to_string();
-                let number = m.item.as_ref().and_then(|i| i.parse().ok());
+                let number = m.item.and_then(MessageId::corpus);
                 let kind = number.map(|n| kebab(&format!("{:?}", corpus.message(n).kind))).unwrap_or_default();
-                let corpus = m.item.clone().unwrap_or_default();
-                let copies = copies.get(&corpus).copied().unwrap_or_default().to_string();
+                let corpus = m.item.map(|id| id.to_string()).unwrap_or_default();
+                let copies = m.item.and_then(|id| copies.get(&id)).copied().unwrap_or_default().to_string();
                 let item = Item::Message { account: account.clone(), folder: m.folder.clone(), uid: m.uid, corpus: m.item };
                 let attributes = [
                     ("account", account.clone()),
@@ -248,6 +248,7 @@ fn kebab(camel: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use judge::model::{Protocol, Trial, TrialKind};
 
     fn known(item: Item, attributes: &[(&str, &str)]) -> Known {
         let attributes = attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -261,7 +262,10 @@ mod tests {
             known(Item::Folder { account: "a@mail.test".into(), folder: "INBOX".into() }, &[("uidnext", "7")]),
             known(row("a@mail.test"), &[("enabled", "1")]),
             known(row("b@mail.test"), &[("enabled", "0")]),
-            known(Item::Trial { trial: "login of a@mail.test over POP3".into() }, &[("expected", "let in")]),
+            known(
+                Item::Trial { trial: Trial::new(TrialKind::Login(Protocol::Pop3), ["a@mail.test"]) },
+                &[("expected", "let in")],
+            ),
             known(Item::Fact { fact: "spam training".into() }, &[]),
         ])
     }

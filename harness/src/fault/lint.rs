@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use judge::audit::Report;
+use judge::audit::AuditReport;
 use recipe::compose::edit::Edit;
 use recipe::inventory::Class;
 use recipe::labels::lint::lint;
-use recipe::labels::recipe::{Recipe, Sources};
+use recipe::labels::recipe::{Recipe, RecipeFiles};
 use recipe::labels::rules::{Lesson, Rule};
 use recipe::scenario::Scenario;
 
@@ -31,7 +31,8 @@ fn said(rule: Rule) -> String {
 
 /// The scenario's recipe with some changes, as lint reads it.
 fn recipe(scenario: &Scenario, edits: &[Edit]) -> Result<Recipe> {
-    let sources = Sources { files: vec![], env: scenario.spec.env.clone(), inventory: Some(scenario.dir.join("inventory.toml")) };
+    let sources =
+        RecipeFiles { files: vec![], env: scenario.spec.env.clone(), inventory: Some(scenario.dir.join("inventory.toml")) };
     let text = |c: &recipe::compose::Compose| {
         let mut value = c.value.clone();
         edits.iter().for_each(|e| e.apply(&mut value));
@@ -42,7 +43,7 @@ fn recipe(scenario: &Scenario, edits: &[Edit]) -> Result<Recipe> {
 
 /// What the audit reports without calling it a fault: junk that was captured, and what is valuable and was not.
 pub(super) fn reported(drill: &Drill) -> Result<BTreeSet<String>> {
-    let Some(report) = Report::read(&drill.run.evidence)? else { return Ok(BTreeSet::new()) };
+    let Some(report) = AuditReport::read(&drill.run.evidence)? else { return Ok(BTreeSet::new()) };
     let is_junk = |name: &str| {
         let volume = drill.app.scenario.inventory.volumes.iter().find(|v| v.name == name);
         volume.is_some_and(|v| matches!(v.class, Class::Cache | Class::Regenerated))

@@ -68,3 +68,46 @@ fn lint_finds_exactly_what_each_fault_of_labels_says() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// A scenario of one service, one volume, files and pages, without a database: what is derived of it, whole.
+#[test]
+fn the_catalogue_of_a_small_scenario() {
+    let expected = [
+        (
+            Group::Labels,
+            "users-left-out collections-left-out labels-absent backup-label-on-container backup-value-not-exact container-path volume-misspelt volume-with-stack-prefix label-misspelt exclusion-value-not-exact path-outside-volume path-misspelt everything-excluded state-outside-volumes version-absent version-malformed version-not-bumped variable-without-value",
+        ),
+        (
+            Group::Backup,
+            "repository-disk-full pack-truncated pack-flipped index-removed snapshot-forgotten password-changed other-stack-latest bot-killed",
+        ),
+        (
+            Group::Restore,
+            "wipe-skipped restore-skipped restored-into-wrong-stack restored-twice restore-interrupted restored-elsewhere older-snapshot-restored data-owners-lost data-restored-over-newer",
+        ),
+        (
+            Group::Content,
+            "data-file-altered data-file-gone data-file-added data-mode-changed data-owner-changed data-mtime-changed data-file-linked calendar-and-address-book-1-gone calendar-and-address-book-2-gone",
+        ),
+    ];
+    let all = catalogue("radicale");
+    for (group, names) in expected {
+        let of: Vec<&str> = all.iter().filter(|f| f.group() == group).map(|f| f.name()).collect();
+        assert_eq!(of.join(" "), names, "{group}");
+    }
+}
+
+/// Of a table that takes no copy of a row no row is doubled; struck together, each table of a database is in one fault.
+#[test]
+fn rows_are_struck_table_by_table_or_together() {
+    let names = |scenario: &str, part: &str| {
+        let all = catalogue(scenario);
+        all.iter().map(|f| f.name().to_owned()).filter(|name| name.contains(part)).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names("davical", "-usr-row-"), "davical-usr-row-gone davical-usr-row-altered davical-usr-row-added");
+    assert_eq!(
+        names("davical", "addressbook_resource-row-"),
+        ["gone", "altered", "added", "doubled"].map(|word| format!("davical-addressbook_resource-row-{word}")).join(" ")
+    );
+    assert_eq!(names("mailu", "main.db-"), "main.db-rows-gone main.db-rows-altered main.db-rows-added main.db-rows-doubled");
+}

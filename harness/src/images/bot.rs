@@ -6,7 +6,7 @@ use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use recipe::image::{Source, sources};
+use recipe::image::{ImageContext, contexts};
 
 use crate::error::{Error, Result};
 
@@ -21,7 +21,7 @@ const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 ///
 /// # Errors
 /// The program cannot be had, or `dir` cannot be read.
-pub async fn source(dir: &Path) -> Result<BTreeMap<String, Source>> {
+pub async fn source(dir: &Path) -> Result<BTreeMap<String, ImageContext>> {
     let program = match installed()? {
         Some(program) => program,
         None => build().await?,
@@ -33,12 +33,12 @@ pub async fn source(dir: &Path) -> Result<BTreeMap<String, Source>> {
 ///
 /// # Errors
 /// As [`source`].
-pub fn source_if_built(dir: &Path) -> Result<Option<BTreeMap<String, Source>>> {
+pub fn source_if_built(dir: &Path) -> Result<Option<BTreeMap<String, ImageContext>>> {
     let built = || built_at().filter(|p| p.is_file());
     installed()?.or_else(built).map(|program| with_program(dir, program)).transpose()
 }
 
-fn with_program(dir: &Path, program: PathBuf) -> Result<BTreeMap<String, Source>> {
+fn with_program(dir: &Path, program: PathBuf) -> Result<BTreeMap<String, ImageContext>> {
     if is_dynamic(&program).map_err(Error::io(&program))? {
         return Err(Error::Engine(format!(
             "{} is linked dynamically, so it may not start in the bot's image, whose C library is Debian's. `make build` links it \
@@ -46,7 +46,7 @@ fn with_program(dir: &Path, program: PathBuf) -> Result<BTreeMap<String, Source>
             program.display()
         )));
     }
-    let mut sources = sources(&dir.join("images"), "bot")?;
+    let mut sources = contexts(&dir.join("images"), "bot")?;
     if let Some(source) = sources.get_mut("backupbot") {
         source.extra.push((PROGRAM.into(), program));
     }

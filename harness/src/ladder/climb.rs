@@ -5,19 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use judge::model::{Counts, Finding, Item, Outcome as What, Verdict};
+use judge::model::{Counts, Finding, Item, Outcome, Trial, TrialKind, Verdict};
 use judge::redact::redact;
+use judge::store::RunFact;
 use judge::{self, BASELINE, RESTORED, UPGRADED};
 use recipe::compose::variable::interpolate;
 use recipe::env::read_env;
 use recipe::inventory::Class;
 use recipe::labels::lint::{is_error, lint};
-use recipe::labels::recipe::Sources;
+use recipe::labels::recipe::RecipeFiles;
 use recipe::rung::Rung;
 use recipe::scenario::Scenario;
 
 use super::pinned::{Pinned, Source};
-use super::{FORM, Ladder, Outcome, Step, level};
+use super::{FORM, Ladder, RungOutcome, Step, level};
 use crate::drill::fault::NoFault;
 use crate::drill::proof::{BackedUp, Baseline};
 use crate::drill::{self, Drill, Options, Sinks};
@@ -113,7 +114,7 @@ pub async fn climb(plan: Plan, sinks: Sinks) -> Result<Ladder> {
         from: climb.before.as_ref().map(|b| b.taken.clone()),
         profile,
         seed,
-        images: ended.evidence.get("images")?.unwrap_or_default(),
+        images: ended.evidence.get(RunFact::Images)?.unwrap_or_default(),
         level: level(&steps),
         steps,
         reproduce: command,
@@ -131,7 +132,7 @@ impl Climb {
     /// Adds a rung of which an error was all that came.
     fn failed(&self, rung: Rung, error: &Error, since: Instant) {
         // What does not converge is the recipe's fault; what could not be asked is nobody's.
-        let outcome = if matches!(error, Error::NotConverged(_)) { Outcome::Fail } else { Outcome::Unknown };
+        let outcome = if matches!(error, Error::NotConverged(_)) { RungOutcome::Fail } else { RungOutcome::Unknown };
         self.add(Step::plain(rung, outcome, error.to_string(), millis(since)));
     }
 
@@ -142,9 +143,9 @@ impl Climb {
     /// A rung that was not tried. `applies` tells why a declared reason is false.
     fn not_tried(&self, rung: Rung, gap: String, applies: Option<String>) {
         let step = match (self.declared(rung), applies) {
-            (Some(reason), None) => Step::plain(rung, Outcome::NotApplicable { reason: reason.to_owned() }, String::new(), 0),
+            (Some(reason), None) => Step::plain(rung, RungOutcome::NotApplicable { reason: reason.to_owned() }, String::new(), 0),
             (Some(reason), Some(why)) => untrue(rung, reason, &why, 0),
-            (None, _) => Step::plain(rung, Outcome::Skipped { gap }, String::new(), 0),
+            (None, _) => Step::plain(rung, RungOutcome::Skipped { gap }, String::new(), 0),
         };
         self.add(step);
     }
@@ -157,7 +158,7 @@ impl Climb {
             Err(e) => return self.failed(Rung::Install, &e, since),
         };
         let version = self.before.as_ref().map_or(&self.under_test, |b| b).taken.to_string();
-        self.add(Step::plain(Rung::Install, Outcome::Pass, format!("{version} runs, and took users' data"), millis(since)));
+        self.add(Step::plain(Rung::Install, RungOutcome::Pass, format!("{version} runs, and took users' data"), millis(since)));
         let Some((baseline, old)) = self.upgrade(drill, baseline).await else { return };
         let restored = self.restore(drill, &baseline, old).await;
         if let Some(stage) = restored {
@@ -242,8 +243,8 @@ impl Climb {
             drill.run.evidence.clear_complaints()?;
             verdict = Some(drill::across(drill, wiped, old).await?);
             drill.run.evidence.clear_complaints()?;
-            for (step, cause, message) in complaints {
-                drill.run.evidence.put_step(&step, &cause, &message)?;
+            for (step, complaint) in complaints {
+                drill.run.evidence.put_complaints(step, &[complaint])?;
             }
         }
         let wiped = drill::wipe(drill, baseline, &audited).await?;
@@ -270,8 +271,8 @@ impl Climb {
             let trials = drill.run.evidence.trials(stage)?;
             let mut findings = judge::trials(&drill.run.evidence.trials(BASELINE)?, &trials);
             if let Some(why) = drill::new_account(drill).await? {
-                let item = Item::Trial { trial: "a new account".into() };
-                findings.push(Finding { item, outcome: What::Altered, property: None, detail: why });
+                let item = Item::Trial { trial: Trial::new(TrialKind::NewAccount, [""; 0]) };
+                findings.push(Finding { item, outcome: Outcome::Altered, property: None, detail: why });
             }
             let compared = Counts { trials: trials.len() as u64 + 1, ..Counts::default() };
             if trials.is_empty() {
@@ -282,7 +283,7 @@ impl Climb {
         match tried.await {
             Ok(verdict) if verdict.findings.is_empty() => {
                 let detail = format!("{} trials, a new account among them", verdict.compared.trials);
-                self.add(Step::plain(rung, Outcome::Pass, detail, millis(since)));
+                self.add(Step::plain(rung, RungOutcome::Pass, detail, millis(since)));
             }
             Ok(verdict) => self.add(Step::judged(rung, verdict, millis(since))),
             Err(e) => self.failed(rung, &e, since),
@@ -293,7 +294,7 @@ impl Climb {
     fn lint(&self) -> Result<()> {
         let reached = self.steps.lock().unwrap_or_else(PoisonError::into_inner).len();
         for rung in Rung::ALL.into_iter().take(4).skip(reached) {
-            self.add(Step::plain(rung, Outcome::Unknown, "not reached", 0));
+            self.add(Step::plain(rung, RungOutcome::Unknown, "not reached", 0));
         }
         let since = Instant::now();
         let sources = self.sources(&self.under_test.dir)?;
@@ -305,23 +306,23 @@ impl Climb {
         let rung = Rung::Lint;
         let Some(first) = wrong.first() else {
             let warnings = mistakes.len();
-            self.add(Step::plain(rung, Outcome::Pass, format!("no errors, {warnings} warnings"), millis(since)));
+            self.add(Step::plain(rung, RungOutcome::Pass, format!("no errors, {warnings} warnings"), millis(since)));
             return Ok(());
         };
         let findings = wrong.iter().map(|detail| Finding {
             item: Item::Observation { what: "lint".into() },
-            outcome: What::Failed,
+            outcome: Outcome::Failed,
             property: None,
             detail: detail.clone(),
         });
-        let step = Step::plain(rung, Outcome::Fail, format!("{} errors; the first: {first}", wrong.len()), millis(since));
+        let step = Step::plain(rung, RungOutcome::Fail, format!("{} errors; the first: {first}", wrong.len()), millis(since));
         self.add(Step { findings: findings.collect(), ..step });
         Ok(())
     }
 
     /// The recipe's files with the values that the scenario has for their variables.
-    fn sources(&self, dir: &Path) -> Result<Sources> {
-        Ok(Sources {
+    fn sources(&self, dir: &Path) -> Result<RecipeFiles> {
+        Ok(RecipeFiles {
             files: self.scenario.spec.compose.iter().map(|f| dir.join(f)).collect(),
             env: self.scenario.spec.env.clone(),
             inventory: Some(self.scenario.dir.join("inventory.toml")),
@@ -356,11 +357,11 @@ fn millis(since: Instant) -> u64 {
 fn untrue(rung: Rung, reason: &str, why: &str, millis: u64) -> Step {
     let finding = Finding {
         item: Item::Observation { what: format!("rung {}", rung.name()) },
-        outcome: What::Failed,
+        outcome: Outcome::Failed,
         property: None,
         detail: format!("declared not applicable ({reason}), yet {why}"),
     };
-    Step { findings: vec![finding], ..Step::plain(rung, Outcome::Fail, "the reason declared is not true", millis) }
+    Step { findings: vec![finding], ..Step::plain(rung, RungOutcome::Fail, "the reason declared is not true", millis) }
 }
 
 #[cfg(test)]
@@ -385,13 +386,13 @@ mod tests {
         let rung = Rung::BackupRestore;
         let climb_of = climb(&[]);
         climb_of.not_tried(rung, "no labels".into(), None);
-        assert_eq!(only(&climb_of).outcome, Outcome::Skipped { gap: "no labels".into() });
+        assert_eq!(only(&climb_of).outcome, RungOutcome::Skipped { gap: "no labels".into() });
         let declared = climb(&[(rung, "it has no state")]);
         declared.not_tried(rung, "no labels".into(), None);
-        assert_eq!(only(&declared).outcome, Outcome::NotApplicable { reason: "it has no state".into() });
+        assert_eq!(only(&declared).outcome, RungOutcome::NotApplicable { reason: "it has no state".into() });
         declared.not_tried(rung, "no labels".into(), Some("durable are the volumes mail".into()));
         let step = only(&declared);
-        assert_eq!(step.outcome, Outcome::Fail);
+        assert_eq!(step.outcome, RungOutcome::Fail);
         let said = step.findings[0].to_string();
         assert!(said.ends_with("declared not applicable (it has no state), yet durable are the volumes mail"), "{said}");
     }

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use recipe::git::git;
-use recipe::labels::lint::Version;
-use recipe::labels::recipe::Sources;
+use recipe::labels::recipe::RecipeFiles;
+use recipe::labels::version::Version;
 
 use super::Taken;
 use crate::error::{Error, Result};
@@ -138,7 +138,7 @@ pub fn number(version: &str) -> Option<[u64; 3]> {
 
 /// The version in the labels of a recipe's folder: `coop-cloud.${STACK_NAME}.version`.
 fn version(dir: &Path) -> Result<Option<String>> {
-    let recipe = Sources::find(&[dir.to_owned()])?.read()?;
+    let recipe = RecipeFiles::find(&[dir.to_owned()])?.read()?;
     Ok(recipe.version().map(|(.., label)| label.value.clone()))
 }
 

@@ -6,7 +6,7 @@ use judge::store::{Evidence, FactSeen, ObservationId};
 use recipe::scenario::{Fact, Queue};
 use seeds::Corpus;
 
-use super::{Probe, queue};
+use super::{Probe, Progress, Reading, queue};
 use crate::error::Result;
 use crate::stack::deploy::Stack;
 
@@ -29,11 +29,13 @@ impl Probe for Facts {
         "facts"
     }
 
-    async fn observe(&self, evidence: &Evidence, observation: ObservationId, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
-        let facts = self.read().await?;
-        evidence.put_facts(observation, &facts)?;
-        progress(facts.len() as u64, facts.len() as u64);
-        Ok(())
+    fn observe<'a>(&'a self, evidence: &'a Evidence, observation: ObservationId, progress: Progress<'a>) -> Reading<'a> {
+        Box::pin(async move {
+            let facts = self.read().await?;
+            evidence.put_facts(observation, &facts)?;
+            progress(facts.len() as u64, facts.len() as u64);
+            Ok(())
+        })
     }
 }
 

@@ -11,18 +11,19 @@ use std::time::Duration;
 use async_imap::error::Error as ImapError;
 use async_imap::types::{Capabilities, Flag, Mailbox, QuotaResource, QuotaResourceName};
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use judge::model::MessageId;
 use judge::store::{Evidence, FolderSeen, Login, MessageSeen, ObservationId, Quota};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::Probe;
+use super::{Probe, Progress, Reading};
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::tls::Authority;
 
-/// Mailboxes read at once. Dovecot allows 20 connections per user and address; two cores serve about this many.
+/// Mailboxes read at once. A server may allow some 20 connections per user and address; two cores serve about this many.
 const CONNECTIONS: usize = 4;
 /// Messages stored at once.
 const BATCH: usize = 500;
@@ -270,16 +271,18 @@ impl Probe for Mail {
         "mail"
     }
 
-    async fn observe(&self, evidence: &Evidence, observation: ObservationId, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
-        let read = AtomicU64::new(0);
-        let count = || progress(read.fetch_add(1, Ordering::Relaxed) + 1, 0);
-        let count = &count;
-        futures_util::stream::iter(self.accounts.clone())
-            .map(|account| async move { self.account(evidence, observation, &account, count).await })
-            .buffer_unordered(CONNECTIONS)
-            .try_collect::<Vec<()>>()
-            .await?;
-        Ok(())
+    fn observe<'a>(&'a self, evidence: &'a Evidence, observation: ObservationId, progress: Progress<'a>) -> Reading<'a> {
+        Box::pin(async move {
+            let read = AtomicU64::new(0);
+            let count = || progress(read.fetch_add(1, Ordering::Relaxed) + 1, 0);
+            let count = &count;
+            futures_util::stream::iter(self.accounts.clone())
+                .map(|account| async move { self.account(evidence, observation, &account, count).await })
+                .buffer_unordered(CONNECTIONS)
+                .try_collect::<Vec<()>>()
+                .await?;
+            Ok(())
+        })
     }
 }
 
@@ -641,9 +644,9 @@ fn message(folder: &str, fetch: &async_imap::types::Fetch) -> Result<Option<Mess
     }))
 }
 
-/// The corpus message that a header names.
-pub fn item(header: &[u8]) -> Option<String> {
-    header_field(header, seeds::ITEM_HEADER)
+/// Which of the run's own messages a message is, by its header.
+pub fn item(header: &[u8]) -> Option<MessageId> {
+    header_field(header, seeds::ITEM_HEADER)?.parse().ok()
 }
 
 /// The value of a header field that is on one line.
@@ -663,7 +666,8 @@ mod tests {
 
     #[test]
     fn the_item_is_read_from_the_header() {
-        assert_eq!(item(b"From: a@mail.test\r\nrestore-drill-ITEM: 42\r\n\r\n"), Some("42".into()));
+        assert_eq!(item(b"From: a@mail.test\r\nrestore-drill-ITEM: 42\r\n\r\n"), Some(MessageId::Corpus(42)));
+        assert_eq!(item(b"Restore-Drill-Item: second\r\n\r\n"), None);
         assert_eq!(item(b"Subject: Restore-Drill-Item: 42\r\n\r\n"), None);
         assert_eq!(item(b"Subject: \xff\r\n\r\n"), None);
     }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Probe;
+use super::{Probe, Progress, Reading, When};
 use crate::error::{Error, Result};
 use crate::stack::ownership::Owned;
 use crate::stack::volumes::{Helper, full_name};
@@ -38,14 +38,20 @@ impl Probe for Rows {
         "rows"
     }
 
-    async fn observe(&self, evidence: &Evidence, observation: ObservationId, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
-        let mut rows = 0;
-        for (database, seen) in self.read().await? {
-            evidence.put_rows(observation, &database, &seen.checks, &seen.rows)?;
-            rows += seen.rows.len() as u64;
-        }
-        progress(rows, rows);
-        Ok(())
+    fn when(&self) -> When {
+        When::AfterLogins
+    }
+
+    fn observe<'a>(&'a self, evidence: &'a Evidence, observation: ObservationId, progress: Progress<'a>) -> Reading<'a> {
+        Box::pin(async move {
+            let mut rows = 0;
+            for (database, seen) in self.read().await? {
+                evidence.put_rows(observation, &database, &seen.checks, &seen.rows)?;
+                rows += seen.rows.len() as u64;
+            }
+            progress(rows, rows);
+            Ok(())
+        })
     }
 }
 

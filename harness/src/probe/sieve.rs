@@ -11,8 +11,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrit
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::{Probe, STALL};
-use crate::error::Result;
+use super::{Probe, Progress, Reading, STALL};
 use crate::secret::Secret;
 use crate::tls::Authority;
 
@@ -244,18 +243,20 @@ impl Probe for Scripts {
         "sieve"
     }
 
-    async fn observe(&self, evidence: &Evidence, observation: ObservationId, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
-        let total = self.accounts.len() as u64;
-        futures_util::stream::iter(self.accounts.clone().into_iter().zip(1..))
-            .map(|(account, at)| async move {
-                let scripts = self.read(&account).await;
-                progress(at, total);
-                evidence.put_scripts(observation, &account, &scripts)
-            })
-            .buffer_unordered(CONNECTIONS)
-            .try_collect::<Vec<()>>()
-            .await?;
-        Ok(())
+    fn observe<'a>(&'a self, evidence: &'a Evidence, observation: ObservationId, progress: Progress<'a>) -> Reading<'a> {
+        Box::pin(async move {
+            let total = self.accounts.len() as u64;
+            futures_util::stream::iter(self.accounts.clone().into_iter().zip(1..))
+                .map(|(account, at)| async move {
+                    let scripts = self.read(&account).await;
+                    progress(at, total);
+                    evidence.put_scripts(observation, &account, &scripts)
+                })
+                .buffer_unordered(CONNECTIONS)
+                .try_collect::<Vec<()>>()
+                .await?;
+            Ok(())
+        })
     }
 }
 

@@ -1,5 +1,4 @@
-//! Output for a pipeline: plain lines, which CI servers that can do so fold phase by phase, and the directory that a pipeline
-//! keeps.
+//! Output for a pipeline: plain lines, folded by phase where the CI server can do so, and the directory that a pipeline keeps.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -7,7 +6,7 @@ use std::sync::Mutex;
 use judge::redact::redact;
 use serde_json::json;
 
-use super::Files;
+use super::OutputFiles;
 use super::model::{self, Report, seconds};
 use crate::error::{Error, Result};
 use crate::events::{Event, Sink};
@@ -15,7 +14,7 @@ use crate::events::{Event, Sink};
 /// How a CI server folds lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Folds {
-    /// Drone, Woodpecker and the rest: not at all. Headings stand out.
+    /// Not at all: Drone, Woodpecker and others. Headings stand out.
     None,
     /// GitHub's and Gitea's workflow commands.
     Github,
@@ -24,7 +23,7 @@ pub enum Folds {
 }
 
 impl Folds {
-    /// By what the environment says of the server.
+    /// Those of the CI server that the environment names.
     pub fn here() -> Self {
         let set = |name: &str| std::env::var_os(name).is_some();
         match () {
@@ -103,16 +102,16 @@ impl Sink for Folded {
 pub fn keep(out: &Path, dir: &Path, exit_code: u8) -> Result<Report> {
     std::fs::create_dir_all(out).map_err(Error::io(out))?;
     let report = Report::read(dir)?;
-    Files::all(out).write(&report, &model::logs(dir))?;
+    OutputFiles::all(out).write(&report, &model::logs(dir))?;
     results(out, exit_code, &json!(report.status), report.ladder.as_ref().map(|l| l.level), &report.run.reproduce)?;
     Ok(report)
 }
 
-/// The same where it ended before there was anything to report.
+/// The same for a run that ended before there was anything to report.
 pub fn keep_error(out: &Path, error: &Error, command: &str) -> Result<()> {
     std::fs::create_dir_all(out).map_err(Error::io(out))?;
     let text = format!(
-        "## Restore drill: ended before a verdict\n\n    {}\n\nAgain: `{command}`\n",
+        "## Restore drill: ended before a verdict\n\n    {}\n\nTo reproduce: `{command}`\n",
         error.to_string().replace('\n', "\n    ")
     );
     let path = out.join("report.md");
@@ -127,7 +126,7 @@ fn results(out: &Path, exit_code: u8, verdict: &serde_json::Value, level: Option
     std::fs::write(&path, format!("{results:#}\n")).map_err(Error::io(path))
 }
 
-/// What drone says of the build.
+/// What Drone reports about the build.
 pub fn build() -> serde_json::Map<String, serde_json::Value> {
     const NAMES: [&str; 7] = [
         "DRONE_REPO",

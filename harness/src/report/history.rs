@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::model::{Report, bytes, seconds};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What a past run is called by, and its report.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub const COLUMNS: [&str; 10] = ["began", "run", "scenario", "profile", "verdict
 /// The runs in a directory, and what could not be read of others.
 pub fn read(dir: &Path) -> Result<(Vec<Past>, Vec<String>)> {
     let (mut past, mut unread) = (Vec::new(), Vec::new());
-    for entry in std::fs::read_dir(dir).map_err(Error::io(dir))?.flatten() {
+    for entry in std::fs::read_dir(dir).map_err(recipe::Error::unreadable(dir))?.flatten() {
         let path = entry.path();
         if !path.join("evidence.db").is_file() && !path.join("run").join("evidence.db").is_file() {
             continue;

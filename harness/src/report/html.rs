@@ -135,8 +135,8 @@ fn groups(report: &Report) -> Vec<Group> {
             | Item::Message { account, .. }
             | Item::Script { account, .. } => (3, format!("Mailbox {account}")),
             Item::File { volume, .. } => (4, format!("Files of volume {volume}")),
-            Item::Fact { .. } => (5, "Facts".to_owned()),
-            Item::Trial { .. } => (6, "Trials".to_owned()),
+            Item::Fact { .. } => (5, "Output of commands".to_owned()),
+            Item::Trial { .. } => (6, "What users try".to_owned()),
         };
         let property = finding.property.as_ref().map_or_else(String::new, |p| format!(" ({p})"));
         let row = Row {
@@ -164,7 +164,7 @@ fn bars(report: &Report) -> Vec<Bar> {
         phase: p.phase.clone(),
         left: p.at_ms as f64 * 100.0 / end,
         width: (p.millis.unwrap_or_default() as f64 * 100.0 / end).max(0.3),
-        took: p.millis.map_or_else(|| "did not end".to_owned(), seconds),
+        took: p.millis.map_or_else(|| "did not finish".to_owned(), seconds),
         summary: p.summary.clone(),
         ended: p.millis.is_some(),
     };

@@ -1,13 +1,14 @@
-//! JUnit: one test case a kind of check, and one a rung of the ladder, as CI servers read them (`docs/schemas/junit.xsd`).
+//! JUnit: one test case for each check, and one for each rung of the ladder, as CI servers read them (`docs/schemas/junit.xsd`).
 
+use judge::counted;
 use judge::model::Status;
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use super::model::Report;
 use crate::error::{Error, Result};
-use crate::ladder::Outcome;
+use crate::ladder::RungOutcome;
 
-/// Findings that a test case has word by word; the rest are counted.
+/// Findings that a test case lists; the rest are counted.
 const NAMED: usize = 50;
 
 /// The report as JUnit's XML.
@@ -19,7 +20,9 @@ pub fn xml(report: &Report) -> Result<String> {
             check.findings.iter().filter_map(|at| report.findings.get(*at)).map(ToString::to_string).collect();
         let mut case = TestCase::new(check.name.clone(), status(check.status, &findings));
         case.set_classname(format!("restore-drill.{}", report.run.scenario));
-        case.set_system_out(format!("{} items were compared", check.items));
+        if check.items > 0 {
+            case.set_system_out(format!("{} compared", counted(check.items, "item")));
+        }
         suite.add_test_case(case);
     }
     suite.add_property(("reproduce", report.run.reproduce.as_str()));
@@ -29,12 +32,12 @@ pub fn xml(report: &Report) -> Result<String> {
         for step in &ladder.steps {
             let findings: Vec<String> = step.findings.iter().map(ToString::to_string).collect();
             let mut status = match &step.outcome {
-                Outcome::Pass => TestCaseStatus::success(),
-                Outcome::NotApplicable { .. } => TestCaseStatus::skipped(),
-                Outcome::Fail | Outcome::Skipped { .. } => TestCaseStatus::non_success(NonSuccessKind::Failure),
-                Outcome::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
+                RungOutcome::Pass => TestCaseStatus::success(),
+                RungOutcome::NotApplicable { .. } => TestCaseStatus::skipped(),
+                RungOutcome::Fail | RungOutcome::Skipped { .. } => TestCaseStatus::non_success(NonSuccessKind::Failure),
+                RungOutcome::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
             };
-            if step.outcome != Outcome::Pass {
+            if step.outcome != RungOutcome::Pass {
                 let (word, detail) = step.told();
                 status.set_message(format!("{word}: {detail}")).set_description(listed(&findings));
             }
@@ -57,7 +60,12 @@ fn status(status: Status, findings: &[String]) -> TestCaseStatus {
         Status::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     case.set_type(status.to_string());
-    case.set_message(format!("{} findings; the first: {}", findings.len(), findings.first().map_or("", String::as_str)));
+    let first = findings.first().map_or("", String::as_str);
+    let message = match findings.len() {
+        1 => first.to_owned(),
+        n => format!("{n} findings; the first: {first}"),
+    };
+    case.set_message(message);
     case.set_description(listed(findings));
     case
 }

@@ -1,7 +1,8 @@
-//! Markdown: what a comment on a pull request says, short, with the command that does it again.
+//! Markdown: a short comment for a pull request, with the command that reproduces the run.
 
 use std::fmt::Write as _;
 
+use judge::counted;
 use judge::model::Status;
 
 use super::model::{Report, seconds};
@@ -21,7 +22,7 @@ pub fn text(report: &Report) -> String {
     };
     if let Some(ladder) = &report.ladder {
         if let Some(gap) = ladder.gap() {
-            let _ = writeln!(out, "Not higher, as {}.\n", escaped(&gap));
+            let _ = writeln!(out, "What blocks the next level: {}.\n", escaped(&gap));
         }
         let _ = writeln!(out, "| rung | | |\n| --- | --- | --- |");
         for step in &ladder.steps {
@@ -34,16 +35,16 @@ pub fn text(report: &Report) -> String {
     let _ = writeln!(out, "Compared: {}.\n", report.compared);
     match (report.findings.as_slice(), report.status) {
         ([], Status::Held) => {
-            let _ = writeln!(out, "Everything that was there before the wipe is back, as it was.\n");
+            let _ = writeln!(out, "Everything that was there before the backup was restored unchanged.\n");
         }
         ([], _) => {}
         (findings, _) => {
-            let _ = writeln!(out, "{} findings:\n", findings.len());
+            let _ = writeln!(out, "{}:\n", counted(findings.len() as u64, "finding"));
             for finding in findings.iter().take(NAMED) {
                 let _ = writeln!(out, "- {}", escaped(&finding.to_string()));
             }
             if findings.len() > NAMED {
-                let _ = writeln!(out, "- … and {} more, all in the report", findings.len() - NAMED);
+                let _ = writeln!(out, "- … and {} more, listed in the report", findings.len() - NAMED);
             }
             out.push('\n');
         }
@@ -65,11 +66,11 @@ pub fn text(report: &Report) -> String {
         run.seed,
         seconds(took)
     );
-    let _ = writeln!(out, "\nAgain: {}", code(&run.reproduce));
+    let _ = writeln!(out, "\nTo reproduce: {}", code(&run.reproduce));
     out
 }
 
-/// Text in which nothing is markup: what is in it may come from mail.
+/// Text in which nothing is markup, because it may come from mail.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

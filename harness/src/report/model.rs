@@ -1,15 +1,15 @@
-//! A report: what a run's directory says, gathered once, from which every form of it is made. Needs no Docker and no scenario.
+//! A report: everything that a run's directory says, read once; each form of the report is made from it. Needs no Docker and no
+//! scenario.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use judge::audit;
-use judge::checks;
-use judge::model::{Counts, Finding, Item, Status};
-use judge::store::{AlteredSeen, Evidence};
+use judge::checks::{self, Check, Performed};
+use judge::model::{Counts, Finding, Item, MessageId, Status};
+use judge::store::{AlteredSeen, Evidence, RunFact};
 use judge::{RESTORED, judge};
-use recipe::scenario::Checks;
 use schemars::JsonSchema;
 use seeds::{Corpus, Profile};
 use serde::{Deserialize, Serialize};
@@ -33,21 +33,21 @@ pub struct Report {
     pub status: Status,
     /// What was compared.
     pub compared: Counts,
-    /// Each kind of check, by name.
-    pub checks: Vec<Check>,
+    /// Each check.
+    pub checks: Vec<CheckResult>,
     /// Every difference, sorted.
     pub findings: Vec<Finding>,
-    /// What is another way in some messages that have other bytes.
+    /// What changed in some of the messages whose content changed.
     #[serde(default)]
     pub altered: Vec<Altered>,
     /// The phases, in order.
     pub phases: Vec<PhaseTime>,
-    /// What the run had to say besides.
+    /// Notes of the run.
     pub notes: Vec<String>,
-    /// What an operator asks of a restore.
+    /// The recovery figures.
     pub recovery: Recovery,
     /// What the snapshot held.
-    pub audit: Option<audit::Report>,
+    pub audit: Option<audit::AuditReport>,
     /// The ladder that the run was part of.
     pub ladder: Option<Ladder>,
     /// What it ran on.
@@ -71,29 +71,29 @@ pub struct Run {
     pub images: Option<String>,
     /// restic's id of the snapshot.
     pub snapshot: Option<String>,
-    /// The command that does it again.
+    /// The command that reproduces the run.
     pub reproduce: String,
 }
 
-/// A kind of check.
+/// A check, and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Check {
-    /// What is compared: `messages`, `rows of main.db, user`, ….
+pub struct CheckResult {
+    /// Its name: `messages`, `rows of main.db, user`, ….
     pub name: String,
     /// How many items.
     pub items: u64,
-    /// What came of it.
+    /// The result.
     pub status: Status,
-    /// Which of the report's findings are its, from 0.
+    /// The positions of its findings in the report's list, from 0.
     pub findings: Vec<usize>,
 }
 
-/// What is another way in a message.
+/// What changed in a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Altered {
     /// The message, as its finding names it.
     pub message: String,
-    /// A unified diff of the body as it was submitted and as it is; what is said of the header where the body is the same.
+    /// A unified diff of the body as it was submitted and as it is now, or a sentence where there is no such diff.
     pub difference: String,
 }
 
@@ -102,31 +102,31 @@ pub struct Altered {
 pub struct PhaseTime {
     /// Its name.
     pub phase: String,
-    /// When it began, milliseconds from the begin of the first one.
+    /// When it began, milliseconds after the first one.
     pub at_ms: u64,
     /// How long it took, milliseconds; none where it did not end well.
     pub millis: Option<u64>,
-    /// What came of it.
+    /// The result, in a few words.
     pub summary: String,
 }
 
-/// What an operator asks of a restore. What the run did not measure is absent.
+/// The recovery figures. What the run did not measure is absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recovery {
     /// Time to back up, milliseconds.
     pub backup_ms: Option<u64>,
     /// Time to restore, milliseconds: what the bot took.
     pub restore_ms: Option<u64>,
-    /// From the begin of the restore until a user could log in, milliseconds: the recovery time (RTO).
+    /// From the start of the restore until a user could log in, milliseconds: the recovery time (RTO).
     pub first_login_ms: Option<u64>,
-    /// How old the newest item that came back was when the data were lost, milliseconds: the recovery point (RPO). Absent
-    /// where the verdict is not held.
+    /// The age of the newest restored item when the data was lost, milliseconds: the recovery point (RPO). Absent if the verdict
+    /// is not held.
     pub newest_item_ms: Option<u64>,
     /// Bytes of the files that the backup read.
     pub bytes_read: Option<u64>,
     /// Bytes that the repository grew by.
     pub bytes_stored: Option<u64>,
-    /// How many times more was read than stored.
+    /// How many times more data was read than stored.
     pub dedup_ratio: Option<f64>,
 }
 
@@ -145,48 +145,52 @@ impl Report {
         let ladder = ladder_in(dir)?;
         let evidence = Evidence::open(&run_dir(dir))?;
         let verdict = judge(&evidence, RESTORED)?;
-        let fact = |key: &str| evidence.get(key).map(Option::unwrap_or_default);
-        let number = |key: &str| Ok::<_, Error>(evidence.get(key)?.and_then(|n| n.parse::<u64>().ok()));
+        let fact = |fact| evidence.get(fact).map(Option::unwrap_or_default);
         let (phases, notes, began) = events(evidence.dir());
         // A ladder backs up and restores more than once; the last is what is judged.
         let time = |name: &str| phases.iter().rfind(|p| p.phase == name).and_then(|p| p.millis);
-        let (read, stored) = (number("bytes read")?, number("bytes added")?);
+        let (read, stored) = (evidence.number(RunFact::BytesRead)?, evidence.number(RunFact::BytesAdded)?);
         let recovery = Recovery {
             backup_ms: time("backup"),
             restore_ms: time("restore"),
-            first_login_ms: number("first login ms")?,
-            newest_item_ms: number("newest item ms")?.filter(|_| verdict.status == Status::Held),
+            first_login_ms: evidence.number(RunFact::FirstLoginMs)?,
+            newest_item_ms: evidence.number(RunFact::NewestItemMs)?.filter(|_| verdict.status == Status::Held),
             bytes_read: read,
             bytes_stored: stored,
             dedup_ratio: read.zip(stored).filter(|(_, s)| *s > 0).map(|(r, s)| (r as f64 / s as f64 * 100.0).round() / 100.0),
         };
-        let environment = evidence.get("environment")?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        // Without an observation after the restore, nothing was compared, however much the baseline holds.
+        let performed = match evidence.completed(RESTORED)? {
+            Some(_) => checks::performed(&evidence, RESTORED)?,
+            None => Performed::new(),
+        };
+        let environment = evidence.json(RunFact::Environment)?.unwrap_or_default();
         let reproduce = match &ladder {
             Some(ladder) => ladder.reproduce.clone(),
-            None => fact("reproduce")?,
+            None => fact(RunFact::Reproduce)?,
         };
         let status = ladder.as_ref().map_or(verdict.status, |l| l.status().max(verdict.status));
         Ok(Self {
             form: FORM,
             run: Run {
-                id: fact("run")?,
+                id: fact(RunFact::Run)?,
                 began,
-                scenario: fact("scenario")?,
-                profile: fact("profile")?,
-                seed: fact("seed")?,
-                images: evidence.get("images")?,
-                snapshot: evidence.get("snapshot")?,
+                scenario: fact(RunFact::Scenario)?,
+                profile: fact(RunFact::Profile)?,
+                seed: fact(RunFact::Seed)?,
+                images: evidence.get(RunFact::Images)?,
+                snapshot: evidence.get(RunFact::Snapshot)?,
                 reproduce,
             },
             status,
             compared: verdict.compared,
-            checks: checks_of(&checks::performed(&evidence, RESTORED)?, &verdict.findings),
+            checks: checks_of(&performed, &verdict.findings),
             altered: altered(&evidence)?,
             findings: verdict.findings,
             phases,
             notes,
             recovery,
-            audit: audit::Report::read(&evidence)?,
+            audit: audit::AuditReport::read(&evidence)?,
             ladder,
             environment,
         })
@@ -194,7 +198,7 @@ impl Report {
 
     /// Reads a `report.json`.
     pub fn load(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+        let text = std::fs::read_to_string(file).map_err(recipe::Error::unreadable(file))?;
         ladder::newer(file, &text, "a report", FORM)?;
         serde_json::from_str(&text).map_err(|e| {
             Error::input(file, Some(e.line()), format!("not a report.json, as `restore-drill report` writes it: {e}"))
@@ -232,28 +236,28 @@ pub fn logs(dir: &Path) -> Vec<Log> {
     logs
 }
 
-/// What is another way in the messages that were kept. What was submitted is computed again from profile and seed.
+/// What changed in the messages that were kept. What was submitted is computed again from profile and seed.
 fn altered(evidence: &Evidence) -> Result<Vec<Altered>> {
     let Some(o) = evidence.completed(RESTORED)? else { return Ok(vec![]) };
-    let profile = evidence.get("profile")?.and_then(|name| Profile::named(&name).ok());
-    let seed = evidence.get("seed")?.and_then(|seed| seed.parse().ok());
+    let profile = evidence.get(RunFact::Profile)?.and_then(|name| Profile::named(&name).ok());
+    let seed = evidence.number(RunFact::Seed)?;
     let corpus = profile.zip(seed).map(|(profile, seed)| Corpus::new(seed, profile));
     let difference = |seen: &AlteredSeen| {
         let is = body(&seen.bytes);
-        let number = seen.item.as_ref().and_then(|n| n.parse().ok());
+        let number = seen.item.and_then(MessageId::corpus);
         let (Some(corpus), Some(number)) = (&corpus, number) else {
-            return format!("it is no message of the corpus; its body is now:\n{}", cut(is.into_owned()));
+            return format!("the message is not from the corpus; its body is now:\n{}", cut(is.into_owned()));
         };
         if number >= corpus.len() {
-            return "it is no message of the corpus".to_owned();
+            return "the message is not from the corpus".to_owned();
         }
         let submitted = corpus.message(number).bytes;
         let was = body(&submitted);
         if was.trim_end() == is.trim_end() {
-            return "the body is as it was submitted; the header is another one than at the baseline".to_owned();
+            return "only the header changed; the body is as it was submitted".to_owned();
         }
         let diff = similar::TextDiff::from_lines(was.as_ref(), is.as_ref());
-        cut(diff.unified_diff().context_radius(3).header("as submitted", "as it is").to_string())
+        cut(diff.unified_diff().context_radius(3).header("as submitted", "after the restore").to_string())
     };
     let one = |seen: AlteredSeen| {
         let difference = difference(&seen);
@@ -278,23 +282,24 @@ fn cut(text: String) -> String {
     }
 }
 
-/// The checks that were made, and those that only findings tell of.
-fn checks_of(performed: &Checks, findings: &[Finding]) -> Vec<Check> {
-    let held = |(name, items): (&String, &u64)| {
-        let (name, status, findings) = (name.clone(), Status::Held, Vec::new());
-        (name.clone(), Check { name, items: *items, status, findings })
+/// The checks that were made, and those that only findings name.
+fn checks_of(performed: &Performed, findings: &[Finding]) -> Vec<CheckResult> {
+    let none = |check: &Check, items| {
+        let (name, status, findings) = (check.to_string(), Status::Held, Vec::new());
+        CheckResult { name, items, status, findings }
     };
-    let mut all: BTreeMap<String, Check> = performed.iter().map(held).collect();
+    let mut all: BTreeMap<Check, CheckResult> =
+        performed.iter().map(|(check, items)| (check.clone(), none(check, *items))).collect();
     for (at, finding) in findings.iter().enumerate() {
-        let name = checks::of(&finding.item, performed);
-        let check = all.entry(name.clone()).or_insert(Check { name, items: 0, status: Status::Held, findings: Vec::new() });
-        check.status = check.status.max(finding.outcome.weight().unwrap_or(Status::Held));
-        check.findings.push(at);
+        let check = checks::of(&finding.item, performed);
+        let result = all.entry(check).or_insert_with_key(|check| none(check, 0));
+        result.status = result.status.max(finding.outcome.weight().unwrap_or(Status::Held));
+        result.findings.push(at);
     }
     all.into_values().collect()
 }
 
-/// Phases, notes and the begin, from the run's events. A line that was cut off is as far as they go.
+/// Phases, notes and the start, from the run's events, up to a line that was cut off.
 pub(crate) fn events(dir: &Path) -> (Vec<PhaseTime>, Vec<String>, Option<String>) {
     let text = std::fs::read_to_string(dir.join("events.jsonl")).unwrap_or_default();
     let (mut phases, mut notes): (Vec<PhaseTime>, Vec<String>) = (Vec::new(), Vec::new());
@@ -342,11 +347,12 @@ impl Recovery {
         let rows = [
             ("time to back up", self.backup_ms.map(seconds)),
             ("time to restore", self.restore_ms.map(seconds)),
-            ("restore begun to first login (RTO)", self.first_login_ms.map(seconds)),
-            ("age of the newest item that survived (RPO)", self.newest_item_ms.map(seconds)),
-            ("read by the backup", self.bytes_read.map(bytes)),
-            ("stored by the backup", self.bytes_stored.map(bytes)),
-            ("deduplication and compression", self.dedup_ratio.map(|r| format!("{r:.2} times"))),
+            ("start of the restore to first login (RTO)", self.first_login_ms.map(seconds)),
+            ("age of the newest restored item when the data was lost (RPO)", self.newest_item_ms.map(seconds)),
+            ("data read by the backup", self.bytes_read.map(bytes)),
+            ("data added to the repository", self.bytes_stored.map(bytes)),
+            // Below 1, the repository's own files outweigh what deduplication and compression save.
+            ("reduced by deduplication and compression", self.dedup_ratio.filter(|r| *r >= 1.0).map(|r| format!("{r:.2} times"))),
         ];
         rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
@@ -375,7 +381,7 @@ mod tests {
         std::fs::write(dir.path().join("events.jsonl"), lines.join("\n")).expect("written");
         let (phases, _, began) = events(dir.path());
         assert_eq!(began.as_deref(), Some("2026-01-01T00:00:00Z"));
-        let told: Vec<_> = phases.iter().map(|p| (p.phase.as_str(), p.at_ms, p.millis)).collect();
-        assert_eq!(told, [("deploy", 1000, Some(500)), ("wipe", 2000, None)]);
+        let read: Vec<_> = phases.iter().map(|p| (p.phase.as_str(), p.at_ms, p.millis)).collect();
+        assert_eq!(read, [("deploy", 1000, Some(500)), ("wipe", 2000, None)]);
     }
 }

@@ -1,12 +1,12 @@
-//! `labels pr`: the text of a recipe's pull request, from the evidence of a drill that held.
+//! `labels pr`: writes the text of a recipe's pull request from the evidence of a drill that held.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use judge::audit::Report;
+use judge::audit::AuditReport;
 use judge::model::{Status, Verdict};
-use judge::store::Evidence;
+use judge::store::{Evidence, RunFact};
 use judge::{RESTORED, judge};
 use recipe::inventory::{Class, Inventory, InventoryVolume};
 use recipe::labels::{Selection, selection};
@@ -20,52 +20,54 @@ use crate::report::model::{events, ladder_in, run_dir};
 /// Labels under `deploy.labels`, by service.
 type Labels = BTreeMap<String, BTreeMap<String, String>>;
 
-/// A run, and the ladder that it was part of, if it was part of one.
+/// A run, and the ladder that it belongs to, if it belongs to one.
 pub struct Proof {
     evidence: Evidence,
     ladder: Option<Ladder>,
 }
 
 impl Proof {
-    /// What a run's directory has, or a ladder's.
+    /// Opens the directory of a run, or of a ladder.
     pub fn open(dir: &Path) -> Result<Self> {
         Ok(Self { evidence: Evidence::open(&run_dir(dir))?, ladder: ladder_in(dir)? })
     }
 
     fn level(&self) -> String {
-        self.ladder.as_ref().map_or_else(|| "not climbed".to_owned(), |l| format!("{} of {}", l.level, Rung::ALL.len()))
+        self.ladder.as_ref().map_or_else(|| "no ladder was run".to_owned(), |l| format!("{} of {}", l.level, Rung::ALL.len()))
     }
 }
 
-/// The text, in Markdown. A run that did not hold proves nothing, and is refused. `before` is a run of the recipe as it was.
+/// Writes the text in Markdown. `before` is a run of the recipe before the change.
+///
+/// It is an error if the verdict of `after` is not held, because such a run proves nothing.
 pub fn text(after: &Proof, before: Option<&Proof>) -> Result<String> {
     let evidence = &after.evidence;
     let verdict = judge(evidence, RESTORED)?;
     if verdict.status != Status::Held {
         return Err(Error::NotHeld(format!(
-            "{}: the verdict is {}, with {} findings; a pull request would claim what was not proven. \
-             `restore-drill judge` lists them",
+            "{}: the verdict is {}, with {} findings, so a pull request could claim nothing. `restore-drill judge` lists \
+             the findings",
             evidence.dir().display(),
             verdict.status,
             verdict.findings.len()
         )));
     }
-    let fact = |key: &str| -> Result<String> {
-        let missing = || Error::Usage(format!("{}: the run stored no {key}", evidence.dir().display()));
-        evidence.get(key)?.ok_or_else(missing)
+    let fact = |fact: RunFact| -> Result<String> {
+        let missing = || Error::Usage(format!("{}: the run did not store its {}", evidence.dir().display(), fact.key()));
+        evidence.get(fact)?.ok_or_else(missing)
     };
-    let labels: Labels = parse(&fact("recipe")?)?;
-    let inventory: Inventory = parse(&fact("inventory")?)?;
-    let scenario = fact("scenario")?;
-    let report = Report::read(evidence)?.ok_or_else(|| Error::Usage("the run stored no audit".into()))?;
+    let labels: Labels = parse(&fact(RunFact::Recipe)?)?;
+    let inventory: Inventory = parse(&fact(RunFact::Inventory)?)?;
+    let scenario = fact(RunFact::Scenario)?;
+    let report = AuditReport::read(evidence)?.ok_or_else(|| Error::Usage("the run did not store an audit".into()))?;
 
     let mut out = String::new();
     let _ = writeln!(out, "# Back up {scenario} with backupbot\n");
     let _ = writeln!(
         out,
-        "backupbot v2 labels for what this app cannot lose, each with its reason, and a restore drill that held with them: \
-         the app was deployed, filled through its own doors, backed up, removed with its volumes, restored, and compared \
-         item by item.\n"
+        "This adds backupbot v2 labels for the data that the app must not lose, and says why for each volume. A restore drill held \
+         with these labels: it deployed the app, filled it with data through its own ports, backed it up, removed it with its \
+         volumes, restored it, and compared every item.\n"
     );
     selected(&mut out, &labels, &inventory);
     left_out(&mut out, &labels, &inventory, &report);
@@ -85,7 +87,7 @@ fn of(labels: &Labels, volume: &InventoryVolume) -> Selection {
 
 fn selected(out: &mut String, labels: &Labels, inventory: &Inventory) {
     let _ = writeln!(out, "## What is backed up, and why\n");
-    let _ = writeln!(out, "| volume | holds | how its copy is whole |\n| --- | --- | --- |");
+    let _ = writeln!(out, "| volume | class and content | why its copy is complete |\n| --- | --- | --- |");
     for volume in inventory.deployed() {
         let what = match of(labels, volume) {
             Selection::Excluded => continue,
@@ -94,10 +96,8 @@ fn selected(out: &mut String, labels: &Labels, inventory: &Inventory) {
                 format!("`{}`: {}", volume.name, paths.iter().map(|p| format!("`{p}`")).collect::<Vec<_>>().join(", "))
             }
         };
-        let dumps = volume
-            .paths
-            .iter()
-            .filter_map(|p| Some(format!("`{}` is taken through a hook, as `{}`: {}", p.path, p.dump.as_ref()?, p.why)));
+        let dumps =
+            volume.paths.iter().filter_map(|p| Some(format!("A hook dumps `{}` to `{}`: {}", p.path, p.dump.as_ref()?, p.why)));
         let whole: Vec<String> = dumps.chain(volume.live.clone()).collect();
         let whole = if whole.is_empty() { "not stated".to_owned() } else { whole.join(" ") };
         let _ = writeln!(out, "| {what} | {}: {} | {whole} |", volume.class, volume.why);
@@ -105,11 +105,11 @@ fn selected(out: &mut String, labels: &Labels, inventory: &Inventory) {
     out.push('\n');
 }
 
-fn left_out(out: &mut String, labels: &Labels, inventory: &Inventory, report: &Report) {
-    let _ = writeln!(out, "## What is not, and why\n");
+fn left_out(out: &mut String, labels: &Labels, inventory: &Inventory, report: &AuditReport) {
+    let _ = writeln!(out, "## What is not backed up, and why\n");
     for volume in &inventory.volumes {
         if volume.not_deployed {
-            let _ = writeln!(out, "- `{}` is not in this recipe ({}).", volume.name, volume.service);
+            let _ = writeln!(out, "- `{}` of service `{}` is not deployed by this recipe.", volume.name, volume.service);
         } else if of(labels, volume) == Selection::Excluded {
             let _ = writeln!(out, "- `{}`, {}: {}", volume.name, volume.class, volume.why);
         }
@@ -121,7 +121,7 @@ fn left_out(out: &mut String, labels: &Labels, inventory: &Inventory, report: &R
     let (junk, total) = (report.junk(), report.total());
     let _ = writeln!(
         out,
-        "\nLabels cannot leave out files within a volume by pattern, so some cache comes along: {} of {} files, {} of {} KiB.\n",
+        "\nLabels cannot exclude files within a volume by pattern, so the backup also contains cache: {} of {} files, {} of {} KiB.\n",
         junk.files,
         total.files,
         junk.bytes.div_ceil(1024),
@@ -149,8 +149,8 @@ fn proof(
     out: &mut String,
     evidence: &Evidence,
     verdict: &Verdict,
-    report: &Report,
-    fact: &impl Fn(&str) -> Result<String>,
+    report: &AuditReport,
+    fact: &impl Fn(RunFact) -> Result<String>,
 ) -> Result<()> {
     let times = times(evidence);
     let seconds = |phases: &[&str]| phases.iter().filter_map(|p| times.get(*p)).sum::<u64>() as f64 / 1000.0;
@@ -162,8 +162,8 @@ fn proof(
     let mut row = |what: &str, is: String| {
         let _ = writeln!(out, "| {what} | {is} |");
     };
-    row("images", fact("images")?);
-    row("data", format!("profile {}, seed {}", fact("profile")?, fact("seed")?));
+    row("images", fact(RunFact::Images)?);
+    row("data", format!("profile {}, seed {}", fact(RunFact::Profile)?, fact(RunFact::Seed)?));
     row("seeded", seeded);
     row("compared after the restore", verdict.compared.to_string());
     row("differences", "none".into());
@@ -181,14 +181,14 @@ fn proof(
         format!("{} % of the files, {} % of the bytes", share(junk.files, total.files), share(junk.bytes, total.bytes)),
     );
     row("time to back up", format!("{:.1} s", seconds(&["backup"])));
-    row("time to restore, services running again", format!("{:.1} s", seconds(&["restore", "restart"])));
-    let _ = writeln!(out, "\nRun it again: `{}`\n", fact("reproduce")?);
+    row("time to restore, until the services run again", format!("{:.1} s", seconds(&["restore", "restart"])));
+    let _ = writeln!(out, "\nTo reproduce: `{}`\n", fact(RunFact::Reproduce)?);
     Ok(())
 }
 
 fn seeded(evidence: &Evidence) -> Result<String> {
     use judge::store::Sent;
-    Ok(format!("{} deliveries accepted over SMTP, through the front", evidence.ledger_count(Sent::Ok)?))
+    Ok(format!("{} messages accepted over SMTP", evidence.ledger_count(Sent::Ok)?))
 }
 
 /// Milliseconds of each phase, from the run's events.
@@ -216,7 +216,7 @@ fn level(out: &mut String, proof: &Proof, after: &Verdict, before: Option<&Proof
             if proof.ladder.is_some() {
                 let _ = writeln!(out, "Level: {}.\n", proof.level());
             }
-            let _ = writeln!(out, "After: {}. The recipe as it was before was not drilled.", after.status);
+            let _ = writeln!(out, "After: {}. There was no drill of the recipe before the change.", after.status);
         }
     }
     Ok(())

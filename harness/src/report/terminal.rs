@@ -1,5 +1,5 @@
-//! The terminal: phases with times, bars with counts and rates where somebody watches,
-//! plain lines elsewhere, and the verdict in a user's words.
+//! The terminal: phases with their times, the verdict in a user's words, and progress: bars
+//! on a terminal, plain lines elsewhere.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -19,11 +19,11 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 /// Writes to standard error, so that standard output stays for results.
 pub struct Terminal {
     term: Term,
-    /// Whether somebody watches.
+    /// Whether it is a terminal that a person may watch.
     live: bool,
-    /// Whether phases are left out, as where several drills share the terminal.
+    /// Whether phases are left out, because several drills share the terminal.
     brief: bool,
-    /// Whether only the verdict is said.
+    /// Whether only the verdict is printed.
     quiet: bool,
     state: Mutex<State>,
 }
@@ -148,11 +148,11 @@ pub fn block(verdict: &Verdict) -> Vec<String> {
     };
     let mut lines = vec![String::new(), format!("{word}: compared {}", verdict.compared)];
     if verdict.findings.is_empty() {
-        lines.push("  everything that was there before is back, as it was".into());
+        lines.push("  everything that was there before the backup was restored unchanged".into());
     }
     lines.extend(verdict.findings.iter().take(NAMED).map(|f| format!("  - {f}")));
     if verdict.findings.len() > NAMED {
-        lines.push(format!("  … and {} more, all in evidence.db", verdict.findings.len() - NAMED));
+        lines.push(format!("  … and {} more; `restore-drill report` lists them all", verdict.findings.len() - NAMED));
     }
     lines
 }
@@ -174,8 +174,8 @@ mod tests {
         let compared = Counts { accounts: 1, folders: 1, messages: 30, rows: 1, files: 1, ..Counts::default() };
         let lines = block(&Verdict::from_findings(compared, (1..=30).map(finding).collect()));
         assert_eq!(lines.len(), 2 + NAMED + 1);
-        assert_eq!(lines[1], "BROKEN: compared 30 messages in 1 folders of 1 mailboxes, 1 rows, 1 files");
+        assert_eq!(lines[1], "BROKEN: compared 30 messages in 1 folder of 1 mailbox, 1 row, 1 file");
         assert_eq!(lines[2], "  - mailbox u07@mail.test, folder Archive.2024, message with UID 1: lost");
-        assert_eq!(lines[27], "  … and 5 more, all in evidence.db");
+        assert_eq!(lines[27], "  … and 5 more; `restore-drill report` lists them all");
     }
 }

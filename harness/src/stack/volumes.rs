@@ -4,12 +4,10 @@
 use std::io::{Read, Write as _};
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
-use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
-};
-use engine::NAMESPACE_LABEL;
-use engine::is_not_found;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use bollard::query_parameters::{CreateContainerOptionsBuilder, UploadToContainerOptionsBuilder};
+use engine::exec::Archive;
+use engine::{Engine, NAMESPACE_LABEL};
+use futures_util::StreamExt as _;
 use judge::store::{FileSeen, HARD, SYMBOLIC};
 use sha2::{Digest as _, Sha256};
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -111,7 +109,7 @@ impl Helper {
         // The archive's names begin with the last part of the path asked for.
         let parent = std::path::Path::new(path).parent().map(|p| p.display().to_string()).filter(|p| !p.is_empty());
         let what = format!("reading volume {}", self.volume);
-        archive(&self.owned.engine().docker, &self.id, &place, &what, move |archive| {
+        archive(self.owned.engine(), &self.id, &place, &what, move |archive| {
             entries(archive, |mut found| {
                 if let Some(parent) = &parent {
                     found.name = format!("{parent}/{}", found.name);
@@ -268,33 +266,35 @@ pub fn entries(archive: &mut dyn Read, mut entry: impl FnMut(Entry<'_>) -> std::
 
 /// Streams the tar archive of `place` in a container to `read`, on a thread of its own. None when nothing is there.
 pub async fn archive<T: Send + 'static>(
-    docker: &bollard::Docker,
+    engine: &Engine,
     container: &str,
     place: &str,
     what: &str,
     read: impl FnOnce(&mut dyn Read) -> std::io::Result<T> + Send + 'static,
 ) -> Result<Option<T>> {
-    let options = DownloadFromContainerOptionsBuilder::default().path(place).build();
-    let mut stream = Box::pin(docker.download_from_container(container, Some(options)));
-    let first = match stream.next().await {
-        Some(Err(e)) if is_not_found(&e) => return Ok(None),
-        Some(first) => first.context(what)?,
-        None => return Ok(None),
-    };
-    let rest = futures_util::stream::once(async { Ok(first) }).chain(stream).map_err(std::io::Error::other);
-    // The stream is moved to a blocking thread, so it may not borrow.
+    match engine.archive_in(container, place).await? {
+        Some(archive) => read_archive(archive, what, read).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Streams a tar archive to `read`, on a thread of its own.
+pub async fn read_archive<T: Send + 'static>(
+    mut archive: Archive,
+    what: &str,
+    read: impl FnOnce(&mut dyn Read) -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
     let (tx, rx) = tokio::sync::mpsc::channel::<std::io::Result<bytes::Bytes>>(4);
     let mut bridge = SyncIoBridge::new(Box::pin(StreamReader::new(tokio_stream(rx))));
     let parse = tokio::task::spawn_blocking(move || read(&mut bridge));
-    let mut rest = Box::pin(rest);
-    while let Some(chunk) = rest.next().await {
+    while let Some(chunk) = archive.next().await {
         if tx.send(chunk).await.is_err() {
             break;
         }
     }
     drop(tx);
     let done = parse.await.map_err(|e| Error::Unknown(format!("{what}: {e}")))?;
-    done.map(Some).map_err(Error::io(what))
+    done.map_err(Error::io(what))
 }
 
 fn tokio_stream<T>(mut rx: tokio::sync::mpsc::Receiver<T>) -> impl futures_util::Stream<Item = T> {

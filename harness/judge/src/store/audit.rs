@@ -7,8 +7,10 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
+use crate::count::counted;
 use crate::error::Result;
 use crate::redact::redact;
+use crate::word::UnknownWord;
 
 /// Files and bytes of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -19,7 +21,7 @@ pub struct Amount {
     pub bytes: u64,
 }
 
-/// A file that is another one live than in the snapshot.
+/// A file that differs between the live volume and the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Difference {
     /// The volume's compose name.
@@ -32,7 +34,7 @@ pub struct Difference {
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} files, {} KiB", self.files, self.bytes.div_ceil(1024))
+        write!(f, "{}, {} KiB", counted(self.files, "file"), self.bytes.div_ceil(1024))
     }
 }
 
@@ -69,8 +71,11 @@ pub struct AuditFile {
     pub sha256: Option<String>,
 }
 
-fn class(name: &str) -> Class {
-    Class::ALL.into_iter().find(|c| c.name() == name).unwrap_or(Class::Durable)
+fn class(row: &Row<'_>, at: usize) -> rusqlite::Result<Class> {
+    let name = row.get_ref(at)?.as_str()?;
+    let unknown = || UnknownWord { what: "class", text: name.to_owned() };
+    let class = Class::ALL.into_iter().find(|c| c.name() == name).ok_or_else(unknown);
+    class.map_err(|e| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(e)))
 }
 
 fn amount(row: &Row<'_>, at: usize) -> rusqlite::Result<Amount> {
@@ -165,7 +170,7 @@ impl Evidence {
     }
 
     /// Whether the snapshot has a durable file of a volume, or of a folder in it.
-    pub fn any_captured(&self, volume: &str, folder: Option<&str>) -> Result<bool> {
+    pub(crate) fn any_captured(&self, volume: &str, folder: Option<&str>) -> Result<bool> {
         // Text is ordered by bytes, and `0` follows `/`.
         let (from, to) = folder.map_or_else(|| (String::new(), "\u{10ffff}".into()), |f| (format!("{f}/"), format!("{f}0")));
         self.with(|db| {
@@ -178,7 +183,7 @@ impl Evidence {
     }
 
     /// The dumps of live files that the snapshot lacks: volume, file, dump.
-    pub fn dumps_absent(&self) -> Result<Vec<(String, String, String)>> {
+    pub(crate) fn dumps_absent(&self) -> Result<Vec<(String, String, String)>> {
         self.with(|db| {
             db.prepare(
                 "SELECT volume, path, dump FROM audit_file AS l
@@ -192,7 +197,7 @@ impl Evidence {
     }
 
     /// The dumps in the snapshot that are not whole: volume, path, what is wrong.
-    pub fn dumps_wrong(&self) -> Result<Vec<(String, String, String)>> {
+    pub(crate) fn dumps_wrong(&self) -> Result<Vec<(String, String, String)>> {
         self.with(|db| {
             db.prepare("SELECT volume, path, complaint FROM audit_dump WHERE complaint IS NOT NULL ORDER BY volume, path")?
                 .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
@@ -207,7 +212,7 @@ impl Evidence {
                 "SELECT volume, class, count(*), coalesce(sum(size), 0) FROM audit_file WHERE side = 'snapshot'
                  GROUP BY volume, class ORDER BY volume, class",
             )?
-            .query_map([], |r| Ok((r.get(0)?, class(r.get_ref(1)?.as_str()?), amount(r, 2)?)))?
+            .query_map([], |r| Ok((r.get(0)?, class(r, 1)?, amount(r, 2)?)))?
             .collect()
         })
     }
@@ -226,7 +231,7 @@ impl Evidence {
         })
     }
 
-    /// How many files are other ones live than in the snapshot, and the first of them.
+    /// How many files differ between the live volumes and the snapshot, and the first of them.
     pub fn differing(&self, first: usize) -> Result<(u64, Vec<Difference>)> {
         const PAIRS: &str = "FROM audit_file AS l JOIN audit_file AS s
             ON l.side = 'live' AND s.side = 'snapshot' AND s.volume = l.volume AND s.path = l.path AND s.sha256 <> l.sha256";

@@ -7,9 +7,9 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use super::evidence::{Evidence, ObservationId, columns};
 use crate::error::Result;
 
-/// How a link begins that says what a symbolic link points to.
+/// How the link of a symbolic link begins: what it points to follows.
 pub const SYMBOLIC: &str = "to ";
-/// How a link begins that says which other file a file is.
+/// How the link of a file with several names begins: its first name follows.
 pub const HARD: &str = "is ";
 
 /// A file as one observation saw it.
@@ -35,7 +35,7 @@ pub struct FileSeen {
     pub link: String,
 }
 
-/// Files, as far as two observations differ: before, after. Those with a hash and those without are of different kinds.
+/// A file that differs between two observations: before, after. Files with a hash and files without one are of different kinds.
 pub type FilePair = (Option<FileSeen>, Option<FileSeen>);
 
 /// The columns that [`file_of`] reads.
@@ -57,7 +57,7 @@ fn file_of(r: &Row<'_>, from: usize) -> rusqlite::Result<FileSeen> {
 }
 
 impl Evidence {
-    /// Stores files. The first name of a file comes before its others, which have its content.
+    /// Stores files. The first name of a file must come before its other names, which have its content.
     pub fn put_files(&self, o: ObservationId, files: &[FileSeen]) -> Result<()> {
         self.with(|db| {
             let tx = db.transaction()?;
@@ -77,8 +77,9 @@ impl Evidence {
         })
     }
 
-    /// An archive gives a file with several names under whichever it meets first: from now on the first in order stands for all
-    /// of them that were stored, whatever an archive's order is. A name that is the only one of them stored is no link.
+    /// Makes hard links comparable. An archive stores a file under the name that it meets first, and the others as links to it; from
+    /// now on they are links to the first name in order, whatever the archive's order was. A name whose other names were not stored
+    /// is not a link.
     pub fn name_links(&self, o: ObservationId) -> Result<()> {
         self.with(|db| {
             db.execute(
@@ -123,7 +124,7 @@ impl Evidence {
         })
     }
 
-    /// How many files an observation has with a hash, and how many of which only owner, mode and link are compared.
+    /// How many files an observation has with a hash, and how many without: only their owner, mode and link are compared.
     pub fn file_counts(&self, o: ObservationId) -> Result<(u64, u64)> {
         self.with(|db| {
             db.query_row(
@@ -134,8 +135,16 @@ impl Evidence {
         })
     }
 
+    /// How many files an observation has, by volume and by whether they are compared whole.
+    pub(crate) fn file_kinds(&self, o: ObservationId) -> Result<Vec<(String, bool, u64)>> {
+        self.with(|db| {
+            let sql = "SELECT volume, sha256 != '', count(*) FROM file WHERE observation = ? GROUP BY 1, 2";
+            db.prepare(sql)?.query_map([o.0], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect()
+        })
+    }
+
     /// The files in which two observations differ, by volume and path.
-    pub fn file_pairs(&self, before: ObservationId, after: ObservationId) -> Result<Vec<FilePair>> {
+    pub(crate) fn file_pairs(&self, before: ObservationId, after: ObservationId) -> Result<Vec<FilePair>> {
         let twin = "n.observation = ?2 AND n.volume = o.volume AND n.path = o.path AND (n.sha256 = '') = (o.sha256 = '')";
         let changed = format!(
             "SELECT {}, {} FROM file AS o JOIN file AS n ON {twin} WHERE o.observation = ?1
@@ -145,7 +154,7 @@ impl Evidence {
             columns(FILE, "o"),
             columns(FILE, "n"),
         );
-        // What only has attributes here is looked for by another probe.
+        // A file without a hash is another probe's: that one looks for it.
         let only = format!(
             "SELECT {} FROM file AS o WHERE o.observation = ?1 AND o.sha256 <> ''
              AND NOT EXISTS (SELECT 1 FROM file AS n WHERE {twin}) ORDER BY o.volume, o.path",
@@ -167,19 +176,21 @@ impl Evidence {
     }
 
     /// Whether an observation has a file.
-    pub fn has_file(&self, o: ObservationId, volume: &str, path: &str) -> Result<bool> {
+    pub(crate) fn has_file(&self, o: ObservationId, volume: &str, path: &str) -> Result<bool> {
         self.with(|db| {
             db.prepare_cached("SELECT EXISTS (SELECT 1 FROM file WHERE observation = ? AND volume = ? AND path = ?)")?
                 .query_row(params![o.0, volume, path], |r| r.get(0))
         })
     }
 
-    /// The folders at the top of the volumes that an observation has anything in or of.
-    pub fn top_folders(&self, o: ObservationId) -> Result<BTreeSet<String>> {
+    /// The names at the top of a volume that an observation has files in, or has as files.
+    pub(crate) fn top_folders(&self, o: ObservationId, volume: &str) -> Result<BTreeSet<String>> {
         self.with(|db| {
-            db.prepare("SELECT DISTINCT substr(path, 1, instr(path || '/', '/') - 1) FROM file WHERE observation = ?")?
-                .query_map([o.0], |r| r.get(0))?
-                .collect()
+            db.prepare(
+                "SELECT DISTINCT substr(path, 1, instr(path || '/', '/') - 1) FROM file WHERE observation = ? AND volume = ?",
+            )?
+            .query_map(params![o.0, volume], |r| r.get(0))?
+            .collect()
         })
     }
 }

@@ -1,32 +1,35 @@
-//! Two observations side by side, as far as they differ: what is the same is never loaded, so that memory follows the
-//! differences and not the data.
+//! The differences between two observations. What is the same is never loaded, so that memory grows with the differences and not
+//! with the data.
 
 use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::evidence::{Evidence, MESSAGE, MessageSeen, ObservationId, RowSeen, columns, message_of, row_of};
+use super::evidence::{Evidence, ObservationId, columns};
+use super::mail::{MESSAGE, MessageSeen, message_of};
+use super::rows::{RowSeen, row_of};
 use crate::error::Result;
+use crate::message_id::MessageId;
 
-/// Messages of one account, as far as two observations differ.
+/// The messages of an account that differ between two observations.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct MessagePairs {
-    /// In the same place with the same bytes, and something else is not the same: before, after.
+    /// Messages in the same place with the same bytes, of which something else changed: before, after.
     pub changed: Vec<(MessageSeen, MessageSeen)>,
-    /// Without such a twin after, by folder and UID.
+    /// Messages without such a counterpart after, by folder and UID.
     pub only_before: Vec<MessageSeen>,
-    /// Without such a twin before, by folder and UID.
+    /// Messages without such a counterpart before, by folder and UID.
     pub only_after: Vec<MessageSeen>,
 }
 
-/// A message of the ledger whose mailbox is not as the ledger says.
+/// A message whose mailbox is not as the ledger says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unlike {
     /// The mailbox.
     pub account: String,
-    /// The corpus message.
-    pub item: String,
-    /// Whether it was expunged: then it must not be there, else it must, with the body that was submitted.
+    /// The message.
+    pub item: MessageId,
+    /// Whether it was expunged. Then it must not be there; else it must, with the body that was submitted.
     pub expunged: bool,
     /// Where it is, folder and UID.
     pub found: Option<(String, u32)>,
@@ -40,9 +43,9 @@ fn row_in(observation: &str) -> String {
 }
 
 impl Evidence {
-    /// The ledger beside an observation, in the mailboxes that could be read: where a message that SMTP accepted is not there,
-    /// one that was expunged is, or the body is another one.
-    pub fn unlike_ledger(&self, o: ObservationId) -> Result<Vec<Unlike>> {
+    /// Compares the ledger with an observation, in the mailboxes that could be read: where a message that SMTP accepted is missing,
+    /// one that was expunged is there, or the body differs.
+    pub(crate) fn unlike_ledger(&self, o: ObservationId) -> Result<Vec<Unlike>> {
         self.with(|db| {
             db.prepare(
                 "SELECT l.account, l.item, l.expunged, m.folder, m.uid
@@ -60,7 +63,7 @@ impl Evidence {
         })
     }
 
-    /// How many rows an observation has that another one, of what comes by itself, has not.
+    /// How many rows an observation has that a fresh deployment does not have by itself.
     pub fn rows_besides(&self, o: ObservationId, fresh: Option<ObservationId>) -> Result<u64> {
         self.with(|db| {
             let sql = format!("SELECT count(*) FROM db_row AS o WHERE o.observation = ?1 AND NOT {}", row_in("?2"));
@@ -68,7 +71,7 @@ impl Evidence {
         })
     }
 
-    /// The first of those rows that a third observation has too, by its key.
+    /// The first of those rows that a third observation has as well, by its key.
     pub fn row_still_there(
         &self,
         before: ObservationId,
@@ -127,7 +130,7 @@ impl Evidence {
     }
 
     /// Whether an observation has a message with these bytes in a folder.
-    pub fn has_bytes(&self, o: ObservationId, account: &str, folder: &str, sha256: &[u8]) -> Result<bool> {
+    pub(crate) fn has_bytes(&self, o: ObservationId, account: &str, folder: &str, sha256: &[u8]) -> Result<bool> {
         self.with(|db| {
             db.prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM message WHERE sha256 = ? AND observation = ? AND account = ? AND folder = ?)",
@@ -137,7 +140,7 @@ impl Evidence {
     }
 
     /// The corpus messages of an account that were expunged before the baseline.
-    pub fn expunged_of(&self, account: &str) -> Result<BTreeSet<String>> {
+    pub(crate) fn expunged_of(&self, account: &str) -> Result<BTreeSet<MessageId>> {
         self.with(|db| {
             db.prepare_cached("SELECT item FROM ledger WHERE account = ? AND expunged = 1")?
                 .query_map([account], |r| r.get(0))?

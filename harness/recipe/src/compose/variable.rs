@@ -1,100 +1,163 @@
-//! Variables in a compose file's texts, as `docker stack deploy` replaces them: `$NAME`, `${NAME}`,
-//! `${NAME:-default}`, `${NAME-default}`, `${NAME:?error}`, `${NAME?error}`; `$$` is a dollar sign.
+//! Variables in a compose file's texts, as `docker stack deploy` and `abra` replace them.
+//!
+//! | written | value |
+//! | --- | --- |
+//! | `$NAME`, `${NAME}` | the variable's |
+//! | `${NAME:-default}` | the default if the variable is unset or empty |
+//! | `${NAME-default}` | the default if it is unset |
+//! | `${NAME:?message}` | refused if it is unset or empty |
+//! | `${NAME?message}` | refused if it is unset |
+//! | `$$` | a dollar sign |
+//!
+//! Both programs use the template of docker's own CLI (`cli/compose/template`), which is less than the Compose specification and
+//! than `docker compose`: `${NAME:+other}` and `${NAME+other}` are refused, a default is taken as it is written, without variables
+//! in it, and ends at the first `}`. The crates that interpolate compose files follow the specification, so each of them would
+//! read a recipe in another way than the deployment does. That is why this module is ours: one regular expression, which is the
+//! CLI's, and what each operator means. `tests.rs` compares it with `docker stack config` over a table of cases.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What may follow a dollar sign. A name without braces may have an operator too, and its default reaches to the next `}`.
+static TEMPLATE: LazyLock<Regex> = LazyLock::new(|| {
+    const VARIABLE: &str = "[_a-zA-Z][_a-zA-Z0-9]*(?::?[-?][^}]*)?";
+    let pattern = format!(r"\$(?:(?<escaped>\$)|(?<named>{VARIABLE})|\{{(?<braced>{VARIABLE})\}}|(?<invalid>))");
+    Regex::new(&pattern).expect("the pattern is a constant, and tested")
+});
 
 /// A piece of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part<'a> {
-    /// As it is.
+    /// Text that is kept.
     Text(&'a str),
     /// A variable.
-    Variable {
-        /// Its name.
-        name: &'a str,
-        /// What stands for it if it has no value.
-        default: Option<&'a str>,
-        /// As written.
-        written: &'a str,
-    },
+    Variable(Variable<'a>),
 }
 
-/// The pieces of a text, or the part of it that is no variable.
+/// A variable in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What happens if it has no value.
+    pub fallback: Fallback<'a>,
+    /// As it is written, with the dollar sign and the braces.
+    pub written: &'a str,
+}
+
+/// What happens if a variable has no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback<'a> {
+    /// Docker warns and puts an empty text in its place.
+    Empty,
+    /// `:-`: this text replaces a variable that is unset or empty.
+    IfUnsetOrEmpty(&'a str),
+    /// `-`: this text replaces a variable that is unset.
+    IfUnset(&'a str),
+    /// `:?`: docker refuses the file if the variable is unset or empty, with this message.
+    RefusedIfUnsetOrEmpty(&'a str),
+    /// `?`: docker refuses the file if the variable is unset, with this message.
+    RefusedIfUnset(&'a str),
+}
+
+impl<'a> Variable<'a> {
+    /// Docker looks for the operators in this order, anywhere between the braces.
+    fn parse(body: &'a str, written: &'a str) -> Self {
+        let (name, fallback) = if let Some((name, default)) = body.split_once(":-") {
+            (name, Fallback::IfUnsetOrEmpty(default))
+        } else if let Some((name, default)) = body.split_once('-') {
+            (name, Fallback::IfUnset(default))
+        } else if let Some((name, message)) = body.split_once(":?") {
+            (name, Fallback::RefusedIfUnsetOrEmpty(message))
+        } else if let Some((name, message)) = body.split_once('?') {
+            (name, Fallback::RefusedIfUnset(message))
+        } else {
+            (body, Fallback::Empty)
+        };
+        Self { name, fallback, written }
+    }
+
+    /// Its value, or its default; nothing if it has neither.
+    pub fn value<'v>(&self, env: &'v BTreeMap<String, String>) -> Option<&'v str>
+    where
+        'a: 'v,
+    {
+        let set = env.get(self.name).map(String::as_str);
+        match self.fallback {
+            Fallback::Empty | Fallback::RefusedIfUnset(_) => set,
+            Fallback::IfUnset(default) => set.or(Some(default)),
+            Fallback::IfUnsetOrEmpty(default) => set.filter(|v| !v.is_empty()).or(Some(default)),
+            Fallback::RefusedIfUnsetOrEmpty(_) => set.filter(|v| !v.is_empty()),
+        }
+    }
+}
+
+/// Splits a text into its pieces. The error is the part of the text that looks like a variable and is not one. Docker refuses such
+/// a text too, unless a valid variable follows: then it drops the dollar sign without a warning.
 pub fn parts(text: &str) -> Result<Vec<Part<'_>>, &str> {
     let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some(dollar) = rest.find('$') {
-        let (before, from) = rest.split_at(dollar);
-        if !before.is_empty() {
-            parts.push(Part::Text(before));
+    let mut done = 0;
+    for found in TEMPLATE.captures_iter(text) {
+        let whole = found.get_match();
+        if done < whole.start() {
+            parts.push(Part::Text(&text[done..whole.start()]));
         }
-        let after = &from[1..];
-        if after.starts_with('$') {
-            parts.push(Part::Text(&from[..1]));
-            rest = &from[2..];
-            continue;
+        done = whole.end();
+        if found.name("escaped").is_some() {
+            parts.push(Part::Text(&text[whole.start()..whole.start() + 1]));
+        } else if let Some(body) = found.name("named").or(found.name("braced")) {
+            parts.push(Part::Variable(Variable::parse(body.as_str(), whole.as_str())));
+        } else {
+            return Err(not_a_variable(&text[whole.start()..]));
         }
-        let (body, written) = match after.strip_prefix('{') {
-            Some(inside) => {
-                let end = inside.find('}').ok_or(from)?;
-                (&inside[..end], &from[..end + 3])
-            }
-            None => {
-                let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
-                (&after[..end], &from[..=end])
-            }
-        };
-        let end = body.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(body.len());
-        let (name, operator) = body.split_at(end);
-        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(written);
-        }
-        let default = operator.strip_prefix(":-").or_else(|| operator.strip_prefix('-'));
-        if default.is_none() && !operator.is_empty() && !operator.trim_start_matches(':').starts_with(['?', '+']) {
-            return Err(written);
-        }
-        parts.push(Part::Variable { name, default, written });
-        rest = &from[written.len()..];
     }
-    if !rest.is_empty() {
-        parts.push(Part::Text(rest));
+    if done < text.len() {
+        parts.push(Part::Text(&text[done..]));
     }
     Ok(parts)
 }
 
-/// A text with its variables replaced. What has neither value nor default stays as written and is listed.
+/// What to show of a text that begins with a dollar sign and is no variable: up to its brace, else the letters and digits.
+fn not_a_variable(from: &str) -> &str {
+    let end = match from.as_bytes().get(1) {
+        Some(b'{') => from.find('}').map_or(from.len(), |at| at + 1),
+        _ => 1 + from[1..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(from.len() - 1),
+    };
+    &from[..end]
+}
+
+/// The message about a part of a text that is not a variable.
+pub fn refusal(bad: &str) -> String {
+    let other = bad.strip_prefix("${").is_some_and(|body| {
+        let operator = body.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        operator.trim_start_matches(':').starts_with('+')
+    });
+    let why = if other { "; docker stack deploy does not know the operators + and :+" } else { "" };
+    format!("{bad:?}: expected a variable such as ${{NAME}}; write $$ for a dollar sign{why}")
+}
+
+/// Replaces the variables of a text. What has neither a value nor a default stays as it is written, and its name is listed.
+///
+/// The error is the part of the text that looks like a variable and is not one.
 pub fn interpolate<'a>(text: &'a str, env: &BTreeMap<String, String>) -> Result<(String, Vec<&'a str>), &'a str> {
     let mut unset = Vec::new();
-    let pieces = parts(text)?.into_iter().map(|part| match part {
-        Part::Text(text) => text,
-        Part::Variable { name, default, written } => env.get(name).map(String::as_str).or(default).unwrap_or_else(|| {
-            unset.push(name);
-            written
-        }),
-    });
-    let out = pieces.collect();
+    let mut out = String::new();
+    for part in parts(text)? {
+        match part {
+            Part::Text(text) => out.push_str(text),
+            Part::Variable(variable) => match variable.value(env) {
+                Some(value) => out.push_str(value),
+                None => {
+                    unset.push(variable.name);
+                    out.push_str(variable.written);
+                }
+            },
+        }
+    }
     Ok((out, unset))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn as_docker_replaces_them() {
-        let env = BTreeMap::from([("A".to_owned(), "1".to_owned()), ("E".to_owned(), String::new())]);
-        for (text, expected, unset) in [
-            ("plain", "plain", &[][..]),
-            ("$A-${A}$$A", "1-1$A", &[]),
-            ("${B:-x y}|${B-}|${A:-x}", "x y||1", &[]),
-            ("${B}.$C.${D:?must}", "${B}.$C.${D:?must}", &["B", "C", "D"]),
-            ("é$A€", "é1€", &[]),
-            ("[${E}]", "[]", &[]),
-        ] {
-            assert_eq!(interpolate(text, &env), Ok((expected.to_owned(), unset.to_vec())), "{text}");
-        }
-        for (text, bad) in [("a ${A", "${A"), ("x$", "$"), ("${}", "${}"), ("${A!b} c", "${A!b}"), ("$1", "$1"), ("$é", "$")] {
-            assert_eq!(interpolate(text, &env), Err(bad), "{text}");
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,5 @@
-//! YAML whose every node knows its place. Anchors and merges are resolved; a node that came through an
-//! alias has the place where its text stands, because that is where it is mended.
+//! YAML in which every node knows its place. Anchors and merges are resolved; the place of a node from an alias is where its text is
+//! written, because that is where a person corrects it.
 
 use std::fmt;
 use std::path::Path;
@@ -10,10 +10,10 @@ use serde_saphyr::Spanned;
 
 use crate::error::{Error, Result};
 
-/// How deep a document may be nested: far deeper than a compose file is, and no deeper than the stack of a thread.
+/// How deep a document may be nested: deeper than any compose file, and not too deep for a thread's stack.
 const DEPTH: usize = 24;
 
-/// A value and where it stands.
+/// A value, and where it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// The value.
@@ -48,18 +48,17 @@ impl Node {
         let options = serde_saphyr::options! { strict_booleans: true, budget: serde_saphyr::budget! { max_depth: DEPTH } };
         serde_saphyr::from_str_with_options(text, options).map_err(|e| {
             let line = e.location().map(|l| l.line() as usize);
-            let message = e.to_string();
-            Error::input(file, line, message.lines().next().unwrap_or("not YAML").to_owned())
+            Error::input(file, line, message(&e.to_string()))
         })
     }
 
-    /// The entries of a mapping, with their keys' nodes; of anything else none.
+    /// The entries of a mapping: name, key, value. Any other node has none.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &Node, &Node)> {
         let entries = if let Yaml::Map(map) = &self.value { map.as_slice() } else { &[] };
         entries.iter().filter_map(|(k, v)| k.text().map(|name| (name, k, v)))
     }
 
-    /// The items of a sequence; of anything else none.
+    /// The items of a sequence. Any other node has none.
     pub fn items(&self) -> &[Node] {
         if let Yaml::List(list) = &self.value { list } else { &[] }
     }
@@ -74,7 +73,7 @@ impl Node {
         if let Yaml::Text(text) = &self.value { Some(text) } else { None }
     }
 
-    /// The scalar as compose takes it where it wants text.
+    /// A scalar as the text that compose makes of it; nothing for a sequence or a mapping.
     pub fn scalar(&self) -> Option<String> {
         match &self.value {
             Yaml::Null => Some(String::new()),
@@ -85,7 +84,7 @@ impl Node {
         }
     }
 
-    /// The same without places.
+    /// The value without places, as JSON.
     pub fn json(&self) -> Value {
         match &self.value {
             Yaml::Null => Value::Null,
@@ -109,6 +108,13 @@ impl Node {
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {}
         }
     }
+}
+
+/// The first line of the parser's message, without the place, which our errors begin with.
+fn message(said: &str) -> &str {
+    let first = said.lines().next().unwrap_or("not YAML");
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    if first.starts_with("line ") { first.split_once(": ").map_or(first, |(_, rest)| rest) } else { first }
 }
 
 impl<'de> Deserialize<'de> for Node {

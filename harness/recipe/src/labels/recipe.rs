@@ -1,7 +1,7 @@
-//! A recipe as its operator deploys it: several compose files merged, variables replaced, and
-//! every label and mount with the place where it is written.
+//! A recipe as its operator deploys it: its compose files merged and their variables replaced. Every label and mount knows where it is
+//! written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::compose::Compose;
-use crate::compose::variable::interpolate;
+use crate::compose::variable::{interpolate, refusal};
 use crate::compose::yaml::{Node, Yaml};
 use crate::env::read_env;
 use crate::error::{Error, Result};
@@ -25,7 +25,7 @@ pub struct Place {
     pub file: Arc<PathBuf>,
     /// Its line.
     pub line: usize,
-    /// The column in characters.
+    /// Its column, in characters.
     pub column: usize,
 }
 
@@ -38,34 +38,34 @@ impl fmt::Display for Place {
 /// A label of a service.
 #[derive(Debug, Clone)]
 pub struct Label {
-    /// Its name, variables replaced.
+    /// Its name, with variables replaced.
     pub name: String,
-    /// Its value, variables replaced.
+    /// Its value, with variables replaced.
     pub value: String,
-    /// Written as a YAML boolean, which the schema of compose files forbids.
+    /// Whether the value is written as a YAML boolean, which compose files do not allow.
     pub boolean: bool,
-    /// Variables without a value.
+    /// Its variables that have neither a value nor a default.
     pub unset: Vec<String>,
     /// Where it is written.
     pub place: Place,
 }
 
-/// What a mount's source is.
+/// Where the content of a mount is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A named volume, which backupbot takes.
+pub enum MountSource {
+    /// In a named volume, which backupbot backs up.
     Volume(String),
-    /// A path of the host, which it does not.
+    /// At a path of the host, which backupbot does not back up.
     Bind(String),
-    /// Neither: an anonymous volume or a tmpfs.
+    /// In an anonymous volume or a tmpfs.
     Unnamed,
 }
 
 /// A mount of a service.
 #[derive(Debug, Clone)]
 pub struct Mount {
-    /// Where its content comes from.
-    pub source: Source,
+    /// Where its content is stored.
+    pub source: MountSource,
     /// Its path in the container.
     pub target: String,
     /// Whether the service can only read it.
@@ -81,13 +81,13 @@ pub struct Service {
     pub place: Place,
     /// Its image.
     pub image: Option<String>,
-    /// `deploy.labels`: what backupbot reads.
+    /// `deploy.labels`, which backupbot reads.
     pub labels: Vec<Label>,
-    /// `labels`: what it does not.
+    /// `labels`, which backupbot does not read.
     pub container_labels: Vec<Label>,
     /// Its mounts.
     pub mounts: Vec<Mount>,
-    /// How many containers it has, if stated.
+    /// How many containers it has, if the recipe says so.
     pub replicas: Option<u64>,
 }
 
@@ -98,15 +98,15 @@ pub struct Recipe {
     pub files: Vec<Arc<PathBuf>>,
     /// Its services.
     pub services: BTreeMap<String, Service>,
-    /// Its named volumes, and where they are declared.
+    /// Its named volumes, and where each is declared.
     pub volumes: BTreeMap<String, Place>,
     /// What each volume holds, if the recipe has an inventory.
     pub inventory: Option<Inventory>,
 }
 
-/// The files of a recipe and what its variables stand for.
+/// The files of a recipe, and the values of its variables.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub struct RecipeFiles {
     /// Compose files, in the order in which they are merged.
     pub files: Vec<PathBuf>,
     /// Values of variables.
@@ -115,15 +115,15 @@ pub struct Sources {
     pub inventory: Option<PathBuf>,
 }
 
-impl Sources {
-    /// A recipe's folder, or single files. A folder's files are those of its `scenario.toml`, else those that
-    /// `COMPOSE_FILE` in its `.env.sample` names, else `compose.yml`.
+impl RecipeFiles {
+    /// Finds the files of recipe folders, or takes single compose files. The files of a folder are those that its `scenario.toml`
+    /// lists, else those that `COMPOSE_FILE` in its `.env.sample` lists, else `compose.yml`.
     pub fn find(paths: &[PathBuf]) -> Result<Self> {
         let mut found = Self::default();
         for path in paths {
             if !path.exists() {
                 return Err(Error::Usage(format!(
-                    "{}: no such file or folder; expected a recipe's folder or its compose files",
+                    "{}: no such file or folder; expected a recipe's folder, or its compose files",
                     path.display()
                 )));
             }
@@ -152,20 +152,20 @@ impl Sources {
         Ok(found)
     }
 
-    /// Reads the recipe.
+    /// Reads the files.
     pub fn read(&self) -> Result<Recipe> {
-        let read = |file: &PathBuf| Ok((file.clone(), std::fs::read_to_string(file).map_err(Error::io(file))?));
+        let read = |file: &PathBuf| Ok((file.clone(), std::fs::read_to_string(file).map_err(Error::unreadable(file))?));
         self.parse(self.files.iter().map(read).collect::<Result<Vec<_>>>()?)
     }
 
-    /// Reads the recipe as it was at a revision of its git repository.
+    /// Reads the same files as they were at a revision of their git repository.
     pub fn read_at(&self, revision: &str) -> Result<Recipe> {
         let show = |file: &PathBuf| {
             let dir = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             let shown = git(dir, &["show", "--end-of-options", &format!("{revision}:./{name}")]).map_err(|e| match e {
                 Error::Usage(said) => {
-                    Error::Usage(format!("--base {revision}: neither a folder nor a revision that git has: {said}"))
+                    Error::Usage(format!("--base {revision} is neither a folder nor a revision in git: {said}"))
                 }
                 e => e,
             })?;
@@ -174,7 +174,7 @@ impl Sources {
         self.parse(self.files.iter().map(show).collect::<Result<Vec<_>>>()?)
     }
 
-    /// The recipe whose files have these texts.
+    /// Merges files that have these texts, in this order.
     pub fn parse(&self, texts: Vec<(PathBuf, String)>) -> Result<Recipe> {
         let mut recipe = Recipe {
             files: Vec::new(),
@@ -203,19 +203,19 @@ impl Service {
         Self { place, image: None, labels: Vec::new(), container_labels: Vec::new(), mounts: Vec::new(), replicas: None }
     }
 
-    /// The value of a label.
+    /// The label with this name.
     pub fn label(&self, name: &str) -> Option<&Label> {
         self.labels.iter().find(|l| l.name == name)
     }
 
-    /// The names of the volumes that it mounts.
+    /// The names of the named volumes that it mounts.
     pub fn volumes(&self) -> impl Iterator<Item = &str> {
-        self.mounts.iter().filter_map(|m| if let Source::Volume(name) = &m.source { Some(name.as_str()) } else { None })
+        self.mounts.iter().filter_map(|m| if let MountSource::Volume(name) = &m.source { Some(name.as_str()) } else { None })
     }
 }
 
 impl Recipe {
-    /// Every label that backupbot reads, with its service.
+    /// Every label that backupbot reads, with its service and that service's name.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &Service, &Label)> {
         self.services.iter().flat_map(|(name, s)| s.labels.iter().map(move |l| (name.as_str(), s, l)))
     }
@@ -237,10 +237,7 @@ impl File<'_> {
     }
 
     fn text<'t>(&self, text: &'t str, node: &Node) -> Result<(String, Vec<&'t str>)> {
-        interpolate(text, self.env).map_err(|bad| {
-            let message = format!("{bad:?}: expected a variable, as in ${{NAME}}; a dollar sign is written $$");
-            Error::input(self.path.as_ref(), Some(node.line), message)
-        })
+        interpolate(text, self.env).map_err(|bad| Error::input(self.path.as_ref(), Some(node.line), refusal(bad)))
     }
 
     /// A later file's values replace an earlier one's: labels by name, mounts by target.
@@ -255,16 +252,11 @@ impl File<'_> {
         for (labels, node) in
             [(&mut service.labels, deploy.and_then(|d| d.get("labels"))), (&mut service.container_labels, node.get("labels"))]
         {
-            for label in self.labels(node)? {
-                labels.retain(|l| l.name != label.name);
-                labels.push(label);
-            }
+            replace(labels, self.labels(node)?, |label| &label.name);
         }
-        for item in node.get("volumes").map_or(&[][..], Node::items) {
-            let mount = self.mount(item)?;
-            service.mounts.retain(|m| m.target != mount.target);
-            service.mounts.push(mount);
-        }
+        let mounts = node.get("volumes").map_or(&[][..], Node::items);
+        let mounts = mounts.iter().map(|item| self.mount(item)).collect::<Result<_>>()?;
+        replace(&mut service.mounts, mounts, |mount| &mount.target);
         Ok(())
     }
 
@@ -281,7 +273,7 @@ impl File<'_> {
             Yaml::List(items) => {
                 for item in items {
                     let text = item.text().ok_or_else(|| {
-                        Error::input(self.path.as_ref(), Some(item.line), "expected a label, as in \"name=value\"")
+                        Error::input(self.path.as_ref(), Some(item.line), "expected a label such as \"name=value\"")
                     })?;
                     let (name, value) = text.split_once('=').unwrap_or((text, ""));
                     written.push((name.to_owned(), value.to_owned(), false, item));
@@ -318,15 +310,24 @@ impl File<'_> {
             }
         };
         let source = match kind.as_str() {
-            "bind" => Source::Bind(source),
-            "volume" if !source.is_empty() => Source::Volume(source),
-            _ => Source::Unnamed,
+            "bind" => MountSource::Bind(source),
+            "volume" if !source.is_empty() => MountSource::Volume(source),
+            _ => MountSource::Unnamed,
         };
         Ok(Mount { source, target, read_only, place: self.place(node) })
     }
 }
 
-/// Splits at colons, but for those of a `${NAME:-default}` that has no value.
+/// Adds items; each replaces those before it that have the same key. One pass: files with thousands of labels exist.
+fn replace<T>(items: &mut Vec<T>, more: Vec<T>, key: impl Fn(&T) -> &String) {
+    items.extend(more);
+    let last: HashMap<&String, usize> = items.iter().enumerate().map(|(at, item)| (key(item), at)).collect();
+    let stays: Vec<bool> = items.iter().enumerate().map(|(at, item)| last[key(item)] == at).collect();
+    let mut stays = stays.into_iter();
+    items.retain(|_| stays.next().unwrap_or(true));
+}
+
+/// Splits at colons, except those between braces, as in `${NAME:?message}`.
 fn split_outside_braces(text: &str) -> Vec<String> {
     let (mut pieces, mut depth) = (vec![String::new()], 0_usize);
     for c in text.chars() {
@@ -350,7 +351,7 @@ mod tests {
 
     fn recipe(texts: &[&str], env: &[(&str, &str)]) -> Recipe {
         let sources =
-            Sources { env: env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..Sources::default() };
+            RecipeFiles { env: env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..RecipeFiles::default() };
         let files = texts.iter().enumerate().map(|(i, t)| (PathBuf::from(format!("{i}.yml")), (*t).to_owned()));
         sources.parse(files.collect()).expect("a recipe")
     }
@@ -367,7 +368,10 @@ mod tests {
         assert_eq!(labels, expected.map(|(n, v, b, p)| (n, v, b, p.to_owned())));
         assert_eq!(app.labels[0].unset, ["Y"]);
         let mounts: Vec<_> = app.mounts.iter().map(|m| (m.source.clone(), m.target.as_str(), m.read_only)).collect();
-        assert_eq!(mounts, [(Source::Bind("./c".into()), "/etc/c", true), (Source::Volume("more".into()), "/data", false)]);
+        assert_eq!(
+            mounts,
+            [(MountSource::Bind("./c".into()), "/etc/c", true), (MountSource::Volume("more".into()), "/data", false)]
+        );
         assert_eq!(recipe.services["db"].image.as_deref(), Some("redis:7"));
         assert_eq!(recipe.volumes.keys().collect::<Vec<_>>(), ["data", "more"]);
     }
@@ -376,7 +380,7 @@ mod tests {
     fn a_folder_says_which_files_it_deploys() {
         let dir = tempfile::tempdir().expect("a directory");
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
-        let found = || Sources::find(&[dir.path().to_owned()]).expect("found").files;
+        let found = || RecipeFiles::find(&[dir.path().to_owned()]).expect("found").files;
         assert_eq!(found(), [dir.path().join("compose.yml")]);
         write(".env.sample", "TYPE=app\nCOMPOSE_FILE=\"compose.yml:compose.smtp.yml\"\n");
         assert_eq!(found(), [dir.path().join("compose.yml"), dir.path().join("compose.smtp.yml")]);

@@ -6,43 +6,53 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-/// How bad a mistake is.
+/// How serious a mistake is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Data is lost, or the label does not do what it says.
+    /// Data is lost, or the label has no effect.
     Error,
-    /// Worth a look.
+    /// The label works, but should be checked.
     Warning,
 }
 
-/// What one rule teaches.
+impl Severity {
+    /// As it is printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// What a person should know about one rule.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lesson {
-    /// What the code calls it.
+    /// The rule.
     pub name: Rule,
     /// Its stable code, such as `BB007`.
     pub code: String,
-    /// How bad it is.
+    /// How serious it is.
     pub severity: Severity,
-    /// The mistake, in a line.
+    /// The mistake, in one line.
     pub summary: String,
     /// Why it loses data.
     pub reason: String,
-    /// How to mend it.
+    /// How to correct it.
     pub fix: String,
     /// A compose file with the mistake.
     pub wrong: String,
-    /// The same without.
+    /// The same file without it.
     pub right: String,
-    /// The inventory beside both.
+    /// The inventory that belongs to both.
     pub inventory: Option<String>,
-    /// The compose file that both are compared with.
+    /// The compose file before the change, which both are compared with.
     pub base: Option<String>,
 }
 
-/// The mistakes that are looked for; [`Rule::lesson`] says what each is.
+/// The rules of lint; [`Rule::lesson`] describes each.
 #[expect(missing_docs, reason = "each variant's lesson, in rules.toml, is its documentation")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -103,7 +113,7 @@ impl fmt::Display for Rule {
 }
 
 impl Rule {
-    /// What it teaches.
+    /// Its description.
     pub fn lesson(self) -> &'static Lesson {
         LESSONS.iter().find(|l| l.name == self).expect("every rule has its lesson, which a test checks")
     }
@@ -120,9 +130,9 @@ impl Lesson {
     pub fn text(&self) -> String {
         let example = |text: &str| text.lines().map(|l| format!("    {l}\n")).collect::<String>();
         let Self { code, severity, summary, reason, fix, wrong, right, .. } = self;
-        let severity = if *severity == Severity::Error { "error" } else { "warning" };
-        let mut text = format!("{code} ({severity}): {summary}\n\n{reason}\n{fix}\n\nWrong:\n\n{}", example(wrong));
-        for (title, file) in [("With this inventory.toml:", &self.inventory), ("Where the version before it was:", &self.base)] {
+        let mut text = format!("{code} ({}): {summary}\n\n{reason}\n{fix}\n\nWrong:\n\n{}", severity.name(), example(wrong));
+        for (title, file) in [("With this inventory.toml:", &self.inventory), ("If the file before the change was:", &self.base)]
+        {
             if let Some(file) = file {
                 text += &format!("\n{title}\n\n{}", example(file));
             }

@@ -1,18 +1,19 @@
-//! `labels suggest`: the labels that cover exactly what the inventory calls durable or valuable, as an edit of
-//! the recipe's text that leaves its comments and its order alone.
+//! `labels suggest`: the labels that back up exactly what the inventory calls durable or valuable, as an edit of the recipe's text
+//! that keeps its comments and its order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::lint::{Mistake, Version, lint};
-use super::recipe::{Label, Place, Recipe, Service, Sources};
+use super::lint::{Mistake, lint};
+use super::recipe::{Label, Place, Recipe, RecipeFiles, Service};
 use super::rules::Rule;
+use super::version::Version;
 use super::{BACKUP, Hook, VOLUMES};
 use crate::error::{Error, Result};
 use crate::inventory::Class;
 
-/// Labels with one of these mistakes are taken out; what they meant is written anew.
+/// Labels with one of these mistakes are removed, and what they meant is written again.
 const REPLACED: &[Rule] = &[
     Rule::NotEnabled,
     Rule::EnabledTwice,
@@ -35,14 +36,14 @@ const REPLACED: &[Rule] = &[
 pub struct Suggestion {
     /// Files, with their text before and after.
     pub files: Vec<(PathBuf, String, String)>,
-    /// What was taken for granted.
+    /// Assumptions that the user should check, one sentence each.
     pub assumed: Vec<String>,
-    /// Mistakes that only a person can mend.
+    /// Mistakes that only a person can correct.
     pub left: Vec<Mistake>,
 }
 
 impl Suggestion {
-    /// The edit as a unified diff; empty if there is nothing to do.
+    /// The edit as a unified diff; empty if there is nothing to change.
     pub fn diff(&self) -> String {
         let one = |(file, old, new): &(PathBuf, String, String)| {
             let name = file.display().to_string();
@@ -51,7 +52,7 @@ impl Suggestion {
         self.files.iter().filter(|(_, old, new)| old != new).map(one).collect()
     }
 
-    /// Writes the files, each of them whole or not at all.
+    /// Writes the files. Each is replaced as a whole or, after an error, left as it was.
     pub fn write(&self) -> Result<()> {
         for (file, _, new) in self.files.iter().filter(|(_, old, new)| old != new) {
             let dir = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
@@ -65,9 +66,12 @@ impl Suggestion {
     }
 }
 
-/// What to change so that the recipe backs up exactly what is worth it.
-pub fn suggest(sources: &Sources) -> Result<Suggestion> {
-    let read = |file: &PathBuf| Ok((file.clone(), std::fs::read_to_string(file).map_err(Error::io(file))?));
+/// Works out what to change so that the recipe backs up exactly what its inventory calls durable or valuable. Without an
+/// inventory, every volume counts as such unless its label says otherwise.
+///
+/// It is an error if a label that must change shares its line with other text.
+pub fn suggest(sources: &RecipeFiles) -> Result<Suggestion> {
+    let read = |file: &PathBuf| Ok((file.clone(), std::fs::read_to_string(file).map_err(Error::unreadable(file))?));
     let before = sources.files.iter().map(read).collect::<Result<Vec<_>>>()?;
     let recipe = sources.parse(before.clone())?;
     let (main, service) = main_service(&recipe)?;
@@ -89,7 +93,7 @@ pub fn suggest(sources: &Sources) -> Result<Suggestion> {
     let mut wanted: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
     if recipe.version().is_none() {
         let tag = service.image.as_deref().and_then(|i| i.rsplit_once(':')).map_or("0", |(_, tag)| tag);
-        assumed.push(format!("the recipe had no version: 0.1.0+{tag} is its first"));
+        assumed.push(format!("the recipe has no version label yet; its first version is 0.1.0+{tag}"));
         wanted.entry(main).or_default().push(("coop-cloud.${STACK_NAME}.version".into(), format!("0.1.0+{tag}")));
     }
     let volumes = unwanted.iter().map(|v| (format!("{VOLUMES}{v}"), "false"));
@@ -98,7 +102,7 @@ pub fn suggest(sources: &Sources) -> Result<Suggestion> {
             wanted.entry(main).or_default().push((name, value.to_owned()));
         }
     }
-    // Hooks that stood on the container.
+    // Hooks move from the container to the service.
     for (name, service) in &recipe.services {
         let hooks = service.container_labels.iter().filter(|l| Hook::ALL.iter().any(|h| h.label() == l.name));
         for hook in hooks.filter(|h| !kept.contains(h.name.as_str())) {
@@ -128,16 +132,17 @@ fn main_service(recipe: &Recipe) -> Result<(&str, &Service)> {
         .ok_or_else(|| Error::Usage("the recipe has no services".into()))
 }
 
-/// The volumes that need no backup.
+/// The mounted volumes that need no backup.
 fn unwanted(recipe: &Recipe, assumed: &mut Vec<String>) -> Vec<String> {
     let mounted: BTreeSet<&str> = recipe.services.values().flat_map(Service::volumes).collect();
     let Some(inventory) = &recipe.inventory else {
-        let out = |v: &&str| recipe.labels().any(|(.., l)| l.name == format!("{VOLUMES}{v}") && l.value == "false");
-        let (out, taken): (Vec<&str>, Vec<&str>) = mounted.iter().copied().partition(|v| out(v));
-        assumed.push(format!("there is no inventory.toml: every volume is worth a backup ({})", taken.join(", ")));
-        if !out.is_empty() && !taken.is_empty() {
-            assumed.push(format!("but for those that the labels leave out already ({})", out.join(", ")));
-            return out.into_iter().map(str::to_owned).collect();
+        let labels = recipe.labels().filter(|(.., l)| l.value == "false");
+        let labels: HashSet<&str> = labels.filter_map(|(.., l)| l.name.strip_prefix(VOLUMES)).collect();
+        let (excluded, taken): (Vec<&str>, Vec<&str>) = mounted.iter().partition(|v| labels.contains(**v));
+        assumed.push(format!("there is no inventory.toml, so every volume is worth a backup ({})", taken.join(", ")));
+        if !excluded.is_empty() && !taken.is_empty() {
+            assumed.push(format!("the volumes that labels exclude stay excluded ({})", excluded.join(", ")));
+            return excluded.into_iter().map(str::to_owned).collect();
         }
         return Vec::new();
     };
@@ -149,10 +154,10 @@ struct Edit {
     texts: Vec<(Arc<PathBuf>, Lines)>,
 }
 
-/// The lines of a file; numbers stay those of the file before any edit.
+/// The lines of a file. Their numbers are those of the file before any edit.
 struct Lines {
     old: Vec<String>,
-    /// What stands in each line's place; nothing once it is removed.
+    /// What each line is replaced by; empty once it is removed.
     new: Vec<String>,
     end: &'static str,
 }
@@ -194,6 +199,24 @@ impl Lines {
     }
 }
 
+/// In which columns of each line labels begin.
+struct Neighbours<'a>(HashMap<(&'a PathBuf, usize), BTreeSet<usize>>);
+
+impl<'a> Neighbours<'a> {
+    fn new(labels: impl Iterator<Item = &'a Label>) -> Self {
+        let mut columns: HashMap<_, BTreeSet<usize>> = HashMap::new();
+        for Place { file, line, column } in labels.map(|l| &l.place) {
+            columns.entry((file.as_ref(), *line)).or_default().insert(*column);
+        }
+        Self(columns)
+    }
+
+    /// Whether more than one label is in the line of this one.
+    fn share_line(&self, place: &Place) -> bool {
+        self.0.get(&(place.file.as_ref(), place.line)).is_some_and(|columns| columns.len() > 1)
+    }
+}
+
 impl Edit {
     fn lines(&mut self, place: &Place) -> &mut Lines {
         let of = |(file, _): &&mut (Arc<PathBuf>, Lines)| **file == *place.file;
@@ -204,18 +227,19 @@ impl Edit {
     fn replace(&mut self, place: &Place, from: &str, to: &str) -> Result<()> {
         let line = &mut self.lines(place).new[place.line - 1];
         if !line.contains(from) {
-            let message = format!("{from} is not written in this line; change it to {to} by hand");
+            let message = format!("this line does not contain {from}; change the version to {to} by hand");
             return Err(Error::input(place.file.as_ref(), Some(place.line), message));
         }
         *line = line.replacen(from, to, 1);
         Ok(())
     }
 
-    /// Takes out the replaced labels of a service and writes the wanted ones.
+    /// Removes the replaced labels of a service and writes the wanted ones.
     fn service(&mut self, service: &Service, replaced: &BTreeSet<Place>, wanted: Vec<(String, String)>) -> Result<()> {
         let all = || service.labels.iter().chain(&service.container_labels);
+        let neighbours = Neighbours::new(all());
         for label in all().filter(|l| replaced.contains(&l.place)) {
-            self.check_own_line(label, all())?;
+            self.check_own_line(label, &neighbours)?;
             let lines = self.lines(&label.place);
             let at = label.place.line - 1;
             for line in at..lines.block_end(at) {
@@ -223,13 +247,13 @@ impl Edit {
             }
         }
         if !wanted.is_empty() {
-            // After the version, else after the last label that stays, else in the place of the first that goes.
+            // After the version, else after the last label that is kept, else where the first removed one was.
             let stays = |l: &&Label| !replaced.contains(&l.place);
             let version = service.labels.iter().find(|l| l.name.ends_with(".version"));
             let beside = version.or_else(|| service.labels.iter().rfind(stays)).or(service.labels.first());
             match beside {
                 Some(label) => {
-                    self.check_own_line(label, all())?;
+                    self.check_own_line(label, &neighbours)?;
                     let lines = self.lines(&label.place);
                     let at = label.place.line - 1;
                     let (indent, end) = (lines.indent(at).unwrap_or(0), lines.end);
@@ -249,12 +273,12 @@ impl Edit {
     }
 
     /// Only a label on a line of its own can be edited without touching its neighbours.
-    fn check_own_line<'a>(&mut self, label: &Label, mut all: impl Iterator<Item = &'a Label>) -> Result<()> {
+    fn check_own_line(&mut self, label: &Label, neighbours: &Neighbours<'_>) -> Result<()> {
         let place = &label.place;
         let line = self.lines(place).old[place.line - 1].clone();
         let before: String = line.chars().take(place.column - 1).collect();
         let block = before.trim().is_empty() || before.trim() == "-";
-        if block && !all.any(|l| l.place.line == place.line && l.place != *place) {
+        if block && !neighbours.share_line(place) {
             return Ok(());
         }
         let message =

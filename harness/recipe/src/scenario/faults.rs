@@ -25,8 +25,9 @@ pub const FOLDER: &str = "faults";
 #[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Faults {
-    /// Whether faults are derived from the scenario's tables, files and pages. Those of the backup and the restore always are.
-    pub derive: Option<bool>,
+    /// How faults are derived from the scenario's volumes, dumps, files, tables and pages.
+    #[serde(default)]
+    pub derive: Derive,
     /// State that a fault may lose as a whole, by name, and what is found then.
     #[serde(default)]
     pub lost: BTreeMap<String, Vec<Expected>>,
@@ -42,12 +43,26 @@ pub struct Faults {
     /// What is different about tables, for the faults that are derived from them.
     #[serde(default, rename = "table")]
     pub tables: Vec<Table>,
+    /// What faults that stand elsewhere find besides, by name.
+    #[serde(default)]
+    pub also: BTreeMap<String, Vec<Expected>>,
     /// The faults.
     #[serde(default, rename = "fault")]
     pub faults: Vec<Fault>,
     /// Checks that no fault turns red, and why.
     #[serde(default)]
     pub unproven: Vec<Unproven>,
+}
+
+/// How faults are derived from a scenario. Those that any app has are there in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Derive {
+    /// One for each volume, dump, table and page, and each thing that can happen to it.
+    #[default]
+    Each,
+    /// Of files and rows only, each striking a file of every volume, or a row of every table of a database.
+    Together,
 }
 
 /// Where a fault strikes; those of one group share a deployment.
@@ -227,6 +242,9 @@ pub struct Table {
     pub distinct: Vec<String>,
     /// The column that is altered; without it, the first that takes another text.
     pub alter: Option<String>,
+    /// Whether it has no column besides its key that is compared, and so none that can be altered.
+    #[serde(default)]
+    pub only_key: bool,
 }
 
 /// Checks that no fault turns red.
@@ -262,6 +280,10 @@ impl Faults {
             fault.check(self, known).map_err(|(value, why)| (value, format!("fault {:?}: {why}", fault.name)))?;
         }
         self.save.iter().chain(&self.put_back).try_for_each(|a| a.check(known))?;
+        for (name, expected) in self.also.iter().flat_map(|(name, list)| list.iter().map(move |e| (name, e))) {
+            let checked = expected.check(Some(&self.targets), &self.lost);
+            checked.map_err(|(value, why)| (value, format!("also {name:?}: {why}")))?;
+        }
         let lists = self.lost.iter().flat_map(|(name, list)| list.iter().map(move |e| (name, e)));
         for (name, expected) in lists {
             if self.leads_back(name, name, 0) {

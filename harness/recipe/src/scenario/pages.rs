@@ -1,28 +1,32 @@
-//! What users do in the app's pages, as a scenario has it.
+//! What users do in the app's pages, as `scenario.toml` says it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
 use serde::Deserialize;
 
-/// The people that placeholders name, from the first.
+use crate::near::{did_you_mean, nearest};
+
+/// How many people placeholders can name: `{person.1.name}` to `{person.9.name}`.
 pub const PEOPLE: u32 = 9;
-/// Placeholders of every request.
+/// Placeholders of the user who sends the request.
 pub const KNOWN: [&str; 2] = ["email", "password"];
-/// What can be named of a person.
+/// What a placeholder can name of a person.
 pub const OF_A_PERSON: [&str; 3] = ["name", "email", "organization"];
 
-/// Pages that users log in to. In paths, forms and what is expected, `{email}` and `{password}` stand for a user's,
-/// `{person.1.name}`, `{person.1.email}` and `{person.1.organization}` for those of the first of nine people whom the user
-/// knows, and the name of what a step before took for that.
+/// Pages that users log in to.
+///
+/// Paths, forms, bodies and expected texts may have placeholders: `{email}` and `{password}` are the user's own;
+/// `{person.1.name}`, `{person.1.email}` and `{person.1.organization}` are those of the first of nine people in the user's address
+/// book; any other name is a text that an earlier request took from its answer (`take`).
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pages {
     /// What they are, in a word or two.
     pub name: String,
-    /// The door that they are behind.
+    /// The door that leads to them.
     pub door: String,
-    /// Whether every request has the user's name and password (RFC 7617).
+    /// Whether every request sends the user's name and password (RFC 7617).
     #[serde(default)]
     pub basic_auth: bool,
     /// How a user logs in.
@@ -31,37 +35,37 @@ pub struct Pages {
     /// What every user does once, before the baseline.
     #[serde(default)]
     pub seed: Vec<Request>,
-    /// What must go well before the backup and after the restore, for some users.
+    /// What must succeed before the backup and after the restore, for some of the users.
     #[serde(default)]
     pub check: Vec<Request>,
 }
 
-/// A request over HTTP (RFC 9110), and what its answer must be; redirections are followed.
+/// A request over HTTP (RFC 9110), and what its answer must be. Redirections are followed.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// The path that is got.
+    /// The path to get.
     pub get: Option<String>,
-    /// The path that `form` is posted to.
+    /// The path to post `form` to.
     pub post: Option<String>,
-    /// The path that `body` is put to.
+    /// The path to put `body` to.
     pub put: Option<String>,
-    /// What is put there.
+    /// The content that is put there.
     pub body: Option<String>,
     /// Fields of the form.
     #[serde(default)]
     pub form: BTreeMap<String, String>,
-    /// What is taken from the answer's content, by name: regular expressions with one group.
+    /// What later requests use from the answer's content, by name: regular expressions with one group.
     #[serde(default)]
     pub take: BTreeMap<String, String>,
-    /// The answer's status, where success is not what must come.
+    /// The status that the answer must have; without it, any that means success.
     pub status: Option<u16>,
-    /// Text that the answer's content must have.
+    /// Text that the answer's content must contain.
     pub expect: Option<String>,
 }
 
 impl Request {
-    /// The method and the path; none unless there is exactly one.
+    /// The method and the path; nothing unless the request has exactly one.
     pub fn target(&self) -> Option<(&'static str, &str)> {
         match (&self.get, &self.post, &self.put) {
             (Some(path), None, None) => Some(("GET", path)),
@@ -71,7 +75,8 @@ impl Request {
         }
     }
 }
-/// Puts values in the place of `{name}`s; an error is a name that has none. Braces around anything but a name stay.
+
+/// Replaces each `{name}` by its value. The error is the first name that has none. Braces around anything else stay.
 pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let is_name = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -96,60 +101,90 @@ pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String
     Ok(out)
 }
 
-/// What is wrong with the pages of a scenario that has these doors: the value, and why.
-pub fn check(all: &[Pages], doors: &BTreeSet<&str>) -> Result<(), (String, String)> {
+/// A value in `scenario.toml`, and what is wrong with it.
+type Wrong = (String, String);
+
+/// Everything that is wrong with the pages of a scenario that has these doors.
+pub(super) fn check(all: &[Pages], doors: &BTreeSet<&str>) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
     for pages in all {
-        let of = &pages.name;
+        let mut found = Vec::new();
         if !doors.contains(pages.door.as_str()) {
-            return Err((pages.door.clone(), format!("pages {of:?}: no [[door]] named {:?}", pages.door)));
+            let near = did_you_mean(&pages.door, doors.iter().copied());
+            found.push((pages.door.clone(), format!("no [[door]] is named {:?}{near}", pages.door)));
         }
-        // What the login takes is there for both; what the one takes is not there for the other.
+        let mut known = Placeholders::default();
+        pages.login.iter().for_each(|request| check_request(request, &mut known, &mut found));
+        // Both may use what the login took, and neither what the other took.
         for requests in [&pages.seed, &pages.check] {
-            let mut taken: Vec<String> = KNOWN.map(str::to_owned).to_vec();
-            taken.extend((1..=PEOPLE).flat_map(|n| OF_A_PERSON.map(|what| format!("person.{n}.{what}"))));
-            for request in pages.login.iter().chain(requests) {
-                check_request(request, &mut taken).map_err(|(value, why)| (value, format!("pages {of:?}: {why}")))?;
-            }
+            let mut known = known.clone();
+            requests.iter().for_each(|request| check_request(request, &mut known, &mut found));
         }
+        wrong.extend(found.into_iter().map(|(value, why)| (value, format!("pages {:?}: {why}", pages.name))));
     }
-    Ok(())
+    wrong
 }
 
-fn check_request(request: &Request, taken: &mut Vec<String>) -> Result<(), (String, String)> {
+/// The placeholders that a request may have.
+#[derive(Debug, Clone, Default)]
+struct Placeholders {
+    /// Names of what earlier requests took.
+    taken: Vec<String>,
+}
+
+impl Placeholders {
+    fn person(name: &str) -> bool {
+        name.strip_prefix("person.").and_then(|rest| rest.split_once('.')).is_some_and(|(number, what)| {
+            number.parse::<u32>().is_ok_and(|n| (1..=PEOPLE).contains(&n)) && OF_A_PERSON.contains(&what)
+        })
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        KNOWN.into_iter().chain(self.taken.iter().map(String::as_str))
+    }
+
+    fn check(&self, text: &str) -> Result<(), String> {
+        let known = |name: &str| (Self::person(name) || self.names().any(|n| n == name)).then(String::new);
+        fill(text, known).map(drop).map_err(|name| {
+            let near = nearest(&name, self.names()).map_or_else(String::new, |n| format!("; did you mean {{{n}}}?"));
+            let available: Vec<_> = self.names().map(|n| format!("{{{n}}}")).collect();
+            let person = format!("{{person.1..{PEOPLE}.{}}}", OF_A_PERSON.join("|"));
+            format!("unknown placeholder {{{name}}}; available: {}, {person}{near}", available.join(", "))
+        })
+    }
+}
+
+/// Adds what is wrong with a request, and to `known` what it takes from its answer.
+fn check_request(request: &Request, known: &mut Placeholders, wrong: &mut Vec<Wrong>) {
     let Some((method, path)) = request.target() else {
-        let one = [&request.get, &request.post, &request.put].into_iter().flatten().next().cloned().unwrap_or_default();
-        return Err((one, "a request has one of get, post and put, and a path there".into()));
+        let first = [&request.get, &request.post, &request.put].into_iter().flatten().next().cloned().unwrap_or_default();
+        wrong.push((first, "a request needs exactly one of get, post and put, with a path".into()));
+        return;
     };
+    let mut add = |value: &str, why: String| wrong.push((value.to_owned(), format!("{method} {path}: {why}")));
     if !path.starts_with('/') {
-        return Err((path.to_owned(), format!("{path:?}: expected a path, which begins with /")));
+        add(path, "a path begins with /".into());
     }
     if method == "GET" && !request.form.is_empty() {
-        return Err((path.to_owned(), format!("GET {path}: a form is posted; use post")));
+        add(path, "a get request has no form; use post".into());
     }
     if (method == "PUT") != request.body.is_some() {
-        return Err((path.to_owned(), format!("{method} {path}: put has a body, and nothing else has one")));
+        add(path, "put needs a body, and no other request has one".into());
     }
     let texts = request.form.values().chain(&request.body).chain(&request.expect).map(String::as_str);
     for text in [path].into_iter().chain(texts) {
-        fill(text, |name| taken.iter().any(|t| t == name).then(String::new)).map_err(|name| {
-            let known = taken.iter().filter(|t| !t.starts_with("person.")).map(String::as_str).collect::<Vec<_>>().join(", ");
-            let why = format!(
-                "nothing is known as {{{name}}} there; known are {known}, and person.1.name to person.{PEOPLE}.organization"
-            );
-            (text.to_owned(), format!("{method} {path}: {why}"))
-        })?;
-    }
-    for (name, pattern) in &request.take {
-        match Regex::new(pattern).map(|r| r.captures_len()) {
-            Ok(2) => taken.push(name.clone()),
-            Ok(groups) => {
-                let why = format!("take.{name}: expected one group in parentheses, the pattern has {}", groups - 1);
-                return Err((pattern.clone(), format!("{method} {path}: {why}")));
-            }
-            Err(e) => return Err((pattern.clone(), format!("{method} {path}: take.{name}: {e}"))),
+        if let Err(why) = known.check(text) {
+            add(text, why);
         }
     }
-    Ok(())
+    for (name, pattern) in &request.take {
+        match Regex::new(pattern).map(|r| r.captures_len() - 1) {
+            Ok(1) => {}
+            Ok(groups) => add(pattern, format!("take.{name}: expected one group in parentheses, found {groups}")),
+            Err(e) => add(pattern, format!("take.{name}: {e}")),
+        }
+        known.taken.push(name.clone());
+    }
 }
 
 #[cfg(test)]
@@ -168,15 +203,53 @@ mod tests {
     fn requests_that_cannot_be_made_are_refused() {
         let wrong = |toml: &str| {
             let request: Request = toml::from_str(toml).expect("a request");
-            check_request(&request, &mut vec!["email".into()]).expect_err(toml).1
+            let mut wrong = Vec::new();
+            check_request(&request, &mut Placeholders::default(), &mut wrong);
+            wrong.into_iter().map(|(_, why)| why).collect::<Vec<_>>()
         };
-        assert!(wrong("expect = 'x'").contains("one of get, post and put"));
-        assert!(wrong("get = '/'\npost = '/'").contains("one of get, post and put"));
-        assert!(wrong("put = '/'").contains("put has a body"));
-        assert!(wrong("get = 'x'").contains("begins with /"));
-        assert!(wrong("get = '/'\nform = {a = 'b'}").contains("use post"));
-        assert!(wrong("get = '/{token}'").contains("nothing is known as {token} there; known are email"));
-        assert!(wrong("get = '/'\ntake = {token = 'a(b'}").contains("take.token"));
-        assert!(wrong("get = '/'\ntake = {token = 'ab'}").contains("expected one group in parentheses, the pattern has 0"));
+        let available = "available: {email}, {password}, {person.1..9.name|email|organization}";
+        for (toml, expected) in [
+            ("expect = 'x'", vec!["a request needs exactly one of get, post and put, with a path".to_owned()]),
+            ("get = '/'\npost = '/'", vec!["a request needs exactly one of get, post and put, with a path".to_owned()]),
+            ("put = '/'", vec!["PUT /: put needs a body, and no other request has one".to_owned()]),
+            ("get = 'x'", vec!["GET x: a path begins with /".to_owned()]),
+            ("get = '/'\nform = {a = 'b'}", vec!["GET /: a get request has no form; use post".to_owned()]),
+            ("get = '/{token}'", vec![format!("GET /{{token}}: unknown placeholder {{token}}; {available}")]),
+            (
+                "post = '/'\nform = {a = '{passwort}', b = '{person.9.name}', c = '{person.10.name}'}",
+                vec![
+                    format!("POST /: unknown placeholder {{passwort}}; {available}; did you mean {{password}}?"),
+                    format!("POST /: unknown placeholder {{person.10.name}}; {available}"),
+                ],
+            ),
+            (
+                "get = '/'\ntake = {token = 'ab'}",
+                vec!["GET /: take.token: expected one group in parentheses, found 0".to_owned()],
+            ),
+        ] {
+            assert_eq!(wrong(toml), expected, "{toml}");
+        }
+        assert!(wrong("get = '/'\ntake = {token = 'a(b'}")[0].starts_with("GET /: take.token: regex parse error"));
+    }
+
+    #[test]
+    fn everything_wrong_in_the_pages_is_reported_together() {
+        let pages: Pages = toml::from_str(
+            "name = 'p'\ndoor = 'htp'\nlogin = [{get = '/', take = {t = '(a)'}}]\nseed = [{get = '/{t}', take = {s = '(b)'}}]\n\
+             check = [{get = '/{t}'}, {get = '/{s}'}]",
+        )
+        .expect("pages");
+        let found = check(&[pages], &BTreeSet::from(["http"]));
+        let available = "available: {email}, {password}, {t}, {person.1..9.name|email|organization}";
+        assert_eq!(
+            found,
+            [
+                ("htp".to_owned(), "pages \"p\": no [[door]] is named \"htp\"; did you mean http?".to_owned()),
+                (
+                    "/{s}".to_owned(),
+                    format!("pages \"p\": GET /{{s}}: unknown placeholder {{s}}; {available}; did you mean {{t}}?")
+                ),
+            ]
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! `restore-drill new`: a scenario's folder from a compose file. What can be read from it is filled in, and what only a person
-//! knows is marked with TODO.
+//! `restore-drill new`: makes a scenario's folder from a compose file. It fills in what the compose file says, and marks with TODO
+//! what only a person knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,17 +10,19 @@ use crate::compose::Compose;
 use crate::compose::variable::interpolate;
 use crate::error::{Error, Result};
 
-/// Makes the folder of scenario `name` in `root`. Gives its files.
+/// Makes the folder of scenario `name` in `root`, and returns the files that it wrote.
+///
+/// It is an error if the folder exists already, or if the compose file cannot be read.
 pub fn new(root: &Path, name: &str, compose: &Path) -> Result<Vec<PathBuf>> {
     let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || !name.chars().all(fit) {
-        return Err(Error::Usage(format!("{name:?}: a scenario's name has lowercase letters, digits and hyphens")));
+        return Err(Error::Usage(format!("{name:?} is not a scenario's name: use lowercase letters, digits and hyphens")));
     }
     let dir = root.join(name);
     if dir.exists() {
-        return Err(Error::Usage(format!("{} is there already; nothing was changed", dir.display())));
+        return Err(Error::Usage(format!("{} exists already; nothing was changed", dir.display())));
     }
-    let text = std::fs::read_to_string(compose).map_err(Error::io(compose))?;
+    let text = std::fs::read_to_string(compose).map_err(Error::unreadable(compose))?;
     let parsed = Compose::parse(compose, &text)?;
     let files = [("compose.yml", text), ("scenario.toml", scenario(name, &parsed)), ("inventory.toml", inventory(&parsed)?)];
     std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
@@ -30,11 +32,11 @@ pub fn new(root: &Path, name: &str, compose: &Path) -> Result<Vec<PathBuf>> {
         std::fs::write(&path, text).map_err(Error::io(&path))?;
         written.push(path);
     }
-    // What was written is what a drill would read.
+    // A drill could read what was written.
     Scenario::load(root, name).map(|_| written)
 }
 
-/// Where services mount named volumes: volume, service, target.
+/// Where services mount named volumes: the volume, the service, and the path in its container.
 fn mounts(compose: &Compose) -> Vec<(String, String, String)> {
     let volumes: BTreeSet<&str> = compose.volumes().collect();
     let mut mounts = Vec::new();
@@ -56,7 +58,7 @@ fn mounts(compose: &Compose) -> Vec<(String, String, String)> {
     mounts
 }
 
-/// The variables without a value and a default.
+/// The variables that have no default.
 fn variables(compose: &Compose) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     compose.tree.walk(&mut |text, _| {
@@ -68,7 +70,7 @@ fn variables(compose: &Compose) -> BTreeSet<String> {
     names
 }
 
-/// The door of the main service: the port that traefik is told, or the first that is published.
+/// The service and the port that users reach: the port in a label for traefik, else the first published one.
 fn door(compose: &Compose) -> Option<(String, u16)> {
     for service in compose.services() {
         let labels = compose.deploy_labels(service);
@@ -93,10 +95,10 @@ fn quoted(text: &str) -> String {
 
 fn scenario(name: &str, compose: &Compose) -> String {
     let mut out = format!(
-        "# See docs/scenarios.md. A drill compares what is named here; everything else may be lost unnoticed.\n\
+        "# See docs/scenarios.md. A drill compares only what is listed here; it does not notice the loss of anything else.\n\
          description = {}\ncompose = [\"compose.yml\"]\n\n\
-         # Values for the compose file's variables; {{secret}} stands for one of the run's own.\n[env]\n",
-        quoted(&format!("{name}: TODO, in one line"))
+         # Values for the variables of the compose file. {{secret}} is replaced by a new secret in each run.\n[env]\n",
+        quoted(&format!("{name}: TODO, one line about the app"))
     );
     for variable in variables(compose) {
         let secret = ["PASSWORD", "SECRET", "KEY", "TOKEN"].iter().any(|w| variable.contains(w));
@@ -111,19 +113,18 @@ fn scenario(name: &str, compose: &Compose) -> String {
         Some((service, port)) => {
             let _ = write!(
                 out,
-                "\n# The port that answers once the app works.\n[[door]]\nname = \"http\"\nservice = {}\nport = {port}\ntls = \"none\"\n",
+                "\n# A port that answers when the app is ready.\n[[door]]\nname = \"http\"\nservice = {}\nport = {port}\ntls = \"none\"\n",
                 quoted(&service)
             );
         }
-        None => out += "\n# TODO: a [[door]], if the app answers on a port.\n",
+        None => out += "\n# TODO: add a [[door]] if the app answers on a port.\n",
     }
-    out +=
-        "\n# TODO: how users and their data get in, as in scenarios/radicale: [users] and [[pages]], or a [[fact]] with seeds.\n";
+    out += "\n# TODO: say how users and their data get into the app: [users] and [[pages]], as in scenarios/radicale, or a [[fact]] with seeds.\n";
     for (service, spec) in compose.value["services"].as_object().into_iter().flatten() {
         if spec["image"].as_str().is_some_and(|i| i.split(':').next().is_some_and(|i| i.ends_with("postgres"))) {
             let _ = write!(
                 out,
-                "\n# TODO: the user, the database, its tables, and what tells the revision of the schema.\n\
+                "\n# TODO: fill in USER, DATABASE, the tables, and a query for the revision of the schema; then remove the # signs.\n\
                  #[[database]]\n#name = {0}\n#service = {0}\n\
                  #command = [\"psql\", \"--username=USER\", \"--no-psqlrc\", \"--no-align\", \"--tuples-only\", \"--quiet\", \"--command={{query}}\", \"DATABASE\"]\n\
                  #rows = \"SELECT row_to_json(t) FROM {{table}} t\"\n#revision = \"SELECT 1\"\n\
@@ -142,14 +143,19 @@ fn scenario(name: &str, compose: &Compose) -> String {
 fn inventory(compose: &Compose) -> Result<String> {
     let mounts = mounts(compose);
     let mut out =
-        "# What each volume holds, what a backup owes it (durable, valuable, regenerated, cache), and why.\n".to_owned();
+        "# What each volume holds, its class (durable, valuable, regenerated or cache), and the reason for the class.\n"
+            .to_owned();
     for volume in compose.volumes() {
         let Some((_, service, target)) = mounts.iter().find(|(v, ..)| v == volume) else {
-            return Err(Error::input(&compose.file, None, format!("volume {volume:?}: no service mounts it; take it out first")));
+            return Err(Error::input(
+                &compose.file,
+                None,
+                format!("volume {volume:?}: no service mounts it; remove it from the compose file first"),
+            ));
         };
         let cache = ["cache", "tmp"].iter().any(|w| volume.contains(w));
         let (class, why) =
-            if cache { ("cache", "TODO: why the app makes it anew.") } else { ("durable", "TODO: what is lost with it.") };
+            if cache { ("cache", "TODO: how the app makes it again.") } else { ("durable", "TODO: what users lose with it.") };
         let _ = write!(
             out,
             "\n[[volume]]\nname = {}\nservice = {}\nmount = {}\nclass = \"{class}\"\nwhy = \"{why}\"\n",
@@ -158,8 +164,8 @@ fn inventory(compose: &Compose) -> Result<String> {
             quoted(target)
         );
         if !cache {
-            out += "# TODO: why a copy taken while the app runs is whole, or a [[volume.path]] with the dump that a hook makes.\n\
-                    # live = \"…\"\n# TODO: globs of files that a fresh deployment makes by itself.\n# fresh = []\n";
+            out += "# TODO: say why a copy that is taken while the app runs is complete, or add a [[volume.path]] with the dump that a hook makes.\n\
+                    # live = \"…\"\n# TODO: list globs of the files that a new deployment creates by itself.\n# fresh = []\n";
         }
     }
     Ok(out)
@@ -188,7 +194,7 @@ mod tests {
         assert_eq!((class("data"), class("cache"), class("pg")), (Some("durable"), Some("cache"), Some("durable")));
         let spec = std::fs::read_to_string(root.join("wiki/scenario.toml")).expect("a file");
         assert!(spec.contains("#[[database]]\n#name = \"db\"\n"), "{spec}");
-        assert!(new(&root, "wiki", &compose).expect_err("twice").to_string().contains("is there already"));
+        assert!(new(&root, "wiki", &compose).expect_err("twice").to_string().contains("exists already"));
         assert!(new(&root, "Wiki!", &compose).expect_err("a name").to_string().contains("lowercase"));
     }
 }

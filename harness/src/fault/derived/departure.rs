@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use async_imap::types::{Fetch, Flag};
 use futures_util::TryStreamExt as _;
 use futures_util::future::BoxFuture;
-use judge::model::{Item, Outcome, essence as line};
+use judge::model::{Item, MessageId, Outcome, essence as line};
 use recipe::scenario::Scenario;
 
-use super::{Deed, When, files, rows};
+use super::{files, rows};
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::{Error, Result};
+use crate::fault::deed::{Deed, When};
 use crate::fault::known::Items;
 use crate::probe::mail::{Failure, item};
 
@@ -67,8 +68,8 @@ async fn mail(drill: &Drill) -> Result<Vec<String>> {
     let account = drill.run.corpus.accounts().mailboxes()[0].email.clone();
     let fail = |e: Failure| Error::Unknown(format!("changing mail after the older snapshot: {}", e.reason()));
     let (expunged, flagged) = change_messages(drill, &account).await.map_err(fail)?;
-    drill.run.evidence.expunged(&expunged.1, &account)?;
-    let message = |(uid, corpus): (u32, String)| Item::Message {
+    drill.run.evidence.expunged(expunged.1, &account)?;
+    let message = |(uid, corpus): (u32, MessageId)| Item::Message {
         account: account.clone(),
         folder: "INBOX".into(),
         uid,
@@ -78,7 +79,7 @@ async fn mail(drill: &Drill) -> Result<Vec<String>> {
 }
 
 /// Expunges one message of INBOX and gives another every flag: UID and corpus number of each.
-async fn change_messages(drill: &Drill, account: &str) -> Result<((u32, String), (u32, String)), Failure> {
+async fn change_messages(drill: &Drill, account: &str) -> Result<((u32, MessageId), (u32, MessageId)), Failure> {
     let mut session = drill.app.imap().login(account, &drill.run.secret.password(account)).await?;
     session.select("INBOX").await?;
     let headers = format!("(UID FLAGS BODY.PEEK[HEADER.FIELDS ({})])", seeds::ITEM_HEADER);
@@ -88,7 +89,7 @@ async fn change_messages(drill: &Drill, account: &str) -> Result<((u32, String),
         [Flag::Seen, Flag::Answered, Flag::Flagged].iter().all(|flag| flags.contains(flag))
     };
     let all = fetched.iter().filter_map(|f| Some((f.uid?, (f.header().and_then(item)?, has_all(f)))));
-    let all: BTreeMap<u32, (String, bool)> = all.collect();
+    let all: BTreeMap<u32, (MessageId, bool)> = all.collect();
     let none = || Failure::Other(format!("INBOX of {account} has too few messages of the corpus: {}", all.len()));
     let (&gone, (gone_item, _)) = all.iter().next().ok_or_else(none)?;
     let (&kept, (kept_item, _)) = all.iter().skip(1).find(|(_, (_, has_all))| !has_all).ok_or_else(none)?;
@@ -97,5 +98,5 @@ async fn change_messages(drill: &Drill, account: &str) -> Result<((u32, String),
     let _: Vec<_> = session.uid_store(gone.to_string(), "+FLAGS.SILENT (\\Deleted)").await?.try_collect().await?;
     let _: Vec<_> = session.uid_expunge(gone.to_string()).await?.try_collect().await?;
     session.logout().await?;
-    Ok(((gone, gone_item.clone()), (kept, kept_item.clone())))
+    Ok(((gone, *gone_item), (kept, *kept_item)))
 }

@@ -6,10 +6,9 @@ use recipe::labels::{Hook, VOLUMES};
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{Expected, Fault as Declared, Group};
 
-use super::Derived;
 use super::volumes::rows_lost;
-use crate::fault::common::Labels;
-use crate::fault::durable;
+use crate::fault::deed::Derived;
+use crate::fault::labels::{Labels, durable};
 
 /// A dump that a hook writes into a volume.
 struct Dump<'a> {

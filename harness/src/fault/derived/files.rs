@@ -6,11 +6,11 @@ use judge::model::{Item, Outcome, essence as line};
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
-use super::{Deed, Derived, When};
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
+use crate::fault::deed::{Deed, Derived, Together, When};
 use crate::fault::known::Items;
 use crate::stack::volumes::full_name;
 
@@ -53,6 +53,11 @@ impl Change {
             Self::Time => "touch -d \"@$(($(stat -c %Y \"$1\") - 86400))\" \"$1\"",
             Self::Linked => "ln \"$1\" \"$1.linked\"",
         }
+    }
+
+    /// Whether it would be seen: beside a single file, nobody looks for another.
+    fn is_seen(self, scenario: &Scenario, (volume, folder): (&str, &str)) -> bool {
+        !matches!(self, Self::Added | Self::Linked) || is_folder(scenario, volume, folder)
     }
 
     fn findings(self, item: &Item) -> Vec<String> {
@@ -103,13 +108,10 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
     let of_volume = |place: (&str, &str)| {
         let (volume, folder) = (place.0.to_owned(), place.1.to_owned());
         let mut faults = Vec::new();
-        for (change, name, what) in Change::ALL {
-            // A new file beside a single one is not looked for.
-            if change != Change::Added || is_folder(scenario, &volume, &folder) {
-                let declared = Declared::new(format!("{volume}-{name}"), format!("{what} Volume: {volume}."), Group::Content);
-                let struck = Struck { volume: volume.clone(), folder: folder.clone(), change, when: When::Restored };
-                faults.push((declared, Some(Box::new(struck) as Box<dyn Deed>)));
-            }
+        for (change, name, what) in Change::ALL.into_iter().filter(|(c, ..)| c.is_seen(scenario, place)) {
+            let declared = Declared::new(format!("{volume}-{name}"), format!("{what} Volume: {volume}."), Group::Content);
+            let struck = Struck { volume: volume.clone(), folder: folder.clone(), change, when: When::Restored };
+            faults.push((declared, Some(Box::new(struck) as Box<dyn Deed>)));
         }
         let newer = Declared::new(
             format!("{volume}-restored-over-newer"),
@@ -123,6 +125,22 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
         faults
     };
     compared(scenario).flat_map(of_volume).collect()
+}
+
+/// The same, a file of every volume struck at once.
+pub fn together(scenario: &Scenario) -> Vec<Derived> {
+    let fault = |(change, name, what): (Change, &str, &str)| {
+        let seen = compared(scenario).filter(|place| change.is_seen(scenario, *place));
+        let strike = |(volume, folder): (&str, &str)| {
+            let struck = Struck { volume: volume.to_owned(), folder: folder.to_owned(), change, when: When::Restored };
+            Box::new(struck) as Box<dyn Deed>
+        };
+        let struck: Vec<_> = seen.map(strike).collect();
+        let declared =
+            Declared::new(format!("every-{name}"), format!("{}, in every volume.", what.trim_end_matches('.')), Group::Content);
+        (!struck.is_empty()).then(|| (declared, Some(Box::new(Together(struck)) as Box<dyn Deed>)))
+    };
+    Change::ALL.into_iter().filter_map(fault).collect()
 }
 
 /// Whether a path of `[[file]]` is a folder, as far as the scenario tells: a file's own name stands in the inventory as made by a

@@ -2,15 +2,16 @@
 
 use bot::contract::volume_dir;
 use futures_util::future::BoxFuture;
-use judge::model::{Item, Outcome, essence as line};
+use judge::model::{Item, Outcome, Trial, TrialKind, essence as line};
 use recipe::scenario::faults::{Fault as Declared, Group};
 use recipe::scenario::{Pages, Scenario};
 
+use super::files;
 use super::rows::delete;
-use super::{Deed, Derived, When, files};
 use crate::drill::{self, Drill};
 use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
+use crate::fault::deed::{Deed, Derived, When};
 use crate::fault::known::Items;
 use crate::stack::volumes::full_name;
 
@@ -48,7 +49,7 @@ impl Deed for DataGone {
             let first = drill.run.corpus.accounts().mailboxes().first().map(|u| u.email.clone());
             let user = first.ok_or_else(|| Error::Unknown("the corpus has no user".into()))?;
             let text = drill::visitor(drill, &self.pages, &user)?.filled(&self.expect);
-            let trial = Item::Trial { trial: format!("{} of {user}", self.pages.name) };
+            let trial = Item::Trial { trial: Trial::new(TrialKind::Page(self.pages.name.clone()), [user.as_str()]) };
             let mut found = vec![line(&trial, Outcome::Altered, None)];
             for known in items.iter().filter(|k| k.attributes.values().any(|value| value.contains(&text))) {
                 if let Item::Row { .. } = &known.item {

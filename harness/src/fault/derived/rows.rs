@@ -7,9 +7,9 @@ use recipe::scenario::faults::{Fault as Declared, Group, Table as Hint};
 use recipe::scenario::{Database, QUERY, Scenario, Table};
 use serde_json::Value;
 
-use super::{Deed, Derived, When};
 use crate::drill::Drill;
 use crate::error::{Error, Result};
+use crate::fault::deed::{Deed, Derived, Together, When};
 use crate::fault::known::Items;
 use crate::probe::Probe as _;
 
@@ -41,6 +41,8 @@ pub struct Struck {
     table: Table,
     hint: Option<Hint>,
     change: Change,
+    /// Whether it is an error that the table has no row.
+    must: bool,
 }
 
 /// The tables of a scenario whose databases take statements.
@@ -49,22 +51,55 @@ pub fn tables(scenario: &Scenario) -> impl Iterator<Item = (&Database, &Table)> 
     written.flat_map(|d| d.tables.iter().map(move |t| (d, t)))
 }
 
+/// What the scenario says of a table.
+fn hint<'a>(scenario: &'a Scenario, database: &Database, table: &Table) -> Option<&'a Hint> {
+    scenario.faults.tables.iter().find(|h| h.database == database.name && h.name == table.name)
+}
+
+impl Change {
+    /// Whether it can be done to a table.
+    fn is_possible(self, hint: Option<&Hint>) -> bool {
+        match self {
+            Self::Gone | Self::Added => true,
+            Self::Altered => hint.is_none_or(|h| !h.only_key),
+            Self::Doubled => hint.is_none_or(|h| h.distinct.is_empty()),
+        }
+    }
+}
+
 /// The faults of a scenario's rows.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {
     let of_table = |(database, table): (&Database, &Table)| {
-        let hint = |h: &&Hint| h.database == database.name && h.name == table.name;
-        let hint = scenario.faults.tables.iter().find(hint).cloned();
-        let copied = hint.as_ref().is_none_or(|h| h.distinct.is_empty());
+        let hint = hint(scenario, database, table);
         let fault = |(change, word, what): (Change, &str, &str)| {
             let what = format!("{what}. Database {}, table {}.", database.name, table.name);
             let declared = Declared::new(format!("{}-{}-row-{word}", database.name, table.name), what, Group::Content);
-            let struck = Struck { database: database.clone(), table: table.clone(), hint: hint.clone(), change };
-            (declared, Some(Box::new(struck) as Box<dyn Deed>))
+            let (database, table, hint) = (database.clone(), table.clone(), hint.cloned());
+            (declared, Some(Box::new(Struck { database, table, hint, change, must: true }) as Box<dyn Deed>))
         };
-        let possible = |(change, ..): &(Change, &str, &str)| copied || *change != Change::Doubled;
-        Change::ALL.into_iter().filter(possible).map(fault).collect::<Vec<_>>()
+        Change::ALL.into_iter().filter(|(change, ..)| change.is_possible(hint)).map(fault).collect::<Vec<_>>()
     };
     tables(scenario).flat_map(of_table).collect()
+}
+
+/// The same, a row of every table of a database struck at once.
+pub fn together(scenario: &Scenario) -> Vec<Derived> {
+    let of_database = |database: &Database| {
+        let fault = |(change, word, what): (Change, &str, &str)| {
+            let strike = |table: &Table| {
+                let hint = hint(scenario, database, table);
+                let (database, table, hint_) = (database.clone(), table.clone(), hint.cloned());
+                let struck = Struck { database, table, hint: hint_, change, must: false };
+                change.is_possible(hint).then(|| Box::new(struck) as Box<dyn Deed>)
+            };
+            let struck: Vec<_> = database.tables.iter().filter_map(strike).collect();
+            let what = format!("{what}, in every table. Database {}.", database.name);
+            let declared = Declared::new(format!("{}-rows-{word}", database.name), what, Group::Content);
+            (!struck.is_empty()).then(|| (declared, Some(Box::new(Together(struck)) as Box<dyn Deed>)))
+        };
+        Change::ALL.into_iter().filter_map(fault).collect::<Vec<_>>()
+    };
+    scenario.spec.databases.iter().filter(|d| !d.write.is_empty()).flat_map(of_database).collect()
 }
 
 /// Runs a statement; whether the database took it.
@@ -121,7 +156,7 @@ fn other(value: &Value) -> Option<String> {
 impl Struck {
     /// A row that is altered.
     pub fn altered(database: &Database, table: &Table) -> Self {
-        Self { database: database.clone(), table: table.clone(), hint: None, change: Change::Altered }
+        Self { database: database.clone(), table: table.clone(), hint: None, change: Change::Altered, must: true }
     }
 
     /// A row of an observation: one that no fresh deployment has, if there is one.
@@ -166,9 +201,10 @@ impl Struck {
         let columns: serde_json::Map<String, Value> = serde_json::from_str(&row.columns).unwrap_or_default();
         let (key, last) = self.other_key(row);
         let distinct = self.hint.as_ref().map_or(&[][..], |h| &h.distinct);
+        let only_key = self.hint.as_ref().is_some_and(|h| h.only_key);
         let changed: Vec<Option<(String, String)>> = match self.change {
             Change::Doubled => vec![None],
-            _ if distinct.is_empty() => self.alterable(&columns).into_iter().map(Some).collect(),
+            _ if distinct.is_empty() && !only_key => self.alterable(&columns).into_iter().map(Some).collect(),
             _ => vec![None],
         };
         let mut why = "it has no column that may be another".to_owned();
@@ -229,7 +265,12 @@ impl Deed for Struck {
             let evidence = &drill.run.evidence;
             let rows =
                 |name: &str| Ok::<_, Error>(evidence.completed(name)?.map(|o| evidence.rows(o)).transpose()?.unwrap_or_default());
-            let row = self.row(rows(judge::BASELINE)?, &rows(crate::drill::FRESH)?)?;
+            let baseline = rows(judge::BASELINE)?;
+            let mine = |r: &RowSeen| r.database == self.database.name && r.table == self.table.name;
+            if !self.must && !baseline.iter().any(mine) {
+                return Ok(vec![]);
+            }
+            let row = self.row(baseline, &rows(crate::drill::FRESH)?)?;
             Ok(vec![match self.change {
                 Change::Gone => {
                     delete(drill, &item(&row)).await?;
@@ -254,7 +295,7 @@ mod tests {
                         [[table]]\nname = 'link'\nkey = ['page', 'n']\nvolatile = ['seen']";
         let database: Database = toml::from_str(database).expect("valid");
         let table = database.tables[0].clone();
-        Struck { database, table, hint, change }
+        Struck { database, table, hint, change, must: true }
     }
 
     fn row(key: &str, columns: &str) -> RowSeen {
@@ -279,7 +320,8 @@ mod tests {
         let columns = columns.as_object().expect("an object");
         let alterable = |hint| struck(Change::Altered, hint).alterable(columns);
         assert_eq!(alterable(None), [("c".into(), "'it''s-x'".into()), ("a".into(), "100001".into())]);
-        let hint = Hint { database: "wiki".into(), name: "link".into(), distinct: vec!["c".into()], alter: None };
+        let hint =
+            Hint { database: "wiki".into(), name: "link".into(), distinct: vec!["c".into()], alter: None, only_key: false };
         assert_eq!(alterable(Some(hint)), [("a".into(), "100001".into())]);
     }
 

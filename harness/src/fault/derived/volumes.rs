@@ -10,13 +10,13 @@ use recipe::labels::{Hook, VOLUMES};
 use recipe::scenario::faults::{Each, Expected, Fault as Declared, Globs, Group};
 use recipe::scenario::{Database, Scenario};
 
-use super::{Deed, Derived, When, files};
+use super::files;
 use crate::drill::Drill;
 use crate::error::Result;
 use crate::fault::act::in_bot;
-use crate::fault::common::Labels;
-use crate::fault::durable;
+use crate::fault::deed::{Deed, Derived, When};
 use crate::fault::known::Items;
+use crate::fault::labels::{Labels, durable};
 use crate::stack::volumes::full_name;
 
 /// The faults of a scenario's durable volumes.

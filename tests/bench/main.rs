@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use engine::until;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use judge::store::{Evidence, ObservationId};
+use judge::store::{Evidence, ObservationId, RunFact};
 use judge::{self, BASELINE, RESTORED};
 use restore_drill::drill::{self, Drill, Options, Resources};
 use restore_drill::error::{Error, Result};
@@ -413,8 +413,8 @@ fn whole(scenarios: &Path, profile: &str, dir: &Path) -> Result<Value> {
         .arg("--evidence")
         .arg(dir))?;
     let evidence = Evidence::open(dir)?;
-    let number = |key: &str| -> Result<f64> { Ok(evidence.get(key)?.and_then(|v| v.parse().ok()).unwrap_or_default()) };
-    let (cpu, peak) = (number("cpu ms")? / 1000.0, number("peak memory KiB")? / 1024.0);
+    let number = |fact| -> Result<f64> { Ok(evidence.number(fact)?.unwrap_or_default() as f64) };
+    let (cpu, peak) = (number(RunFact::CpuMs)? / 1000.0, number(RunFact::PeakMemoryKib)? / 1024.0);
     let events = std::fs::read_to_string(dir.join("events.jsonl")).map_err(Error::io(dir))?;
     let phases: Vec<Value> = events
         .lines()

@@ -1,0 +1,44 @@
+//! The properties that a finding names, other than the columns of a table and what a database's own checks are called.
+
+/// The bytes of a message, a file or a script.
+pub const BYTES: &str = "bytes";
+/// A message that the server lists and cannot serve.
+pub const UNREADABLE: &str = "unreadable";
+/// The UID of a message (RFC 9051, 2.3.1.1).
+pub const UID: &str = "uid";
+/// The system flags of a message (RFC 9051, 2.3.2).
+pub const FLAGS: &str = "flags";
+/// The keywords of a message (RFC 9051, 2.3.2).
+pub const KEYWORDS: &str = "keywords";
+/// The internal date of a message (RFC 9051, 2.3.3).
+pub const INTERNAL_DATE: &str = "internaldate";
+/// The size of a message (RFC 9051, 2.3.4).
+pub const SIZE: &str = "size";
+/// UIDVALIDITY of a folder (RFC 9051, 2.3.1.1).
+pub const UID_VALIDITY: &str = "uidvalidity";
+/// UIDNEXT of a folder (RFC 9051, 2.3.1.1).
+pub const UID_NEXT: &str = "uidnext";
+/// HIGHESTMODSEQ of a folder (RFC 7162, 3.1.2.1).
+pub const HIGHEST_MODSEQ: &str = "highestmodseq";
+/// What a folder is for (RFC 6154).
+pub const SPECIAL_USE: &str = "special-use";
+/// Whether a user is subscribed to a folder (RFC 9051, 6.3.7).
+pub const SUBSCRIPTION: &str = "subscription";
+/// The quota of an account that could not be read (RFC 9208).
+pub const QUOTA: &str = "quota";
+/// The limit of an account's storage (RFC 9208).
+pub const QUOTA_LIMIT: &str = "quota limit";
+/// What of it is used (RFC 9208).
+pub const QUOTA_USAGE: &str = "quota usage";
+/// Whether a sieve script is the active one (RFC 5804, 2.8).
+pub const ACTIVE: &str = "active";
+/// Owner and group of a file.
+pub const OWNER: &str = "owner";
+/// The permission bits of a file.
+pub const MODE: &str = "mode";
+/// The modification time of a file.
+pub const MTIME: &str = "mtime";
+/// Where a symbolic link points, or which other name a file has.
+pub const LINK: &str = "link";
+/// A dump that carries a database in the snapshot.
+pub const DUMP: &str = "dump";

@@ -1,0 +1,27 @@
+//! Two versions of an app.
+
+use super::*;
+
+/// A newer version may add columns, tables and a revision; what was there must be as it was.
+#[test]
+fn across_versions_more_is_allowed_and_other_is_not() {
+    let across = |change: fn(&mut Seen)| {
+        let (_dir, evidence) = evidence();
+        let (mut old, mut new) = (seen(), seen());
+        old.checks.push((REVISION.into(), "older".into()));
+        new.checks.push((REVISION.into(), "newer".into()));
+        change(&mut new);
+        store(&evidence, "old", &old);
+        store(&evidence, "new", &new);
+        let verdict = super::across(&evidence, "old", "new").expect("judged");
+        verdict.findings.iter().map(|f| crate::model::essence(&f.item, f.outcome, f.property.as_deref())).collect::<Vec<_>>()
+    };
+    assert_eq!(across(|_| ()), [""; 0]);
+    assert_eq!(across(|s| s.rows[0].columns = r#"{"enabled":1,"quota_bytes":5,"invented":0}"#.into()), [""; 0]);
+    assert_eq!(across(|s| s.rows.push(RowSeen { table: "invented".into(), ..row("1", "{}") })), [""; 0]);
+    let user = "database main.db, table user, row u1@mail.test";
+    assert_eq!(across(|s| s.rows[0].columns = r#"{"enabled":0,"quota_bytes":5}"#.into()), [format!("{user}: altered (enabled)")]);
+    assert_eq!(across(|s| s.rows[0].columns = r#"{"enabled":1}"#.into()), [format!("{user}: altered (quota_bytes)")]);
+    assert_eq!(across(|s| s.rows.clear()), [format!("{user}: lost")]);
+    assert_eq!(across(|s| s.checks[1].1 = "row 3 missing".into()), ["database main.db: altered (integrity_check)"]);
+}

@@ -1,0 +1,147 @@
+//! A backup while others write.
+
+use super::*;
+
+/// Judges `seen()` against what `change` makes of it, after these writes around a backup from 100 to 200.
+fn judged_live(ops: &[LiveOp], change: impl FnOnce(&mut Seen)) -> Vec<String> {
+    let (_dir, evidence) = evidence();
+    evidence.put_live_backup((100, 200)).expect("stored");
+    ops.iter().for_each(|op| evidence.put_live(op).expect("stored"));
+    store(&evidence, BASELINE, &seen());
+    let mut after = seen();
+    change(&mut after);
+    store(&evidence, RESTORED, &after);
+    judge(&evidence, RESTORED).expect("a verdict").findings.iter().map(essence).collect()
+}
+
+fn essence(f: &Finding) -> String {
+    crate::model::essence(&f.item, f.outcome, f.property.as_deref())
+}
+
+const BEFORE: (u64, Option<u64>) = (10, Some(90));
+const DURING: (u64, Option<u64>) = (90, Some(150));
+const AFTER: (u64, Option<u64>) = (200, Some(250));
+
+fn op(account: &str, action: LiveAction, (began, ended): (u64, Option<u64>)) -> LiveOp {
+    LiveOp { account: account.into(), action, began, ended, error: String::new() }
+}
+
+#[test]
+fn when_an_operation_was() {
+    let when = |times| op(ACCOUNT, LiveAction::Expunge { uid: 1 }, times).when((100, 200));
+    assert_eq!([BEFORE, DURING, AFTER].map(when), [When::Before, When::During, When::After]);
+    assert_eq!(when((10, Some(100))), When::Before);
+    assert_eq!(when((10, None)), When::During, "it may have ended, or not");
+    assert_eq!(when((199, Some(300))), When::During);
+}
+
+#[test]
+fn mail_that_came_while_the_backup_ran() {
+    let action = || LiveAction::Deliver { message: MessageId::Live(0), body_sha256: "09".repeat(32) };
+    let deliver = |times| [op(ACCOUNT, action(), times)];
+    let there = |bytes| move |s: &mut Seen| s.messages.push(message("INBOX", 9, bytes, "live-0"));
+    let line = |uid: u32, outcome: &str| {
+        format!("mailbox u1@mail.test, folder INBOX, message with UID {uid} (message live-0): {outcome}")
+    };
+    assert_eq!(judged_live(&deliver(BEFORE), there(9)), [""; 0]);
+    assert_eq!(judged_live(&deliver(BEFORE), |_| ()), [line(0, "lost")]);
+    assert_eq!(judged_live(&deliver(DURING), there(9)), [line(9, "recovered")]);
+    assert_eq!(judged_live(&deliver(DURING), |_| ()), [line(0, "unresolved")]);
+    assert_eq!(judged_live(&deliver(AFTER), |_| ()), [""; 0]);
+    assert_eq!(judged_live(&deliver(AFTER), there(9)), [line(9, "resurrected")]);
+    for times in [BEFORE, DURING] {
+        assert_eq!(judged_live(&deliver(times), there(8)), [line(9, "altered (bytes)")], "torn");
+    }
+    let twice = judged_live(&deliver(BEFORE), |s| {
+        s.messages.extend([message("INBOX", 9, 9, "live-0"), message("INBOX", 10, 9, "live-0")])
+    });
+    assert_eq!(twice, [line(10, "duplicated")]);
+    // On its way from the queue to the mailbox, it may be in both; not in one of them twice, nor torn.
+    let copies = |of: &'static [(u32, u8)]| {
+        judged_live(&deliver(DURING), move |s| {
+            s.messages.extend(of.iter().map(|(uid, bytes)| message("INBOX", *uid, *bytes, "live-0")));
+        })
+    };
+    assert_eq!(copies(&[(9, 9), (10, 9)]), [line(9, "recovered"), line(10, "recovered")]);
+    assert_eq!(copies(&[(9, 9), (10, 8)]), [line(9, "recovered"), line(10, "duplicated")]);
+    assert_eq!(copies(&[(9, 9), (10, 9), (11, 9)]), [line(9, "recovered"), line(10, "recovered"), line(11, "duplicated")]);
+}
+
+#[test]
+fn mail_that_was_changed_while_the_backup_ran() {
+    let line = |outcome: &str| format!("mailbox u1@mail.test, folder INBOX, message with UID 1 (corpus message 1): {outcome}");
+    let flags = |flags: &'static str| move |s: &mut Seen| s.messages[0].flags = flags.into();
+    let (old, new) = (flags("\\Seen"), flags("\\Flagged \\Seen"));
+    let flag = |times| [op(ACCOUNT, LiveAction::Flag { uid: 1, flag: "\\Flagged".into() }, times)];
+    let nothing: [&str; 0] = [];
+    assert_eq!(judged_live(&flag(BEFORE), new), nothing);
+    assert_eq!(judged_live(&flag(BEFORE), old), [line("altered (flags)")]);
+    assert_eq!(judged_live(&flag(DURING), new), nothing);
+    assert_eq!(judged_live(&flag(DURING), old), nothing);
+    assert_eq!(judged_live(&flag(DURING), flags("")), [line("altered (flags)")]);
+    assert_eq!(judged_live(&flag(AFTER), old), nothing);
+    assert_eq!(judged_live(&flag(AFTER), new), [line("altered (flags)")]);
+
+    let expunge = |times| [op(ACCOUNT, LiveAction::Expunge { uid: 1 }, times)];
+    let gone = |s: &mut Seen| drop(s.messages.remove(0));
+    assert_eq!(judged_live(&expunge(BEFORE), gone), nothing);
+    assert_eq!(judged_live(&expunge(BEFORE), old), [line("resurrected")]);
+    assert_eq!(judged_live(&expunge(DURING), gone), nothing);
+    assert_eq!(judged_live(&expunge(DURING), old), nothing);
+    assert_eq!(judged_live(&expunge(DURING), flags("\\Deleted \\Seen")), nothing, "half-way");
+    assert_eq!(judged_live(&expunge(AFTER), gone), [line("lost")]);
+    // What nobody wrote to is judged as ever.
+    assert_eq!(judged_live(&flag(BEFORE), |s| s.messages.clear()).len(), 3);
+}
+
+#[test]
+fn users_that_came_and_went_while_the_backup_ran() {
+    const NEW: &str = "live0@mail.test";
+    let line = |outcome: &str| vec![format!("database main.db, table user, row {NEW}: {outcome}")];
+    let create = |times| op(NEW, LiveAction::Create, times);
+    let delete = |times| op(NEW, LiveAction::Delete, times);
+    let there = |s: &mut Seen| s.rows.push(row(NEW, "{}"));
+    let nothing = Vec::<String>::new();
+    assert_eq!(judged_live(&[create(BEFORE)], there), nothing);
+    assert_eq!(judged_live(&[create(BEFORE)], |_| ()), line("lost"));
+    assert_eq!(judged_live(&[create(DURING)], there), nothing);
+    assert_eq!(judged_live(&[create(DURING)], |_| ()), nothing);
+    assert_eq!(judged_live(&[create(AFTER)], there), line("resurrected"));
+    assert_eq!(judged_live(&[create(BEFORE), delete(BEFORE)], there), line("resurrected"));
+    assert_eq!(judged_live(&[create(BEFORE), delete(DURING)], |_| ()), nothing);
+    assert_eq!(judged_live(&[create(BEFORE), delete(AFTER)], |_| ()), line("lost"));
+    let orphan = |s: &mut Seen| s.files.push(path("stray@mail.test/cur/1"));
+    assert_eq!(judged_live(&[], orphan), ["mailbox stray@mail.test: unexpected"], "a mailbox that the database does not know");
+}
+
+/// What the writes explain is not a finding, and without writes it is.
+#[test]
+fn quota_that_grew_by_mail_that_came_while_the_backup_ran() {
+    let action = LiveAction::Deliver { message: MessageId::Live(0), body_sha256: "09".repeat(32) };
+    let came = |s: &mut Seen| {
+        s.messages.push(message("INBOX", 9, 9, "live-0"));
+        s.quota = Some(Quota { used: 2000, most: 5000 });
+    };
+    let message = "mailbox u1@mail.test, folder INBOX, message with UID 9 (message live-0)";
+    assert_eq!(judged_live(&[op(ACCOUNT, action, DURING)], came), [format!("{message}: recovered")]);
+    assert_eq!(judged_live(&[], came), ["mailbox u1@mail.test: altered (quota usage)".into(), format!("{message}: unexpected")]);
+}
+
+#[test]
+fn users_that_must_be_there() {
+    let (_dir, evidence) = evidence();
+    let users = || crate::live::users(&evidence).expect("read");
+    assert_eq!(users(), [""; 0], "nobody wrote");
+    evidence.put_live_backup((100, 200)).expect("stored");
+    for (user, created, deleted) in [
+        ("kept@mail.test", BEFORE, None),
+        ("deleted@mail.test", BEFORE, Some(BEFORE)),
+        ("deleted-later@mail.test", BEFORE, Some(AFTER)),
+        ("perhaps@mail.test", DURING, None),
+        ("new@mail.test", AFTER, None),
+    ] {
+        evidence.put_live(&op(user, LiveAction::Create, created)).expect("stored");
+        deleted.iter().for_each(|times| evidence.put_live(&op(user, LiveAction::Delete, *times)).expect("stored"));
+    }
+    assert_eq!(users(), ["deleted-later@mail.test", "kept@mail.test"]);
+}

@@ -1,0 +1,166 @@
+//! Whether the files of a scenario fit together. Everything that does not is added to a list of problems.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::command::UserPlaces;
+use super::compared::{Database, QUERY};
+use super::faults::{Faults, Known};
+use super::mail::MailServer;
+use super::pages;
+use super::spec::{Spec, Tls};
+use crate::error::Problems;
+use crate::inventory::Inventory;
+use crate::labels::rules;
+use crate::near::did_you_mean;
+use crate::toml_file::TomlText;
+
+/// The doors that a mail server's scenario must have, because the mail probe goes through them.
+const MAIL_DOORS: [&str; 2] = ["submissions", "imaps"];
+
+/// What the recipe's compose files have, by name.
+pub(super) struct Recipe {
+    pub services: BTreeSet<String>,
+    pub volumes: BTreeSet<String>,
+}
+
+/// Adds what is wrong in `scenario.toml`, whose text is `text`.
+pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut Problems) {
+    for (what, name) in services(spec) {
+        known(what, "service", name, &recipe.services, text, problems);
+    }
+    for (what, name) in volumes(spec) {
+        known(what, "volume", name, &recipe.volumes, text, problems);
+    }
+    users(spec, text, problems);
+    doors(spec, text, problems);
+    if spec.databases.is_empty() && spec.files.is_empty() && spec.facts.is_empty() && spec.mail.is_none() {
+        problems.add(text.whole("the drill would compare nothing: add a [[database]], a [[file]], a [[fact]] or [mail]"));
+    }
+    spec.databases.iter().for_each(|database| self::database(database, text, problems));
+    if let Some(pages) = spec.pages.first().filter(|_| spec.mail.is_none() && spec.users.is_none()) {
+        let message = format!("pages {:?}: nobody can log in; add [users], which says how users are created", pages.name);
+        problems.add(text.problem(&pages.name, message));
+    }
+    let doors = spec.doors.iter().map(|d| d.name.as_str()).collect();
+    for (value, message) in pages::check(&spec.pages, &doors) {
+        problems.add(text.problem(&value, message));
+    }
+}
+
+/// Adds what is wrong in `inventory.toml`, whose text is `text`.
+pub(super) fn inventory(inventory: &Inventory, recipe: &Recipe, text: &TomlText, problems: &mut Problems) {
+    for volume in inventory.deployed() {
+        if !recipe.volumes.contains(&volume.name) {
+            let near = did_you_mean(&volume.name, recipe.volumes.iter().map(String::as_str));
+            let message = format!("volume {:?} is in no compose file: remove it, or set not_deployed = true{near}", volume.name);
+            problems.add(text.problem(&volume.name, message));
+        }
+        known(&format!("volume {:?}", volume.name), "service", &volume.service, &recipe.services, text, problems);
+    }
+    for name in recipe.volumes.iter().filter(|name| !inventory.volumes.iter().any(|v| v.name == **name)) {
+        let message = format!("volume {name:?} of the compose files is missing; add a [[volume]] with its class and the reason");
+        problems.add(text.whole(message));
+    }
+}
+
+/// Adds what is wrong in `faults.toml`, whose text is `text`, in the scenario's folder `dir`.
+pub(super) fn faults(faults: &Faults, spec: &Spec, recipe: &Recipe, text: &TomlText, dir: &Path, problems: &mut Problems) {
+    let databases = spec.databases.iter().filter(|d| !d.write.is_empty()).map(|d| d.name.clone()).collect();
+    let known = Known { services: &recipe.services, databases: &databases, rules: &rules::names(), dir };
+    if let Err((value, message)) = faults.check(&known) {
+        problems.add(text.problem(&value, message));
+    }
+}
+
+/// A problem if a name is not among those of the compose files.
+fn known(what: &str, kind: &str, name: &str, all: &BTreeSet<String>, text: &TomlText, problems: &mut Problems) {
+    if !all.contains(name) {
+        let names = || all.iter().map(String::as_str);
+        let near = did_you_mean(name, names());
+        let has = if all.is_empty() { "none".to_owned() } else { names().collect::<Vec<_>>().join(", ") };
+        let message = format!("{what}: no {kind} {name:?} in the compose files, which have {has}{near}");
+        problems.add(text.problem(name, message));
+    }
+}
+
+/// The services that `scenario.toml` names, each with the place that names it.
+fn services(spec: &Spec) -> Vec<(&'static str, &str)> {
+    let mut all: Vec<(&str, &String)> = Vec::new();
+    all.extend(spec.doors.iter().map(|d| ("door", &d.service)));
+    all.extend(spec.standins.iter().flat_map(|s| &s.ready).map(|r| ("standins.ready", &r.service)));
+    all.extend(spec.users.iter().map(|u| ("users", &u.service)));
+    all.extend(spec.facts.iter().map(|f| ("fact", &f.service)));
+    all.extend(spec.facts.iter().flat_map(|f| &f.seed).map(|s| ("fact.seed", &s.service)));
+    all.extend(spec.databases.iter().filter_map(|d| Some(("database", d.service.as_ref()?))));
+    all.extend(spec.restore.restart.iter().flatten().map(|name| ("restore", name)));
+    all.extend(spec.upgrade.restart.iter().flatten().map(|name| ("upgrade", name)));
+    all.extend(spec.mail.iter().flat_map(mail_services));
+    all.into_iter().map(|(what, name)| (what, name.as_str())).collect()
+}
+
+fn mail_services(mail: &MailServer) -> Vec<(&'static str, &String)> {
+    let mut all = vec![
+        ("mail.accounts", &mail.accounts.service),
+        ("mail.queue", &mail.queue.service),
+        ("mail.resync", &mail.resync.service),
+    ];
+    all.extend(mail.outside.iter().map(|o| ("mail.outside", &o.service)));
+    all.extend(mail.accounts.restart.iter().flatten().map(|name| ("mail.accounts.restart", name)));
+    all
+}
+
+/// The volumes that `scenario.toml` names, each with the place that names it.
+fn volumes(spec: &Spec) -> Vec<(&'static str, &str)> {
+    let mut all: Vec<(&str, &String)> = Vec::new();
+    all.extend(spec.certificate.iter().map(|c| ("certificate", &c.volume)));
+    all.extend(spec.databases.iter().filter_map(|d| Some(("database", d.volume.as_ref()?))));
+    all.extend(spec.files.iter().map(|f| ("file", &f.volume)));
+    all.extend(spec.mail.iter().flat_map(|m| &m.dkim).map(|d| ("mail.dkim", &d.volume)));
+    all.extend(places(spec).iter().filter_map(|p| Some(("users.places", p.mailboxes.as_ref()?))));
+    all.into_iter().map(|(what, name)| (what, name.as_str())).collect()
+}
+
+fn places(spec: &Spec) -> Option<&UserPlaces> {
+    spec.users.as_ref()?.places.as_ref()
+}
+
+/// The table that the app's users are in must be one that is compared.
+fn users(spec: &Spec, text: &TomlText, problems: &mut Problems) {
+    let Some(UserPlaces { database, table, .. }) = places(spec) else { return };
+    let of = spec.databases.iter().filter(|d| d.name == *database).flat_map(|d| &d.tables);
+    let tables: BTreeSet<&str> = of.map(|t| t.name.as_str()).collect();
+    if !tables.contains(table.as_str()) {
+        let near = did_you_mean(table, tables.iter().copied());
+        let message = format!("users.places: no [[database]] {database:?} has a table {table:?}{near}");
+        problems.add(text.problem(table, message));
+    }
+}
+
+fn doors(spec: &Spec, text: &TomlText, problems: &mut Problems) {
+    for door in MAIL_DOORS.into_iter().filter(|_| spec.mail.is_some()) {
+        if !spec.doors.iter().any(|d| d.name == door) {
+            problems.add(text.whole(format!("[mail] needs a [[door]] named {door:?}: the mail probe goes through it")));
+        }
+    }
+    if spec.certificate.is_none() {
+        for door in spec.doors.iter().filter(|d| d.tls != Tls::None) {
+            let message = format!("door {:?} uses TLS: add [certificate], which says where its certificate goes", door.name);
+            problems.add(text.problem(&door.name, message));
+        }
+    }
+}
+
+fn database(database: &Database, text: &TomlText, problems: &mut Problems) {
+    let Database { name, command, .. } = database;
+    match (database.sqlite().is_some(), database.server().is_some()) {
+        (true, true) | (false, false) => {
+            let message = format!("database {name:?}: expected either volume and file, or service, command and rows");
+            problems.add(text.problem(name, message));
+        }
+        (_, true) if !command.iter().any(|word| word.contains(QUERY)) => {
+            problems.add(text.problem(name, format!("database {name:?}: its command does not contain {QUERY}")));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,57 @@
+//! Commands that a drill runs in the containers of an app.
+
+use serde::{Deserialize, Serialize};
+
+/// A command in a service's container.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceCommand {
+    /// The service.
+    pub service: String,
+    /// The command and its arguments.
+    pub command: Vec<String>,
+}
+
+/// How users are created and deleted. `{localpart}`, `{domain}`, `{email}` and `{password}` are replaced by the user's.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserCommands {
+    /// The service.
+    pub service: String,
+    /// The command that creates a user.
+    pub create: Vec<String>,
+    /// What that command reads from its standard input. A password is safer there than among the arguments.
+    pub input: Option<String>,
+    /// The command that deletes a user.
+    pub delete: Vec<String>,
+    /// Where the app keeps its users. Without it, `--live` cannot tell whether a user that was created or deleted while the
+    /// backup ran is back.
+    pub places: Option<UserPlaces>,
+}
+
+/// Where an app keeps its users.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserPlaces {
+    /// The database.
+    pub database: String,
+    /// The table with a row for each user, whose key is the address.
+    pub table: String,
+    /// The volume with a folder for each mailbox at its top, named by the address: no folder may be there without its user.
+    pub mailboxes: Option<String>,
+}
+
+impl UserCommands {
+    /// The command that creates a user (`made`) or deletes one, and what it reads from its standard input.
+    pub fn filled(&self, made: bool, email: &str, password: &str) -> (Vec<String>, Option<Vec<u8>>) {
+        let (localpart, domain) = email.split_once('@').unwrap_or((email, ""));
+        let fill = |text: &String| {
+            text.replace("{localpart}", localpart)
+                .replace("{domain}", domain)
+                .replace("{email}", email)
+                .replace("{password}", password)
+        };
+        let (command, input) = if made { (&self.create, self.input.as_ref()) } else { (&self.delete, None) };
+        (command.iter().map(fill).collect(), input.map(|text| fill(text).into_bytes()))
+    }
+}

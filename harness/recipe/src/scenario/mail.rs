@@ -1,0 +1,77 @@
+//! What a scenario says about a mail server.
+
+use serde::Deserialize;
+
+use super::command::ServiceCommand;
+
+/// What a drill needs to know about a mail server, besides its doors.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MailServer {
+    /// How accounts are created.
+    pub accounts: AccountImport,
+    /// The mail queue.
+    pub queue: Queue,
+    /// The mail server outside the app that relayed mail goes to, if the scenario has one.
+    pub outside: Option<Outside>,
+    /// The keys that sign outgoing mail.
+    pub dkim: Option<Dkim>,
+    /// The command that makes the mail store read its files again; `{mailbox}` is replaced by each address.
+    pub resync: ServiceCommand,
+}
+
+/// How accounts are created.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountImport {
+    /// The service.
+    pub service: String,
+    /// The command that creates them. It reads the accounts from its standard input.
+    pub command: Vec<String>,
+    /// The file in the scenario's folder that puts the accounts in the form that the command reads: a Jinja template over `domains`,
+    /// `users`, `aliases` and `relays`, with the filters `sha512_crypt` and `pbkdf2_sha256` for passwords.
+    pub template: String,
+    /// Services to restart afterwards: each inner list is restarted together, after the list before it runs again.
+    #[serde(default)]
+    pub restart: Vec<Vec<String>>,
+}
+
+/// The mail queue: Postfix's, or one with the same output.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// The service.
+    pub service: String,
+    /// The command that lists it: one JSON object a line, as `postqueue -j` prints it.
+    pub command: Vec<String>,
+    /// The command that puts everything in it on hold.
+    pub hold: Vec<String>,
+    /// The command that releases what is on hold and tries to deliver it at once.
+    pub release: Vec<String>,
+}
+
+/// A mail server outside the app, which the corpus uses as its relay: it listens on port 2526 of the mail server's own host.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outside {
+    /// The service in whose container it runs.
+    pub service: String,
+    /// The command that starts it.
+    pub start: Vec<String>,
+    /// The command that stops it.
+    pub stop: Vec<String>,
+    /// The command that prints every message that it received.
+    pub received: Vec<String>,
+}
+
+/// DKIM keys (RFC 6376), one file for each domain.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dkim {
+    /// The volume.
+    pub volume: String,
+    /// The file's path from the volume's root; `{domain}` is replaced by the domain.
+    pub key: String,
+    /// The selector (RFC 6376, 3.1).
+    pub selector: String,
+}

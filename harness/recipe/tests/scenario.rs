@@ -1,0 +1,117 @@
+//! Scenarios: everything that is wrong in one is reported together.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use recipe::scenario::Scenario;
+
+const COMPOSE: &str = "services:
+  app:
+    image: app:1
+    environment: {A: \"${A}\", B: \"${B:-b}\", C: \"${C:?must}\"}
+    volumes: [\"data:/data\", \"cache:/cache\"]
+  db:
+    image: db:1
+volumes:
+  data:
+  cache:
+";
+
+const SPEC: &str = "description = \"An app\"
+compose = [\"compose.yml\"]
+[[door]]
+name = \"http\"
+service = \"app\"
+port = 80
+tls = \"none\"
+[[file]]
+volume = \"data\"
+path = \".\"
+";
+
+const INVENTORY: &str = "[[volume]]
+name = \"data\"
+service = \"app\"
+mount = \"/data\"
+class = \"durable\"
+why = \"What users made.\"
+[[volume]]
+name = \"cache\"
+service = \"app\"
+mount = \"/cache\"
+class = \"cache\"
+why = \"The app makes it again.\"
+";
+
+/// A folder of scenarios with one, called `wiki`.
+fn scenarios(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(root.path().join("wiki")).expect("made");
+    for (name, text) in files {
+        std::fs::write(root.path().join("wiki").join(name), text).expect("written");
+    }
+    root
+}
+
+/// The error of a scenario, with paths from the folder of scenarios.
+fn error(root: &Path, name: &str) -> String {
+    let error = Scenario::load(root, name).expect_err("a wrong scenario").to_string();
+    error.replace(&format!("{}/", root.display()), "").replace(&root.display().to_string(), "scenarios")
+}
+
+#[test]
+fn a_scenario_is_loaded_and_its_variables_are_checked_together() {
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", SPEC), ("inventory.toml", INVENTORY)]);
+    let scenario = Scenario::load(root.path(), "wiki").expect("a scenario");
+    assert_eq!(scenario.services().into_iter().collect::<Vec<_>>(), ["app", "db"]);
+    let error = scenario.check_env(&BTreeMap::new()).expect_err("two have no value").to_string();
+    insta::assert_snapshot!("variables_without_a_value", error.replace(&root.path().display().to_string(), ""));
+    let env = BTreeMap::from([("A".to_owned(), String::new()), ("C".to_owned(), "c".to_owned())]);
+    scenario.check_env(&env).expect("all have a value");
+}
+
+#[test]
+fn everything_that_does_not_fit_together_is_reported() {
+    let spec =
+        SPEC.replace("\"none\"", "\"implicit\"").replace("\"app\"", "\"ap\"").replace("volume = \"data\"", "volume = \"date\"")
+            + "[[database]]
+name = \"main\"
+service = \"bd\"
+command = [\"psql\"]
+rows = \"SELECT\"
+revision = \"SELECT 1\"
+table = []
+[[pages]]
+name = \"ui\"
+door = \"web\"
+check = [{get = \"x\"}, {get = \"/{tokn}\", expect = \"{emial}\"}]
+[restore]
+restart = [[\"app\", \"cache\"]]
+";
+    let inventory = INVENTORY.replace("\"data\"", "\"dat\"").replacen("\"app\"", "\"web\"", 1);
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &spec), ("inventory.toml", &inventory)]);
+    insta::assert_snapshot!("does_not_fit_together", error(root.path(), "wiki"));
+}
+
+#[test]
+fn every_file_that_cannot_be_parsed_is_reported() {
+    let spec = SPEC.replace("[\"compose.yml\"]", "[\"compose.yml\", \"compose.smtp.yml\", \"broken.yml\"]");
+    let inventory = INVENTORY.replacen("class = \"durable\"", "class = \"durabel\"", 1);
+    let root = scenarios(&[
+        ("compose.yml", COMPOSE),
+        ("broken.yml", "services: [\n"),
+        ("scenario.toml", &spec),
+        ("inventory.toml", &inventory),
+        ("checks.toml", "mail = \"many\"\n"),
+    ]);
+    insta::assert_snapshot!("cannot_be_parsed", error(root.path(), "wiki"));
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &(SPEC.to_owned() + "[deadlines]\nconvrge = 1\n"))]);
+    insta::assert_snapshot!("unknown_field_and_no_inventory", error(root.path(), "wiki"));
+}
+
+#[test]
+fn an_unknown_scenario_is_a_usage_error_with_the_nearest_one() {
+    let root = scenarios(&[("scenario.toml", SPEC)]);
+    insta::assert_snapshot!("unknown_scenario", error(root.path(), "wikki"));
+    insta::assert_snapshot!("no_scenarios", error(&root.path().join("wiki"), "x"));
+}

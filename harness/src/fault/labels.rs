@@ -1,0 +1,60 @@
+//! The labels and durable volumes of a scenario's recipe, by which faults know what to change.
+
+use std::collections::BTreeMap;
+
+use recipe::inventory::{Class, InventoryVolume};
+use recipe::labels::{BACKUP, Hook};
+use recipe::scenario::Scenario;
+
+/// The recipe's labels, by service.
+pub struct Labels<'a> {
+    /// Whose recipe it is.
+    pub(super) scenario: &'a Scenario,
+    /// By service and name.
+    pub(super) all: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl<'a> Labels<'a> {
+    /// The labels of a scenario's recipe.
+    pub fn of(scenario: &'a Scenario) -> Self {
+        let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for compose in &scenario.compose {
+            for service in compose.services() {
+                all.entry(service.to_owned()).or_default().extend(compose.deploy_labels(service));
+            }
+        }
+        Self { scenario, all }
+    }
+
+    /// The service that switches backups on.
+    pub fn enabled(&self) -> Option<&str> {
+        self.all.iter().find(|(_, labels)| labels.get(BACKUP).is_some_and(|v| v == "true")).map(|(service, _)| service.as_str())
+    }
+
+    /// A label of a service.
+    pub fn of_service(&self, service: &str, label: &str) -> Option<&str> {
+        self.all.get(service)?.get(label).map(String::as_str)
+    }
+
+    /// A label of any service.
+    pub fn value(&self, label: &str) -> Option<&str> {
+        self.all.values().find_map(|labels| labels.get(label)).map(String::as_str)
+    }
+
+    /// Whether a hook loads a dump after a restore.
+    pub fn loads_dumps(&self) -> bool {
+        self.all.values().any(|labels| labels.contains_key(Hook::RestorePost.label()))
+    }
+
+    /// The label that names the recipe's version: service, label, value.
+    pub fn version(&self) -> Option<(&str, &str, &str)> {
+        let versions =
+            self.all.iter().flat_map(|(s, labels)| labels.iter().map(move |(l, v)| (s.as_str(), l.as_str(), v.as_str())));
+        versions.into_iter().find(|(_, label, _)| label.starts_with("coop-cloud.") && label.ends_with(".version"))
+    }
+}
+
+/// The durable volumes that the scenario deploys.
+pub fn durable(scenario: &Scenario) -> impl Iterator<Item = &InventoryVolume> {
+    scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable && !v.not_deployed)
+}
