@@ -151,6 +151,22 @@ fn every_relative_link_leads_somewhere() {
     }
 }
 
+/// `harness/src/cli.rs` and the like, but for those with a placeholder in them.
+#[test]
+fn every_source_that_is_named_exists() {
+    let mut named = 0;
+    for (file, text) in documents() {
+        for code in text.split('`').skip(1).step_by(2) {
+            let ours = ["harness/", "seeds/", "tests/", ".ci/"].iter().any(|folder| code.starts_with(folder));
+            if ours && !code.contains([' ', '<', '\n']) {
+                assert!(common::root().join(code).exists(), "{file}: no {code}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
 #[test]
 fn every_crate_is_in_the_architecture_with_what_it_imports() {
     let read = |file: &str| std::fs::read_to_string(common::root().join(file)).expect("a document");
