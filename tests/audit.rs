@@ -35,7 +35,7 @@ async fn a_deployed_stack_is_audited_and_only_read() {
         assert!(captured.iter().all(|c| c[2]["files"].as_u64() > Some(0)), "{whole:#}");
         assert!(captured.iter().any(|c| c[0] == "dkim" && c[2]["bytes"].as_u64() > Some(1000)), "{whole:#}");
 
-        // A key that came after the snapshot, and one that is another one now.
+        // A key that was added after the snapshot, and one that changed since.
         within("admin", "echo new > /dkim/new.key; echo other >> /dkim/mail.test.dkim.key").await?;
         let later = audited(&[&stack, "--snapshot", &snapshot], exit_code::BROKEN);
         assert_eq!(later["verdict"]["findings"].as_array().map(Vec::len), Some(1), "{later:#}");
@@ -58,7 +58,7 @@ async fn a_deployed_stack_is_audited_and_only_read() {
 fn a_stack_that_is_not_there_and_a_scenario_that_is_not_there() {
     for (arguments, code, says) in [
         (&["audit", "no_such_stack"][..], exit_code::USAGE, "no stack \"no_such_stack\" on this engine"),
-        (&["audit", "no_such_stack", "--scenario", "mailx"], exit_code::USAGE, "there are davical, mailu, radicale"),
+        (&["audit", "no_such_stack", "--scenario", "mailx"], exit_code::USAGE, "davical, mailu, radicale"),
     ] {
         let output = restore_drill(arguments);
         assert_eq!(output.status.code(), Some(code.into()), "{}", stderr(&output));

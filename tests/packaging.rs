@@ -111,7 +111,7 @@ async fn the_image_drills_an_app() {
     let summary = std::fs::read_to_string(dir.path().join("held/summary.json")).expect("a summary");
     let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
     assert_nothing_left(summary["run"].as_str().expect("a run")).await;
-    // A fault in there is told by the same exit code.
+    // A fault gives the same exit code there.
     let broken = sh(dir.path(), &run("run radicale --profile tiny --fault users-left-out --evidence broken"));
     assert_eq!(broken.status.code(), Some(1), "{}", stderr(&broken));
     // Without the engine's socket it says what is missing.

@@ -54,7 +54,7 @@ fn a_database_that_cannot_be_read_after_the_wipe_is_unknown() {
     assert!(said.contains("waiting for database davical: unreadable"), "{said}");
 }
 
-/// A drill is done again from its directory, and its verdict repeats; a recipe that is another one is refused.
+/// A stored drill runs again and reaches the same verdict; a recipe that has changed is refused.
 #[test]
 fn a_stored_run_is_done_again() {
     let copy = common::copy_of_scenarios();

@@ -19,13 +19,13 @@ use crate::report::OutputFiles;
 #[derive(Debug, Parser)]
 #[command(name = "restore-drill", version, after_help = exit_code::TABLE, propagate_version = true)]
 pub struct Cli {
-    /// The folder of scenarios; where there is no `scenarios` here, the one that came with the program.
+    /// The folder of scenarios. If this directory has no `scenarios`, the ones that came with the program are used.
     #[arg(long, global = true, env = "RESTORE_DRILL_SCENARIOS", value_name = "DIR", default_value = scenario::FOLDER)]
     pub scenarios: PathBuf,
-    /// A file with defaults for options; `restore-drill config` prints one. Without it, restore-drill.toml here, if there is one.
+    /// A file with defaults for options; `restore-drill config` prints a template. Default: restore-drill.toml in this directory.
     #[arg(long, global = true, env = "RESTORE_DRILL_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// How it says what it does.
+    /// Output options.
     #[command(flatten)]
     pub output: OutputArgs,
     /// What to do.
@@ -36,15 +36,15 @@ pub struct Cli {
 /// How a run says what it does.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct OutputArgs {
-    /// Say the verdict only.
+    /// Print only the verdict.
     #[arg(long, short, global = true, env = "RESTORE_DRILL_QUIET")]
     pub quiet: bool,
-    /// Text for people, or events as lines of JSON, on standard error.
+    /// What to print on standard error: text, or events as lines of JSON.
     #[arg(long, global = true, env = "RESTORE_DRILL_LOG_FORMAT", value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }
 
-/// In which form a run says what it does.
+/// The form of a run's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -65,25 +65,25 @@ pub enum Command {
         "  restore-drill run radicale --fault data-file-gone   see it turn red\n",
     ))]
     Run(RunArgs),
-    /// Climb the ladder of a recipe: install, upgrade, backup and restore, functional, lint. Says the level that it earns.
+    /// Test a recipe through its life cycle (install, upgrade, backup and restore, function, lint) and report the level it reaches.
     ///
-    /// One deployment is carried through: the version before with users' data in it, upgraded in place, then drilled. Its
-    /// backup is restored onto the version under test too. The recipe is taken at a commit, into the ladder's own
-    /// directory; the checkout is only read.
+    /// All rungs share one deployment: the previous version is deployed and filled with users' data, upgraded in place, and then
+    /// drilled. A backup of the previous version is also restored onto the version under test. The recipe is copied at a commit into
+    /// the ladder's own directory; your checkout is only read.
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill ladder radicale                                ~/.abra/recipes/radicale, from the version tag before\n",
         "  restore-drill ladder ./radicale@1.2.0+3.1.8 --from 1.1.0+3.1.7\n",
         "  restore-drill ladder scenarios/radicale --dirty              files as they are, of no commit\n",
         "  restore-drill ladder radicale --compare before/ladder.json   what changed since then\n",
-        "\nExit codes: 0 every rung was earned or declared not to apply, 1 one failed or is a gap, 2 one could not be told\n",
+        "\nExit codes: 0 every rung passed or does not apply, 1 a rung failed or was skipped without a reason, 2 unknown\n",
     ))]
     Ladder(LadderArgs),
-    /// Climb the ladder as a step of a pipeline, and keep what a pipeline keeps.
+    /// Run the ladder as a step of a CI pipeline, and write its results to a directory.
     ///
-    /// Plain lines, folded by phase where the CI server can; results.json, report.html, junit.xml, report.json and report.md
-    /// (a comment for the pull request) in a directory; nothing is tried again in silence; the exit code is the ladder's. In a
-    /// drone build the recipe is taken at DRONE_COMMIT_SHA, and its DRONE_* variables are in results.json.
+    /// Prints plain lines, folded by phase where the CI server supports it. Writes results.json, report.html, junit.xml, report.json
+    /// and report.md (a comment for the pull request). Nothing is retried silently, and the exit code is the ladder's. In a drone
+    /// build, the recipe is taken at DRONE_COMMIT_SHA, and results.json has the DRONE_* variables.
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill ci                                           the recipe in this directory\n",
@@ -95,17 +95,17 @@ pub enum Command {
     Judge {
         /// The run's directory.
         dir: PathBuf,
-        /// The observation to hold against the baseline.
+        /// The observation to compare with the baseline.
         #[arg(long, default_value = judge::RESTORED)]
         observation: String,
         /// Print the verdict as JSON.
         #[arg(long)]
         json: bool,
-        /// Print what was compared, as a scenario's checks.toml has it.
+        /// Print what was compared, in the form of checks.toml.
         #[arg(long, conflicts_with = "json")]
         checks: bool,
     },
-    /// Make the folder of a scenario from a compose file: what can be read from it is filled in, the rest is marked TODO.
+    /// Create a scenario's folder from a compose file. What the file says is filled in; the rest is marked TODO.
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill new wiki --compose ~/.abra/recipes/wiki/compose.yml\n",
@@ -113,11 +113,11 @@ pub enum Command {
     New {
         /// The scenario's name: lowercase letters, digits, hyphens.
         name: String,
-        /// The recipe's compose file; it is copied.
+        /// The recipe's compose file, which is copied.
         #[arg(long, value_name = "FILE")]
         compose: PathBuf,
     },
-    /// Write the report of a run, or of a ladder, from its directory alone: HTML, JUnit, JSON, Markdown.
+    /// Write the report of a run or a ladder, from its directory alone, as HTML, JUnit, JSON and Markdown.
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill report runs/1a2b3c4d                     report.html, junit.xml, report.json and report.md in it\n",
@@ -132,32 +132,32 @@ pub enum Command {
         "  restore-drill history nightly --html trend.html\n",
     ))]
     History {
-        /// The directory with one directory a run.
+        /// The directory that holds the runs' directories.
         #[arg(default_value = "runs")]
         dir: PathBuf,
-        /// A page with the trend.
+        /// Also write an HTML page with the trend.
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
-        /// The reports as JSON, one a line.
+        /// Print the reports as JSON, one per line.
         #[arg(long)]
         json: bool,
     },
-    /// Do a stored run again, the same way, and say whether its verdict repeats.
+    /// Run a stored run again and tell whether it reaches the same verdict.
     ///
-    /// The same scenario, profile, seed, fault, writes, images and bot. A recipe that has changed since is refused.
+    /// Uses the same scenario, profile, seed, fault, live writes, images and bot. Refuses if the recipe has changed since.
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill repro runs/1a2b3c4d\n",
-        "\nExit codes: 0 the same verdict with the same findings, 3 another one, 2 it could not be told\n",
+        "\nExit codes: 0 same verdict and findings, 3 different, 2 unknown\n",
     ))]
     Repro {
         /// The run's directory.
         dir: PathBuf,
-        /// The new run's directory; without it `runs/<run>`.
+        /// The new run's directory. Default: `runs/<run>`.
         #[arg(long, value_name = "DIR")]
         evidence: Option<PathBuf>,
     },
-    /// Teach what a finding means, its usual causes, and what to do.
+    /// Explain a finding: what it means, its usual causes, and how to fix it.
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill explain uidvalidity\n",
@@ -165,14 +165,14 @@ pub enum Command {
         "  restore-drill explain                 lists all meanings\n",
     ))]
     Explain {
-        /// A finding as a report has it, or a word of one.
+        /// A finding as a report prints it, or a word from one.
         finding: Vec<String>,
     },
     /// Print a config file with every option's default, commented out.
     Config,
     /// Print the JSON Schema of a file, for editors and programs.
     Schema {
-        /// Which.
+        /// The file to describe.
         #[arg(value_enum)]
         of: Schema,
     },
@@ -184,46 +184,46 @@ pub enum Command {
     },
     /// Print the manual page.
     Man,
-    /// Remove what dead runs left on the engine; live runs are not touched.
+    /// Remove what runs that were killed left on the engine. Live runs are not touched.
     Gc {
-        /// This run only, also if it was kept.
+        /// Remove only this run, even if it was kept.
         #[arg(long)]
         run: Option<String>,
     },
-    /// Check the engine and this machine, and say what to do about what is missing.
+    /// Check the engine and this machine, and say how to fix what is missing.
     Doctor,
-    /// Build the stand-in images of a scenario, and the bot's.
+    /// Build a scenario's stand-in images and the bot's image.
     Images {
         /// The scenario.
         scenario: String,
     },
-    /// Hold a snapshot of a deployed stack against its live volumes and its inventory. Nothing is restored.
+    /// Compare a snapshot of a deployed stack with its live volumes and its inventory. Restores nothing.
     ///
-    /// Names what is durable and not in the snapshot, dumps that are absent or not whole, junk that was captured, and files
-    /// that differ. Drives the bot that is deployed on the engine.
+    /// Lists durable files that the snapshot lacks, dumps that are missing or incomplete, files that need no backup and are in it,
+    /// and files that differ. Uses the bot that is deployed on the engine.
     #[command(after_help = concat!(
         "Examples:\n",
-        "  restore-drill audit mail_example_org                  a snapshot created now\n",
+        "  restore-drill audit mail_example_org                  with a new snapshot\n",
         "  restore-drill audit mail_example_org --snapshot 1a2b3c4d\n",
-        "\nExit codes: 0 nothing durable is missed, 1 something is, 2 it could not be told\n",
+        "\nExit codes: 0 the snapshot has everything durable, 1 it does not, 2 unknown\n",
     ))]
     Audit {
         /// The stack's name.
         stack: String,
-        /// The scenario that has the stack's inventory; without it, the one whose services the stack has.
+        /// The scenario with the stack's inventory. Default: the one whose services the stack has.
         #[arg(long)]
         scenario: Option<String>,
-        /// The id of a snapshot; without it the bot creates one.
+        /// The id of a snapshot. Default: the bot creates a new one.
         #[arg(long, value_name = "ID")]
         snapshot: Option<String>,
-        /// One line of JSON instead of text.
+        /// Print one line of JSON instead of text.
         #[arg(long)]
         json: bool,
     },
-    /// Inject the faults of a scenario, one after the other, and check that each is found and named.
+    /// Inject a scenario's faults one by one, and check that each is detected and correctly named.
     ///
-    /// Those of a group share a deployment and stand between fault-free twins. A fault that is not found, or found by another
-    /// name, fails the command; so does a check of the scenario that no fault turned red.
+    /// The faults of a group share a deployment. Each group begins and ends without a fault, and must then hold. The command fails if
+    /// a fault is not detected or is named wrongly, or if no fault turned one of the scenario's checks red.
     #[command(alias = "sabotage", after_help = concat!(
         "Examples:\n",
         "  restore-drill fault davical                        all of its faults\n",
@@ -233,7 +233,7 @@ pub enum Command {
         "\nExit codes: 0 all were caught, 3 one was not, 2 it could not be told\n",
     ))]
     Fault(FaultArgs),
-    /// Test a backupbot against what version 2 must do: label sets, and what follows from each.
+    /// Test a backupbot against version 2 of its specification: sets of labels, and what must follow from each.
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill conformance                          the bot of this repository\n",
@@ -241,12 +241,12 @@ pub enum Command {
         "\nExit codes: 0 every case was kept, 1 one was not\n",
     ))]
     Conformance {
-        /// Only these cases.
+        /// Run only these cases.
         names: Vec<String>,
-        /// The bot: one that is deployed for this, or the one that is there.
+        /// The bot to test: one that is deployed for the test, or the one that is on the engine.
         #[arg(long, value_enum, default_value_t = BotChoice::Own)]
         backupbot: BotChoice,
-        /// JSON instead of text.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
@@ -263,20 +263,20 @@ pub struct CiArgs {
     /// The recipe, as for `ladder`.
     #[arg(value_name = "RECIPE[@REVISION]", default_value = ".")]
     pub recipe: String,
-    /// What is climbed, and with which data.
+    /// What to climb, and with which data.
     #[command(flatten)]
     pub climb: ClimbArgs,
-    /// Where the results go.
+    /// The directory for the results.
     #[arg(long, value_name = "DIR", default_value = "restore-drill-results")]
     pub out: PathBuf,
 }
 
-/// The options of `report`. Without any, all forms are written into the directory.
+/// The options of `report`. Without any, all forms are written to the run's directory.
 #[derive(Debug, clap::Args)]
 pub struct ReportArgs {
     /// The run's directory, or the ladder's.
     pub dir: PathBuf,
-    /// Where each form goes.
+    /// Where to write each form.
     #[command(flatten)]
     pub files: OutputFiles,
 }
@@ -364,7 +364,7 @@ pub enum Labels {
 /// Which data.
 #[derive(Debug, clap::Args)]
 pub struct DataArgs {
-    /// How much data: tiny, smoke, default, large.
+    /// The amount of data: tiny, smoke, default or large.
     #[arg(long, env = "RESTORE_DRILL_PROFILE", default_value = "smoke")]
     pub profile: String,
     /// The seed of the corpus; the same seed and profile give the same bytes.
@@ -377,24 +377,24 @@ pub struct DataArgs {
 pub struct FaultArgs {
     /// The scenario.
     pub scenario: String,
-    /// Only these.
+    /// Inject only these faults.
     pub names: Vec<String>,
-    /// Only those of this group: labels, backup, restore or content.
+    /// Inject only the faults of this group: labels, backup, restore or content.
     #[arg(long)]
     pub group: Option<Group>,
-    /// List the scenario's faults and end.
+    /// List the scenario's faults and exit.
     #[arg(long)]
     pub list: bool,
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Where the groups' evidence and matrix.json go; without it `runs/fault-<time>`.
+    /// The directory for the groups' evidence and matrix.json. Default: `runs/fault-<time>`.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
-    /// Groups at once; each has a deployment of its own.
+    /// How many groups run at the same time, each in its own deployment.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
     pub jobs: u8,
-    /// The matrix as JSON on standard output.
+    /// Print the matrix as JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -405,21 +405,21 @@ pub struct LadderArgs {
     /// The recipe: its folder, its name in ~/.abra/recipes, or a scenario's name; @REVISION names a tag or commit.
     #[arg(value_name = "RECIPE[@REVISION]")]
     pub recipe: String,
-    /// What is climbed, and with which data.
+    /// What to climb, and with which data.
     #[command(flatten)]
     pub climb: ClimbArgs,
-    /// ladder.json on standard output.
+    /// Print ladder.json.
     #[arg(long)]
     pub json: bool,
 }
 
-/// What is climbed, and with which data.
+/// What to climb, and with which data.
 #[derive(Debug, clap::Args)]
 pub struct ClimbArgs {
-    /// The version to upgrade from: a tag or commit of the recipe. Without it, the version tag before.
+    /// The version to upgrade from: a tag or commit of the recipe. Default: the previous version tag.
     #[arg(long, value_name = "VERSION")]
     pub from: Option<String>,
-    /// The scenario that has the app's inventory and probes; without it, the one of the recipe's name.
+    /// The scenario with the app's inventory and probes. Default: the one with the recipe's name.
     #[arg(long)]
     pub scenario: Option<String>,
     /// Take the recipe's files as they are, committed or not.
@@ -428,19 +428,19 @@ pub struct ClimbArgs {
     /// A ladder.json to compare with.
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
-    /// Declare a rung not to apply, and why; a reason that is not true is a finding.
+    /// Declare that a rung does not apply, with the reason. A false declaration fails the rung.
     #[arg(long, value_name = "RUNG=REASON", value_parser = not_applicable)]
     pub not_applicable: Vec<(Rung, String)>,
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
-    /// The images: the recipe's if present, else stand-ins.
+    /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
     #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
     pub images: ImageChoice,
     /// More values for the compose files' variables, as NAME=value lines.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// Where the recipe's copies, the run and ladder.json go; without it `runs/ladder-<time>`.
+    /// The directory for copies of the recipe, the run and ladder.json. Default: `runs/ladder-<time>`.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
 }
@@ -461,31 +461,31 @@ pub struct RunArgs {
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
-    /// The run's directory; without it `runs/<run>`.
+    /// The run's directory. Default: `runs/<run>`.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
-    /// The bot: one that the drill deploys, or the one that is there.
+    /// The bot to use: one that the drill deploys, or the one that is on the engine.
     #[arg(long, env = "RESTORE_DRILL_BACKUPBOT", value_enum, default_value_t = BotChoice::Own)]
     pub backupbot: BotChoice,
-    /// The images: the recipe's if present, else stand-ins.
+    /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
     #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
     pub images: ImageChoice,
     /// More values for the compose files' variables, as NAME=value lines.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// SMTP connections at once.
+    /// How many SMTP connections to use at the same time.
     #[arg(long, env = "RESTORE_DRILL_CONNECTIONS", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub connections: u8,
-    /// Keep the deployment, and say how to look inside and how to remove it.
+    /// Keep the deployment, and print how to look inside and how to remove it.
     #[arg(long)]
     pub keep: bool,
-    /// Have others write while the backup is taken: operations a second.
+    /// Keep simulated users writing during the backup, at RATE operations per second.
     #[arg(long, value_name = "RATE", num_args = 0..=1, default_missing_value = "12", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub live: Option<u32>,
-    /// Free disk of the engine, in GiB, below which nothing is deployed.
+    /// Deploy nothing if the engine has less free disk than this, in GiB.
     #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::stack::disk::MIN_FREE_GIB)]
     pub min_free_gib: u64,
-    /// Inject a fault; the drill must then not hold. `restore-drill fault --list SCENARIO` lists them.
+    /// Inject a fault, so that the drill must not hold. `restore-drill fault --list SCENARIO` lists them.
     #[arg(long, alias = "sabotage", value_name = "NAME")]
     pub fault: Option<String>,
 }

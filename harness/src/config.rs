@@ -48,7 +48,7 @@ fn read(file: &Path) -> Result<BTreeMap<String, String>> {
     for (key, value) in table {
         let at = text.lines().position(|l| l.trim_start().starts_with(&key)).map(|n| n + 1);
         if !known.contains(&key.as_str()) {
-            return Err(Error::input(file, at, format!("{key:?} is no option here; there are {}", known.join(", "))));
+            return Err(Error::input(file, at, format!("unknown option {key:?}; known options: {}", known.join(", "))));
         }
         let value = match value {
             toml::Value::String(text) => text,
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
         let error = parsed("seed = 1\nprofil = \"tiny\"\n", &["list"]).expect_err("a typo").to_string();
-        assert!(error.contains("c.toml:2: \"profil\" is no option here; there are scenarios, profile, seed"), "{error}");
+        assert!(error.contains("c.toml:2: unknown option \"profil\"; known options: scenarios, profile, seed"), "{error}");
         assert!(parsed("seed = [1]\n", &["list"]).expect_err("a list").to_string().contains("c.toml:1: seed: expected a text"));
         assert!(parsed("seed = \n", &["list"]).expect_err("no TOML").to_string().contains("c.toml:1: "));
     }

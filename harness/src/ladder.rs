@@ -220,7 +220,7 @@ impl Ladder {
         })
     }
 
-    /// What is another way than in `before`, rung by rung.
+    /// What changed since `before`, rung by rung.
     pub fn compared(&self, before: &Self) -> String {
         let word = |l: &Self, rung| {
             l.steps.iter().find(|s| s.rung == rung).map_or("not reached", |s| match s.outcome {

@@ -261,7 +261,7 @@ fn labels(command: Labels) -> Result<u8> {
     }
 }
 
-/// Who is told of a run: the one that watches, and the run's directory.
+/// The sinks of a run: the terminal, and the run's directory.
 fn sinks(output: OutputArgs, brief: bool) -> drill::Sinks {
     Box::new(move |dir| {
         let watcher: Box<dyn Sink> = match output.log_format {

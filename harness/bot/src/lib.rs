@@ -199,7 +199,7 @@ impl Bot {
         );
         let options = ListServicesOptionsBuilder::default().filters(&filter).build();
         let mut services = engine.docker.list_services(Some(options)).await.map_err(|e| format!("listing services: {e}"))?;
-        // The engine's order is another one each time: hooks run in the same one.
+        // The engine's order varies; hooks run in the order of the services' names.
         services.sort_by_key(|s| s.spec.as_ref().and_then(|s| s.name.clone()));
         let mut stacks: BTreeMap<String, Vec<Service>> = BTreeMap::new();
         for service in services {

@@ -266,7 +266,7 @@ impl Deployment {
         }
     }
 
-    /// The first line that a door says, over TLS that the run's authority vouches for where TLS begins at once: unasked, or to
+    /// The first line that a door says, with a TLS certificate signed by the run's own authority where TLS begins at once: unasked, or to
     /// a request where pages are behind it; nothing where another client speaks first.
     pub(crate) async fn greeting(&self, door: &Door) -> std::io::Result<String> {
         async fn line(mut connection: impl AsyncRead + AsyncWrite + Unpin, first: Option<&str>) -> std::io::Result<String> {

@@ -23,7 +23,7 @@ pub async fn observe(drill: &Drill, _: &Restarted, name: &str) -> Result<()> {
     keep_altered(drill, observation).await
 }
 
-/// Keeps some of the messages that have other bytes now, for the report to show what is another way.
+/// Keeps some of the messages whose bytes changed, so that the report can show the change.
 async fn keep_altered(drill: &Drill, observation: ObservationId) -> Result<()> {
     let (Some(before), true) = (drill.run.evidence.completed(BASELINE)?, drill.app.mail().is_some()) else { return Ok(()) };
     let mut left = ALTERED;

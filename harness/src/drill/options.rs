@@ -54,7 +54,7 @@ pub struct Options {
     pub keep: bool,
     /// A fault to inject.
     pub fault: Option<Arc<dyn Fault>>,
-    /// Operations a second that go on while the backup is taken; none has nobody write.
+    /// Operations per second by simulated users during the backup; none for no writes.
     pub live: Option<u32>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
     pub min_free_gib: u64,

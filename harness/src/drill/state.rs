@@ -21,7 +21,7 @@ pub struct Run {
     pub(crate) secret: Secret,
     /// SMTP connections at once.
     pub(super) connections: usize,
-    /// Operations a second that go on while the backup is taken; none has nobody write.
+    /// Operations per second by simulated users during the backup; none for no writes.
     pub(super) live: Option<u32>,
     pub(super) clocks: Mutex<Clocks>,
 }

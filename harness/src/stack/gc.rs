@@ -1,6 +1,6 @@
 //! Removes what dead runs of this host left, and nothing of live ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine::Engine;
@@ -55,8 +55,9 @@ pub async fn collect(engine: &Engine, only: Option<&str>, deadline: Duration) ->
     let host = host_id()?;
     let runs = runs(engine).await?;
     if let Some(only) = only.filter(|o| !runs.contains_key(*o)) {
-        let known: BTreeSet<&str> = runs.keys().map(String::as_str).collect();
-        return Err(Error::Usage(format!("run {only:?} has nothing on this engine; there are {known:?}")));
+        let known = runs.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none".to_owned() } else { known };
+        return Err(Error::Usage(format!("nothing on this engine belongs to run {only:?}. Runs with leftovers: {known}")));
     }
     for (run, of) in runs {
         if only.is_some_and(|o| o != run) {

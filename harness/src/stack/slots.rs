@@ -3,6 +3,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -46,8 +47,10 @@ fn id_of(dir: &Path) -> Result<String> {
         }
     }
     let id = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+    // A copy of the directory has the same id in it, and not the same locks.
+    let inode = std::fs::metadata(&path).map_err(Error::io(&path))?.ino();
     let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-    Ok(hex::encode(&Sha256::digest(format!("{}\n{}", machine.trim(), id.trim()))[..6]))
+    Ok(hex::encode(&Sha256::digest(format!("{}\n{}\n{inode}", machine.trim(), id.trim()))[..6]))
 }
 
 fn open(name: &str) -> Result<(PathBuf, File)> {
@@ -155,6 +158,12 @@ mod tests {
         // As in the next container of an image, whose machine id and paths are the same.
         std::fs::remove_dir_all(&state).expect("removed");
         made();
-        assert_ne!(ids()[0], first[0]);
+        let second = ids();
+        assert_ne!(second[0], first[0]);
+        // A copy has the file with the id, and locks of its own.
+        let copy = dir.path().join("copy");
+        std::fs::create_dir(&copy).expect("made");
+        std::fs::copy(state.join("id"), copy.join("id")).expect("copied");
+        assert_ne!(id_of(&copy).expect("an id"), second[0]);
     }
 }
