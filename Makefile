@@ -1,8 +1,8 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: help demo test compiled images-there test-signals test-faults test-others setup build dist image images lint spelling fast bench gc
+.PHONY: help demo test compiled images-there test-signals test-faults test-others setup build dist image images lint spelling licences fast bench gc
 
 SCENARIOS = mailu radicale davical
-TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs)))
+TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs harness/*/tests/*.rs)))
 
 # The first target, so that `make` alone shows it.
 help: ## List these targets
@@ -54,11 +54,17 @@ fast: ## Run the tests that need no Docker
 	cargo test -p restore-drill --test labels
 	cargo test -p seeds
 
-lint: spelling ## Check formatting, code, documentation and spelling
+lint: spelling licences ## Check formatting, code, documentation, spelling and licences
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	cargo test --test docs -- every_
+	cargo test --test architecture
+
+# Without the network: the database of advisories is not asked for.
+licences: ## Check the licences and sources of all dependencies
+	@command -v cargo-deny >/dev/null || { echo "make: cargo-deny is not installed; run 'cargo install cargo-deny --locked'" >&2; exit 1; }
+	cargo deny --offline check licenses bans sources
 
 spelling: ## Check the spelling of text, comments and messages
 	@command -v codespell >/dev/null || { echo "make: codespell is not installed; run 'apt-get install codespell' or 'pip install codespell'" >&2; exit 1; }

@@ -164,6 +164,24 @@ fn a_circle_is_found() {
     assert_eq!(circles(&graph), ["a imports a::b", "a::b imports c", "c imports a"]);
 }
 
+/// An app is a folder: what knows an app by name is a scenario, a test, or the corpus.
+#[test]
+fn the_engine_knows_no_app() {
+    let mut read = 0;
+    for (name, dir) in CRATES.into_iter().filter(|(name, _)| *name != "seeds") {
+        for file in sources(&common::root().join(dir)).iter().filter(|f| !f.ends_with("tests.rs")) {
+            let text = std::fs::read_to_string(file).expect("a source").to_lowercase();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            read += code.lines().count();
+            for word in ["mailu", "dovecot", "roundcube"] {
+                let at = code.lines().position(|line| line.contains(word));
+                assert_eq!(at, None, "{name}: {} names {word}", file.display());
+            }
+        }
+    }
+    assert!(read > 10_000, "only {read} lines were read");
+}
+
 /// The packages that a crate is built with, in any depth, other than for its tests.
 fn packages(name: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))

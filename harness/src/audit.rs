@@ -4,17 +4,20 @@
 //! Gathering ([`Auditor`]) asks the bot and the engine and stores what it saw; judging ([`judge::audit`]) reads only what is
 //! stored.
 
+use std::collections::BTreeSet;
 use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bollard::models::Service;
 use bollard::query_parameters::ListServicesOptionsBuilder;
 use bot::contract;
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use judge::model::{BotStep, Cause, Complaint};
 use judge::store::{AuditFile, Evidence, RunFact, Side};
 use recipe::inventory::{Inventory, InventoryVolume};
-use recipe::scenario::Scenario;
+use recipe::scenario::{self, Scenario};
 
 use crate::backup::{self, Bot, Created, Snapshot};
 use crate::error::Context as _;
@@ -41,6 +44,41 @@ pub struct Auditor {
     pub evidence: Arc<Evidence>,
 }
 
+async fn services_of(engine: &Engine, stack: &str) -> Result<Vec<Service>> {
+    let filter = label_filter([(NAMESPACE_LABEL, stack)]);
+    let options = ListServicesOptionsBuilder::default().filters(&filter).build();
+    let services = engine.docker.list_services(Some(options)).await.context("listing services")?;
+    if services.is_empty() {
+        return Err(Error::Usage(format!("no stack {stack:?} on this engine; `docker stack ls` lists them")));
+    }
+    Ok(services)
+}
+
+/// The scenario of a stack that somebody deployed: the one in the folder whose services the stack has, all of them.
+///
+/// # Errors
+/// There is no such scenario, or more than one.
+pub async fn scenario_of(scenarios: &Path, stack: &str) -> Result<Scenario> {
+    let engine = Engine::connect().await?;
+    let services = services_of(&engine, stack).await?;
+    let prefix = format!("{stack}_");
+    let short = |s: &Service| Some(s.spec.as_ref()?.name.as_deref()?.strip_prefix(&prefix)?.to_owned());
+    let services: BTreeSet<String> = services.iter().filter_map(short).collect();
+    let all = scenario::list(scenarios).into_iter().filter_map(|name| Scenario::load(scenarios, &name).ok());
+    let mut fitting: Vec<Scenario> = all.filter(|s| s.services().is_subset(&services)).collect();
+    // A larger app may have the services of a smaller one among its own.
+    let most = fitting.iter().map(|s| s.services().len()).max().unwrap_or_default();
+    fitting.retain(|s| s.services().len() == most);
+    if fitting.len() == 1 {
+        return Ok(fitting.remove(0));
+    }
+    let (services, names) = (services.into_iter().collect::<Vec<_>>().join(", "), scenario::list(scenarios).join(", "));
+    Err(Error::Usage(format!(
+        "{} scenarios fit stack {stack}, whose services are {services}; name one with --scenario. Scenarios: {names}",
+        fitting.len()
+    )))
+}
+
 /// Audits a snapshot of a stack that somebody deployed, which is only read: helper containers are this run's and are removed
 /// on every way out. `snapshot` is an id, or none for one that the bot creates now.
 pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, evidence: Arc<Evidence>) -> Result<()> {
@@ -48,10 +86,8 @@ pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, 
     let run = Secret::random()?.derive("run id")[..8].to_owned();
     let _alive = Alive::take(&run)?;
     let owned = Owned::new(engine.clone(), &run);
-    let filter = label_filter([(NAMESPACE_LABEL, stack)]);
-    let options = ListServicesOptionsBuilder::default().filters(&filter).build();
-    let services = engine.docker.list_services(Some(options)).await.context("listing services")?;
-    let of = |s: &bollard::models::Service| s.spec.clone()?.task_template?.container_spec?.image;
+    let services = services_of(&engine, stack).await?;
+    let of = |s: &Service| s.spec.clone()?.task_template?.container_spec?.image;
     let image = services.iter().find_map(of);
     let image = image.ok_or_else(|| Error::Usage(format!("no stack {stack:?} on this engine; `docker stack ls` lists them")))?;
     // A drill that was kept has a bot of its own.

@@ -59,10 +59,10 @@ pub enum Command {
     /// Run a whole drill.
     #[command(after_help = concat!(
         "Examples:\n",
-        "  restore-drill run mailu                            a quick drill\n",
-        "  restore-drill run mailu --profile default          20 mailboxes, 2,000 messages\n",
-        "  restore-drill run mailu --backupbot existing       with the bot that you have deployed\n",
-        "  restore-drill run mailu --fault mail-excluded      see it turn red\n",
+        "  restore-drill run radicale                          a quick drill\n",
+        "  restore-drill run radicale --profile default        20 users, and 2,000 messages where the app is a mail server\n",
+        "  restore-drill run radicale --backupbot existing     with the bot that you have deployed\n",
+        "  restore-drill run radicale --fault data-file-gone   see it turn red\n",
     ))]
     Run(RunArgs),
     /// Climb the ladder of a recipe: install, upgrade, backup and restore, functional, lint. Says the level that it earns.
@@ -72,10 +72,10 @@ pub enum Command {
     /// directory; the checkout is only read.
     #[command(after_help = concat!(
         "Examples:\n",
-        "  restore-drill ladder mailu                                 ~/.abra/recipes/mailu, from the version tag before\n",
-        "  restore-drill ladder ./mailu@3.0.2+2024.06.52 --from 2.1.0+2.0.47\n",
-        "  restore-drill ladder scenarios/mailu --dirty               files as they are, of no commit\n",
-        "  restore-drill ladder mailu --compare before/ladder.json    what is another way than before\n",
+        "  restore-drill ladder radicale                                ~/.abra/recipes/radicale, from the version tag before\n",
+        "  restore-drill ladder ./radicale@1.2.0+3.1.8 --from 1.1.0+3.1.7\n",
+        "  restore-drill ladder scenarios/radicale --dirty              files as they are, of no commit\n",
+        "  restore-drill ladder radicale --compare before/ladder.json   what changed since then\n",
         "\nExit codes: 0 every rung was earned or declared not to apply, 1 one failed or is a gap, 2 one could not be told\n",
     ))]
     Ladder(LadderArgs),
@@ -87,7 +87,7 @@ pub enum Command {
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill ci                                           the recipe in this directory\n",
-        "  restore-drill ci scenarios/mailu --not-applicable upgrade=one-version-only --out results\n",
+        "  restore-drill ci scenarios/radicale --not-applicable upgrade=one-version-only --out results\n",
         "\nExit codes: those of ladder\n",
     ))]
     Ci(CiArgs),
@@ -210,9 +210,9 @@ pub enum Command {
     Audit {
         /// The stack's name.
         stack: String,
-        /// The scenario that has the stack's inventory.
-        #[arg(long, default_value = "mailu")]
-        scenario: String,
+        /// The scenario that has the stack's inventory; without it, the one whose services the stack has.
+        #[arg(long)]
+        scenario: Option<String>,
         /// The id of a snapshot; without it the bot creates one.
         #[arg(long, value_name = "ID")]
         snapshot: Option<String>,
@@ -319,7 +319,7 @@ pub enum Labels {
     /// its .env.sample lists, else compose.yml. If the folder has an inventory.toml, the labels are compared with it.
     #[command(after_help = concat!(
         "Examples:\n",
-        "  restore-drill labels lint scenarios/mailu\n",
+        "  restore-drill labels lint scenarios/radicale\n",
         "  restore-drill labels lint compose.yml compose.smtp.yml --format github\n",
         "  restore-drill labels lint . --base HEAD~1          also checks that the version was raised\n",
         "\nExit codes: 0 no errors (there may be warnings), 1 errors, 64 a file cannot be read\n",

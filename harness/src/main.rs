@@ -169,7 +169,10 @@ async fn execute(cli: Cli) -> Result<u8> {
             Ok(exit_code::HELD)
         }
         Command::Audit { stack, scenario, snapshot, json } => {
-            let scenario = Scenario::load(&scenarios, &scenario)?;
+            let scenario = match scenario {
+                Some(name) => Scenario::load(&scenarios, &name)?,
+                None => audit::scenario_of(&scenarios, &stack).await?,
+            };
             let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
             let evidence = Arc::new(Evidence::create(dir.path())?);
             audit::deployed(&scenario, &stack, snapshot.as_deref(), evidence.clone()).await?;

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// What an image is built from.
 #[derive(Debug, Clone)]
 pub struct ImageContext {
-    /// `restore-drill/mailu-imap`, without the tag.
+    /// `restore-drill/SCENARIO-SERVICE`, without the tag.
     pub repository: String,
     /// The folder with the Dockerfile.
     pub context: PathBuf,

@@ -7,7 +7,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     near.min_by_key(|(d, _)| *d).map(|(_, c)| c)
 }
 
-/// The end of a message: `; did you mean mailu?`, or nothing.
+/// The end of a message: `; did you mean radicale?`, or nothing.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, candidates).map_or_else(String::new, |near| format!("; did you mean {near}?"))
 }

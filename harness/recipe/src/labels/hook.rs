@@ -6,6 +6,10 @@
 //! crates and no time, but had its last release in 2019. A hook is one line that runs a dump program, so the 90 lines below are the
 //! smaller cost.
 
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
 /// What a command does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Command {
@@ -17,19 +21,24 @@ pub struct Command {
     pub hiding: Option<String>,
 }
 
-/// Tools that images do not have: the image's name (or its beginning, up to a slash), a part of its tag, the tools, and a hint.
-const LACKING: &[(&str, &str, &[&str], &str)] = &[
-    ("redis", "alpine", &["bash", "python3", "sqlite3"], "it has sh and redis-cli"),
-    ("postgres", "alpine", &["bash", "python3", "sqlite3", "mysqldump"], "it has sh, psql and pg_dump"),
-    ("postgres", "", &["python3", "sqlite3", "mysqldump", "mariadb-dump"], "it has bash, psql and pg_dump"),
-    ("mariadb", "11", &["mysqldump", "mysql", "pg_dump", "python3"], "it has mariadb and mariadb-dump"),
-    ("mariadb", "lts", &["mysqldump", "mysql", "pg_dump", "python3"], "it has mariadb and mariadb-dump"),
-    ("mariadb", "", &["pg_dump", "python3", "sqlite3"], "it has bash and mariadb-dump"),
-    ("ghcr.io/mailu/admin", "", &["sqlite3", "redis-cli", "pg_dump"], "it has python3, whose sqlite3 module has the backup API"),
-    ("ghcr.io/mailu/", "", &["sqlite3", "redis-cli", "pg_dump", "mysqldump"], "check what the image has"),
-    ("nginx", "alpine", &["bash", "python3", "sqlite3"], "it has sh"),
-    ("", "alpine", &["bash"], "it has sh"),
-];
+/// An entry of `images.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Image {
+    name: String,
+    tag: String,
+    lacks: Vec<String>,
+    instead: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Images {
+    image: Vec<Image>,
+}
+
+static IMAGES: LazyLock<Vec<Image>> =
+    LazyLock::new(|| toml::from_str::<Images>(include_str!("images.toml")).map(|all| all.image).unwrap_or_default());
 
 /// What an image has instead of a tool, if it is known not to have that tool.
 pub fn lacks(image: &str, tool: &str) -> Option<&'static str> {
@@ -37,9 +46,8 @@ pub fn lacks(image: &str, tool: &str) -> Option<&'static str> {
     let name = name.strip_prefix("docker.io/").unwrap_or(name);
     let name = name.strip_prefix("library/").unwrap_or(name);
     let fits = |pattern: &str| pattern.is_empty() || name == pattern || (pattern.ends_with('/') && name.starts_with(pattern));
-    let (.., instead) =
-        LACKING.iter().find(|(pattern, part, tools, _)| fits(pattern) && tag.contains(part) && tools.contains(&tool))?;
-    Some(instead)
+    let lacking = |image: &&Image| fits(&image.name) && tag.contains(&image.tag) && image.lacks.iter().any(|t| t == tool);
+    IMAGES.iter().find(lacking).map(|image| image.instead.as_str())
 }
 
 /// Whether a path holds no data that could be backed up, such as `/dev/null`.
