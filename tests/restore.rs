@@ -56,6 +56,7 @@ async fn a_drill_holds_and_every_content_fault_turns_it_red() {
             assert_eq!(essences(&verdict.findings), fault.expected(&drill).await?, "{}: {:#?}", fault.name(), verdict.findings);
 
             fault.undo(&drill).await?;
+            put_back(&drill).await?;
             let twin = format!("{} undone", fault.name());
             drill.run.evidence.try_nothing(&twin)?;
             drill::observe(&drill, &restarted, &twin).await?;
