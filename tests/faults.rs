@@ -68,7 +68,7 @@ fn faults_are_listed_and_names_are_checked() {
         (&["fault", "mailu", "pack-flipped", "--group", "content"], "none of these faults is in that group"),
         (&["fault", "mailu", "--group", "contents"], "there are labels, backup, restore, content"),
         (&["fault"], "<SCENARIO>"),
-        (&["fault", "mailx", "pack-flipped"], "davical, mailu, radicale"),
+        (&["fault", "mailx", "pack-flipped"], "did you mean mailu?"),
     ] {
         let output = common::restore_drill(arguments);
         assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{}", stderr(&output));
