@@ -112,9 +112,10 @@ async fn one_of_each(seen: &mut watch::Receiver<Counts>) -> Result<Counts> {
     }
 }
 
-/// Waits until one more message arrived: the app works on.
+/// Waits until a message arrived that was submitted after the backup: the app works on.
 async fn one_more(seen: &mut watch::Receiver<Counts>, before: Counts) -> Result<()> {
-    let more = seen.wait_for(|counts| counts[0] > before[0]);
+    // Those that are under way by now began before the backup's end.
+    let more = seen.wait_for(|counts| counts[0] > before[0] + UNDER_WAY as u64);
     // All that are under way may have to be given up first.
     match tokio::time::timeout(2 * PATIENCE, more).await {
         Ok(Ok(_)) => Ok(()),
