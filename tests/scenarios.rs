@@ -122,11 +122,11 @@ fn no_check_disappears() {
 fn a_scenario_that_says_nonsense_is_refused_with_its_place() {
     for (from, to, expected) in [
         ("service = \"app\"\nport = 80", "service = \"ap\"\nport = 80", "door: no service \"ap\""),
-        ("tls = \"none\"", "tls = \"implicit\"", "has TLS, so [certificate] must say"),
-        ("--command={query}", "--command=x", "no word of its command has {query}"),
+        ("tls = \"none\"", "tls = \"implicit\"", "uses TLS: add [certificate], which says where its certificate goes"),
+        ("--command={query}", "--command=x", "its command does not contain {query}"),
         ("rows = \"SELECT row_to_json(t) FROM {table} t\"\n", "", "either volume and file, or service, command and rows"),
         ("[users]", "[user]", "unknown field `user`"),
-        ("put = \"/caldav.php/{email}/calendar/one.ics\"", "put = \"/{nobody}\"", "nothing is known as {nobody}"),
+        ("put = \"/caldav.php/{email}/calendar/one.ics\"", "put = \"/{nobody}\"", "unknown placeholder {nobody}; available: "),
         ("format = \"pg_dump\"", "format = \"pgdump\"", "unknown variant `pgdump`"),
     ] {
         let dir = common::copy_of_scenarios();
