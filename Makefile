@@ -26,10 +26,10 @@ images-there:
 	for s in $(SCENARIOS); do ./target/debug/restore-drill images $$s || exit 1; done
 
 test-signals:
-	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-signals cargo test --no-fail-fast --test signals --test ladder -- --test-threads=1
+	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-signals cargo test --workspace --no-fail-fast --test signals --test ladder -- --test-threads=1
 
 test-faults:
-	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-faults cargo test --no-fail-fast --test faults --test live
+	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-faults cargo test --workspace --no-fail-fast --test faults --test live
 
 test-others:
 	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals ladder faults live,$(TESTS)))
