@@ -1,4 +1,4 @@
-//! Whether a dump is whole: told from the file alone, by what its format says of its own end.
+//! Checks whether a dump is complete, from the file alone: each format marks its own end.
 
 use std::io::{Read, Seek as _};
 use std::path::Path;

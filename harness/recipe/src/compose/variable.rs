@@ -12,7 +12,7 @@
 //! Both programs use the template of docker's own CLI (`cli/compose/template`), which is less than the Compose specification and
 //! than `docker compose`: `${NAME:+other}` and `${NAME+other}` are refused, a default is taken as it is written, without variables
 //! in it, and ends at the first `}`. The crates that interpolate compose files follow the specification, so each of them would
-//! read a recipe in another way than the deployment does. That is why this module is ours: one regular expression, which is the
+//! read a recipe differently from the deployment. That is why this module is ours: one regular expression, which is the
 //! CLI's, and what each operator means. `tests.rs` compares it with `docker stack config` over a table of cases.
 
 use std::collections::BTreeMap;

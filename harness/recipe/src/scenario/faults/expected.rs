@@ -53,7 +53,7 @@ pub struct Choice {
     /// Attributes that an item must not have.
     #[serde(default)]
     pub unless: BTreeMap<String, Globs>,
-    /// The item whose attributes are meant, where it is another one: `{1}`, `{2}`, … stand for what the glob's stars matched.
+    /// The item whose attributes are meant, if it is a different item: `{1}`, `{2}`, … stand for what the glob's stars matched.
     #[serde(rename = "of")]
     pub other: Option<String>,
     /// An item that must not be there, with the same placeholders; a glob.
@@ -75,7 +75,7 @@ pub struct Each {
     /// Attributes that an item must not have.
     #[serde(default)]
     pub unless: BTreeMap<String, Globs>,
-    /// The item whose attributes are meant, where it is another one.
+    /// The item whose attributes are meant, if it is a different item.
     #[serde(rename = "of")]
     pub other: Option<String>,
     /// The finding. `{item}` stands for the item, `{1}`, `{2}`, … for what the glob's stars matched, `{name}` for an attribute.
