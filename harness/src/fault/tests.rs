@@ -79,7 +79,7 @@ fn the_catalogue_of_a_small_scenario() {
         ),
         (
             Group::Backup,
-            "repository-disk-full pack-truncated pack-flipped index-removed snapshot-forgotten password-changed other-stack-latest bot-killed",
+            "repository-disk-full repository-locked repository-locked-after-backup pack-truncated pack-flipped index-removed snapshot-forgotten password-changed other-stack-latest bot-killed",
         ),
         (
             Group::Restore,
