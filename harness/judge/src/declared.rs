@@ -20,8 +20,16 @@ pub(crate) fn optional<T: DeserializeOwned>(evidence: &Evidence, fact: RunFact) 
 
 /// A declaration that every run stores; a finding where it is not there or cannot be read.
 pub(crate) fn required<T: DeserializeOwned>(evidence: &Evidence, fact: RunFact) -> Result<Result<T, Finding>> {
-    let missing = || unread(fact, "the run did not store it".into());
-    Ok(optional(evidence, fact)?.and_then(|declared| declared.ok_or_else(missing)))
+    Ok(optional(evidence, fact)?.and_then(|declared| declared.ok_or_else(|| not_stored(fact))))
+}
+
+/// A finding where a declaration that every run stores is not there.
+pub(crate) fn missing(evidence: &Evidence, fact: RunFact) -> Result<Option<Finding>> {
+    Ok(evidence.get(fact)?.is_none().then(|| not_stored(fact)))
+}
+
+fn not_stored(fact: RunFact) -> Finding {
+    unread(fact, "the run did not store it".into())
 }
 
 fn unread(fact: RunFact, detail: String) -> Finding {
@@ -40,8 +48,11 @@ mod tests {
         let required = || required::<Vec<u8>>(&evidence, RunFact::Checks).expect("asked").map_err(|f| f.to_string());
         assert_eq!(optional(), Ok(None));
         assert_eq!(required(), Err("declaration \"checks\": unread: the run did not store it".into()));
+        let missing = || missing(&evidence, RunFact::Checks).expect("asked").map(|f| f.to_string());
+        assert_eq!(missing(), Some("declaration \"checks\": unread: the run did not store it".into()));
         evidence.set(RunFact::Checks, "[1]").expect("stored");
         assert_eq!((optional(), required()), (Ok(Some(vec![1])), Ok(vec![1])));
+        assert_eq!(missing(), None);
         evidence.set(RunFact::Checks, "[").expect("stored");
         let said = "declaration \"checks\": unread: the run stored it in a form that cannot be read: EOF while parsing a list at \
                     line 1 column 1";

@@ -82,6 +82,7 @@ fn compared(
     mail(evidence, before, after, &mut counts, &mut findings)?;
     let (old, new) = (evidence.rows(before)?, evidence.rows(after)?);
     counts.rows = old.len() as u64;
+    findings.extend(declared::missing(evidence, RunFact::Databases)?);
     for name in evidence.databases()? {
         let (mut old, new) = (evidence.checks(before, &name)?, evidence.checks(after, &name)?);
         if old.is_empty() {

@@ -33,6 +33,13 @@ fn a_declaration_that_is_not_there_or_cannot_be_read_is_unknown() {
         assert_eq!(found.len(), usize::from(unread), "{found:?}");
         assert!(found.iter().all(|f| f.starts_with(&format!("declaration {:?}: unread: ", fact.key()))), "{found:?}");
     }
+    let dir = tempfile::tempdir().expect("a directory");
+    let evidence = Evidence::create(dir.path()).expect("evidence");
+    store(&evidence, BASELINE, &seen());
+    store(&evidence, RESTORED, &seen());
+    let verdict = judge(&evidence, RESTORED).expect("judged");
+    let expected = ["checks", "databases"].map(|name| format!("declaration {name:?}: unread: the run did not store it"));
+    assert_eq!((verdict.status, all(&verdict)), (Status::Unknown, expected.to_vec()));
     let (_dir, evidence) = both();
     evidence.set(RunFact::Users, "{").expect("stored");
     evidence.put_live_backup((1, 2)).expect("stored");
