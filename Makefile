@@ -40,6 +40,7 @@ setup: ## Install what this machine lacks, with apt-get
 build: ## Build the program for development
 	cargo build
 	cargo rustc --package bot --bin backup -- -C target-feature=+crt-static
+	cargo rustc --package inside --bin inside -- -C target-feature=+crt-static
 
 dist: ## Build a static program with everything it needs, in target/dist
 	./.ci/dist

@@ -45,15 +45,12 @@ fn message(n: u8) -> MessageSeen {
 
 fn file(path: &str) -> FileSeen {
     FileSeen {
-        volume: "data".into(),
-        path: path.into(),
         sha256: "aa".repeat(32),
         size: 3,
         uid: 1000,
         gid: 1000,
-        mode: 0o600,
-        mtime: 1_700_000_000,
-        link: String::new(),
+        mtime: 1_700_000_000_000_000_000,
+        ..FileSeen::of("data", path)
     }
 }
 

@@ -133,7 +133,7 @@ impl Bot {
         judged("backupbot's ls", output).map(drop)
     }
 
-    /// Streams the regular files of a snapshot to `file`: whole path, content.
+    /// Streams the regular files of a snapshot to `file`: whole path, escaped ([`inside::name`]), and content.
     pub async fn download<T: Send + 'static>(
         &self,
         stack: &str,

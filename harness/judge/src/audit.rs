@@ -17,9 +17,9 @@ fn finding(volume: &str, path: &str, outcome: Outcome, property: Option<&str>, d
     Finding { item, outcome, property: property.map(str::to_owned), detail }
 }
 
-/// What is wrong with the audited snapshot: durable files that it lacks, the highest folder that lacks all of its own standing
-/// for them, and dumps that are absent or not whole. An audit that ended before it was complete keeps what it did find; why it
-/// ended is among the steps.
+/// What is wrong with the audited snapshot: durable and valuable files that it lacks, the highest folder that lacks all of its own
+/// standing for them, and dumps that are absent or not whole. An audit that ended before it was complete keeps what it did find;
+/// why it ended is among the steps.
 pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     // What is missing is known once all names are, of either side.
@@ -53,7 +53,7 @@ fn missed(evidence: &Evidence) -> Result<Vec<Finding>> {
         let (files, bytes) = found.entry((volume.to_owned(), place.to_owned())).or_default();
         (*files, *bytes) = (*files + 1, *bytes + size);
     }
-    let lost = "durable files of the live volume are not in the snapshot, and no restore can bring them back";
+    let lost = "the live volume has this, the snapshot does not, and no restore can bring it back";
     let one = |((v, path), (n, bytes)): ((String, String), (u64, u64))| {
         finding(&v, &path, Outcome::Lost, None, format!("{}, {}: {lost}", counted(n, "file"), counted(bytes, "byte")))
     };
@@ -75,8 +75,6 @@ pub struct AuditReport {
     pub snapshot: String,
     /// What the snapshot holds of each volume and class.
     pub captured: Vec<(String, Class, Amount)>,
-    /// Valuable files, by volume, that the snapshot lacks.
-    pub valuable_missed: Vec<(String, Amount)>,
     /// How many files differ between the live volumes and the snapshot.
     pub differing: u64,
     /// The first of them.
@@ -88,13 +86,7 @@ impl AuditReport {
     pub fn read(evidence: &Evidence) -> Result<Option<Self>> {
         let Some(snapshot) = evidence.get(RunFact::Audit)? else { return Ok(None) };
         let (differing, differing_first) = evidence.differing(20)?;
-        Ok(Some(Self {
-            snapshot,
-            captured: evidence.captured()?,
-            valuable_missed: evidence.valuable_missed()?,
-            differing,
-            differing_first,
-        }))
+        Ok(Some(Self { snapshot, captured: evidence.captured()?, differing, differing_first }))
     }
 
     /// All that the snapshot holds.
@@ -129,9 +121,6 @@ impl fmt::Display for AuditReport {
             share(junk.files, total.files),
             share(junk.bytes, total.bytes)
         )?;
-        for (volume, amount) in &self.valuable_missed {
-            writeln!(f, "valuable files that are not in the snapshot: volume {volume}, {amount}")?;
-        }
         if self.differing > 0 {
             writeln!(f, "files that differ between the live volumes and the snapshot: {}", self.differing)?;
         }

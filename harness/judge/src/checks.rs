@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use recipe::inventory::Compared;
 use recipe::scenario::Checks as Declared;
 
 pub use crate::check::{Check, NotACheck};
@@ -40,12 +41,13 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
     for (database, table, n) in evidence.row_counts(before)? {
         add(Check::Rows { database, table }, n);
     }
-    for (volume, whole, n) in evidence.file_kinds(before)? {
-        add(if whole { Check::Files(volume) } else { Check::Attributes(volume) }, n);
+    for count in evidence.file_counts(before)?.into_iter().filter(|c| c.compared != Compared::No) {
+        add(Check::Files(count.volume), count.entries);
     }
     for fact in evidence.facts(before)? {
         add(Check::Fact(fact.fact), u64::from(fact.value.is_some()));
     }
+    add(Check::Mounts, evidence.number(RunFact::Mounts)?.unwrap_or_default());
     // An audit that ended before it was complete did not see all of any volume.
     if evidence.get(RunFact::Audit)?.is_some() {
         for (volume, n) in evidence.audited()? {
@@ -59,12 +61,6 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
     }
     checks.retain(|_, n| *n > 0);
     Ok(checks)
-}
-
-/// The check that an item belongs to.
-pub fn of(item: &Item, performed: &Performed) -> Check {
-    let performed = |check| performed.contains_key(&check);
-    Check::of(item, |volume| performed(Check::Files(volume.into())) || !performed(Check::Attributes(volume.into())))
 }
 
 /// What was declared and not compared, or fewer of it than was declared.

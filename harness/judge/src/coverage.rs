@@ -1,21 +1,28 @@
 //! How much of what there is was compared: of each kind, how many of how many, and what was left out and why. A verdict says no
 //! more than that.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use recipe::inventory::{Class, Compared, Inventory};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::count::{counted, grouped};
+use crate::declared;
 use crate::error::Result;
-use crate::store::{Evidence, Login, ObservationId};
+use crate::store::{Evidence, FileCount, Login, ObservationId, RunFact};
 
 /// A kind of what is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Files of durable volumes.
+    /// Files and folders that must come back.
     DurableFiles,
+    /// Files and folders whose loss costs work, and no data.
+    ValuableFiles,
+    /// Files and folders that the app or its operator's tools make again.
+    OtherFiles,
     /// Tables of databases.
     Tables,
     /// IMAP mailboxes, which users call folders.
@@ -35,6 +42,8 @@ impl Kind {
     fn noun(self) -> &'static str {
         match self {
             Self::DurableFiles => "durable file",
+            Self::ValuableFiles => "valuable file",
+            Self::OtherFiles => "other file",
             Self::Tables => "table",
             Self::Folders => "folder",
             Self::Messages => "message",
@@ -89,7 +98,8 @@ pub struct Coverage(pub Vec<Part>);
 impl Coverage {
     /// What of an observation was compared with another.
     pub(crate) fn read(evidence: &Evidence, before: ObservationId, after: ObservationId) -> Result<Self> {
-        let mut all = vec![files(evidence, before)?, tables(evidence, before)?];
+        let mut all = files(evidence, before, after)?;
+        all.push(tables(evidence, before)?);
         all.extend(mail(evidence, before, after)?);
         all.push(facts(evidence, before, after)?);
         all.retain(|part| part.total > 0);
@@ -115,17 +125,52 @@ impl Coverage {
 }
 
 impl fmt::Display for Coverage {
+    /// Without what was left out as a whole.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("nothing");
-        }
-        f.write_str(&self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        let is_left_out = |part: &Part| part.left_out.iter().map(|out| out.count).sum::<u64>() == part.total;
+        let said: Vec<String> = self.0.iter().filter(|part| !is_left_out(part)).map(ToString::to_string).collect();
+        f.write_str(if said.is_empty() { "nothing" } else { "" })?;
+        f.write_str(&said.join(", "))
     }
 }
 
-fn files(evidence: &Evidence, before: ObservationId) -> Result<Part> {
-    let (compared, total) = evidence.durable_files(before)?;
-    Ok(Part::of(Kind::DurableFiles, compared, total))
+/// Entries of volumes by what a backup owes them. What could not be read, before or after, was not compared.
+fn files(evidence: &Evidence, before: ObservationId, after: ObservationId) -> Result<Vec<Part>> {
+    let kind = |class| match class {
+        Class::Durable => Kind::DurableFiles,
+        Class::Valuable => Kind::ValuableFiles,
+        Class::Cache | Class::Regenerated => Kind::OtherFiles,
+    };
+    // An inventory that cannot be read is a finding elsewhere.
+    let inventory: Option<Inventory> = declared::optional(evidence, RunFact::Inventory)?.unwrap_or(None);
+    let unread = evidence.durable_files_unread(before, after)?;
+    let mut parts = [Kind::DurableFiles, Kind::ValuableFiles, Kind::OtherFiles].map(|kind| Part::of(kind, 0, 0));
+    for FileCount { volume, class, compared, entries } in evidence.file_counts(before)? {
+        for part in parts.iter_mut().filter(|part| part.kind == kind(class)) {
+            part.total += entries;
+            if compared == Compared::No {
+                part.left_out.push(LeftOut { count: entries, why: why_not(inventory.as_ref(), &volume, class) });
+            } else {
+                part.compared += entries;
+            }
+        }
+    }
+    parts[0].compared = parts[0].compared.saturating_sub(unread);
+    Ok(parts.into())
+}
+
+/// Why files of a class are not compared, in the inventory's words.
+fn why_not(inventory: Option<&Inventory>, volume: &str, class: Class) -> String {
+    if !class.is_left_out() {
+        return format!("volume {volume}: dumps that hooks write; what is in them is compared where it came from");
+    }
+    let of = inventory.into_iter().flat_map(|i| &i.volumes).filter(|v| v.name == volume);
+    let reasons = of.flat_map(|v| {
+        let paths = v.paths.iter().filter(|p| p.class == class).map(|p| p.why.as_str());
+        (v.class == class).then_some(v.why.as_str()).into_iter().chain(paths)
+    });
+    let reasons: BTreeSet<&str> = reasons.collect();
+    format!("volume {volume}, {class}: {}", reasons.into_iter().collect::<Vec<_>>().join(" "))
 }
 
 fn tables(evidence: &Evidence, before: ObservationId) -> Result<Part> {
@@ -169,6 +214,8 @@ mod tests {
         let coverage = Coverage(vec![files, Part::of(Kind::Tables, 1, 1), Part::of(Kind::Messages, 0, 120)]);
         assert_eq!(coverage.to_string(), "401 of 1,602 durable files, 1 of 1 table, 0 of 120 messages");
         assert_eq!(coverage.left_out(), ["1 durable file left out: cache", "1,200 durable files left out: made anew"]);
+        let cache = Part { left_out: vec![LeftOut { count: 9, why: "cache".into() }], ..Part::of(Kind::OtherFiles, 0, 9) };
+        assert_eq!(Coverage(vec![cache]).to_string(), "nothing");
         assert_eq!(Coverage::default().to_string(), "nothing");
         let json = serde_json::json!(Coverage(vec![Part::of(Kind::Tables, 1, 2)]));
         assert_eq!(json, serde_json::json!([{"kind": "tables", "compared": 1, "total": 2}]));
@@ -176,9 +223,10 @@ mod tests {
 
     #[test]
     fn each_kind_has_a_word() {
-        use Kind::{DurableFiles, Facts, Folders, Messages, Scripts, Tables, Trials};
-        let all = [DurableFiles, Tables, Folders, Messages, Scripts, Facts, Trials];
-        let words = ["durable file", "table", "folder", "message", "sieve script", "fact", "trial"];
+        use Kind::{DurableFiles, Facts, Folders, Messages, OtherFiles, Scripts, Tables, Trials, ValuableFiles};
+        let all = [DurableFiles, ValuableFiles, OtherFiles, Tables, Folders, Messages, Scripts, Facts, Trials];
+        let words =
+            ["durable file", "valuable file", "other file", "table", "folder", "message", "sieve script", "fact", "trial"];
         assert_eq!(all.map(Kind::noun), words);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use recipe::inventory::{Compared, Inventory};
 use recipe::scenario::UserPlaces;
 
 use crate::declared;
@@ -39,6 +40,8 @@ struct Written {
     deleted: BTreeMap<String, When>,
     /// Where the app keeps its users, if its scenario says so.
     users: Option<UserPlaces>,
+    /// Says whose content is compared elsewhere.
+    inventory: Option<Inventory>,
 }
 
 impl Written {
@@ -51,7 +54,11 @@ impl Written {
         });
         let (delivered, changed) = (vec![], BTreeMap::new());
         let (created, deleted) = (BTreeMap::new(), BTreeMap::new());
-        let mut written = Self { delivered, changed, created, deleted, users };
+        let inventory = declared::optional(evidence, RunFact::Inventory)?.unwrap_or_else(|unread| {
+            findings.push(unread);
+            None
+        });
+        let mut written = Self { delivered, changed, created, deleted, users, inventory };
         for op in evidence.live()? {
             written.add(op.when(window), op);
         }
@@ -91,6 +98,13 @@ impl Written {
     fn wrote_to(&self, account: &str) -> bool {
         let expunged = |((of, _), change): (&(String, u32), &Change)| change.expunged && of == account;
         self.delivered.iter().any(|d| d.account == account) || self.changed.iter().any(expunged)
+    }
+
+    /// Whether users write to a file: it has their messages, or another probe compares what is in it.
+    fn may_write(&self, volume: &str, path: &str) -> bool {
+        let has_mailboxes = self.users.as_ref().is_some_and(|u| u.mailboxes.as_deref() == Some(volume));
+        let volume = self.inventory.iter().flat_map(|i| &i.volumes).find(|v| v.name == volume);
+        has_mailboxes || volume.is_some_and(|v| v.treatment(path).1 != Compared::Whole)
     }
 
     /// Whether a row is that of a user who was created while the backup ran.
@@ -145,6 +159,11 @@ fn is_left(finding: &Finding, written: &Written, queue_kept: bool) -> bool {
         }
         (Item::Row { database, table, key }, Outcome::Unexpected | Outcome::Lost) => !written.made_row(database, table, key),
         (Item::Account { account }, Outcome::Altered) => !is(property::QUOTA_USAGE) || !written.wrote_to(account),
+        // Names of files change with flags, and what is in them with every message.
+        (Item::File { volume, path }, Outcome::Lost | Outcome::Unexpected) => !written.may_write(volume, path),
+        (Item::File { volume, path }, Outcome::Altered) if is(property::BYTES) || is(property::MTIME) || is(property::LINK) => {
+            !written.may_write(volume, path)
+        }
         // Mail that was on its way when the queue was copied may be there in addition.
         (Item::Fact { fact }, Outcome::Altered) if fact == MAIL_QUEUE => !queue_kept,
         // The audit compares the snapshot with volumes that went on changing: the dumps alone can be judged.

@@ -36,13 +36,15 @@ pub enum Outcome {
     Failed,
     /// It could not be read.
     Unread,
+    /// Nothing is lost, but an operator should know of it.
+    Noted,
 }
 
 impl Outcome {
     /// What the outcome means for the verdict; none if it is not a failure.
     pub fn weight(self) -> Option<Status> {
         match self {
-            Self::Recovered | Self::Unresolved => None,
+            Self::Recovered | Self::Unresolved | Self::Noted => None,
             Self::Unread => Some(Status::Unknown),
             _ => Some(Status::Broken),
         }
@@ -62,6 +64,7 @@ impl fmt::Display for Outcome {
             Self::Unresolved => "unresolved",
             Self::Failed => "failed",
             Self::Unread => "unread",
+            Self::Noted => "noted",
         })
     }
 }
@@ -113,6 +116,13 @@ pub enum Item {
         /// The volume's compose name.
         volume: String,
         /// The path from the volume's root.
+        path: String,
+    },
+    /// A mount of a service that is no volume of the stack.
+    Mount {
+        /// The service.
+        service: String,
+        /// Where it is mounted in the container.
         path: String,
     },
     /// A file, or a folder with all its files, in the snapshot.
@@ -168,6 +178,7 @@ impl fmt::Display for Item {
             Self::Database { database } => write!(f, "database {database}"),
             Self::Row { database, table, key } => write!(f, "database {database}, table {table}, row {key}"),
             Self::File { volume, path } => write!(f, "volume {volume}, file {path}"),
+            Self::Mount { service, path } => write!(f, "service {service}, mount {path}"),
             Self::Snapshot { volume, path } if path == "." => write!(f, "snapshot, volume {volume}"),
             Self::Snapshot { volume, path } => write!(f, "snapshot, volume {volume}, path {path}"),
             Self::Script { account, script } => write!(f, "mailbox {account}, sieve script {script}"),
@@ -257,9 +268,9 @@ pub struct Counts {
     pub messages: u64,
     /// Rows.
     pub rows: u64,
-    /// Files.
+    /// Files, folders and other entries of volumes, each compared whole.
     pub files: u64,
-    /// Files and folders of which owner and mode were compared.
+    /// Entries of volumes of which another probe compares the content.
     #[serde(default)]
     pub paths: u64,
     /// Sieve scripts.
@@ -291,7 +302,12 @@ impl fmt::Display for Counts {
             write!(f, "{messages} in {folders} of {}, ", counted(*accounts, "mailbox/mailboxes"))?;
         }
         write!(f, "{}, {}", counted(*rows, "row"), counted(*files, "file"))?;
-        let more = [(scripts, "sieve script"), (facts, "fact"), (trials, "trial"), (paths, "owner and mode/owners and modes")];
+        let more = [
+            (scripts, "sieve script"),
+            (facts, "fact"),
+            (trials, "trial"),
+            (paths, "file whose content is compared elsewhere/files whose content is compared elsewhere"),
+        ];
         for (n, what) in more {
             if *n > 0 {
                 write!(f, ", {}", counted(*n, what))?;

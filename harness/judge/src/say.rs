@@ -10,8 +10,9 @@ pub(crate) fn changed(before: impl std::fmt::Display, after: impl std::fmt::Disp
     format!("was {before}, is {after}")
 }
 
-pub(crate) fn time(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |t| t.to_string())
+/// Nanoseconds since 1970 as a time.
+pub(crate) fn time(nanoseconds: i64) -> String {
+    jiff::Timestamp::from_nanosecond(nanoseconds.into()).map_or_else(|_| nanoseconds.to_string(), |t| t.to_string())
 }
 
 pub(crate) fn short(sha256: &[u8]) -> String {

@@ -1,12 +1,14 @@
 //! The judge: two stored observations in, findings out. Pure: no Docker, no network,
 //! no clock, so that an old run can be judged again.
 
+use recipe::inventory::Compared;
+
 use crate::coverage::Coverage;
 use crate::declared;
 use crate::ended::Ended;
 use crate::error::{Error, Result};
 use crate::facts::{MayBeEmpty, facts, trials};
-use crate::files::files;
+use crate::files::{files, outside};
 use crate::mail::mail;
 use crate::model::{Counts, Finding, Item, Outcome, Verdict};
 use crate::rows::{database, rows};
@@ -32,10 +34,12 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
         let mut findings = vec![finding(item, Outcome::Unread, None, why)];
         findings.extend(steps::findings(evidence)?);
         findings.extend(audit::findings(evidence)?);
+        findings.extend(outside(evidence)?);
         return Ok(Verdict::new(Counts::default(), findings));
     };
     let (mut counts, mut findings) = compared(evidence, before, after, Versions::Same)?;
     findings.extend(audit::findings(evidence)?);
+    findings.extend(outside(evidence)?);
     let mut findings = live::judged(evidence, before, after, findings)?;
     let mut coverage = Coverage::read(evidence, before, after)?;
     if !evidence.not_tried(stage)? {
@@ -93,8 +97,14 @@ fn compared(
         database(&name, &old, &new, &mut findings);
     }
     rows(&old, &new, versions, &mut findings);
-    (counts.files, counts.paths) = evidence.file_counts(before)?;
-    files(&evidence.file_pairs(before, after)?, &mut findings, |volume, path| evidence.has_file(after, volume, path))?;
+    for count in evidence.file_counts(before)? {
+        match count.compared {
+            Compared::Whole => counts.files += count.entries,
+            Compared::Attributes | Compared::Loose => counts.paths += count.entries,
+            Compared::No => {}
+        }
+    }
+    findings.extend(files(evidence, before, after)?);
     let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
     counts.facts = old.len() as u64;
     let may_be_empty = declared::optional::<MayBeEmpty>(evidence, RunFact::MayBeEmpty)?.unwrap_or_else(|unread| {
@@ -108,6 +118,7 @@ fn compared(
 /// Judges what is known before a restore: the backup's steps and the audit.
 pub fn audited(evidence: &Evidence) -> Result<Verdict> {
     let mut findings = audit::findings(evidence)?;
+    findings.extend(outside(evidence)?);
     findings.extend(steps::findings(evidence)?);
     if evidence.get(RunFact::Audit)?.is_none() && findings.is_empty() {
         findings.push(finding(
@@ -147,6 +158,9 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
         let (folder, uid) = found.unwrap_or_else(|| ("INBOX".into(), 0));
         let message = Item::Message { account, folder, uid, corpus: Some(item) };
         findings.push(finding(message, outcome, property, detail.into()));
+    }
+    for (volume, path, why) in evidence.files_unread(baseline)? {
+        findings.push(finding(Item::File { volume, path }, Outcome::Unread, None, why));
     }
     for FactSeen { fact, value } in evidence.facts(baseline)? {
         if value.is_none() {

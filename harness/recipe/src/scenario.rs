@@ -29,7 +29,7 @@ pub mod scaffold;
 pub mod spec;
 
 pub use command::{ServiceCommand, UserCommands, UserPlaces};
-pub use compared::{ComparedFiles, Database, Fact, FactSeed, QUERY, Table};
+pub use compared::{Database, Fact, QUERY, SeedCommand, Table};
 use faults::Faults;
 use folder::SPEC;
 pub use folder::{FOLDER, bot, folder, list};
@@ -161,7 +161,7 @@ impl Scenario {
         let mut problems = Problems::default();
         let recipe = check::Recipe { services: self.services(), volumes: self.volumes() };
         check::spec(&self.spec, &recipe, text, &mut problems);
-        check::inventory(&self.inventory, &recipe, &TomlText::read(&self.dir.join(INVENTORY))?, &mut problems);
+        check::inventory(&self.inventory, &self.spec, &recipe, &TomlText::read(&self.dir.join(INVENTORY))?, &mut problems);
         let file = self.dir.join(faults::FILE);
         if file.is_file() {
             check::faults(&self.faults, &self.spec, &recipe, &TomlText::read(&file)?, &self.dir, &mut problems);

@@ -22,6 +22,7 @@ use crate::probe::smtp::Submission;
 use crate::stack::deploy::{self, Stack};
 use crate::stack::ownership::Owned;
 use crate::stack::ports::Ports;
+use crate::stack::reader::Reader;
 use crate::stack::slots::{Alive, Slot};
 use crate::stack::until;
 use crate::stack::volumes::Helper;
@@ -47,6 +48,8 @@ pub struct Deployment {
     pub(super) authority: Arc<Authority>,
     /// An image that is present, for helper containers.
     pub(super) helper_image: String,
+    /// Reads volumes.
+    pub(super) reader: Reader,
     pub(super) host: String,
     pub(super) ports: Ports,
     pub(super) alive: Arc<Alive>,
@@ -130,13 +133,7 @@ impl Deployment {
 
     /// What reads the files of the scenario.
     pub fn files_probe(&self) -> Files {
-        Files {
-            owned: self.owned.clone(),
-            stack: self.stack.name.clone(),
-            image: self.helper_image.clone(),
-            specs: self.scenario.spec.files.clone(),
-            inventory: self.scenario.inventory.clone(),
-        }
+        Files { reader: self.reader.clone(), stack: self.stack.name.clone(), inventory: self.scenario.inventory.clone() }
     }
 
     /// Whether there is a version to upgrade from.

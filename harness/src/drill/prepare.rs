@@ -22,6 +22,7 @@ use crate::secret::Secret;
 use crate::stack::deploy::{Stack, engine_host, free_subnet};
 use crate::stack::ownership::Owned;
 use crate::stack::ports::Ports;
+use crate::stack::reader::Reader;
 use crate::stack::slots::{self, Alive};
 use crate::stack::{disk, ensure_swarm, gc};
 use crate::tls::Authority;
@@ -85,6 +86,7 @@ impl Ground {
             Some(before) if standins => images::ensure_images(engine, &before.image_contexts()?, &events, progress).await?,
             _ => BTreeMap::new(),
         };
+        let reader_image = images::reader::ensure(engine).await?;
         let kind = if standins { "stand-in images" } else { "the recipe's images" };
         evidence.set(RunFact::Images, kind)?;
         let environment = [
@@ -143,6 +145,7 @@ impl Ground {
             None => None,
             Some(image) => Some(bot_stack(&bot_dir, &run, image, info.docker_root_dir.as_deref())?),
         };
+        let reader = Reader { owned: owned.clone(), image: reader_image, helper_image: helper_image.clone() };
         let run = Run {
             corpus,
             evidence,
@@ -162,6 +165,7 @@ impl Ground {
             standins,
             authority,
             helper_image,
+            reader,
             ports,
             alive,
             _slot: slot,

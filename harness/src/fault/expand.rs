@@ -10,7 +10,6 @@ use recipe::scenario::faults::{Choice, EVERYTHING, Expected, Usage, parted};
 use regex::{Captures, Regex};
 use seeds::Corpus;
 
-use super::glob::any;
 use super::known::{Chosen, Items, Known, numbered};
 use crate::error::{Error, Result};
 
@@ -29,8 +28,6 @@ pub struct Filling<'a> {
     pub targets: &'a BTreeMap<String, Choice>,
     /// State that is lost as a whole.
     pub lost: &'a BTreeMap<String, Vec<Expected>>,
-    /// Globs of files that a fresh deployment makes by itself, with the volume before them.
-    pub fresh: &'a [String],
 }
 
 impl Filling<'_> {
@@ -137,9 +134,8 @@ impl Filling<'_> {
             match &known.item {
                 Item::Account { .. } => Some(gone),
                 Item::Row { .. } => (attribute(known, "fresh") == "false").then_some(gone),
-                Item::File { volume, path } => {
-                    let made = format!("{volume}/{path}");
-                    (attribute(known, "whole") == "true" && !any(self.fresh, &made)).then_some(gone)
+                Item::File { .. } => {
+                    (attribute(known, "whole") == "true" && attribute(known, "fresh") == "false").then_some(gone)
                 }
                 Item::Fact { .. } => (!attribute(known, "value").is_empty()).then(|| format!("{}: altered", known.name)),
                 _ => None,
@@ -206,23 +202,25 @@ mod tests {
         };
         let row =
             |key: &str, fresh| known(Item::Row { database: "m".into(), table: "t".into(), key: key.into() }, &[("fresh", fresh)]);
-        let file = |path: &str| known(Item::File { volume: "v".into(), path: path.into() }, &[("whole", "true"), ("path", path)]);
+        let file = |path: &str, fresh| {
+            known(Item::File { volume: "v".into(), path: path.into() }, &[("whole", "true"), ("path", path), ("fresh", fresh)])
+        };
         Items::of(vec![
             known(Item::Account { account: "a@mail.test".into() }, &[("quota", "100")]),
             message(1, "1000"),
             message(2, "99000"),
             row("1", "true"),
             row("2", "false"),
-            file("a"),
-            file("made"),
+            file("a", "false"),
+            file("made", "true"),
         ])
     }
 
     fn found(text: &str) -> Result<Vec<String>> {
         let faults: Faults = toml::from_str(text).expect("valid");
         let corpus = Corpus::new(1, seeds::Profile::named("tiny").expect("built in"));
-        let (items, fresh) = (items(), ["v/made".to_owned()]);
-        let filling = Filling { corpus: &corpus, items: &items, targets: &faults.targets, lost: &faults.lost, fresh: &fresh };
+        let items = items();
+        let filling = Filling { corpus: &corpus, items: &items, targets: &faults.targets, lost: &faults.lost };
         filling.findings(&faults.faults[0].finds).map(|found| found.into_iter().collect())
     }
 

@@ -298,7 +298,7 @@ fn checks_of(performed: &checks::Performed, findings: &[Finding]) -> Vec<CheckRe
     let mut all: BTreeMap<Check, CheckResult> =
         performed.iter().map(|(check, items)| (check.clone(), none(check, *items))).collect();
     for (at, finding) in findings.iter().enumerate() {
-        let check = checks::of(&finding.item, performed);
+        let check = checks::Check::of(&finding.item);
         let result = all.entry(check).or_insert_with_key(|check| none(check, 0));
         result.status = result.status.max(finding.outcome.weight().unwrap_or(Status::Held));
         result.findings.push(at);

@@ -4,15 +4,16 @@ use super::evidence::{Evidence, ObservationId};
 use crate::error::Result;
 
 impl Evidence {
-    /// How many of the durable files that the audit found in the live volumes an observation has, and how many there are.
-    pub(crate) fn durable_files(&self, o: ObservationId) -> Result<(u64, u64)> {
+    /// How many durable entries an observation has that could not be read then, or in a later one: themselves, or a folder that they are in.
+    pub(crate) fn durable_files_unread(&self, before: ObservationId, after: ObservationId) -> Result<u64> {
         self.with(|db| {
             db.query_row(
-                "SELECT count(f.path), count(*) FROM audit_file AS l
-                 LEFT JOIN file AS f ON f.observation = ? AND f.volume = l.volume AND f.path = l.path
-                 WHERE l.side = 'live' AND l.class = 'durable'",
-                [o.0],
-                |r| Ok((r.get(0)?, r.get(1)?)),
+                "SELECT count(*) FROM file AS f WHERE f.observation = ?1 AND f.class = 'durable' AND f.compared <> 'no'
+                 AND EXISTS (SELECT 1 FROM file_unread AS u
+                   WHERE u.observation IN (?1, ?2) AND u.volume = f.volume
+                   AND (u.path IN (f.path, '.') OR substr(f.path, 1, length(u.path) + 1) = u.path || '/'))",
+                [before.0, after.0],
+                |r| r.get(0),
             )
         })
     }

@@ -60,6 +60,8 @@ run_facts! {
     Inventory = "inventory",
     /// The key records of the domains that sign mail, as a JSON object of name and record.
     DkimKeys = "dkim",
+    /// How many mounts of the app's containers were looked at.
+    Mounts = "mounts",
     /// restic's id of the snapshot that was taken.
     Snapshot = "snapshot",
     /// restic's id of the snapshot whose audit is complete.

@@ -1,8 +1,10 @@
 //! What could not be read is unknown, and never "nothing was lost".
 
+use recipe::inventory::Class;
+
 use super::*;
 use crate::checks::{Performed, performed};
-use crate::coverage::{Coverage, Kind, Part};
+use crate::coverage::{Coverage, Kind, LeftOut, Part};
 use crate::ended::Ended;
 
 fn all(verdict: &Verdict) -> Vec<String> {
@@ -135,8 +137,8 @@ fn an_audit_that_was_not_completed() {
     assert_eq!(snapshots(), [""; 0]);
     // All names are known: what is missing is missing.
     evidence.set(RunFact::Listed, "1a2b3c4d").expect("stored");
-    let missing = "snapshot, volume dkim, path b: lost: 1 file, 1 byte: durable files of the live volume are not in the snapshot, and no \
-                   restore can bring them back";
+    let missing = "snapshot, volume dkim, path b: lost: 1 file, 1 byte: the live volume has this, the snapshot does not, and no restore \
+                   can bring it back";
     let verdict = judge(&evidence, RESTORED).expect("judged");
     assert_eq!((verdict.status, all(&verdict)), (Status::Broken, vec![missing.to_owned(), unread.to_owned()]));
     assert_eq!(all(&crate::audited(&evidence).expect("judged")), [missing, unread]);
@@ -160,12 +162,35 @@ fn an_audit_that_never_was() {
 
 #[test]
 fn the_verdict_says_how_much_of_what_there_is_was_compared() {
-    let (_dir, evidence) = both();
-    audited_files(&evidence, Side::Live, &["mail.test.dkim.key", "b"]);
+    let (_dir, evidence) = evidence();
+    let other = |path: &str, class, compared| FileSeen { class, compared, ..file(path, "cc") };
+    let mut with_others = seen();
+    with_others.files.extend([
+        other("dump", Class::Durable, Compared::No),
+        other("cache/1", Class::Cache, Compared::No),
+        other("cache/2", Class::Cache, Compared::No),
+        other("draft", Class::Valuable, Compared::Whole),
+    ]);
+    let (before, after) = (store(&evidence, BASELINE, &with_others), store(&evidence, RESTORED, &with_others));
+    let inventory = "[[volume]]\nname = \"dkim\"\nservice = \"a\"\nmount = \"/dkim\"\nclass = \"durable\"\nwhy = \"Keys.\"\n\
+                     [[volume.path]]\npath = \"cache/*\"\nclass = \"cache\"\nwhy = \"Made again.\"\n";
+    let inventory: recipe::inventory::Inventory = toml::from_str(inventory).expect("an inventory");
+    evidence.set_json(RunFact::Inventory, &inventory).expect("stored");
     let part = |kind, compared, total| Part { kind, compared, total, left_out: vec![] };
     let coverage = || judge(&evidence, RESTORED).expect("judged").coverage;
     let held = [
-        part(Kind::DurableFiles, 1, 2),
+        Part {
+            left_out: vec![LeftOut {
+                count: 1,
+                why: "volume dkim: dumps that hooks write; what is in them is compared where it came from".into(),
+            }],
+            ..part(Kind::DurableFiles, 6, 7)
+        },
+        part(Kind::ValuableFiles, 1, 1),
+        Part {
+            left_out: vec![LeftOut { count: 2, why: "volume dkim, cache: Made again.".into() }],
+            ..part(Kind::OtherFiles, 0, 2)
+        },
         part(Kind::Tables, 1, 1),
         part(Kind::Folders, 2, 2),
         part(Kind::Messages, 3, 3),
@@ -174,6 +199,14 @@ fn the_verdict_says_how_much_of_what_there_is_was_compared() {
         part(Kind::Trials, 1, 1),
     ];
     assert_eq!(coverage(), Coverage(held.to_vec()));
+    // Each is one that could not be read, or a folder of such.
+    for (o, path, compared) in [(before, "mail.test.dkim.key", 5), (after, "v", 4), (after, "u", 0), (before, ".", 0)] {
+        let volume = if path.contains("dkim") { "dkim" } else { "mail" };
+        evidence.put_file_unread(o, volume, path, "no answer").expect("stored");
+        assert_eq!(coverage().0[0].compared, compared, "{path}");
+    }
+    evidence.set(RunFact::Inventory, "{").expect("stored");
+    store(&evidence, BASELINE, &seen());
     let after = Seen {
         login: Some(Login::Refused("no such user".into())),
         scripts: Err("no login".into()),
@@ -183,7 +216,7 @@ fn the_verdict_says_how_much_of_what_there_is_was_compared() {
     };
     store(&evidence, RESTORED, &after);
     let said =
-        "1 of 2 durable files, 1 of 1 table, 0 of 2 folders, 0 of 3 messages, 0 of 2 sieve scripts, 0 of 1 fact, 0 of 1 trial";
+        "6 of 6 durable files, 1 of 1 table, 0 of 2 folders, 0 of 3 messages, 0 of 2 sieve scripts, 0 of 1 fact, 0 of 1 trial";
     assert_eq!(coverage().to_string(), said);
     evidence.try_nothing(RESTORED).expect("stored");
     assert_eq!(coverage().0.last().map(|part| part.kind), Some(Kind::Facts));

@@ -1,6 +1,11 @@
-//! What a drill compares: rows of databases, files, and what commands print.
+//! What a drill compares beside files: rows of databases, and what commands print.
 
 use serde::Deserialize;
+
+/// What the inventory calls content that the mail probe compares.
+pub const MESSAGES: &str = "messages";
+/// What the inventory calls content that is compared as the list of messages in the mail queue.
+pub const MAIL_QUEUE: &str = "mail queue";
 
 /// Stands for the query in a database's command.
 pub const QUERY: &str = "{query}";
@@ -62,19 +67,6 @@ pub struct Table {
     pub secret: Vec<String>,
 }
 
-/// Files that are compared by hash, owner and mode.
-#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ComparedFiles {
-    /// The volume.
-    pub volume: String,
-    /// A file or folder, from the volume's root; `.` for all of it.
-    pub path: String,
-    /// Compare only owner and mode, also of folders and links. Another probe compares the content.
-    #[serde(default)]
-    pub attributes_only: bool,
-}
-
 /// A fact: a command in a container, whose output shows a part of the app's state.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,13 +84,13 @@ pub struct Fact {
     pub may_be_empty: Option<String>,
     /// Commands that create the state. They run once, before the baseline.
     #[serde(default)]
-    pub seed: Vec<FactSeed>,
+    pub seed: Vec<SeedCommand>,
 }
 
 /// A command that creates state.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FactSeed {
+pub struct SeedCommand {
     /// The service in whose container the command runs.
     pub service: String,
     /// The command and its arguments.

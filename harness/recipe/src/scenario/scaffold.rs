@@ -95,7 +95,7 @@ fn quoted(text: &str) -> String {
 
 fn scenario(name: &str, compose: &Compose) -> String {
     let mut out = format!(
-        "# See docs/scenarios.md. A drill compares only what is listed here; it does not notice the loss of anything else.\n\
+        "# See docs/scenarios.md. A drill compares all files of the volumes that inventory.toml calls durable or valuable.\n\
          description = {}\ncompose = [\"compose.yml\"]\n\n\
          # Values for the variables of the compose file. {{secret}} is replaced by a new secret in each run.\n[env]\n",
         quoted(&format!("{name}: TODO, one line about the app"))
@@ -133,10 +133,6 @@ fn scenario(name: &str, compose: &Compose) -> String {
             );
         }
     }
-    let volumes: BTreeSet<String> = mounts(compose).into_iter().map(|(volume, ..)| volume).collect();
-    for volume in volumes {
-        let _ = write!(out, "\n[[file]]\nvolume = {}\npath = \".\"\n", quoted(&volume));
-    }
     out
 }
 
@@ -165,7 +161,7 @@ fn inventory(compose: &Compose) -> Result<String> {
         );
         if !cache {
             out += "# TODO: say why a copy that is taken while the app runs is complete, or add a [[volume.path]] with the dump that a hook makes.\n\
-                    # live = \"…\"\n# TODO: list globs of the files that a new deployment creates by itself.\n# fresh = []\n";
+                    # live = \"…\"\n";
         }
     }
     Ok(out)
@@ -189,7 +185,6 @@ mod tests {
         assert_eq!(scenario.spec.env["DB_PASSWORD"], "{secret}");
         assert!(!scenario.spec.env.contains_key("D"));
         assert_eq!((scenario.spec.doors[0].service.as_str(), scenario.spec.doors[0].port), ("app", 80));
-        assert_eq!(scenario.spec.files.len(), 3);
         let class = |name: &str| scenario.inventory.volumes.iter().find(|v| v.name == name).map(|v| v.class.name());
         assert_eq!((class("data"), class("cache"), class("pg")), (Some("durable"), Some("cache"), Some("durable")));
         let spec = std::fs::read_to_string(root.join("wiki/scenario.toml")).expect("a file");

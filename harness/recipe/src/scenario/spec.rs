@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::command::{ServiceCommand, UserCommands};
-use super::compared::{ComparedFiles, Database, Fact};
+use super::compared::{Database, Fact, SeedCommand};
 use super::mail::MailServer;
 use super::pages::Pages;
 use crate::rung::Rung;
@@ -45,9 +45,13 @@ pub struct Spec {
     /// The databases whose rows are compared.
     #[serde(default, rename = "database")]
     pub databases: Vec<Database>,
-    /// Files compared by hash, owner and mode.
+    /// No longer used: what the inventory calls durable or valuable is compared.
     #[serde(default, rename = "file")]
-    pub files: Vec<ComparedFiles>,
+    #[schemars(skip)]
+    pub files: Vec<toml::Table>,
+    /// Commands that create state in the app or its volumes, where no door leads to it. They run once, before the baseline.
+    #[serde(default, rename = "seed")]
+    pub seeds: Vec<SeedCommand>,
     /// What users do in the app's pages.
     #[serde(default, rename = "pages")]
     pub pages: Vec<Pages>,
