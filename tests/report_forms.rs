@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use judge::ended::Ended;
 use judge::model::{BotStep, Cause, Complaint, MessageId, Protocol, Trial, TrialKind};
 use judge::store::{
     AlteredSeen, AuditFile, Evidence, FactSeen, FileSeen, FolderSeen, LedgerLine, Login, MessageSeen, ObservationId, RowSeen,
@@ -117,6 +118,7 @@ fn run(dir: &Path) -> Evidence {
         (RunFact::BytesAdded, "1048576"),
         (RunFact::Environment, r#"{"cores": "2", "engine": "28.0"}"#),
         (RunFact::Databases, "app.db"),
+        (RunFact::Checks, "{}"),
     ] {
         evidence.set(fact, value).expect("stored");
     }
@@ -190,6 +192,8 @@ fn unknown(dir: &Path) -> Evidence {
     };
     evidence.ledger(&[line]).expect("stored");
     evidence.observation(RESTORED).expect("begun");
+    let why = "after 180 s still waiting for shop_app".into();
+    Ended { phase: "observe".into(), why, restored: true }.store(&evidence).expect("stored");
     evidence
 }
 

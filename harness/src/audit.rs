@@ -109,7 +109,7 @@ pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, 
         let auditor = Auditor { stack: stack.to_owned(), reader, inventory, bot: bot.clone(), evidence };
         auditor.gather(&snapshot).await
     };
-    let work = async { backup::step(&evidence, BotStep::Audit, work.await).map(drop) };
+    let work = async { backup::audited(&evidence, work.await) };
     let result = interruptible(work).await;
     let removed = owned.remove_all(None, Duration::from_secs(scenario.spec.deadlines.removal)).await;
     result.and(removed.map(drop))
@@ -130,11 +130,18 @@ impl Auditor {
             }
             Ok(())
         };
+        let mut listed = false;
         let captured = async {
             self.listed(snapshot).await?;
+            listed = true;
             self.content(snapshot).await
         };
-        tokio::try_join!(live, captured)?;
+        let (live, captured): (Result<()>, Result<()>) = tokio::join!(live, captured);
+        if live.is_ok() && listed {
+            // What the snapshot lacks can be told, also where its content cannot be read.
+            self.evidence.set(RunFact::Listed, &snapshot.id)?;
+        }
+        live.and(captured)?;
         // What the bot lists and does not hand over was not looked at.
         if let Some((n, first)) = self.evidence.unread_of_snapshot()? {
             let message = format!("{n} of the files listed are not in the download, the first: {first}");

@@ -7,6 +7,8 @@ use recipe::inventory::Compared;
 use recipe::scenario::Checks as Declared;
 
 pub use crate::check::{Check, NotACheck};
+use crate::declared;
+use crate::ended::Ended;
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
 use crate::say::finding;
@@ -16,11 +18,15 @@ use crate::store::{Evidence, RunFact};
 /// How many items of each kind of check were compared.
 pub type Performed = BTreeMap<Check, u64>;
 
-/// What of the baseline an observation is compared with. Trials count where they were made.
+/// What of the baseline an observation is compared with. Trials count where they were made. Nothing is where the observation was
+/// not completed, or the run ended before its end.
 pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
     let mut checks = Performed::new();
     let mut add = |check: Check, n: u64| *checks.entry(check).or_default() += n;
     let Some(before) = evidence.completed(BASELINE)? else { return Ok(checks) };
+    if evidence.completed(stage)?.is_none() || !matches!(Ended::read(evidence), Ok(None)) {
+        return Ok(checks);
+    }
     for (account, _) in evidence.accounts(before)? {
         add(Check::Logins, 1);
         add(Check::Folders, evidence.folders(before, &account)?.len() as u64);
@@ -42,8 +48,11 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
         add(Check::Fact(fact.fact), u64::from(fact.value.is_some()));
     }
     add(Check::Mounts, evidence.number(RunFact::Mounts)?.unwrap_or_default());
-    for (volume, n) in evidence.audited()? {
-        add(Check::Snapshot(volume), n);
+    // An audit that ended before it was complete did not see all of any volume.
+    if evidence.get(RunFact::Audit)?.is_some() {
+        for (volume, n) in evidence.audited()? {
+            add(Check::Snapshot(volume), n);
+        }
     }
     if !evidence.not_tried(stage)? {
         for seen in evidence.trials(BASELINE)? {
@@ -56,7 +65,10 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
 
 /// What was declared and not compared, or fewer of it than was declared.
 pub(super) fn missing(evidence: &Evidence, stage: &str) -> Result<Vec<Finding>> {
-    let declared: Declared = evidence.json(RunFact::Checks)?.unwrap_or_default();
+    let declared: Declared = match declared::required(evidence, RunFact::Checks)? {
+        Ok(declared) => declared,
+        Err(unread) => return Ok(vec![unread]),
+    };
     let performed = performed(evidence, stage)?;
     let untried = evidence.not_tried(stage)?;
     let unread = |name: &str, detail| {
@@ -86,6 +98,7 @@ pub fn text(checks: &Performed) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stage::RESTORED;
 
     #[test]
     fn fewer_than_declared_are_unknown() {
@@ -95,9 +108,11 @@ mod tests {
         let rows = [crate::store::RowSeen { database: "m.db".into(), table: "t".into(), key: "1".into(), columns: "{}".into() }];
         evidence.put_rows(baseline, "m.db", &[], &rows).expect("stored");
         evidence.complete(baseline).expect("stored");
+        let restored = evidence.observation(RESTORED).expect("an observation");
+        evidence.complete(restored).expect("stored");
         let missing = |declared: &str| {
             evidence.set(RunFact::Checks, declared).expect("stored");
-            missing(&evidence, "restored").expect("judged")
+            missing(&evidence, RESTORED).expect("judged")
         };
         assert_eq!(missing("{\"rows of m.db, t\": 1}"), []);
         let found = missing("{\"rows of m.db, t\": 2, \"messages\": 1}");

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use recipe::inventory::{Compared, Inventory};
 use recipe::scenario::UserPlaces;
 
+use crate::declared;
 use crate::error::Result;
 use crate::model::{Finding, Item, MessageId, Outcome};
 use crate::property;
@@ -44,11 +45,19 @@ struct Written {
 }
 
 impl Written {
-    fn read(evidence: &Evidence) -> Result<Option<Self>> {
+    /// What was written, if anything; what cannot be read of it is a finding.
+    fn read(evidence: &Evidence, findings: &mut Vec<Finding>) -> Result<Option<Self>> {
         let Some(window) = evidence.live_backup()? else { return Ok(None) };
+        let users = declared::optional(evidence, RunFact::Users)?.unwrap_or_else(|unread| {
+            findings.push(unread);
+            None
+        });
         let (delivered, changed) = (vec![], BTreeMap::new());
         let (created, deleted) = (BTreeMap::new(), BTreeMap::new());
-        let (users, inventory) = (evidence.json(RunFact::Users)?, evidence.json(RunFact::Inventory)?);
+        let inventory = declared::optional(evidence, RunFact::Inventory)?.unwrap_or_else(|unread| {
+            findings.push(unread);
+            None
+        });
         let mut written = Self { delivered, changed, created, deleted, users, inventory };
         for op in evidence.live()? {
             written.add(op.when(window), op);
@@ -107,7 +116,7 @@ impl Written {
 
 /// The users that must be there: created before the backup began, and not deleted.
 pub fn users(evidence: &Evidence) -> Result<Vec<String>> {
-    let Some(written) = Written::read(evidence)? else { return Ok(vec![]) };
+    let Some(written) = Written::read(evidence, &mut Vec::new())? else { return Ok(vec![]) };
     let there = |(user, created): (&String, &When)| (written.there(user, *created) == Some(true)).then(|| user.clone());
     Ok(written.created.iter().filter_map(there).collect())
 }
@@ -120,7 +129,7 @@ pub fn judged(
     after: ObservationId,
     mut findings: Vec<Finding>,
 ) -> Result<Vec<Finding>> {
-    let Some(written) = Written::read(evidence)? else { return Ok(findings) };
+    let Some(written) = Written::read(evidence, &mut findings)? else { return Ok(findings) };
     let queue_kept = queue(evidence, before)?.is_subset(&queue(evidence, after)?);
     findings.retain(|finding| is_left(finding, &written, queue_kept));
     delivered(evidence, after, &written, &mut findings)?;
@@ -156,7 +165,7 @@ fn is_left(finding: &Finding, written: &Written, queue_kept: bool) -> bool {
             !written.may_write(volume, path)
         }
         // Mail that was on its way when the queue was copied may be there in addition.
-        (Item::Fact { fact }, _) if fact == MAIL_QUEUE => !queue_kept,
+        (Item::Fact { fact }, Outcome::Altered) if fact == MAIL_QUEUE => !queue_kept,
         // The audit compares the snapshot with volumes that went on changing: the dumps alone can be judged.
         (Item::Snapshot { .. }, _) => is(property::DUMP),
         _ => true,

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::count::counted;
+use crate::coverage::Coverage;
 
 pub use crate::message_id::MessageId;
 pub use crate::step::{BotStep, Cause, Complaint};
@@ -292,6 +293,9 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::default() {
+            return f.write_str("nothing");
+        }
         let Self { accounts, folders, messages, rows, files, paths, scripts, facts, trials } = self;
         if *accounts > 0 {
             let (messages, folders) = (counted(*messages, "message"), counted(*folders, "folder"));
@@ -320,6 +324,9 @@ pub struct Verdict {
     pub status: Status,
     /// What was compared: the baseline's items.
     pub compared: Counts,
+    /// How much of what there is that was.
+    #[serde(default)]
+    pub coverage: Coverage,
     /// Every difference, sorted.
     pub findings: Vec<Finding>,
 }
@@ -343,7 +350,13 @@ impl Verdict {
     pub fn new(compared: Counts, mut findings: Vec<Finding>) -> Self {
         findings.sort();
         let status = findings.iter().filter_map(|f| f.outcome.weight()).max().unwrap_or(Status::Held);
-        Self { status, compared, findings }
+        Self { status, compared, coverage: Coverage::default(), findings }
+    }
+
+    /// The same with how much of what there is was compared.
+    #[must_use]
+    pub fn covering(self, coverage: Coverage) -> Self {
+        Self { coverage, ..self }
     }
 }
 

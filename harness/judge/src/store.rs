@@ -4,6 +4,7 @@
 //! judged again, without Docker. No password, key or secret is: hashes of them at most.
 
 mod audit;
+mod coverage;
 mod evidence;
 mod files;
 mod ledger;

@@ -10,6 +10,7 @@ use crate::verdict::SOUND;
 use crate::*;
 
 mod across;
+mod closed;
 mod live;
 mod mail;
 
@@ -125,6 +126,7 @@ fn evidence() -> (tempfile::TempDir, Evidence) {
     let dir = tempfile::tempdir().expect("a directory");
     let evidence = Evidence::create(dir.path()).expect("evidence");
     evidence.set(RunFact::Databases, "main.db").expect("stored");
+    evidence.set(RunFact::Checks, "{}").expect("stored");
     let (database, table) = ("main.db".into(), "user".into());
     evidence.set_json(RunFact::Users, &UserPlaces { database, table, mailboxes: Some("mail".into()) }).expect("stored");
     (dir, evidence)
@@ -366,11 +368,18 @@ fn steps_that_failed() {
     evidence.put_complaints(BotStep::Restore, &[complaint]).expect("stored");
     let verdict = judge(&evidence, RESTORED).expect("judged");
     let found: Vec<String> = verdict.findings.iter().map(ToString::to_string).collect();
+    let killed = Complaint { cause: Cause::Ended, message: "exit code 137".into() };
     let unread = "observation \"restored\": unread: the run ended before it was complete";
     assert_eq!(found, ["backup: failed (hook): exit code 1", "restore: failed (hook): exit code 1", unread]);
     assert_eq!(verdict.status, Status::Broken);
     store(&evidence, RESTORED, &seen());
     assert_eq!(judge(&evidence, RESTORED).expect("judged").findings.len(), 2);
+    // A bot that somebody else killed tells nothing about the backup.
+    evidence.clear_complaints().expect("cleared");
+    evidence.put_complaints(BotStep::Backup, &[killed]).expect("stored");
+    let verdict = judge(&evidence, RESTORED).expect("judged");
+    assert_eq!(verdict.findings.iter().map(ToString::to_string).collect::<Vec<_>>(), ["backup: unread (ended): exit code 137"]);
+    assert_eq!(verdict.status, Status::Unknown);
 }
 
 #[test]

@@ -3,27 +3,36 @@
 
 use recipe::inventory::Compared;
 
+use crate::coverage::Coverage;
+use crate::declared;
+use crate::ended::Ended;
 use crate::error::{Error, Result};
-use crate::facts::{facts, trials};
+use crate::facts::{MayBeEmpty, facts, trials};
 use crate::files::{files, outside};
 use crate::mail::mail;
-use crate::model::{BotStep, Complaint, Counts, Finding, Item, Outcome, Verdict};
+use crate::model::{Counts, Finding, Item, Outcome, Verdict};
 use crate::rows::{database, rows};
 use crate::say::finding;
 use crate::stage::{BASELINE, REVISION, Versions};
 use crate::store::{Evidence, FactSeen, Login, ObservationId, RunFact, Unlike};
-use crate::{audit, checks, live, property};
+use crate::{audit, checks, live, property, steps};
 
 /// What the checks of a sound database say.
 pub(crate) const SOUND: [(&str, &str); 3] = [("file", "readable"), ("integrity_check", "ok"), ("foreign_key_check", "")];
 
-/// Compares the observation called `stage` with the baseline.
+/// Compares the observation called `stage` with the baseline. A run that ended before its end proves nothing: what it found by then
+/// stands, and nothing counts as compared.
 pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
+    let ended = match declared::optional::<Ended>(evidence, RunFact::Ended)? {
+        Ok(ended) => ended.map(|ended| ended.finding("run".into())),
+        Err(unread) => Some(unread),
+    };
     let (Some(before), Some(after)) = (evidence.completed(BASELINE)?, evidence.completed(stage)?) else {
         let missing = if evidence.completed(BASELINE)?.is_none() { BASELINE } else { stage };
-        let what = Item::Observation { what: format!("observation {missing:?}") };
-        let mut findings = vec![finding(what, Outcome::Unread, None, "the run ended before it was complete".into())];
-        findings.extend(steps(evidence)?);
+        let item = Item::Observation { what: format!("observation {missing:?}") };
+        let why = ended.map_or_else(|| "the run ended before it was complete".to_owned(), |ended| ended.detail);
+        let mut findings = vec![finding(item, Outcome::Unread, None, why)];
+        findings.extend(steps::findings(evidence)?);
         findings.extend(audit::findings(evidence)?);
         findings.extend(outside(evidence)?);
         return Ok(Verdict::new(Counts::default(), findings));
@@ -32,14 +41,20 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
     findings.extend(audit::findings(evidence)?);
     findings.extend(outside(evidence)?);
     let mut findings = live::judged(evidence, before, after, findings)?;
-    let tried = evidence.trials(BASELINE)?;
+    let mut coverage = Coverage::read(evidence, before, after)?;
     if !evidence.not_tried(stage)? {
+        let tried = evidence.trials(BASELINE)?;
         counts.trials = tried.len() as u64;
         findings.extend(trials(&tried, &evidence.trials(stage)?));
+        coverage.add_trials(evidence, BASELINE, stage)?;
     }
-    findings.extend(steps(evidence)?);
+    findings.extend(steps::findings(evidence)?);
+    if let Some(ended) = ended {
+        findings.push(ended);
+        return Ok(Verdict::new(Counts::default(), findings));
+    }
     findings.extend(checks::missing(evidence, stage)?);
-    Ok(Verdict::from_findings(counts, findings))
+    Ok(Verdict::from_findings(counts, findings).covering(coverage))
 }
 
 /// Compares two observations of different versions of the app, and what was tried after the second one: a newer version
@@ -50,11 +65,13 @@ pub fn across(evidence: &Evidence, before: &str, after: &str) -> Result<Verdict>
         return Err(Error::Incomplete(format!("observation {before:?} or {after:?} was not completed")));
     };
     let (mut counts, mut findings) = compared(evidence, before, after, Versions::OlderThenNewer)?;
+    let mut coverage = Coverage::read(evidence, before, after)?;
+    coverage.add_trials(evidence, stage, stage)?;
     let tried = evidence.trials(stage)?;
     counts.trials = tried.len() as u64;
     findings.extend(trials(&[], &tried));
-    findings.extend(steps(evidence)?);
-    Ok(Verdict::from_findings(counts, findings))
+    findings.extend(steps::findings(evidence)?);
+    Ok(Verdict::from_findings(counts, findings).covering(coverage))
 }
 
 /// Compares the data of two observations: how much there was, and what changed.
@@ -69,8 +86,13 @@ fn compared(
     mail(evidence, before, after, &mut counts, &mut findings)?;
     let (old, new) = (evidence.rows(before)?, evidence.rows(after)?);
     counts.rows = old.len() as u64;
+    findings.extend(declared::missing(evidence, RunFact::Databases)?);
     for name in evidence.databases()? {
         let (mut old, new) = (evidence.checks(before, &name)?, evidence.checks(after, &name)?);
+        if old.is_empty() {
+            let item = Item::Database { database: name.clone() };
+            findings.push(finding(item, Outcome::Unread, Some("file"), "it was not read before the backup".into()));
+        }
         old.retain(|(property, _)| versions == Versions::Same || property != REVISION);
         database(&name, &old, &new, &mut findings);
     }
@@ -85,7 +107,11 @@ fn compared(
     findings.extend(files(evidence, before, after)?);
     let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
     counts.facts = old.len() as u64;
-    facts(&old, &new, &mut findings);
+    let may_be_empty = declared::optional::<MayBeEmpty>(evidence, RunFact::MayBeEmpty)?.unwrap_or_else(|unread| {
+        findings.push(unread);
+        None
+    });
+    facts(&old, &new, &may_be_empty.unwrap_or_default(), &mut findings);
     Ok((counts, findings))
 }
 
@@ -93,7 +119,7 @@ fn compared(
 pub fn audited(evidence: &Evidence) -> Result<Verdict> {
     let mut findings = audit::findings(evidence)?;
     findings.extend(outside(evidence)?);
-    findings.extend(steps(evidence)?);
+    findings.extend(steps::findings(evidence)?);
     if evidence.get(RunFact::Audit)?.is_none() && findings.is_empty() {
         findings.push(finding(
             Item::Observation { what: "audit".into() },
@@ -145,12 +171,4 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
     findings.extend(trials(&[], &evidence.trials(BASELINE)?));
     findings.sort();
     Ok(findings)
-}
-
-/// What the bot said went wrong.
-fn steps(evidence: &Evidence) -> Result<Vec<Finding>> {
-    let one = |(step, Complaint { cause, message }): (BotStep, Complaint)| {
-        finding(Item::Step { step }, Outcome::Failed, Some(cause.name()), message)
-    };
-    Ok(evidence.complaints()?.into_iter().map(one).collect())
 }

@@ -112,6 +112,28 @@ why = \"Nothing is there.\"
 }
 
 #[test]
+fn a_fact_that_would_hide_a_failure_is_reported() {
+    let spec = SPEC.to_owned()
+        + "[[fact]]
+name = \"jobs\"
+service = \"app\"
+command = [\"sh\", \"-c\", \"list-jobs | sort\"]
+may_be_empty = \"A new app has no jobs.\"
+[[fact]]
+name = \"users\"
+service = \"app\"
+command = [\"bash\", \"-c\", \"set -o pipefail; list-users | sort\"]
+may_be_empty = \" \"
+";
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &spec), ("inventory.toml", INVENTORY)]);
+    insta::assert_snapshot!("fact_that_hides_a_failure", error(root.path(), "wiki"));
+    let whole = spec.replace("list-jobs | sort", "list-jobs").replace("\" \"", "\"none yet\"");
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &whole), ("inventory.toml", INVENTORY)]);
+    let scenario = Scenario::load(root.path(), "wiki").expect("a scenario");
+    assert_eq!(scenario.spec.may_be_empty(), BTreeMap::from([("jobs", "A new app has no jobs."), ("users", "none yet")]));
+}
+
+#[test]
 fn every_file_that_cannot_be_parsed_is_reported() {
     let spec = SPEC.replace("[\"compose.yml\"]", "[\"compose.yml\", \"compose.smtp.yml\", \"broken.yml\"]");
     let inventory = INVENTORY.replacen("class = \"durable\"", "class = \"durabel\"", 1);

@@ -85,8 +85,11 @@ pub async fn audit(drill: &Drill, backup: &BackedUp) -> Result<Audited> {
         bot: drill.app.bot().await?,
         evidence: drill.run.evidence.clone(),
     };
-    backup::step(&drill.run.evidence, BotStep::Audit, auditor.gather(&backup.snapshot).await)?;
-    let total = AuditReport::read(&drill.run.evidence)?.map(|r| r.total()).unwrap_or_default();
-    phase.finish(format!("{total} in the snapshot; {} findings", audit::findings(&drill.run.evidence)?.len()));
+    backup::audited(&drill.run.evidence, auditor.gather(&backup.snapshot).await)?;
+    let found = audit::findings(&drill.run.evidence)?.len();
+    phase.finish(match AuditReport::read(&drill.run.evidence)? {
+        Some(report) => format!("{} in the snapshot; {found} findings", report.total()),
+        None => format!("not completed; {found} findings"),
+    });
     Ok(Audited { _private: () })
 }

@@ -19,8 +19,9 @@ use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
 use crate::secret::Secret;
-use crate::stack::deploy::{Stack, engine_host, free_ports, free_subnet};
+use crate::stack::deploy::{Stack, engine_host, free_subnet};
 use crate::stack::ownership::Owned;
+use crate::stack::ports::Ports;
 use crate::stack::reader::Reader;
 use crate::stack::slots::{self, Alive};
 use crate::stack::{disk, ensure_swarm, gc};
@@ -103,8 +104,7 @@ impl Ground {
         let host = scenario.spec.certificate.as_ref().map_or(NO_CERTIFICATE, |c| &c.host).to_owned();
         let authority = Arc::new(Authority::issue(&host)?);
         let doors = &scenario.spec.doors;
-        let ports: BTreeMap<String, u16> =
-            doors.iter().map(|d| d.name.clone()).zip(free_ports(slot.number, doors.len())?).collect();
+        let ports = Ports::choose(slot.number, doors.iter().map(|d| d.name.as_str()))?;
         let stack_name = format!("rd-{run}");
         let mut env = scenario.spec.env.clone();
         if let Some(file) = &options.env_file {
@@ -131,7 +131,8 @@ impl Ground {
             compose: scenario.deployed(standins),
             env: env.clone(),
             images,
-            ports: doors.iter().map(|d| (d.service.clone(), d.port, ports[&d.name])).collect(),
+            // A deployment publishes the doors where it chose to.
+            ports: vec![],
             edits,
         };
         let stack = stack_of(&scenario, built, edits);

@@ -86,7 +86,11 @@ impl Evidence {
 
     /// Forgets an earlier audit.
     pub fn clear_audit(&self) -> Result<()> {
-        self.with(|db| db.execute_batch("DELETE FROM audit_file; DELETE FROM audit_dump; DELETE FROM run WHERE key = 'audit';"))
+        self.with(|db| {
+            db.execute_batch(
+                "DELETE FROM audit_file; DELETE FROM audit_dump; DELETE FROM run WHERE key IN ('audit', 'audit listed');",
+            )
+        })
     }
 
     /// Stores files of a volume; what was known of them before is replaced.

@@ -66,6 +66,12 @@ run_facts! {
     Snapshot = "snapshot",
     /// restic's id of the snapshot whose audit is complete.
     Audit = "audit",
+    /// restic's id of the snapshot of which all names are known, and of the live volumes too.
+    Listed = "audit listed",
+    /// Why and where the run ended before its end, as JSON of [`crate::ended::Ended`].
+    Ended = "ended",
+    /// The facts that may be empty, as a JSON object of name and reason.
+    MayBeEmpty = "may be empty",
     /// When a backup with simulated users began and ended, as a JSON array of milliseconds of the run's clock.
     LiveBackup = "live backup",
     /// Bytes of the files that the backup read.

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::command::UserPlaces;
-use super::compared::{Database, MAIL_QUEUE, MESSAGES, QUERY};
+use super::command::{UserPlaces, script};
+use super::compared::{Database, Fact, MAIL_QUEUE, MESSAGES, QUERY};
 use super::faults::{Faults, Known};
 use super::mail::MailServer;
 use super::pages;
 use super::spec::{Spec, Tls};
 use crate::error::Problems;
 use crate::inventory::{Inventory, InventoryPath, InventoryVolume, Names};
+use crate::labels::hook::hidden_by_pipe;
 use crate::labels::rules;
 use crate::near::did_you_mean;
 use crate::toml_file::TomlText;
@@ -41,6 +42,7 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
         problems.add(text.problem(place, message));
     }
     spec.databases.iter().for_each(|database| self::database(database, text, problems));
+    spec.facts.iter().for_each(|fact| self::fact(fact, text, problems));
     if let Some(pages) = spec.pages.first().filter(|_| spec.mail.is_none() && spec.users.is_none()) {
         let message = format!("pages {:?}: nobody can log in; add [users], which says how users are created", pages.name);
         problems.add(text.problem(&pages.name, message));
@@ -197,6 +199,23 @@ fn doors(spec: &Spec, text: &TomlText, problems: &mut Problems) {
             let message = format!("door {:?} uses TLS: add [certificate], which says where its certificate goes", door.name);
             problems.add(text.problem(&door.name, message));
         }
+    }
+}
+
+/// A fact's command must not hide a failure: what it printed by then would be taken for all that there is.
+fn fact(fact: &Fact, text: &TomlText, problems: &mut Problems) {
+    let Fact { name, command, .. } = fact;
+    if let Some(hidden) = script(command).and_then(hidden_by_pipe) {
+        let message = format!(
+            "fact {name:?}: the pipe after {hidden:?} hides whether it failed, so that a failure would look like an empty output. \
+             Keep the output first, as in out=$(program) && printf '%s\\n' \"$out\" | sed …, or begin with set -o pipefail, which \
+             bash and busybox know and Debian's sh does not"
+        );
+        problems.add(text.problem(name, message));
+    }
+    if fact.may_be_empty.as_ref().is_some_and(|why| why.trim().is_empty()) {
+        let message = format!("fact {name:?}: may_be_empty has no reason: say why nothing may be there before the backup");
+        problems.add(text.problem(name, message));
     }
 }
 

@@ -79,6 +79,9 @@ pub struct Fact {
     pub command: Vec<String>,
     /// The number of the corpus message that the command reads from its standard input.
     pub message: Option<u64>,
+    /// Why its output may be empty before the backup. Without it, an output that is empty before and after proves nothing: the verdict
+    /// is unknown.
+    pub may_be_empty: Option<String>,
     /// Commands that create the state. They run once, before the baseline.
     #[serde(default)]
     pub seed: Vec<SeedCommand>,

@@ -63,6 +63,13 @@ pub struct Spec {
     pub deadlines: Deadlines,
 }
 
+impl Spec {
+    /// The facts whose output may be empty before the backup, each with the reason.
+    pub fn may_be_empty(&self) -> BTreeMap<&str, &str> {
+        self.facts.iter().filter_map(|f| Some((f.name.as_str(), f.may_be_empty.as_deref()?))).collect()
+    }
+}
+
 /// Stand-ins: images that replace upstream's where no registry can be reached.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
