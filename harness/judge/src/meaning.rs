@@ -87,13 +87,14 @@ mod tests {
         let database = Item::Database { database: "d".into() };
         let row = Item::Row { database: "d".into(), table: "t".into(), key: "1".into() };
         let file = Item::File { volume: volume.clone(), path: path.clone() };
+        let mount = Item::Mount { service: "app".into(), path: path.clone() };
         let snapshot = Item::Snapshot { volume, path };
         let script = Item::Script { account, script: "s".into() };
         let fact = Item::Fact { fact: "mail queue".into() };
         let trial = Item::Trial { trial: Trial::new(TrialKind::MailOut, ["a@relayed.example"]) };
         let observation = Item::Observation { what: "observation \"restored\"".into() };
-        use Outcome::{Altered, Duplicated, Lost, Misplaced, Recovered, Resurrected, Unexpected, Unread, Unresolved};
-        let cases: [(&Item, Outcome, &[Option<&str>]); 30] = [
+        use Outcome::{Altered, Duplicated, Lost, Misplaced, Noted, Recovered, Resurrected, Unexpected, Unread, Unresolved};
+        let cases: [(&Item, Outcome, &[Option<&str>]); 33] = [
             (&message, Lost, &[None]),
             (
                 &message,
@@ -128,9 +129,28 @@ mod tests {
             (&row, Lost, &[None]),
             (&row, Altered, &[Some("password")]),
             (&row, Unexpected, &[None]),
-            (&file, Lost, &[None]),
+            (&file, Lost, &[None, Some("target")]),
             (&file, Unexpected, &[None]),
-            (&file, Altered, &[Some("bytes"), Some("owner"), Some("mode"), Some("mtime"), Some("link")]),
+            (
+                &file,
+                Altered,
+                &[
+                    Some("bytes"),
+                    Some("owner"),
+                    Some("mode"),
+                    Some("mtime"),
+                    Some("link"),
+                    Some("target"),
+                    Some("type"),
+                    Some("device"),
+                    Some("acl"),
+                    Some("capability"),
+                    Some("xattr"),
+                ],
+            ),
+            (&file, Unread, &[None]),
+            (&file, Noted, &[Some("holes")]),
+            (&mount, Lost, &[None]),
             (&snapshot, Lost, &[None, Some("dump")]),
             (&snapshot, Altered, &[Some("dump")]),
             (&script, Lost, &[None]),

@@ -24,9 +24,6 @@ name = \"http\"
 service = \"app\"
 port = 80
 tls = \"none\"
-[[file]]
-volume = \"data\"
-path = \".\"
 ";
 
 const INVENTORY: &str = "[[volume]]
@@ -72,9 +69,14 @@ fn a_scenario_is_loaded_and_its_variables_are_checked_together() {
 
 #[test]
 fn everything_that_does_not_fit_together_is_reported() {
-    let spec =
-        SPEC.replace("\"none\"", "\"implicit\"").replace("\"app\"", "\"ap\"").replace("volume = \"data\"", "volume = \"date\"")
-            + "[[database]]
+    let spec = SPEC.replace("\"none\"", "\"implicit\"").replace("\"app\"", "\"ap\"")
+        + "[[file]]
+volume = \"data\"
+path = \".\"
+[[seed]]
+service = \"aap\"
+command = [\"true\"]
+[[database]]
 name = \"main\"
 service = \"bd\"
 command = [\"psql\"]
@@ -88,7 +90,23 @@ check = [{get = \"x\"}, {get = \"/{tokn}\", expect = \"{emial}\"}]
 [restore]
 restart = [[\"app\", \"cache\"]]
 ";
-    let inventory = INVENTORY.replace("\"data\"", "\"dat\"").replacen("\"app\"", "\"web\"", 1);
+    let inventory = INVENTORY.replace("\"data\"", "\"dat\"").replacen("\"app\"", "\"web\"", 1)
+        + "fresh = [\"*\"]
+[[volume.path]]
+path = \"main.db\"
+class = \"durable\"
+content = \"rows of mian\"
+why = \"It is dumped.\"
+[[volume.path]]
+path = \"base/*\"
+class = \"durable\"
+names = \"changing\"
+why = \"A server's own.\"
+[[mount]]
+service = \"ap\"
+mount = \"/srv\"
+why = \"Nothing is there.\"
+";
     let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &spec), ("inventory.toml", &inventory)]);
     insta::assert_snapshot!("does_not_fit_together", error(root.path(), "wiki"));
 }

@@ -196,7 +196,7 @@ impl Labels<'_> {
                 "A service may write to a folder of the host.",
                 vec![Edit { service: service.to_owned(), change: Change::Mount("/tmp:/scratch".to_owned()) }],
                 &["state-outside-volumes"],
-                &[],
+                &[&format!("service {service}, mount /scratch: lost")],
             ),
         ]
     }
