@@ -1,14 +1,16 @@
 //! The judge: two stored observations in, findings out. Pure: no Docker, no network,
 //! no clock, so that an old run can be judged again.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, Result};
 use crate::facts::{facts, trials};
 use crate::files::files;
 use crate::mail::mail;
-use crate::model::{BotStep, Complaint, Counts, Finding, Item, Outcome, Verdict};
-use crate::rows::{database, rows};
+use crate::model::{BotStep, Complaint, Counts, Finding, Item, Outcome, Verdict, essences};
+use crate::rows::{content, database, unsound};
 use crate::say::finding;
-use crate::stage::{BASELINE, REVISION, Versions};
+use crate::stage::{BASELINE, Versions};
 use crate::store::{Evidence, FactSeen, Login, ObservationId, RunFact, Unlike};
 use crate::{audit, checks, live, property};
 
@@ -63,20 +65,27 @@ fn compared(
     let mut counts = Counts::default();
     let mut findings = Vec::new();
     mail(evidence, before, after, &mut counts, &mut findings)?;
-    let (old, new) = (evidence.rows(before)?, evidence.rows(after)?);
-    counts.rows = old.len() as u64;
+    counts.rows = evidence.row_counts(before)?.iter().map(|(_, _, n)| n).sum();
     for name in evidence.databases()? {
-        let (mut old, new) = (evidence.checks(before, &name)?, evidence.checks(after, &name)?);
-        old.retain(|(property, _)| versions == Versions::Same || property != REVISION);
+        let (old, new) = (evidence.checks(before, &name)?, evidence.checks(after, &name)?);
         database(&name, &old, &new, &mut findings);
+        unsound(evidence, before, &name, &mut findings)?;
+        content(evidence, (before, after), &name, versions, &mut findings)?;
     }
-    rows(&old, &new, versions, &mut findings);
     (counts.files, counts.paths) = evidence.file_counts(before)?;
     files(&evidence.file_pairs(before, after)?, &mut findings, |volume, path| evidence.has_file(after, volume, path))?;
     let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
     counts.facts = old.len() as u64;
     facts(&old, &new, &mut findings);
     Ok((counts, findings))
+}
+
+/// How a database of one observation differs from that of an earlier one, in the words of findings without their prose.
+pub fn database_as(evidence: &Evidence, before: ObservationId, after: ObservationId, name: &str) -> Result<BTreeSet<String>> {
+    let mut findings = Vec::new();
+    database(name, &evidence.checks(before, name)?, &evidence.checks(after, name)?, &mut findings);
+    content(evidence, (before, after), name, Versions::Same, &mut findings)?;
+    Ok(essences(&findings))
 }
 
 /// Judges what is known before a restore: the backup's steps and the audit.
@@ -106,6 +115,7 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
         let made = |(property, _): &&(String, String)| property == "file" || checks.iter().any(|(made, _)| made == property);
         let sound: Vec<_> = sound.iter().filter(made).cloned().collect();
         database(&name, &sound, &checks, &mut findings);
+        unsound(evidence, baseline, &name, &mut findings)?;
     }
     for (account, login) in evidence.accounts(baseline)? {
         if let Login::Refused(why) | Login::Unread(why) = login {

@@ -42,6 +42,7 @@ const REPORTS: &[(&str, &[&str])] = &[
     ),
     ("sieve scripts", &["lost", "unexpected", "altered (bytes)", "altered (active)"]),
     ("rows of ", &["lost", "unexpected", "altered"]),
+    ("objects of ", &["lost", "altered"]),
     (
         "files of ",
         &["lost", "unexpected", "altered (owner)", "altered (mode)", "altered (link)", "altered (bytes)", "altered (mtime)"],
@@ -75,7 +76,14 @@ fn of_check(drill: &Drill, check: &str) -> Result<Vec<String>> {
 /// What is checked of a database, as the baseline has it.
 fn of_database(drill: &Drill, database: &str) -> Result<Vec<String>> {
     let Some(baseline) = drill.run.evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
-    Ok(drill.run.evidence.checks(baseline, database)?.into_iter().map(|(property, _)| property).collect())
+    Ok(drill
+        .run
+        .evidence
+        .checks(baseline, database)?
+        .into_iter()
+        .map(|(property, _)| property)
+        .filter(|p| p != judge::SETTINGS)
+        .collect())
 }
 
 fn has_dump(drill: &Drill, volume: &str) -> bool {
@@ -87,7 +95,7 @@ fn has_dump(drill: &Drill, volume: &str) -> bool {
 pub(super) fn reported(drill: &Drill, findings: &[Finding], stage: &str) -> Result<BTreeSet<String>> {
     let performed = checks::performed(&drill.run.evidence, stage)?;
     let report = |f: &Finding| {
-        let property = f.property.as_deref().filter(|_| !matches!(f.item, Item::Row { .. }));
+        let property = f.property.as_deref().filter(|_| !matches!(f.item, Item::Row { .. } | Item::Object { .. }));
         let of_quota = property.is_some_and(|p| p.starts_with("quota"));
         let check = if of_quota { "quotas".to_owned() } else { checks::of(&f.item, &performed).to_string() };
         said(&check, f.outcome, property)

@@ -1,7 +1,7 @@
 //! The tables of `evidence.db`.
 
 /// Version of the schema; a directory of another version is refused.
-pub(super) const VERSION: i64 = 7;
+pub(super) const VERSION: i64 = 8;
 
 /// The tables.
 pub(super) const TABLES: &str = "
@@ -41,7 +41,16 @@ CREATE TABLE altered (
 CREATE TABLE db_check (
   observation INTEGER NOT NULL, db TEXT NOT NULL, property TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY (observation, db, property)) WITHOUT ROWID;
--- columns: a JSON object of the durable columns; secret ones as their SHA-256.
+-- shape: its columns and its key, as JSON.
+CREATE TABLE db_table (
+  observation INTEGER NOT NULL, db TEXT NOT NULL, tbl TEXT NOT NULL, shape TEXT NOT NULL,
+  PRIMARY KEY (observation, db, tbl)) WITHOUT ROWID;
+-- A property of what a database has besides rows. what: index, role, …; empty for the database itself.
+-- part_of: the table that it is part of, else empty.
+CREATE TABLE db_object (
+  observation INTEGER NOT NULL, db TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, property TEXT NOT NULL,
+  value TEXT NOT NULL, part_of TEXT NOT NULL, PRIMARY KEY (observation, db, what, name, property)) WITHOUT ROWID;
+-- columns: a JSON object of the columns that are compared; secret ones as their SHA-256.
 CREATE TABLE db_row (
   observation INTEGER NOT NULL, db TEXT NOT NULL, tbl TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL,
   PRIMARY KEY (observation, db, tbl, key)) WITHOUT ROWID;
@@ -82,5 +91,18 @@ CREATE TABLE live (
 ";
 
 /// The tables whose rows each belong to one observation.
-pub(super) const OBSERVED: [&str; 11] =
-    ["account", "quota", "folder", "message", "altered", "db_check", "db_row", "file", "script", "script_unread", "fact"];
+pub(super) const OBSERVED: [&str; 13] = [
+    "account",
+    "quota",
+    "folder",
+    "message",
+    "altered",
+    "db_check",
+    "db_table",
+    "db_object",
+    "db_row",
+    "file",
+    "script",
+    "script_unread",
+    "fact",
+];
