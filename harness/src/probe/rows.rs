@@ -17,6 +17,7 @@ use crate::stack::volumes::{Helper, full_name};
 mod cell;
 mod choice;
 pub mod client;
+mod mariadb;
 mod postgresql;
 mod sqlite;
 mod store;
@@ -138,7 +139,7 @@ pub async fn ask(client: &dyn Client, spec: &Spec, evidence: &Evidence, observat
     let mut store = Store::begin(evidence, observation, spec)?;
     let read = match spec.dialect {
         Dialect::Postgresql => postgresql::read(client, &mut store).await?,
-        Dialect::Mariadb => Err(Failed::Unreadable("todo".into())),
+        Dialect::Mariadb => mariadb::read(client, &mut store).await?,
         Dialect::Sqlite => Err(Failed::Unreadable("a SQLite database has no server".into())),
     };
     match read {

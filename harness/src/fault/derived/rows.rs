@@ -9,6 +9,7 @@ use judge::store::{RowSeen, TableSeen};
 use recipe::scenario::faults::{Fault as Declared, Group, Table as Hint};
 use recipe::scenario::{Database, Dialect, Scenario};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::sql::{self, columns, literal, name, place, run, text};
 use crate::drill::Drill;
@@ -19,6 +20,8 @@ use crate::probe::Probe as _;
 
 /// The observation from which a row is chosen that changes after the older snapshot.
 const OLDER: &str = "older";
+/// The key of a row that is added where keys are secret.
+const SECRET: &str = "synthetic";
 
 /// What is done to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,6 +292,10 @@ impl Struck {
     fn other_key(&self, table: &TableSeen, row: &RowSeen) -> (String, String) {
         let Some(last) = table.key.last() else { return (format!("{} (2)", row.key), String::new()) };
         let was = columns(row).remove(last).unwrap_or_default();
+        if was.as_str().is_some_and(|hash| hash.starts_with("sha256:")) {
+            let digits: String = hex::encode(Sha256::digest(SECRET)).chars().take(16).collect();
+            return (format!("sha256:{digits}"), text(self.database.dialect, SECRET));
+        }
         let (shown, is) = match &was {
             Value::Number(n) => (n.to_string(), Value::from(n.as_i64().unwrap_or_default() + 100_000)),
             Value::String(s) => {

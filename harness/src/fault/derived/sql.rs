@@ -58,16 +58,24 @@ pub fn columns(row: &RowSeen) -> Map<String, Value> {
     serde_json::from_str(&row.columns).unwrap_or_default()
 }
 
+fn is_json(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.starts_with(['{', '[']) && serde_json::from_str::<Value>(text).is_ok())
+}
+
 /// The condition that one row fulfils: by its key, or in a table without one by all that is known of it.
 pub fn place(dialect: Dialect, table: &TableSeen, row: &RowSeen) -> String {
     let columns = columns(row);
-    let by: Vec<&String> = if table.key.is_empty() { columns.keys().collect() } else { table.key.iter().collect() };
+    let known = |column: &String| columns.get(column).is_some_and(|value| literal(dialect, value).is_some());
+    // Of a secret key only the hash is known.
+    let keyless = table.key.is_empty() || !table.key.iter().all(known);
+    let by: Vec<&String> = if keyless { columns.keys().collect() } else { table.key.iter().collect() };
     let is = |column: &String| {
         let (name, value) = (name(dialect, column), literal(dialect, columns.get(column)?)?);
-        Some(match (dialect, table.key.is_empty()) {
+        Some(match (dialect, keyless) {
             (_, false) => format!("{name} = {value}"),
-            // Types such as json cannot be compared.
-            (Dialect::Postgresql, true) => format!("{name}::text IS NOT DISTINCT FROM {value}::text"),
+            // The type json has no comparison.
+            (Dialect::Postgresql, true) if columns.get(column).is_some_and(is_json) => format!("{name}::text = {value}"),
+            (Dialect::Postgresql, true) => format!("{name} IS NOT DISTINCT FROM {value}"),
             (Dialect::Sqlite, true) => format!("{name} IS {value}"),
             (Dialect::Mariadb, true) => format!("{name} <=> {value}"),
         })
@@ -95,6 +103,6 @@ mod tests {
         assert_eq!(all.matches(" IS ").count(), 4, "{all}");
         assert!(all.contains("\"b\" IS x'00ff'") && all.contains("\"z\" IS NULL"), "{all}");
         assert!(place(Dialect::Mariadb, &table(&["b"]), &row).contains("`b` = x'00ff'"));
-        assert!(place(Dialect::Postgresql, &table(&[]), &row).contains("\"n\"::text IS NOT DISTINCT FROM 7::text"));
+        assert!(place(Dialect::Postgresql, &table(&[]), &row).contains("\"n\" IS NOT DISTINCT FROM 7"));
     }
 }
