@@ -19,8 +19,9 @@ pub(crate) fn part(value: &str) -> String {
     if line.chars().count() <= PART { line } else { line.chars().take(PART - 1).chain(['…']).collect() }
 }
 
-pub(crate) fn time(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |t| t.to_string())
+/// Nanoseconds since 1970 as a time.
+pub(crate) fn time(nanoseconds: i64) -> String {
+    jiff::Timestamp::from_nanosecond(nanoseconds.into()).map_or_else(|_| nanoseconds.to_string(), |t| t.to_string())
 }
 
 pub(crate) fn short(sha256: &[u8]) -> String {

@@ -30,7 +30,7 @@ pub mod scaffold;
 pub mod spec;
 
 pub use command::{ServiceCommand, UserCommands, UserPlaces};
-pub use compared::{ComparedFiles, Fact, FactSeed};
+pub use compared::{Fact, SeedCommand};
 pub use database::{Database, Dialect, LeftOut, QUERY, Table};
 use faults::Faults;
 use folder::SPEC;
@@ -163,7 +163,7 @@ impl Scenario {
         let mut problems = Problems::default();
         let recipe = check::Recipe { services: self.services(), volumes: self.volumes() };
         check::spec(&self.spec, &recipe, text, &mut problems);
-        check::inventory(&self.inventory, &recipe, &TomlText::read(&self.dir.join(INVENTORY))?, &mut problems);
+        check::inventory(&self.inventory, &self.spec, &recipe, &TomlText::read(&self.dir.join(INVENTORY))?, &mut problems);
         let file = self.dir.join(faults::FILE);
         if file.is_file() {
             check::faults(&self.faults, &self.spec, &recipe, &TomlText::read(&file)?, &self.dir, &mut problems);

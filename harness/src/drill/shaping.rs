@@ -82,7 +82,8 @@ async fn seed_facts(drill: &Drill) -> Result<()> {
             output.ok(&format!("seeding database {} by {statement}", database.name))?;
         }
     }
-    for seed in drill.app.scenario.spec.facts.iter().flat_map(|f| &f.seed) {
+    let spec = &drill.app.scenario.spec;
+    for seed in spec.seeds.iter().chain(spec.facts.iter().flat_map(|f| &f.seed)) {
         let input = seed.message.map(|n| drill.run.corpus.message(n % drill.run.corpus.len().max(1)).bytes);
         let service = drill.app.stack.service(&seed.service);
         let output = drill.app.engine().exec(&service, &seed.command, &[], input.as_deref()).await?;

@@ -10,7 +10,6 @@ use recipe::scenario::faults::{AS_NEW, Choice, EVERYTHING, Expected, Usage, part
 use regex::{Captures, Regex};
 use seeds::Corpus;
 
-use super::glob::any;
 use super::known::{Chosen, Items, Known, numbered};
 use crate::error::{Error, Result};
 
@@ -29,8 +28,6 @@ pub struct Filling<'a> {
     pub targets: &'a BTreeMap<String, Choice>,
     /// State that is lost as a whole.
     pub lost: &'a BTreeMap<String, Vec<Expected>>,
-    /// Globs of files that a fresh deployment makes by itself, with the volume before them.
-    pub fresh: &'a [String],
 }
 
 impl Filling<'_> {
@@ -142,9 +139,8 @@ impl Filling<'_> {
             let gone = format!("{}: lost", known.name);
             match &known.item {
                 Item::Account { .. } => Some(gone),
-                Item::File { volume, path } => {
-                    let made = format!("{volume}/{path}");
-                    (attribute(known, "whole") == "true" && !any(self.fresh, &made)).then_some(gone)
+                Item::File { .. } => {
+                    (attribute(known, "whole") == "true" && attribute(known, "fresh") == "false").then_some(gone)
                 }
                 Item::Fact { .. } => (!attribute(known, "value").is_empty()).then(|| format!("{}: altered", known.name)),
                 _ => None,
@@ -211,7 +207,9 @@ mod tests {
         };
         let row =
             |key: &str, fresh| known(Item::Row { database: "m".into(), table: "t".into(), key: key.into() }, &[("fresh", fresh)]);
-        let file = |path: &str| known(Item::File { volume: "v".into(), path: path.into() }, &[("whole", "true"), ("path", path)]);
+        let file = |path: &str, fresh| {
+            known(Item::File { volume: "v".into(), path: path.into() }, &[("whole", "true"), ("path", path), ("fresh", fresh)])
+        };
         let as_new = ["database m, table t, row 2: lost", "database m, index t_i: lost"];
         Items::with_new(
             "m",
@@ -222,8 +220,8 @@ mod tests {
                 message(2, "99000"),
                 row("1", "true"),
                 row("2", "false"),
-                file("a"),
-                file("made"),
+                file("a", "false"),
+                file("made", "true"),
             ],
         )
     }
@@ -231,8 +229,8 @@ mod tests {
     fn found(text: &str) -> Result<Vec<String>> {
         let faults: Faults = toml::from_str(text).expect("valid");
         let corpus = Corpus::new(1, seeds::Profile::named("tiny").expect("built in"));
-        let (items, fresh) = (items(), ["v/made".to_owned()]);
-        let filling = Filling { corpus: &corpus, items: &items, targets: &faults.targets, lost: &faults.lost, fresh: &fresh };
+        let items = items();
+        let filling = Filling { corpus: &corpus, items: &items, targets: &faults.targets, lost: &faults.lost };
         filling.findings(&faults.faults[0].finds).map(|found| found.into_iter().collect())
     }
 

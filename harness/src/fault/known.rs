@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use judge::model::{Item, MessageId};
-use judge::store::{Evidence, HARD, ObservationId};
+use judge::store::{Evidence, ObservationId};
 use recipe::glob::matches;
+use recipe::inventory::Compared;
 use recipe::scenario::faults::{Choice, Globs};
 use seeds::Corpus;
 use serde_json::Value;
@@ -55,7 +56,7 @@ fn is_about(glob: &str, item: &Item) -> bool {
         Item::Object { .. } => glob.starts_with("database ") && has(", ") && !has(", row "),
         Item::File { .. } => glob.starts_with("volume "),
         Item::Fact { .. } => !["trial: ", "mailbox ", "database ", "volume ", "snapshot"].iter().any(|p| glob.starts_with(p)),
-        Item::Snapshot { .. } | Item::Step { .. } | Item::Observation { .. } => false,
+        Item::Mount { .. } | Item::Snapshot { .. } | Item::Step { .. } | Item::Observation { .. } => false,
     }
 }
 
@@ -78,7 +79,7 @@ impl Items {
         let mut items = Self::default();
         items.mail(evidence, corpus, baseline)?;
         items.rows(evidence, baseline, fresh)?;
-        items.files(evidence, baseline)?;
+        items.files(evidence, baseline, fresh)?;
         for fact in evidence.facts(baseline)? {
             let value = fact.value.unwrap_or_default();
             items.add(Item::Fact { fact: fact.fact }, [("value", value)]);
@@ -190,16 +191,26 @@ impl Items {
         self.1.values().flatten()
     }
 
-    fn files(&mut self, evidence: &Evidence, o: ObservationId) -> Result<()> {
+    fn files(&mut self, evidence: &Evidence, o: ObservationId, fresh: Option<ObservationId>) -> Result<()> {
         let files = evidence.files(o)?;
         let mut names: BTreeMap<(String, String), u32> = BTreeMap::new();
-        for file in files.iter().filter(|f| f.link.starts_with(HARD)) {
+        for file in files.iter().filter(|f| !f.link.is_empty()) {
             *names.entry((file.volume.clone(), file.link.clone())).or_default() += 1;
         }
-        for f in files {
+        // By volume and path, the hash: what a fresh deployment makes with other bytes is altered where it is not restored.
+        let fresh: BTreeMap<(String, String), String> = match fresh {
+            Some(fresh) => evidence.files(fresh)?.into_iter().map(|f| ((f.volume, f.path), f.sha256)).collect(),
+            None => BTreeMap::new(),
+        };
+        for f in files.into_iter().filter(|f| f.compared != Compared::No) {
             let names = names.get(&(f.volume.clone(), f.link.clone())).copied().unwrap_or(1).to_string();
-            let whole = !f.sha256.is_empty();
+            let whole = f.compared == Compared::Whole;
+            let made = fresh.get(&(f.volume.clone(), f.path.clone()));
             let attributes = [
+                ("type", f.kind.name().to_owned()),
+                ("fresh", made.is_some().to_string()),
+                ("made-anew", made.is_some_and(|hash| *hash != f.sha256).to_string()),
+                ("compared", f.compared.name().to_owned()),
                 ("volume", f.volume.clone()),
                 ("path", f.path.clone()),
                 ("mode", format!("{:04o}", f.mode)),

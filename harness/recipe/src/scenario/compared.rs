@@ -1,19 +1,11 @@
-//! What a drill compares besides databases: files, and what commands print.
+//! What a drill compares beside files and databases: what commands print.
 
 use serde::Deserialize;
 
-/// Files that are compared by hash, owner and mode.
-#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ComparedFiles {
-    /// The volume.
-    pub volume: String,
-    /// A file or folder, from the volume's root; `.` for all of it.
-    pub path: String,
-    /// Compare only owner and mode, also of folders and links. Another probe compares the content.
-    #[serde(default)]
-    pub attributes_only: bool,
-}
+/// What the inventory calls content that the mail probe compares.
+pub const MESSAGES: &str = "messages";
+/// What the inventory calls content that is compared as the list of messages in the mail queue.
+pub const MAIL_QUEUE: &str = "mail queue";
 
 /// A fact: a command in a container, whose output shows a part of the app's state.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -27,15 +19,18 @@ pub struct Fact {
     pub command: Vec<String>,
     /// The number of the corpus message that the command reads from its standard input.
     pub message: Option<u64>,
+    /// Why its output may be empty before the backup. Without it, an output that is empty before and after proves nothing: the verdict
+    /// is unknown.
+    pub may_be_empty: Option<String>,
     /// Commands that create the state. They run once, before the baseline.
     #[serde(default)]
-    pub seed: Vec<FactSeed>,
+    pub seed: Vec<SeedCommand>,
 }
 
 /// A command that creates state.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FactSeed {
+pub struct SeedCommand {
     /// The service in whose container the command runs.
     pub service: String,
     /// The command and its arguments.

@@ -46,6 +46,9 @@ pub struct Faults {
     /// What faults that stand elsewhere find besides, by name.
     #[serde(default)]
     pub also: BTreeMap<String, Vec<Expected>>,
+    /// Findings that may come with others, whatever the fault.
+    #[serde(default, rename = "with")]
+    pub accompanied: Vec<Accompanied>,
     /// The faults.
     #[serde(default, rename = "fault")]
     pub faults: Vec<Fault>,
@@ -248,6 +251,17 @@ pub struct Table {
     /// Whether it has no key, so that its rows are known by their content.
     #[serde(default)]
     pub keyless: bool,
+}
+
+/// Findings that may come with others: what is missing through a door is missing among the files, too. How the app names its
+/// files is not the matter of a fault that strikes what is in them.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Accompanied {
+    /// Globs: a fault that must cause a finding like these.
+    pub of: Globs,
+    /// Globs: may cause findings like these, too.
+    pub may_find: Globs,
 }
 
 /// Checks that no fault turns red.

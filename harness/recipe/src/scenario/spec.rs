@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::command::{ServiceCommand, UserCommands};
-use super::compared::{ComparedFiles, Fact};
+use super::compared::{Fact, SeedCommand};
 use super::database::Database;
 use super::mail::MailServer;
 use super::pages::Pages;
@@ -46,9 +46,13 @@ pub struct Spec {
     /// The databases, which are compared whole.
     #[serde(default, rename = "database")]
     pub databases: Vec<Database>,
-    /// Files compared by hash, owner and mode.
+    /// No longer used: what the inventory calls durable or valuable is compared.
     #[serde(default, rename = "file")]
-    pub files: Vec<ComparedFiles>,
+    #[schemars(skip)]
+    pub files: Vec<toml::Table>,
+    /// Commands that create state in the app or its volumes, where no door leads to it. They run once, before the baseline.
+    #[serde(default, rename = "seed")]
+    pub seeds: Vec<SeedCommand>,
     /// What users do in the app's pages.
     #[serde(default, rename = "pages")]
     pub pages: Vec<Pages>,
@@ -58,6 +62,13 @@ pub struct Spec {
     /// How long to wait at most, in seconds.
     #[serde(default)]
     pub deadlines: Deadlines,
+}
+
+impl Spec {
+    /// The facts whose output may be empty before the backup, each with the reason.
+    pub fn may_be_empty(&self) -> BTreeMap<&str, &str> {
+        self.facts.iter().filter_map(|f| Some((f.name.as_str(), f.may_be_empty.as_deref()?))).collect()
+    }
 }
 
 /// Stand-ins: images that replace upstream's where no registry can be reached.

@@ -37,7 +37,7 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
             faults.extend(excluded(&labels, volume).map(|f| (f, None)));
             faults.push((not_restored(scenario, volume, &others), None));
         }
-        if files::compared(scenario).any(|(name, _)| name == volume.name) {
+        if files::compared(scenario).any(|name| name == volume.name) {
             faults.push(owners_lost(volume));
         }
     }
@@ -66,14 +66,16 @@ fn not_restored(scenario: &Scenario, volume: &InventoryVolume, others: &[&str]) 
     fault
 }
 
-/// What is not there without a volume: its files, as far as they are compared whole, and the rows of its databases.
+/// What is not there without a volume: its files that a fresh deployment does not have, and the rows of its databases.
 fn lost(scenario: &Scenario, volume: &InventoryVolume) -> Vec<Expected> {
     let text = |text: &str| Globs(vec![text.to_owned()]);
-    let made = volume.fresh.iter().map(|glob| format!("volume {}, file {glob}", volume.name)).collect();
     let files = Each {
         each: Globs(vec![format!("volume {}, file *", volume.name)]),
-        but: Globs(made),
-        having: BTreeMap::from([("whole".to_owned(), text("true"))]),
+        but: Globs::default(),
+        having: BTreeMap::from([
+            ("compared".to_owned(), Globs(vec!["whole".into(), "attributes".into()])),
+            ("fresh".to_owned(), text("false")),
+        ]),
         unless: BTreeMap::new(),
         other: None,
         finds: "{item}: lost".into(),

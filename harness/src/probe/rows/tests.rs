@@ -98,7 +98,7 @@ fn rows_are_compared_with_their_types() {
     assert!(pair.contains("database m.db, table pair, row 1,2 (2): lost"), "1 and '1' are two keys: {pair:?}");
     for change in [
         "DELETE FROM log WHERE rowid = 2",
-        "DELETE FROM log WHERE line = 1 AND typeof(line) = 'text'",
+        "DELETE FROM log WHERE line = '1' AND typeof(line) = 'text'",
         "DELETE FROM log WHERE line IS NULL",
     ] {
         let found = found(change);
