@@ -27,6 +27,13 @@ pub enum Check {
         /// The table.
         table: String,
     },
+    /// What a database has of one kind besides rows: its indexes, its sequences, its roles, ….
+    Objects {
+        /// The database.
+        database: String,
+        /// What they are, as in [`Item::Object`].
+        what: String,
+    },
     /// The entries of a volume: files, folders, links, each with content and attributes.
     Files(String),
     /// What a command of the scenario prints, by its name there.
@@ -50,6 +57,7 @@ const QUOTAS: &str = "quotas";
 const SCRIPTS: &str = "sieve scripts";
 const DATABASE: &str = "database ";
 const ROWS: &str = "rows of ";
+const OBJECTS: &str = "objects of ";
 const FILES: &str = "files of ";
 const FACT: &str = "fact ";
 const MOUNTS: &str = "mounts";
@@ -66,6 +74,7 @@ impl Check {
             Item::Script { .. } => Self::Scripts,
             Item::Database { database } => Self::Database(database.clone()),
             Item::Row { database, table, .. } => Self::Rows { database: database.clone(), table: table.clone() },
+            Item::Object { database, what, .. } => Self::Objects { database: database.clone(), what: what.clone() },
             Item::File { volume, .. } => Self::Files(volume.clone()),
             Item::Mount { .. } => Self::Mounts,
             Item::Snapshot { volume, .. } => Self::Snapshot(volume.clone()),
@@ -87,6 +96,7 @@ impl fmt::Display for Check {
             Self::Scripts => f.write_str(SCRIPTS),
             Self::Database(database) => write!(f, "{DATABASE}{database}"),
             Self::Rows { database, table } => write!(f, "{ROWS}{database}, {table}"),
+            Self::Objects { database, what } => write!(f, "{OBJECTS}{database}, {what}"),
             Self::Files(volume) => write!(f, "{FILES}{volume}"),
             Self::Fact(fact) => write!(f, "{FACT}{fact}"),
             Self::Mounts => f.write_str(MOUNTS),
@@ -109,13 +119,15 @@ impl FromStr for Check {
     /// Reads a check that a scenario can declare.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let after = |prefix: &str| text.strip_prefix(prefix).map(str::to_owned);
-        let rows = || {
-            let (database, table) = text.strip_prefix(ROWS)?.split_once(", ")?;
-            Some(Self::Rows { database: database.to_owned(), table: table.to_owned() })
+        let two = |prefix: &str| {
+            let (database, of) = text.strip_prefix(prefix)?.split_once(", ")?;
+            Some((database.to_owned(), of.to_owned()))
         };
+        let rows = || two(ROWS).map(|(database, table)| Self::Rows { database, table });
         let named = || {
             let check = rows().or_else(|| Some(Self::Trial(text.strip_prefix(TRIAL)?.parse().ok()?)));
             check
+                .or_else(|| two(OBJECTS).map(|(database, what)| Self::Objects { database, what }))
                 .or_else(|| after(DATABASE).map(Self::Database))
                 .or_else(|| after(FILES).map(Self::Files))
                 .or_else(|| after(FACT).map(Self::Fact))

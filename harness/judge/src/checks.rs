@@ -36,6 +36,9 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
     }
     for database in evidence.databases()? {
         let checked = !evidence.checks(before, &database)?.is_empty();
+        for (what, n) in evidence.object_counts(before, &database)? {
+            add(Check::Objects { database: database.clone(), what }, n);
+        }
         add(Check::Database(database), u64::from(checked));
     }
     for (database, table, n) in evidence.row_counts(before)? {

@@ -41,5 +41,6 @@ mod word;
 pub use count::{counted, grouped};
 pub use error::{Error, Result};
 pub use facts::trials;
-pub use stage::{BASELINE, INSTALLED, MAIL_QUEUE, RESTORED, REVISION, UPGRADED};
-pub use verdict::{across, audited, judge, seeding};
+pub use rows::{ABSENT, FILE, READABLE, SETTINGS};
+pub use stage::{BASELINE, INSTALLED, MAIL_QUEUE, RESTORED, UPGRADED};
+pub use verdict::{across, audited, database_as, judge, seeding};

@@ -287,10 +287,8 @@ fn known(
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
     let UserPlaces { database, table, mailboxes } = places;
-    let users_of = |o| -> Result<BTreeSet<String>> {
-        let users = evidence.rows(o)?.into_iter().filter(|r| r.database == *database && r.table == *table);
-        Ok(users.map(|r| r.key).collect())
-    };
+    let users_of =
+        |o| -> Result<BTreeSet<String>> { Ok(evidence.rows_of(o, database, table)?.into_iter().map(|r| r.key).collect()) };
     let (old, new) = (users_of(before)?, users_of(after)?);
     for (user, created) in &written.created {
         let (outcome, detail) = match (written.there(user, *created), new.contains(user)) {

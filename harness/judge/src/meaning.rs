@@ -86,6 +86,7 @@ mod tests {
         let login = Item::Account { account: account.clone() };
         let database = Item::Database { database: "d".into() };
         let row = Item::Row { database: "d".into(), table: "t".into(), key: "1".into() };
+        let object = Item::Object { database: "d".into(), what: "index".into(), name: "t_i".into() };
         let file = Item::File { volume: volume.clone(), path: path.clone() };
         let mount = Item::Mount { service: "app".into(), path: path.clone() };
         let snapshot = Item::Snapshot { volume, path };
@@ -94,7 +95,7 @@ mod tests {
         let trial = Item::Trial { trial: Trial::new(TrialKind::MailOut, ["a@relayed.example"]) };
         let observation = Item::Observation { what: "observation \"restored\"".into() };
         use Outcome::{Altered, Duplicated, Lost, Misplaced, Noted, Recovered, Resurrected, Unexpected, Unread, Unresolved};
-        let cases: [(&Item, Outcome, &[Option<&str>]); 33] = [
+        let cases: [(&Item, Outcome, &[Option<&str>]); 38] = [
             (&message, Lost, &[None]),
             (
                 &message,
@@ -125,7 +126,12 @@ mod tests {
             (&login, Lost, &[None]),
             (&login, Unread, &[None, Some("quota")]),
             (&login, Altered, &[Some("quota limit"), Some("quota usage")]),
-            (&database, Altered, &[Some("file"), Some("integrity_check"), Some("foreign_key_check"), Some("schema revision")]),
+            (&database, Altered, &[Some("file"), Some("integrity_check"), Some("foreign_key_check"), Some("user_version")]),
+            (&database, Lost, &[None]),
+            (&database, Unread, &[None, Some("settings")]),
+            (&object, Lost, &[None]),
+            (&object, Altered, &[Some("definition"), Some("grants")]),
+            (&object, Unexpected, &[None]),
             (&row, Lost, &[None]),
             (&row, Altered, &[Some("password")]),
             (&row, Unexpected, &[None]),

@@ -111,6 +111,15 @@ pub enum Item {
         /// The values of its key columns, comma-separated.
         key: String,
     },
+    /// What a database has besides its rows.
+    Object {
+        /// The database.
+        database: String,
+        /// What it is: `table`, `index`, `sequence`, `role`, ….
+        what: String,
+        /// Its name, within what it is.
+        name: String,
+    },
     /// A file in a volume.
     File {
         /// The volume's compose name.
@@ -177,6 +186,7 @@ impl fmt::Display for Item {
             }
             Self::Database { database } => write!(f, "database {database}"),
             Self::Row { database, table, key } => write!(f, "database {database}, table {table}, row {key}"),
+            Self::Object { database, what, name } => write!(f, "database {database}, {what} {name}"),
             Self::File { volume, path } => write!(f, "volume {volume}, file {path}"),
             Self::Mount { service, path } => write!(f, "service {service}, mount {path}"),
             Self::Snapshot { volume, path } if path == "." => write!(f, "snapshot, volume {volume}"),

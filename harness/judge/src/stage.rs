@@ -11,8 +11,6 @@ pub const INSTALLED: &str = "installed";
 pub const UPGRADED: &str = "upgraded";
 /// The fact that is the content of the mail queue.
 pub use recipe::scenario::compared::MAIL_QUEUE;
-/// The check of a database that may change in a newer version of the app.
-pub const REVISION: &str = "schema revision";
 
 /// Of which versions of the app two observations are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -196,6 +196,8 @@ fn rows_and_files() {
     broken(|s| drop(s.files.remove(0)), &[&format!("{key}: lost")]);
     broken(|s| s.files.push(file("other", "cc")), &["volume dkim, file other: unexpected"]);
     assert_eq!(judged(|s| s.checks.clear()).0, Status::Unknown, "a database that nobody read");
+    broken(|s| s.checks = vec![(FILE.into(), ABSENT.into())], &["database main.db: lost"]);
+    broken(|s| s.checks = vec![(FILE.into(), "unreadable: torn".into())], &["database main.db: altered (file)"]);
 }
 
 /// One by one while they are few; then the highest folder that all of them are in.

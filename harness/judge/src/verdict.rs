@@ -1,6 +1,8 @@
 //! The judge: two stored observations in, findings out. Pure: no Docker, no network,
 //! no clock, so that an old run can be judged again.
 
+use std::collections::BTreeSet;
+
 use recipe::inventory::Compared;
 
 use crate::covered;
@@ -10,10 +12,10 @@ use crate::error::{Error, Result};
 use crate::facts::{MayBeEmpty, facts, trials};
 use crate::files::{files, outside};
 use crate::mail::mail;
-use crate::model::{Counts, Finding, Item, Outcome, Verdict};
-use crate::rows::{database, rows};
+use crate::model::{Counts, Finding, Item, Outcome, Verdict, essences};
+use crate::rows::{content, database, unsound};
 use crate::say::finding;
-use crate::stage::{BASELINE, REVISION, Versions};
+use crate::stage::{BASELINE, Versions};
 use crate::store::{Evidence, FactSeen, Login, ObservationId, RunFact, Unlike};
 use crate::{audit, checks, live, property, steps};
 
@@ -84,19 +86,18 @@ fn compared(
     let mut counts = Counts::default();
     let mut findings = Vec::new();
     mail(evidence, before, after, &mut counts, &mut findings)?;
-    let (old, new) = (evidence.rows(before)?, evidence.rows(after)?);
-    counts.rows = old.len() as u64;
+    counts.rows = evidence.row_counts(before)?.iter().map(|(_, _, n)| n).sum();
     findings.extend(declared::missing(evidence, RunFact::Databases)?);
     for name in evidence.databases()? {
-        let (mut old, new) = (evidence.checks(before, &name)?, evidence.checks(after, &name)?);
+        let (old, new) = (evidence.checks(before, &name)?, evidence.checks(after, &name)?);
         if old.is_empty() {
             let item = Item::Database { database: name.clone() };
             findings.push(finding(item, Outcome::Unread, Some("file"), "it was not read before the backup".into()));
         }
-        old.retain(|(property, _)| versions == Versions::Same || property != REVISION);
         database(&name, &old, &new, &mut findings);
+        unsound(evidence, before, &name, &mut findings)?;
+        content(evidence, (before, after), &name, versions, &mut findings)?;
     }
-    rows(&old, &new, versions, &mut findings);
     for count in evidence.file_counts(before)? {
         match count.compared {
             Compared::Whole => counts.files += count.entries,
@@ -113,6 +114,14 @@ fn compared(
     });
     facts(&old, &new, &may_be_empty.unwrap_or_default(), &mut findings);
     Ok((counts, findings))
+}
+
+/// How a database of one observation differs from that of an earlier one, in the words of findings without their prose.
+pub fn database_as(evidence: &Evidence, before: ObservationId, after: ObservationId, name: &str) -> Result<BTreeSet<String>> {
+    let mut findings = Vec::new();
+    database(name, &evidence.checks(before, name)?, &evidence.checks(after, name)?, &mut findings);
+    content(evidence, (before, after), name, Versions::Same, &mut findings)?;
+    Ok(essences(&findings))
 }
 
 /// Judges what is known before a restore: the backup's steps and the audit.
@@ -143,6 +152,7 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
         let made = |(property, _): &&(String, String)| property == "file" || checks.iter().any(|(made, _)| made == property);
         let sound: Vec<_> = sound.iter().filter(made).cloned().collect();
         database(&name, &sound, &checks, &mut findings);
+        unsound(evidence, baseline, &name, &mut findings)?;
     }
     for (account, login) in evidence.accounts(baseline)? {
         if let Login::Refused(why) | Login::Unread(why) = login {

@@ -1,7 +1,7 @@
 //! A scenario: a folder that describes one app. It is read and checked as a whole before anything is deployed, and everything that
 //! is wrong is reported together, each with its file and line.
 //!
-//! - [`spec`], [`mail`], [`compared`], [`command`], [`pages`]: what `scenario.toml` may say.
+//! - [`spec`], [`mail`], [`compared`], [`database`], [`command`], [`pages`]: what `scenario.toml` may say.
 //! - [`faults`]: what `faults.toml` may say.
 //! - [`mod@folder`]: where scenarios are. [`scaffold`]: makes a new one from a compose file.
 
@@ -21,6 +21,7 @@ use crate::toml_file::{TomlText, read_toml};
 mod check;
 pub mod command;
 pub mod compared;
+pub mod database;
 pub mod faults;
 pub mod folder;
 pub mod mail;
@@ -29,7 +30,8 @@ pub mod scaffold;
 pub mod spec;
 
 pub use command::{ServiceCommand, UserCommands, UserPlaces};
-pub use compared::{Database, Fact, QUERY, SeedCommand, Table};
+pub use compared::{Fact, SeedCommand};
+pub use database::{Database, Dialect, LeftOut, QUERY, Table};
 use faults::Faults;
 use folder::SPEC;
 pub use folder::{FOLDER, bot, folder, list};

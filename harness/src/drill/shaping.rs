@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use judge::model::MessageId;
+use recipe::scenario::QUERY;
 
 use super::settling::Settled;
 use super::state::Drill;
@@ -71,8 +72,16 @@ async fn seed_pages(drill: &Drill) -> Result<()> {
     Ok(())
 }
 
-/// Makes the state that only commands in the containers make.
+/// Makes the state that only statements and commands in the containers make.
 async fn seed_facts(drill: &Drill) -> Result<()> {
+    for database in &drill.app.scenario.spec.databases {
+        for statement in &database.seed {
+            let command: Vec<String> = database.write.iter().map(|word| word.replace(QUERY, statement)).collect();
+            let service = drill.app.stack.service(database.service.as_deref().unwrap_or_default());
+            let output = drill.app.engine().exec(&service, &command, &[], None).await?;
+            output.ok(&format!("seeding database {} by {statement}", database.name))?;
+        }
+    }
     let spec = &drill.app.scenario.spec;
     for seed in spec.seeds.iter().chain(spec.facts.iter().flat_map(|f| &f.seed)) {
         let input = seed.message.map(|n| drill.run.corpus.message(n % drill.run.corpus.len().max(1)).bytes);

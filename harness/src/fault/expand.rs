@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use judge::model::Item;
 use recipe::glob::matches;
 use recipe::scenario::faults::expected::Change;
-use recipe::scenario::faults::{Choice, EVERYTHING, Expected, Usage, parted};
+use recipe::scenario::faults::{AS_NEW, Choice, EVERYTHING, Expected, Usage, parted};
 use regex::{Captures, Regex};
 use seeds::Corpus;
 
@@ -96,6 +96,12 @@ impl Filling<'_> {
                 to.extend(self.everything());
                 Ok(())
             }
+            Expected::Finding(text) if text.starts_with(AS_NEW) => {
+                let database = &text[AS_NEW.len()..];
+                let none = || Error::Unknown(format!("{text:?}: no database {database:?} was observed in a fresh deployment"));
+                to.extend(self.items.as_new(database).ok_or_else(none)?.iter().cloned());
+                Ok(())
+            }
             Expected::Finding(text) => {
                 to.extend(self.of_items(&self.text(text)?));
                 Ok(())
@@ -133,7 +139,6 @@ impl Filling<'_> {
             let gone = format!("{}: lost", known.name);
             match &known.item {
                 Item::Account { .. } => Some(gone),
-                Item::Row { .. } => (attribute(known, "fresh") == "false").then_some(gone),
                 Item::File { .. } => {
                     (attribute(known, "whole") == "true" && attribute(known, "fresh") == "false").then_some(gone)
                 }
@@ -141,7 +146,7 @@ impl Filling<'_> {
                 _ => None,
             }
         };
-        self.items.iter().filter_map(lost).collect()
+        self.items.iter().filter_map(lost).chain(self.items.all_as_new().cloned()).collect()
     }
 
     /// The mailboxes whose quota usage differs, by more than the judge lets servers differ in counting.
@@ -205,15 +210,20 @@ mod tests {
         let file = |path: &str, fresh| {
             known(Item::File { volume: "v".into(), path: path.into() }, &[("whole", "true"), ("path", path), ("fresh", fresh)])
         };
-        Items::of(vec![
-            known(Item::Account { account: "a@mail.test".into() }, &[("quota", "100")]),
-            message(1, "1000"),
-            message(2, "99000"),
-            row("1", "true"),
-            row("2", "false"),
-            file("a", "false"),
-            file("made", "true"),
-        ])
+        let as_new = ["database m, table t, row 2: lost", "database m, index t_i: lost"];
+        Items::with_new(
+            "m",
+            &as_new,
+            vec![
+                known(Item::Account { account: "a@mail.test".into() }, &[("quota", "100")]),
+                message(1, "1000"),
+                message(2, "99000"),
+                row("1", "true"),
+                row("2", "false"),
+                file("a", "false"),
+                file("made", "true"),
+            ],
+        )
     }
 
     fn found(text: &str) -> Result<Vec<String>> {
@@ -245,8 +255,15 @@ mod tests {
     fn everything_is_what_a_fresh_deployment_does_not_have() {
         assert_eq!(
             finds("'everything'"),
-            ["database m, table t, row 2: lost", "mailbox a@mail.test: lost", "volume v, file a: lost"]
+            [
+                "database m, index t_i: lost",
+                "database m, table t, row 2: lost",
+                "mailbox a@mail.test: lost",
+                "volume v, file a: lost"
+            ]
         );
+        assert_eq!(finds("'as new: m'"), ["database m, index t_i: lost", "database m, table t, row 2: lost"]);
+        assert!(found("[[fault]]\nname = 'x'\nwhat = 'x'\ngroup = 'content'\nfinds = ['as new: n']").is_err());
     }
 
     #[test]

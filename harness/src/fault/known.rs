@@ -1,6 +1,6 @@
 //! What the baseline has, item by item, each with the attributes by which a fault's data may choose it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use judge::model::{Item, MessageId};
 use judge::store::{Evidence, ObservationId};
@@ -35,7 +35,10 @@ pub struct Chosen<'a> {
 
 /// All items of the baseline, in order.
 #[derive(Debug, Default)]
-pub struct Items(Vec<Known>);
+pub struct Items(
+    Vec<Known>,
+    /* Findings where a database is as in a fresh deployment. */ BTreeMap<String, BTreeSet<String>>,
+);
 
 /// What kind of item a glob of findings is about: what is behind a mailbox's name is of another kind.
 fn is_about(glob: &str, item: &Item) -> bool {
@@ -48,8 +51,9 @@ fn is_about(glob: &str, item: &Item) -> bool {
         Item::Folder { .. } => glob.starts_with("mailbox ") && has(", folder ") && !has(", message "),
         Item::Message { .. } => glob.starts_with("mailbox ") && has(", message "),
         Item::Script { .. } => glob.starts_with("mailbox ") && has(", sieve script "),
-        Item::Database { .. } => glob.starts_with("database ") && !has(", table "),
-        Item::Row { .. } => glob.starts_with("database ") && has(", table "),
+        Item::Database { .. } => glob.starts_with("database ") && !has(", "),
+        Item::Row { .. } => glob.starts_with("database ") && has(", row "),
+        Item::Object { .. } => glob.starts_with("database ") && has(", ") && !has(", row "),
         Item::File { .. } => glob.starts_with("volume "),
         Item::Fact { .. } => !["trial: ", "mailbox ", "database ", "volume ", "snapshot"].iter().any(|p| glob.starts_with(p)),
         Item::Mount { .. } | Item::Snapshot { .. } | Item::Step { .. } | Item::Observation { .. } => false,
@@ -60,7 +64,14 @@ impl Items {
     /// The items of these, in this order.
     #[cfg(test)]
     pub fn of(items: Vec<Known>) -> Self {
-        Self(items)
+        Self(items, BTreeMap::new())
+    }
+
+    /// The same, and what is found of a database that is as in a fresh deployment.
+    #[cfg(test)]
+    pub fn with_new(database: &str, findings: &[&str], items: Vec<Known>) -> Self {
+        let findings = findings.iter().map(ToString::to_string).collect();
+        Self(items, BTreeMap::from([(database.to_owned(), findings)]))
     }
 
     /// Reads them from a run's evidence. `fresh` is what a fresh deployment has by itself.
@@ -138,11 +149,16 @@ impl Items {
 
     fn rows(&mut self, evidence: &Evidence, o: ObservationId, fresh: Option<ObservationId>) -> Result<()> {
         for database in evidence.databases()? {
+            self.objects(evidence, o, &database)?;
+            if let Some(fresh) = fresh {
+                self.1.insert(database.clone(), judge::database_as(evidence, o, fresh, &database)?);
+            }
             self.add(Item::Database { database }, []);
         }
         let fresh = fresh.map(|f| evidence.rows(f)).transpose()?.unwrap_or_default();
+        let fresh: BTreeSet<_> = fresh.into_iter().map(|r| (r.database, r.table, r.key)).collect();
         for row in evidence.rows(o)? {
-            let is_fresh = fresh.iter().any(|f| (&f.database, &f.table, &f.key) == (&row.database, &row.table, &row.key));
+            let is_fresh = fresh.contains(&(row.database.clone(), row.table.clone(), row.key.clone()));
             let columns: BTreeMap<String, Value> = serde_json::from_str(&row.columns).unwrap_or_default();
             let mut attributes: BTreeMap<String, String> = columns.into_iter().map(|(k, v)| (k, text(v))).collect();
             attributes.insert("key".into(), row.key.clone());
@@ -151,6 +167,28 @@ impl Items {
             self.0.push(Known { name: item.to_string(), item, attributes });
         }
         Ok(())
+    }
+
+    fn objects(&mut self, evidence: &Evidence, o: ObservationId, database: &str) -> Result<()> {
+        let mut objects: BTreeMap<(String, String), BTreeMap<String, String>> = BTreeMap::new();
+        for seen in evidence.objects(o, database)?.into_iter().filter(|x| !x.what.is_empty()) {
+            objects.entry((seen.what, seen.name)).or_default().insert(seen.property, seen.value);
+        }
+        for ((what, name), attributes) in objects {
+            let item = Item::Object { database: database.to_owned(), what, name };
+            self.0.push(Known { name: item.to_string(), item, attributes });
+        }
+        Ok(())
+    }
+
+    /// How a database that is as in a fresh deployment differs from the baseline; none of one that was not observed.
+    pub fn as_new(&self, database: &str) -> Option<&BTreeSet<String>> {
+        self.1.get(database)
+    }
+
+    /// The same of all databases.
+    pub fn all_as_new(&self) -> impl Iterator<Item = &String> {
+        self.1.values().flatten()
     }
 
     fn files(&mut self, evidence: &Evidence, o: ObservationId, fresh: Option<ObservationId>) -> Result<()> {
@@ -291,7 +329,8 @@ mod tests {
         assert_eq!(names("item = 'mailbox *'"), ["mailbox a@mail.test"]);
         assert_eq!(names("item = 'mailbox *, folder *'"), ["mailbox a@mail.test, folder INBOX"]);
         assert_eq!(names("item = '*spam*'"), ["spam training"]);
-        assert_eq!(names("item = 'database *, table *'").len(), 2);
+        assert_eq!(names("item = 'database *, table *, row *'").len(), 2);
+        assert_eq!(names("item = 'database *, index *'").len(), 0);
     }
 
     #[test]

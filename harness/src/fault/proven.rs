@@ -42,6 +42,7 @@ const REPORTS: &[(&str, &[&str])] = &[
     ),
     ("sieve scripts", &["lost", "unexpected", "altered (bytes)", "altered (active)"]),
     ("rows of ", &["lost", "unexpected", "altered"]),
+    ("objects of ", &["changed"]),
     (
         "files of ",
         &[
@@ -84,7 +85,14 @@ fn of_check(drill: &Drill, check: &str) -> Result<Vec<String>> {
 /// What is checked of a database, as the baseline has it.
 fn of_database(drill: &Drill, database: &str) -> Result<Vec<String>> {
     let Some(baseline) = drill.run.evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
-    Ok(drill.run.evidence.checks(baseline, database)?.into_iter().map(|(property, _)| property).collect())
+    Ok(drill
+        .run
+        .evidence
+        .checks(baseline, database)?
+        .into_iter()
+        .map(|(property, _)| property)
+        .filter(|p| p != judge::SETTINGS)
+        .collect())
 }
 
 fn has_dump(drill: &Drill, volume: &str) -> bool {
@@ -95,6 +103,10 @@ fn has_dump(drill: &Drill, volume: &str) -> bool {
 /// What findings report, in the same words.
 pub(super) fn reported(findings: &[Finding]) -> BTreeSet<String> {
     let report = |f: &Finding| {
+        // Of the kinds of objects a database has many; that any of a kind is told shows that it is compared.
+        if let Item::Object { .. } = f.item {
+            return format!("{}: changed", checks::Check::of(&f.item));
+        }
         let property = f.property.as_deref().filter(|_| !matches!(f.item, Item::Row { .. }));
         let of_quota = property.is_some_and(|p| p.starts_with("quota"));
         let check = if of_quota { "quotas".to_owned() } else { checks::Check::of(&f.item).to_string() };

@@ -109,5 +109,8 @@ fn rows_are_struck_table_by_table_or_together() {
         names("davical", "addressbook_resource-row-"),
         ["gone", "altered", "added", "doubled"].map(|word| format!("davical-addressbook_resource-row-{word}")).join(" ")
     );
-    assert_eq!(names("mailu", "main.db-"), "main.db-rows-gone main.db-rows-altered main.db-rows-added main.db-rows-doubled");
+    assert_eq!(
+        names("mailu", "main.db-"),
+        "main.db-rows-gone main.db-rows-altered main.db-rows-added main.db-rows-doubled main.db-objects-changed"
+    );
 }

@@ -130,7 +130,9 @@ fn groups(report: &Report) -> Vec<Group> {
             Item::Step { .. } | Item::Observation { .. } => (0, "The drill itself".to_owned()),
             Item::Mount { .. } => (1, "Mounts".to_owned()),
             Item::Snapshot { volume, .. } => (1, format!("Snapshot, volume {volume}")),
-            Item::Database { database } | Item::Row { database, .. } => (2, format!("Database {database}")),
+            Item::Database { database } | Item::Row { database, .. } | Item::Object { database, .. } => {
+                (2, format!("Database {database}"))
+            }
             Item::Account { account }
             | Item::Folder { account, .. }
             | Item::Message { account, .. }

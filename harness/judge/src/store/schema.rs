@@ -41,7 +41,16 @@ CREATE TABLE altered (
 CREATE TABLE db_check (
   observation INTEGER NOT NULL, db TEXT NOT NULL, property TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY (observation, db, property)) WITHOUT ROWID;
--- columns: a JSON object of the durable columns; secret ones as their SHA-256.
+-- shape: its columns and its key, as JSON.
+CREATE TABLE db_table (
+  observation INTEGER NOT NULL, db TEXT NOT NULL, tbl TEXT NOT NULL, shape TEXT NOT NULL,
+  PRIMARY KEY (observation, db, tbl)) WITHOUT ROWID;
+-- A property of what a database has besides rows. what: index, role, …; empty for the database itself.
+-- part_of: the table that it is part of, else empty.
+CREATE TABLE db_object (
+  observation INTEGER NOT NULL, db TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, property TEXT NOT NULL,
+  value TEXT NOT NULL, part_of TEXT NOT NULL, PRIMARY KEY (observation, db, what, name, property)) WITHOUT ROWID;
+-- columns: a JSON object of the columns that are compared; secret ones as their SHA-256.
 CREATE TABLE db_row (
   observation INTEGER NOT NULL, db TEXT NOT NULL, tbl TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL,
   PRIMARY KEY (observation, db, tbl, key)) WITHOUT ROWID;
@@ -92,13 +101,15 @@ CREATE TABLE live (
 ";
 
 /// The tables whose rows each belong to one observation.
-pub(super) const OBSERVED: [&str; 12] = [
+pub(super) const OBSERVED: [&str; 14] = [
     "account",
     "quota",
     "folder",
     "message",
     "altered",
     "db_check",
+    "db_table",
+    "db_object",
     "db_row",
     "file",
     "file_unread",

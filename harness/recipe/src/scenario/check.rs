@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::command::{UserPlaces, script};
-use super::compared::{Database, Fact, MAIL_QUEUE, MESSAGES, QUERY};
+use super::compared::{Fact, MAIL_QUEUE, MESSAGES};
+use super::database::{self, LeftOut};
 use super::faults::{Faults, Known};
 use super::mail::MailServer;
 use super::pages;
 use super::spec::{Spec, Tls};
 use crate::error::Problems;
+use crate::glob::matches;
 use crate::inventory::{Inventory, InventoryPath, InventoryVolume, Names};
 use crate::labels::hook::hidden_by_pipe;
 use crate::labels::rules;
@@ -41,7 +43,9 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
                        written there, with the reason";
         problems.add(text.problem(place, message));
     }
-    spec.databases.iter().for_each(|database| self::database(database, text, problems));
+    for (value, message) in spec.databases.iter().flat_map(database::problems) {
+        problems.add(text.problem(&value, message));
+    }
     spec.facts.iter().for_each(|fact| self::fact(fact, text, problems));
     if let Some(pages) = spec.pages.first().filter(|_| spec.mail.is_none() && spec.users.is_none()) {
         let message = format!("pages {:?}: nobody can log in; add [users], which says how users are created", pages.name);
@@ -176,14 +180,19 @@ fn places(spec: &Spec) -> Option<&UserPlaces> {
     spec.users.as_ref()?.places.as_ref()
 }
 
-/// The table that the app's users are in must be one that is compared.
+/// The table that the app's users are in must be in a database that is compared, and be compared itself.
 fn users(spec: &Spec, text: &TomlText, problems: &mut Problems) {
     let Some(UserPlaces { database, table, .. }) = places(spec) else { return };
-    let of = spec.databases.iter().filter(|d| d.name == *database).flat_map(|d| &d.tables);
-    let tables: BTreeSet<&str> = of.map(|t| t.name.as_str()).collect();
-    if !tables.contains(table.as_str()) {
-        let near = did_you_mean(table, tables.iter().copied());
-        let message = format!("users.places: no [[database]] {database:?} has a table {table:?}{near}");
+    let Some(found) = spec.databases.iter().find(|d| d.name == *database) else {
+        let near = did_you_mean(database, spec.databases.iter().map(|d| d.name.as_str()));
+        problems.add(text.problem(database, format!("users.places: there is no [[database]] {database:?}{near}")));
+        return;
+    };
+    let whole = |left: &&LeftOut| left.column.is_none() && left.condition.is_none();
+    let mut left_out = found.leave_out.iter().filter(whole).filter_map(|left| left.table.as_ref()).flat_map(|globs| &globs.0);
+    if left_out.any(|glob| matches(glob, table)) {
+        let message =
+            format!("users.places: table {table:?} is left out of database {database:?}, so its users are not compared");
         problems.add(text.problem(table, message));
     }
 }
@@ -216,19 +225,5 @@ fn fact(fact: &Fact, text: &TomlText, problems: &mut Problems) {
     if fact.may_be_empty.as_ref().is_some_and(|why| why.trim().is_empty()) {
         let message = format!("fact {name:?}: may_be_empty has no reason: say why nothing may be there before the backup");
         problems.add(text.problem(name, message));
-    }
-}
-
-fn database(database: &Database, text: &TomlText, problems: &mut Problems) {
-    let Database { name, command, .. } = database;
-    match (database.sqlite().is_some(), database.server().is_some()) {
-        (true, true) | (false, false) => {
-            let message = format!("database {name:?}: expected either volume and file, or service, command and rows");
-            problems.add(text.problem(name, message));
-        }
-        (_, true) if !command.iter().any(|word| word.contains(QUERY)) => {
-            problems.add(text.problem(name, format!("database {name:?}: its command does not contain {QUERY}")));
-        }
-        _ => {}
     }
 }

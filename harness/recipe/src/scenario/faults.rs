@@ -248,6 +248,9 @@ pub struct Table {
     /// Whether it has no column besides its key that is compared, and so none that can be altered.
     #[serde(default)]
     pub only_key: bool,
+    /// Whether it has no key, so that its rows are known by their content.
+    #[serde(default)]
+    pub keyless: bool,
 }
 
 /// Findings that may come with others: what is missing through a door is missing among the files, too. How the app names its
@@ -375,7 +378,7 @@ impl Expected {
     ) -> Result<(), (String, String)> {
         let finding = match self {
             Self::Usage(_) => return Ok(()),
-            Self::Finding(text) if lost.contains_key(text) || text == EVERYTHING => return Ok(()),
+            Self::Finding(text) if lost.contains_key(text) || text == EVERYTHING || text.starts_with(AS_NEW) => return Ok(()),
             Self::Finding(text) => text,
             Self::Each(each) => &each.finds,
         };
@@ -400,6 +403,8 @@ impl Expected {
 
 /// The name of all state, as a restore that did nothing loses it.
 pub const EVERYTHING: &str = "everything";
+/// What stands before a database's name for all that is found where it is as in a fresh deployment.
+pub const AS_NEW: &str = "as new: ";
 
 #[cfg(test)]
 mod tests;

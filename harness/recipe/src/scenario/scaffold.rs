@@ -124,11 +124,11 @@ fn scenario(name: &str, compose: &Compose) -> String {
         if spec["image"].as_str().is_some_and(|i| i.split(':').next().is_some_and(|i| i.ends_with("postgres"))) {
             let _ = write!(
                 out,
-                "\n# TODO: fill in USER, DATABASE, the tables, and a query for the revision of the schema; then remove the # signs.\n\
-                 #[[database]]\n#name = {0}\n#service = {0}\n\
-                 #command = [\"psql\", \"--username=USER\", \"--no-psqlrc\", \"--no-align\", \"--tuples-only\", \"--quiet\", \"--command={{query}}\", \"DATABASE\"]\n\
-                 #rows = \"SELECT row_to_json(t) FROM {{table}} t\"\n#revision = \"SELECT 1\"\n\
-                 #[[database.table]]\n#name = \"TABLE\"\n#key = [\"id\"]\n",
+                "\n# TODO: fill in USER and DATABASE; then remove the # signs. All tables are compared.\n\
+                 #[[database]]\n#name = {0}\n#dialect = \"postgresql\"\n#service = {0}\n\
+                 #command = [\"psql\", \"--username=USER\", \"--no-psqlrc\", \"--quiet\", \"--command={{query}}\", \"DATABASE\"]\n\
+                 # What changes by itself is left out, with the reason.\n\
+                 #[[database.leave_out]]\n#table = \"TABLE\"\n#column = \"COLUMN\"\n#why = \"TODO\"\n",
                 quoted(service)
             );
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::command::{ServiceCommand, UserCommands};
-use super::compared::{Database, Fact, SeedCommand};
+use super::compared::{Fact, SeedCommand};
+use super::database::Database;
 use super::mail::MailServer;
 use super::pages::Pages;
 use crate::rung::Rung;
@@ -42,7 +43,7 @@ pub struct Spec {
     /// Rungs of the ladder that do not apply to the app, and the reason.
     #[serde(default)]
     pub not_applicable: BTreeMap<Rung, String>,
-    /// The databases whose rows are compared.
+    /// The databases, which are compared whole.
     #[serde(default, rename = "database")]
     pub databases: Vec<Database>,
     /// No longer used: what the inventory calls durable or valuable is compared.
