@@ -86,7 +86,7 @@ async fn main() -> std::process::ExitCode {
 }
 
 async fn bench(cli: Cli) -> Result<()> {
-    for program in ["mbsync", "python3"] {
+    for program in ["mbsync", "python3"].into_iter().filter(|_| cli.only.is_empty() || cli.only.contains(&Part::Reading)) {
         if Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
             return Err(Error::Usage(format!("{program} is not installed; `apt-get install isync python3`")));
         }
