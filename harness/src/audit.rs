@@ -154,7 +154,12 @@ impl Auditor {
     async fn live(&self, volume: &InventoryVolume) -> Result<()> {
         let mut writer = Writer::new(&self.evidence, Side::Live, volume);
         let mut sink = |read: Read| {
-            let (Read::Whole(entry) | Read::InPart(entry)) = read else { return Ok(()) };
+            let entry = match read {
+                Read::Whole(entry) | Read::InPart(entry) => entry,
+                Read::Unread(path, why) => {
+                    return Err(Error::Unknown(format!("volume {}, file {path} cannot be read: {why}", volume.name)));
+                }
+            };
             let content = match entry.content {
                 Content::Sha256(sha256) => Some((entry.size, sha256)),
                 Content::NotAsked => None,

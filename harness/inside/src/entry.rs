@@ -121,4 +121,9 @@ impl Hashed {
     pub fn all() -> Self {
         Self { globs: vec![], others: true }
     }
+
+    /// Whether a file is hashed; `matches` matches a glob with a path.
+    pub fn asks(&self, path: &str, matches: impl Fn(&str, &str) -> bool) -> bool {
+        self.globs.iter().find(|(glob, _)| matches(glob, path)).map_or(self.others, |(_, asked)| *asked)
+    }
 }

@@ -9,6 +9,8 @@ use bollard::query_parameters::{AttachContainerOptionsBuilder, CreateContainerOp
 use futures_util::{Stream, StreamExt as _};
 use inside::{Content, Entry, Hashed, Kind, Line};
 
+use recipe::glob::matches;
+
 use super::ownership::Owned;
 use super::run_labels;
 use super::volumes::{self, Helper, digest};
@@ -109,7 +111,7 @@ impl Reader {
 
     async fn archive(&self, volume: &str, hashed: &Hashed, sink: Sink<'_>) -> Result<()> {
         let helper = Helper::open(&self.owned, &self.helper_image, volume).await?;
-        let asked = Asked(hashed.clone());
+        let asked = hashed.clone();
         let (found, mut next) = tokio::sync::mpsc::channel(ON_THEIR_WAY);
         let read = helper.each(".", found, move |found, entry| {
             let read = of_archive(entry, &asked)?;
@@ -167,18 +169,8 @@ async fn lines(
     Err(Error::Unknown(format!("{} was cut off: {said}", what())))
 }
 
-/// Of which files the bytes are hashed.
-struct Asked(Hashed);
-
-impl Asked {
-    fn of(&self, path: &str) -> bool {
-        let Hashed { globs, others } = &self.0;
-        globs.iter().find(|(glob, _)| recipe::glob::matches(glob, path)).map_or(*others, |(_, asked)| *asked)
-    }
-}
-
 /// An entry as an archive has it.
-fn of_archive(entry: volumes::Entry<'_>, asked: &Asked) -> std::io::Result<Read> {
+fn of_archive(entry: volumes::Entry<'_>, asked: &Hashed) -> std::io::Result<Read> {
     let path = if entry.name.is_empty() { ".".to_owned() } else { entry.name };
     let header = entry.header;
     let number = |n: u64| u32::try_from(n).map_err(std::io::Error::other);
@@ -193,7 +185,7 @@ fn of_archive(entry: volumes::Entry<'_>, asked: &Asked) -> std::io::Result<Read>
         volumes::Kind::Character => (Kind::Character, None, None),
     };
     let (content, size) = match kind {
-        Kind::File if asked.of(&path) => {
+        Kind::File if asked.asks(&path, matches) => {
             let (sha256, size) = digest(entry.content)?;
             (Content::Sha256(sha256), size)
         }
