@@ -24,7 +24,7 @@ pub fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut name = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
-        name.extend_from_slice(rest[..at].as_bytes());
+        name.extend_from_slice(&rest.as_bytes()[..at]);
         rest = &rest[at + 1..];
         if let Some(after) = rest.strip_prefix('\\') {
             name.push(b'\\');

@@ -12,7 +12,7 @@ use crate::store::{Evidence, FileCount, Login, ObservationId, RunFact};
 /// What of an observation was compared with another.
 pub(crate) fn read(evidence: &Evidence, before: ObservationId, after: ObservationId) -> Result<Coverage> {
     let mut all = files(evidence, before, after)?;
-    all.push(tables(evidence, before)?);
+    all.push(tables(evidence, before, after)?);
     all.extend(mail(evidence, before, after)?);
     all.push(facts(evidence, before, after)?);
     all.retain(|part| part.total > 0);
@@ -69,9 +69,19 @@ fn why_not(inventory: Option<&Inventory>, volume: &str, class: Class) -> String 
     format!("volume {volume}, {class}: {}", reasons.into_iter().collect::<Vec<_>>().join(" "))
 }
 
-fn tables(evidence: &Evidence, before: ObservationId) -> Result<Part> {
-    let tables = evidence.row_counts(before)?.len() as u64;
-    Ok(Part::of(Kind::Tables, tables, tables))
+/// Tables, empty ones too: of a database that could not be read again, none was compared.
+fn tables(evidence: &Evidence, before: ObservationId, after: ObservationId) -> Result<Part> {
+    let with_rows = evidence.row_counts(before)?;
+    let mut part = Part::of(Kind::Tables, 0, 0);
+    for database in evidence.databases()? {
+        let of_rows = with_rows.iter().filter(|(of, ..)| *of == database).count();
+        let n = evidence.tables(before, &database)?.len().max(of_rows) as u64;
+        let checks = evidence.checks(after, &database)?;
+        let read = !checks.is_empty() && checks.iter().all(|(check, said)| check != "file" || said == "readable");
+        part.total += n;
+        part.compared += if read { n } else { 0 };
+    }
+    Ok(part)
 }
 
 /// Folders, messages and scripts: what is behind a login that was not let in again was not compared.

@@ -20,7 +20,11 @@ pub(crate) fn optional<T: DeserializeOwned>(evidence: &Evidence, fact: RunFact) 
 
 /// A declaration that every run stores; a finding where it is not there or cannot be read.
 pub(crate) fn required<T: DeserializeOwned>(evidence: &Evidence, fact: RunFact) -> Result<Result<T, Finding>> {
-    Ok(optional(evidence, fact)?.and_then(|declared| declared.ok_or_else(|| not_stored(fact))))
+    Ok(match optional(evidence, fact)? {
+        Ok(Some(declared)) => Ok(declared),
+        Ok(None) => Err(not_stored(fact)),
+        Err(unread) => Err(unread),
+    })
 }
 
 /// A finding where a declaration that every run stores is not there.

@@ -48,6 +48,10 @@ fn a_declaration_that_is_not_there_or_cannot_be_read_is_unknown() {
     let verdict = judge(&evidence, RESTORED).expect("judged");
     assert_eq!((verdict.status, verdict.findings.len()), (Status::Unknown, 1), "{:?}", all(&verdict));
     assert!(all(&verdict)[0].starts_with("declaration \"users\": unread: "), "{:?}", all(&verdict));
+    evidence.set(RunFact::Inventory, "{").expect("stored");
+    let found = all(&judge(&evidence, RESTORED).expect("judged"));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("declaration \"inventory\": unread: "), "{found:?}");
 }
 
 #[test]
@@ -218,6 +222,20 @@ fn the_verdict_says_how_much_of_what_there_is_was_compared() {
     let said =
         "6 of 6 durable files, 1 of 1 table, 0 of 2 folders, 0 of 3 messages, 0 of 2 sieve scripts, 0 of 1 fact, 0 of 1 trial";
     assert_eq!(coverage().to_string(), said);
+    // A table without rows is one too; of a database that cannot be read again, none is compared.
+    let before = store(&evidence, BASELINE, &seen());
+    let table = |name: &str| TableSeen { table: name.into(), ..TableSeen::default() };
+    for name in ["user", "empty"] {
+        evidence.put_table(before, "main.db", &table(name)).expect("stored");
+    }
+    let tables = |checks: &[(&str, &str)]| {
+        let checks = checks.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        store(&evidence, RESTORED, &Seen { checks, ..seen() });
+        coverage().0.iter().find(|part| part.kind == Kind::Tables).map(ToString::to_string)
+    };
+    assert_eq!(tables(&SOUND).as_deref(), Some("2 of 2 tables"));
+    assert_eq!(tables(&[("file", "unreadable: no answer")]).as_deref(), Some("0 of 2 tables"));
+    assert_eq!(tables(&[]).as_deref(), Some("0 of 2 tables"));
     evidence.try_nothing(RESTORED).expect("stored");
     assert_eq!(coverage().0.last().map(|part| part.kind), Some(Kind::Facts));
 }
