@@ -9,7 +9,7 @@ use crate::count::counted;
 
 pub use crate::message_id::MessageId;
 pub use crate::step::{BotStep, Cause, Complaint};
-pub use crate::trial::{Protocol, Route, Trial, TrialKind};
+pub use crate::trial::{NewData, Protocol, Route, Trial, TrialKind};
 
 /// What became of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]

@@ -172,6 +172,19 @@ fn trials_come_out_as_expected_or_not_or_cannot_be_told() {
 }
 
 #[test]
+fn a_trial_that_did_not_work_before_the_backup_shows_nothing() {
+    let tried = |value| vec![trial(value)];
+    for before in [tried(Ok("nowhere")), tried(Err("no answer"))] {
+        for after in [tried(Ok("nowhere")), tried(Ok("u1 INBOX"))] {
+            let found = crate::facts::trials(&before, &after);
+            assert_eq!((found.len(), found[0].outcome), (1, Outcome::Unread));
+            assert!(found[0].detail.starts_with("it did not work before the restore either: "), "{}", found[0].detail);
+        }
+    }
+    assert_eq!(crate::facts::trials(&tried(Ok("u1 INBOX")), &tried(Ok("u1 INBOX"))), []);
+}
+
+#[test]
 fn rows_and_files() {
     let user = "database main.db, table user, row u1@mail.test";
     broken(|s| s.rows[0].columns = r#"{"enabled":1,"quota_bytes":6}"#.into(), &[&format!("{user}: altered (quota_bytes)")]);

@@ -28,7 +28,7 @@ pub mod pages;
 pub mod scaffold;
 pub mod spec;
 
-pub use command::{ServiceCommand, UserCommands, UserPlaces};
+pub use command::{ServiceCommand, UserCommands, UserPlaces, Write};
 pub use compared::{ComparedFiles, Database, Fact, FactSeed, QUERY, Table};
 use faults::Faults;
 use folder::SPEC;

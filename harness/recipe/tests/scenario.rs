@@ -27,6 +27,10 @@ tls = \"none\"
 [[file]]
 volume = \"data\"
 path = \".\"
+[[write]]
+name = \"a page\"
+service = \"app\"
+command = [\"make-page\"]
 ";
 
 const INVENTORY: &str = "[[volume]]
@@ -91,6 +95,19 @@ restart = [[\"app\", \"cache\"]]
     let inventory = INVENTORY.replace("\"data\"", "\"dat\"").replacen("\"app\"", "\"web\"", 1);
     let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &spec), ("inventory.toml", &inventory)]);
     insta::assert_snapshot!("does_not_fit_together", error(root.path(), "wiki"));
+}
+
+#[test]
+fn a_scenario_that_never_writes_to_the_app_is_refused() {
+    let spec = SPEC.split("[[write]]").next().expect("what is before it");
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", spec), ("inventory.toml", INVENTORY)]);
+    insta::assert_snapshot!("never_writes", error(root.path(), "wiki"));
+    let reads = format!(
+        "{spec}[users]\nservice = \"app\"\ncreate = [\"c\"]\ndelete = [\"d\"]\n\
+         [[pages]]\nname = \"ui\"\ndoor = \"http\"\nwrite = [{{ get = \"/\" }}]\n"
+    );
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &reads), ("inventory.toml", INVENTORY)]);
+    insta::assert_snapshot!("writes_nothing", error(root.path(), "wiki"));
 }
 
 #[test]

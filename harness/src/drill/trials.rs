@@ -3,10 +3,12 @@
 //! again after the restore. Reading rows and files tells that they are back; trying tells that the app works with them.
 //!
 //! - [`visits`], [`logins`], [`mails`], [`outside`]: what is tried, by kind. [`delivery`] and [`signatures`]: what mail needs.
+//! - [`writes`], [`new_mail`]: new data, which is written after the observation, so that it changes nothing that is compared.
 
 use judge::BASELINE;
 use judge::store::TrialSeen;
 
+use super::backing_up::Audited;
 use super::fault::Trials;
 use super::shaping::Shaped;
 use super::state::Drill;
@@ -16,9 +18,11 @@ use crate::events::Phase;
 mod delivery;
 mod logins;
 mod mails;
+mod new_mail;
 mod outside;
 mod signatures;
 mod visits;
+mod writes;
 
 pub(super) use visits::{AS_EXPECTED, visits};
 
@@ -60,11 +64,31 @@ async fn doors_tried(drill: &Drill, stage: &str) -> Result<Vec<TrialSeen>> {
     Ok(seen)
 }
 
+/// Has new data written before the wipe, which takes it away: what does not work here shows nothing after the restore. It is
+/// not done before the baseline, because its traces, such as counters that went on, would be in what is compared.
+pub async fn write_before(drill: &Drill, _: &Audited) -> Result<()> {
+    write(drill, BASELINE).await
+}
+
+/// Has new data written after a restore.
+pub async fn write_after(drill: &Drill, stage: &str) -> Result<()> {
+    write(drill, stage).await
+}
+
+async fn write(drill: &Drill, stage: &str) -> Result<()> {
+    let phase = drill.run.events.phase(Phase::Try);
+    let seen = writes::writes(drill, stage).await?;
+    drill.run.evidence.add_trials(stage, &seen)?;
+    phase.finish(format!("{} writes of new data", seen.len()));
+    Ok(())
+}
+
 /// Tries what a fault lets be tried.
 pub(crate) async fn try_as(drill: &Drill, trials: Trials, stage: &str) -> Result<()> {
     match trials {
-        Trials::All => try_after(drill, stage, true).await,
-        Trials::QueueHeld => try_after(drill, stage, false).await,
-        Trials::None => Ok(drill.run.evidence.try_nothing(stage)?),
+        Trials::None => return Ok(drill.run.evidence.try_nothing(stage)?),
+        Trials::All => try_after(drill, stage, true).await?,
+        Trials::QueueHeld => try_after(drill, stage, false).await?,
     }
+    write_after(drill, stage).await
 }

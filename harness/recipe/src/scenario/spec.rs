@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::command::{ServiceCommand, UserCommands};
+use super::command::{ServiceCommand, UserCommands, Write};
 use super::compared::{ComparedFiles, Database, Fact};
 use super::mail::MailServer;
 use super::pages::Pages;
@@ -51,12 +51,23 @@ pub struct Spec {
     /// What users do in the app's pages.
     #[serde(default, rename = "pages")]
     pub pages: Vec<Pages>,
+    /// Commands in containers that write new data. Each must succeed after every restore.
+    #[serde(default, rename = "write")]
+    pub writes: Vec<Write>,
     /// Commands in containers whose output is compared as text.
     #[serde(default, rename = "fact")]
     pub facts: Vec<Fact>,
     /// How long to wait at most, in seconds.
     #[serde(default)]
     pub deadlines: Deadlines,
+}
+
+impl Spec {
+    /// Whether the app is written to after a restore: by mail to a new user, in its pages, or by a command.
+    pub fn is_written_to(&self) -> bool {
+        let mail = self.mail.is_some() && self.users.is_some();
+        mail || self.pages.iter().any(|p| !p.write.is_empty()) || !self.writes.is_empty()
+    }
 }
 
 /// Stand-ins: images that replace upstream's where no registry can be reached.

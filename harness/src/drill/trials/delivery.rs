@@ -82,6 +82,8 @@ pub(super) struct Found {
     pub(super) answered: BTreeMap<usize, Places>,
     /// The bytes of one copy.
     pub(super) bytes: BTreeMap<usize, Vec<u8>>,
+    /// Why a message came back to its sender (RFC 3464).
+    pub(super) bounced: BTreeMap<usize, String>,
 }
 
 /// What a server said to a message.
@@ -177,6 +179,8 @@ pub(super) async fn found(
                 found.bytes.insert(at, bytes.to_vec());
             } else if let Some(at) = answered {
                 *found.answered.entry(at).or_default().entry(place).or_default() += 1;
+            } else if let Some((at, why)) = bounced(stage, bytes) {
+                found.bounced.insert(at, why);
             }
         }
         session.logout().await?;
@@ -200,6 +204,15 @@ pub(super) fn trial_of(stage: &str, id: &str) -> Option<usize> {
     (rest == format!("{}@trial.example", slug(stage))).then(|| at.parse().ok()).flatten()
 }
 
+/// The trial of a stage that a report of non-delivery is of, and the server's reason (RFC 3464, 2.3.6).
+fn bounced(stage: &str, message: &[u8]) -> Option<(usize, String)> {
+    let text = String::from_utf8_lossy(message);
+    let line = |field: &str| text.lines().find_map(|line| line.strip_prefix(field)).map(str::trim);
+    let why = line("Diagnostic-Code:")?;
+    let (at, of) = line(&format!("{HEADER}:"))?.split_once(' ')?;
+    Some((at.parse().ok().filter(|_| of == slug(stage))?, why.to_owned()))
+}
+
 /// The header line that tells which trial of a stage a message is of.
 pub(super) fn mark(stage: &str, at: usize) -> String {
     format!("{HEADER}: {at} {}", slug(stage))
@@ -215,6 +228,14 @@ mod tests {
         assert_eq!(id, "12.no-fault--3@trial.example");
         assert_eq!(trial_of("(no fault) 3", &format!("<{id}>")), Some(12));
         assert_eq!(trial_of("baseline", &id), None);
+    }
+
+    #[test]
+    fn a_report_of_non_delivery_names_its_trial() {
+        let report = "Content-Type: multipart/report\r\n\r\nDiagnostic-Code: smtp; 550 5.1.1 nobody\r\n\r\nRestore-Drill-Trial: 8001 restored\r\n";
+        assert_eq!(bounced("restored", report.as_bytes()), Some((8001, "smtp; 550 5.1.1 nobody".into())));
+        assert_eq!(bounced("baseline", report.as_bytes()), None);
+        assert_eq!(bounced("restored", b"Subject: x\r\n\r\nRestore-Drill-Trial: 8001 restored\r\n"), None);
     }
 
     #[test]
