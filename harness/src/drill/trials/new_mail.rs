@@ -1,6 +1,6 @@
 //! New mail: a new user gets some and sends some, and users store messages, folders and scripts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_imap::error::Error as ImapError;
 use futures_util::TryStreamExt as _;
@@ -12,8 +12,10 @@ use super::mails::STRANGER;
 use super::visits::AS_EXPECTED;
 use super::writes::Writer;
 use crate::drill::state::Drill;
+use crate::drill::users;
 use crate::error::Result;
 use crate::probe::mail::{Failure, Session};
+use crate::probe::pages::Failure as Refusal;
 use crate::stack::until;
 
 /// The first number of a message; no other trial has it.
@@ -71,8 +73,8 @@ async fn messages(drill: &Drill, stage: &str, newcomer: Writer<'_>, other: Optio
     if let Err((_, why)) = newcomer {
         return untold(why);
     }
-    let watched: Vec<String> = [account].into_iter().chain(other).map(str::to_owned).collect();
-    let before = match uid_nexts(drill, &watched).await {
+    let (new, old) = (vec![account.to_owned()], other.map(str::to_owned).into_iter().collect::<Vec<_>>());
+    let before = match uid_nexts(drill, &old).await {
         Ok(before) => before,
         Err(failure) => return untold(failure.reason()),
     };
@@ -81,14 +83,16 @@ async fn messages(drill: &Drill, stage: &str, newcomer: Writer<'_>, other: Optio
         sent.push(hand_in(drill, stage, FIRST + at, mail).await);
     }
     let waiting = left_queue(drill, &mails).await;
-    let found = match found(drill, stage, &watched, &before).await {
-        Ok(found) => found,
-        Err(failure) => return untold(failure.reason()),
-    };
+    // In a new mailbox everything is new, and that it cannot be opened is the answer.
+    let in_new = found(drill, stage, &new, &BTreeMap::new()).await;
+    let in_old = found(drill, stage, &old, &before).await;
     let came = mails.iter().zip(sent).enumerate().map(|(at, (mail, sent))| {
         let value = match sent {
             Ok(Handed::Refused(why)) => Ok(format!("refused: {why}")),
-            Ok(Handed::Accepted) => arrived(&found, FIRST + at, mail, &waiting),
+            Ok(Handed::Accepted) => {
+                let mailbox = if mail.to == account { &in_new } else { &in_old };
+                arrived(mailbox, bounced(&in_old, FIRST + at), FIRST + at, &mail.to, &waiting)
+            }
             Err(why) => Err(why),
         };
         TrialSeen { trial: mail.trial.clone(), expected: mail.expected(), value }
@@ -96,22 +100,42 @@ async fn messages(drill: &Drill, stage: &str, newcomer: Writer<'_>, other: Optio
     came.collect()
 }
 
-/// Where an accepted message is: in mailboxes, in the queue, or back at its sender.
-fn arrived(found: &Found, at: usize, mail: &Mail, waiting: &Result<Vec<(String, String)>, String>) -> Result<String, String> {
-    let none = Places::new();
-    let places = found.arrived.get(&at).unwrap_or(&none);
+/// Why a message came back to its sender.
+fn bounced(sender: &Result<Found, Failure>, at: usize) -> Option<&str> {
+    sender.as_ref().ok()?.bounced.get(&at).map(String::as_str)
+}
+
+/// Where an accepted message is: in the mailbox, in the queue, or back at its sender.
+fn arrived(
+    mailbox: &Result<Found, Failure>,
+    bounced: Option<&str>,
+    at: usize,
+    to: &str,
+    waiting: &Result<Vec<(String, String)>, String>,
+) -> Result<String, String> {
+    let nowhere = Places::new();
+    let places = mailbox.as_ref().map_or(&nowhere, |found| found.arrived.get(&at).unwrap_or(&nowhere));
     if !places.is_empty() {
-        return Ok(told(places, &none));
+        return Ok(told(places, &nowhere));
     }
-    if let Some(why) = found.bounced.get(&at) {
+    if let Some(why) = bounced {
         return Ok(format!("bounced: {why}"));
     }
-    match waiting {
-        Err(why) => Err(why.clone()),
-        Ok(waiting) => Ok(match waiting.iter().find(|(to, _)| *to == mail.to) {
-            Some((_, why)) => format!("still in the queue: {why}"),
-            None => told(places, &none),
-        }),
+    let waiting = waiting.as_ref().map_err(Clone::clone)?;
+    if let Some((_, why)) = waiting.iter().find(|(address, _)| address == to) {
+        return Ok(format!("still in the queue: {why}"));
+    }
+    match mailbox {
+        Ok(_) => Ok(told(&nowhere, &nowhere)),
+        Err(failure) => said(users::no(failure.reason().to_owned())),
+    }
+}
+
+/// What a server answered; an error where it did not.
+fn said(failure: Refusal) -> Result<String, String> {
+    match failure {
+        Refusal::Answered(why) => Ok(why),
+        Refusal::Unknown(why) => Err(why),
     }
 }
 
@@ -156,8 +180,7 @@ async fn folder(drill: &Drill, account: &str) -> Result<String, String> {
     let patience = drill.app.imap().patience;
     let value = match tokio::time::timeout(patience, folder_and_message(&mut session)).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(e @ (ImapError::No(_) | ImapError::Bad(_)))) => Ok(e.to_string()),
-        Ok(Err(e)) => Err(e.to_string()),
+        Ok(Err(e)) => said(users::no(e.to_string())),
         Err(_) => Err(format!("no answer in {} s", patience.as_secs())),
     };
     let _ = tokio::time::timeout(patience, session.logout()).await;
@@ -187,6 +210,7 @@ async fn script(drill: &Drill, account: &str) -> Result<String, String> {
         session.logout().await;
         Ok::<_, String>(if same { AS_EXPECTED.to_owned() } else { "it is not as it was stored".to_owned() })
     };
-    // What the server says no to is its answer (RFC 5804, 1.3).
-    work.await.or_else(|why| if why.contains(": NO ") { Ok(why) } else { Err(why) })
+    // What the server says no or goodbye to is its answer (RFC 5804, 1.3).
+    let answered = |why: &str| [": NO ", ": BYE "].iter().any(|word| why.contains(word));
+    work.await.or_else(|why| if answered(&why) { Ok(why) } else { Err(why) })
 }
