@@ -33,6 +33,8 @@ pub enum Check {
     Attributes(String),
     /// What a command of the scenario prints, by its name there.
     Fact(String),
+    /// The keys of a Redis, by its service.
+    Keys(String),
     /// The durable files of a volume in the snapshot.
     Snapshot(String),
     /// What is tried as a user would.
@@ -53,6 +55,7 @@ const ROWS: &str = "rows of ";
 const FILES: &str = "files of ";
 const ATTRIBUTES: &str = "owners and modes of ";
 const FACT: &str = "fact ";
+const KEYS: &str = "keys of ";
 const SNAPSHOT: &str = "snapshot of ";
 const TRIAL: &str = "trial: ";
 
@@ -70,6 +73,7 @@ impl Check {
             Item::File { volume, .. } => Self::Attributes(volume.clone()),
             Item::Snapshot { volume, .. } => Self::Snapshot(volume.clone()),
             Item::Fact { fact } => Self::Fact(fact.clone()),
+            Item::Key { service, .. } => Self::Keys(service.clone()),
             Item::Trial { trial } => Self::Trial(trial.kind.clone()),
             Item::Step { step } => Self::Step(*step),
             Item::Observation { what } => Self::Observation(what.clone()),
@@ -90,6 +94,7 @@ impl fmt::Display for Check {
             Self::Files(volume) => write!(f, "{FILES}{volume}"),
             Self::Attributes(volume) => write!(f, "{ATTRIBUTES}{volume}"),
             Self::Fact(fact) => write!(f, "{FACT}{fact}"),
+            Self::Keys(service) => write!(f, "{KEYS}{service}"),
             Self::Snapshot(volume) => write!(f, "{SNAPSHOT}{volume}"),
             Self::Trial(kind) => write!(f, "{TRIAL}{kind}"),
             Self::Step(step) => write!(f, "step {step}"),
@@ -120,6 +125,7 @@ impl FromStr for Check {
                 .or_else(|| after(FILES).map(Self::Files))
                 .or_else(|| after(ATTRIBUTES).map(Self::Attributes))
                 .or_else(|| after(FACT).map(Self::Fact))
+                .or_else(|| after(KEYS).map(Self::Keys))
                 .or_else(|| after(SNAPSHOT).map(Self::Snapshot))
         };
         match text {
@@ -150,6 +156,7 @@ mod tests {
             ("files of dkim", Check::Files("dkim".into())),
             ("owners and modes of mail", Check::Attributes("mail".into())),
             ("fact mail queue", Check::Fact("mail queue".into())),
+            ("keys of db", Check::Keys("db".into())),
             ("snapshot of mail", Check::Snapshot("mail".into())),
             ("trial: mail from … as …", Check::Trial(TrialKind::MailAs)),
             ("trial: webmail of …", Check::Trial(TrialKind::Page("webmail".into()))),

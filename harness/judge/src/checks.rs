@@ -40,6 +40,9 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
     for fact in evidence.facts(before)? {
         add(Check::Fact(fact.fact), u64::from(fact.value.is_some()));
     }
+    for (service, n) in evidence.key_counts(before)? {
+        add(Check::Keys(service), n);
+    }
     for (volume, n) in evidence.audited()? {
         add(Check::Snapshot(volume), n);
     }

@@ -14,6 +14,7 @@ mod count;
 pub mod error;
 mod facts;
 mod files;
+mod keys;
 pub mod live;
 mod mail;
 pub mod meaning;

@@ -40,5 +40,11 @@ pub const MODE: &str = "mode";
 pub const MTIME: &str = "mtime";
 /// Where a symbolic link points, or which other name a file has.
 pub const LINK: &str = "link";
+/// The type of a key of Redis.
+pub const TYPE: &str = "type";
+/// The value of a key of Redis.
+pub const VALUE: &str = "value";
+/// Whether a key of Redis expires.
+pub const EXPIRY: &str = "expiry";
 /// A dump that carries a database in the snapshot.
 pub const DUMP: &str = "dump";

@@ -6,6 +6,7 @@
 mod audit;
 mod evidence;
 mod files;
+mod keys;
 mod ledger;
 mod live;
 mod mail;
@@ -20,6 +21,7 @@ mod trials;
 pub use audit::{Amount, AuditFile, Difference, Side};
 pub use evidence::{Evidence, ObservationId};
 pub use files::{FilePair, FileSeen, HARD, SYMBOLIC};
+pub use keys::{KeyPair, KeySeen};
 pub use ledger::{LedgerLine, Sent};
 pub(crate) use live::DELETED;
 pub use live::{LiveAction, LiveKind, LiveOp, When};

@@ -4,6 +4,7 @@
 use crate::error::{Error, Result};
 use crate::facts::{facts, trials};
 use crate::files::files;
+use crate::keys::{self, keys};
 use crate::mail::mail;
 use crate::model::{BotStep, Complaint, Counts, Finding, Item, Outcome, Verdict};
 use crate::rows::{database, rows};
@@ -76,6 +77,7 @@ fn compared(
     let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
     counts.facts = old.len() as u64;
     facts(&old, &new, &mut findings);
+    counts.keys = keys(evidence, before, after, &mut findings)?;
     Ok((counts, findings))
 }
 
@@ -128,6 +130,7 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
             findings.push(finding(Item::Fact { fact }, Outcome::Unread, None, detail));
         }
     }
+    findings.extend(keys::unread(evidence, baseline)?);
     findings.extend(trials(&[], &evidence.trials(BASELINE)?));
     findings.sort();
     Ok(findings)

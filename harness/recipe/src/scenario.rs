@@ -25,6 +25,7 @@ pub mod faults;
 pub mod folder;
 pub mod mail;
 pub mod pages;
+pub mod redis;
 pub mod scaffold;
 pub mod spec;
 
@@ -35,6 +36,7 @@ use folder::SPEC;
 pub use folder::{FOLDER, bot, folder, list};
 pub use mail::{AccountImport, Dkim, MailServer, Outside, Queue};
 pub use pages::{Pages, Request};
+pub use redis::{LeftOut, Redis};
 pub use spec::{CertificatePlace, Deadlines, Door, RestorePlan, Spec, Standins, Tls};
 
 /// The file that says what each volume holds.

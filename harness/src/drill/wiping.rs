@@ -25,7 +25,7 @@ use crate::stack::volumes::{Helper, full_name};
 const WIPED: &str = "wiped";
 
 /// The kinds of what a wipe may leave behind.
-const LEFTOVERS: [&str; 7] = ["volume", "login", "row", "file", "file that is not of a fresh deployment", "fact", "page"];
+const LEFTOVERS: [&str; 8] = ["volume", "login", "row", "file", "file that is not of a fresh deployment", "fact", "page", "key"];
 
 /// Stack and volumes were removed, and a fresh stack has none of it.
 #[must_use]
@@ -76,6 +76,7 @@ async fn prove(drill: &Drill, baseline: &Baseline, removed: BTreeSet<String>, ph
         not_fresh(drill).await?,
         facts_left(drill, before, wiped)?,
         pages_left(drill).await?,
+        keys_left(drill, before, fresh, wiped)?,
     ];
     let left = LEFTOVERS.iter().zip(left).filter_map(|(kind, what)| what.map(|what| Leftover { kind, what }));
     let left: Vec<Leftover> = left.collect();
@@ -136,6 +137,14 @@ async fn see_wiped(drill: &Drill) -> Result<Result<ObservationId, String>> {
 fn rows_left(drill: &Drill, before: ObservationId, fresh: Option<ObservationId>, wiped: ObservationId) -> Result<Option<String>> {
     let row = drill.run.evidence.row_still_there(before, fresh, wiped)?;
     Ok(row.map(|row| format!("database {}, table {} still has row {}", row.database, row.table, row.key)))
+}
+
+fn keys_left(drill: &Drill, before: ObservationId, fresh: Option<ObservationId>, wiped: ObservationId) -> Result<Option<String>> {
+    if let Some((service, why)) = drill.run.evidence.redis(wiped)?.into_iter().find_map(|(service, why)| Some((service, why?))) {
+        return Ok(Some(format!("redis {service} cannot be read, so that its keys may be there still: {why}")));
+    }
+    let key = drill.run.evidence.key_still_there(before, fresh, wiped)?;
+    Ok(key.map(|(service, number, key)| format!("redis {service}, database {number} still has key {key}")))
 }
 
 /// What a user still finds in the app's pages as it was.

@@ -136,7 +136,7 @@ impl Filling<'_> {
             let gone = format!("{}: lost", known.name);
             match &known.item {
                 Item::Account { .. } => Some(gone),
-                Item::Row { .. } => (attribute(known, "fresh") == "false").then_some(gone),
+                Item::Row { .. } | Item::Key { .. } => (attribute(known, "fresh") == "false").then_some(gone),
                 Item::File { volume, path } => {
                     let made = format!("{volume}/{path}");
                     (attribute(known, "whole") == "true" && !any(self.fresh, &made)).then_some(gone)

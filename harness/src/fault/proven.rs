@@ -47,6 +47,7 @@ const REPORTS: &[(&str, &[&str])] = &[
         &["lost", "unexpected", "altered (owner)", "altered (mode)", "altered (link)", "altered (bytes)", "altered (mtime)"],
     ),
     ("owners and modes of ", &["altered (owner)", "altered (mode)", "altered (link)"]),
+    ("keys of ", &["lost", "unexpected", "altered (value)", "altered (expiry)"]),
     ("fact ", &["altered"]),
     ("trial: ", &["altered"]),
 ];

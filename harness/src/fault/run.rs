@@ -223,6 +223,7 @@ impl Run {
             ("file that is not of a fresh deployment", self.any_not_fresh()?),
             ("fact", some(&|k| matches!(k.item, Item::Fact { .. }) && !is(k, "value", ""))),
             ("page", pages),
+            ("key", some(&|k| matches!(k.item, Item::Key { .. }) && is(k, "fresh", "false"))),
         ];
         Ok(kinds.into_iter().filter(|(_, there)| *there).map(|(kind, _)| left(kind)).collect())
     }

@@ -130,6 +130,7 @@ fn groups(report: &Report) -> Vec<Group> {
             Item::Step { .. } | Item::Observation { .. } => (0, "The drill itself".to_owned()),
             Item::Snapshot { volume, .. } => (1, format!("Snapshot, volume {volume}")),
             Item::Database { database } | Item::Row { database, .. } => (2, format!("Database {database}")),
+            Item::Key { service, .. } => (2, format!("Redis {service}")),
             Item::Account { account }
             | Item::Folder { account, .. }
             | Item::Message { account, .. }

@@ -1,7 +1,7 @@
 //! The tables of `evidence.db`.
 
 /// Version of the schema; a directory of another version is refused.
-pub(super) const VERSION: i64 = 7;
+pub(super) const VERSION: i64 = 8;
 
 /// The tables.
 pub(super) const TABLES: &str = "
@@ -66,6 +66,13 @@ CREATE TABLE script_unread (
 -- What a command in a container printed; null where it failed.
 CREATE TABLE fact (
   observation INTEGER NOT NULL, fact TEXT NOT NULL, value TEXT, PRIMARY KEY (observation, fact)) WITHOUT ROWID;
+-- Redis servers: why their keys could not be read, or null. Keys: number: the database; value: the SHA-1 of the value.
+CREATE TABLE redis (
+  observation INTEGER NOT NULL, service TEXT NOT NULL, unread TEXT, PRIMARY KEY (observation, service)) WITHOUT ROWID;
+CREATE TABLE redis_key (
+  observation INTEGER NOT NULL, service TEXT NOT NULL, number INTEGER NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL,
+  expires INTEGER NOT NULL, length INTEGER NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY (observation, service, number, key)) WITHOUT ROWID;
 -- What was tried through a door at a stage of the drill. kind: as in checks.toml; about: a JSON array of whom it is about.
 -- value is null, and why says the reason, where the result is unknown.
 CREATE TABLE trial (
@@ -82,5 +89,18 @@ CREATE TABLE live (
 ";
 
 /// The tables whose rows each belong to one observation.
-pub(super) const OBSERVED: [&str; 11] =
-    ["account", "quota", "folder", "message", "altered", "db_check", "db_row", "file", "script", "script_unread", "fact"];
+pub(super) const OBSERVED: [&str; 13] = [
+    "account",
+    "quota",
+    "folder",
+    "message",
+    "altered",
+    "db_check",
+    "db_row",
+    "file",
+    "script",
+    "script_unread",
+    "fact",
+    "redis",
+    "redis_key",
+];

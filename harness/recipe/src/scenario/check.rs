@@ -8,6 +8,7 @@ use super::compared::{Database, QUERY};
 use super::faults::{Faults, Known};
 use super::mail::MailServer;
 use super::pages;
+use super::redis;
 use super::spec::{Spec, Tls};
 use crate::error::Problems;
 use crate::inventory::Inventory;
@@ -46,6 +47,9 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
     if let Some(pages) = spec.pages.first().filter(|_| spec.mail.is_none() && spec.users.is_none()) {
         let message = format!("pages {:?}: nobody can log in; add [users], which says how users are created", pages.name);
         problems.add(text.problem(&pages.name, message));
+    }
+    for (value, message) in spec.redis.iter().flat_map(redis::check) {
+        problems.add(text.problem(&value, message));
     }
     if !spec.is_written_to() {
         problems.add(text.whole(NOT_WRITTEN_TO));
@@ -98,6 +102,7 @@ fn services(spec: &Spec) -> Vec<(&'static str, &str)> {
     all.extend(spec.doors.iter().map(|d| ("door", &d.service)));
     all.extend(spec.standins.iter().flat_map(|s| &s.ready).map(|r| ("standins.ready", &r.service)));
     all.extend(spec.users.iter().map(|u| ("users", &u.service)));
+    all.extend(spec.redis.iter().map(|r| ("redis", &r.service)));
     all.extend(spec.writes.iter().map(|w| ("write", &w.service)));
     all.extend(spec.facts.iter().map(|f| ("fact", &f.service)));
     all.extend(spec.facts.iter().flat_map(|f| &f.seed).map(|s| ("fact.seed", &s.service)));

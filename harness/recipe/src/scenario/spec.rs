@@ -8,6 +8,7 @@ use super::command::{ServiceCommand, UserCommands, Write};
 use super::compared::{ComparedFiles, Database, Fact};
 use super::mail::MailServer;
 use super::pages::Pages;
+use super::redis::Redis;
 use crate::rung::Rung;
 
 /// `scenario.toml`.
@@ -48,6 +49,9 @@ pub struct Spec {
     /// Files compared by hash, owner and mode.
     #[serde(default, rename = "file")]
     pub files: Vec<ComparedFiles>,
+    /// Redis servers whose keys are compared.
+    #[serde(default)]
+    pub redis: Vec<Redis>,
     /// What users do in the app's pages.
     #[serde(default, rename = "pages")]
     pub pages: Vec<Pages>,
