@@ -60,6 +60,7 @@ struct Seen {
     scripts: Result<Vec<ScriptSeen>, String>,
     facts: Vec<FactSeen>,
     quota: Option<Quota>,
+    closed: Vec<String>,
     trials: Vec<TrialSeen>,
 }
 
@@ -99,6 +100,7 @@ fn seen() -> Seen {
         scripts: Ok(vec![script("filter", true, "aa"), script("holiday", false, "bb")]),
         facts: vec![fact(Some("1 1 40"))],
         quota: Some(Quota { used: 1000, most: 5000 }),
+        closed: vec!["Closed".into()],
         trials: vec![trial(Ok("u1 INBOX"))],
     }
 }
@@ -115,6 +117,7 @@ fn store(evidence: &Evidence, name: &str, seen: &Seen) -> ObservationId {
     evidence.put_scripts(o, ACCOUNT, &seen.scripts).expect("stored");
     evidence.put_facts(o, &seen.facts).expect("stored");
     seen.quota.into_iter().for_each(|q| evidence.put_quota(o, ACCOUNT, q).expect("stored"));
+    evidence.put_subscriptions(o, ACCOUNT, &seen.closed).expect("stored");
     evidence.put_trials(name, &seen.trials).expect("stored");
     evidence.complete(o).expect("stored");
     o

@@ -26,6 +26,10 @@ CREATE TABLE folder (
   observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL, uid_validity INTEGER NOT NULL,
   uid_next INTEGER NOT NULL, messages INTEGER NOT NULL, subscribed INTEGER NOT NULL, modseq INTEGER, special_use TEXT NOT NULL,
   PRIMARY KEY (observation, account, folder)) WITHOUT ROWID;
+-- Folders that a user is subscribed to and that are not there.
+CREATE TABLE subscription (
+  observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL,
+  PRIMARY KEY (observation, account, folder)) WITHOUT ROWID;
 -- internal_date: seconds since 1970. item: the id of the run's own message, where the header has one.
 CREATE TABLE message (
   observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL, uid INTEGER NOT NULL,
@@ -89,7 +93,7 @@ CREATE TABLE live (
 ";
 
 /// The tables whose rows each belong to one observation.
-pub(super) const OBSERVED: [&str; 13] = [
+pub(super) const OBSERVED: [&str; 14] = [
     "account",
     "quota",
     "folder",
@@ -103,4 +107,5 @@ pub(super) const OBSERVED: [&str; 13] = [
     "fact",
     "redis",
     "redis_key",
+    "subscription",
 ];
