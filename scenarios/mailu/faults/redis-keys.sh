@@ -1,4 +1,5 @@
 # take PATTERN: saves the keys that a regular expression matches, and deletes them. give: puts them back.
+# know: remembers which keys there are. forget: deletes all others.
 case "$1" in
 take)
   rm -rf /tmp/keys; mkdir /tmp/keys
@@ -12,7 +13,14 @@ give)
   for file in /tmp/keys/*.dump; do
     key=$(basename "$file" .dump); time=$(cat "/tmp/keys/$key.time")
     [ "$time" -ge 0 ] || time=0
+    redis-cli -e del "$key"
     redis-cli -e -x restore "$key" "$time" < "$file"
   done
+  ;;
+know)
+  redis-cli -e --scan > /tmp/known
+  ;;
+forget)
+  redis-cli -e --scan | grep -vxFf /tmp/known | while read -r key; do redis-cli -e del "$key"; done
   ;;
 esac
