@@ -1,5 +1,5 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: help demo test compiled images-there test-signals test-faults test-others setup build dist image images lint spelling licences fast bench gc
+.PHONY: help demo test compiled images-there test-signals test-faults test-others setup build dist image images lint spelling licences fast bench soak gc
 
 SCENARIOS = mailu radicale davical
 TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs harness/*/tests/*.rs)))
@@ -40,6 +40,7 @@ setup: ## Install what this machine lacks, with apt-get
 build: ## Build the program for development
 	cargo build
 	cargo rustc --package bot --bin backup -- -C target-feature=+crt-static
+	cargo rustc --package inside --bin inside -- -C target-feature=+crt-static
 
 dist: ## Build a static program with everything it needs, in target/dist
 	./.ci/dist
@@ -72,6 +73,9 @@ spelling: ## Check the spelling of text, comments and messages
 
 bench: setup images ## Measure performance beside other programs; needs isync (mbsync) and python3
 	cargo run --release --example bench
+
+soak: images ## Run 60 fault-free drills under load, which must all hold; takes hours
+	cargo run --example soak -- --runs $(or $(RUNS),60)
 
 gc: build ## Remove what killed runs left on the engine
 	./target/debug/restore-drill gc

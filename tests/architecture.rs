@@ -10,8 +10,9 @@ use std::process::Command;
 use syn::visit::Visit;
 
 /// The crates and their sources, from the lowest.
-const CRATES: [(&str, &str); 6] = [
+const CRATES: [(&str, &str); 7] = [
     ("seeds", "seeds/src"),
+    ("inside", "harness/inside/src"),
     ("recipe", "harness/recipe/src"),
     ("judge", "harness/judge/src"),
     ("engine", "harness/engine/src"),

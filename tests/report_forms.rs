@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use judge::ended::Ended;
 use judge::model::{BotStep, Cause, Complaint, MessageId, Protocol, Trial, TrialKind};
 use judge::store::{
     AlteredSeen, AuditFile, Evidence, FactSeen, FileSeen, FolderSeen, LedgerLine, Login, MessageSeen, ObservationId, RowSeen,
@@ -44,15 +45,12 @@ fn message(n: u8) -> MessageSeen {
 
 fn file(path: &str) -> FileSeen {
     FileSeen {
-        volume: "data".into(),
-        path: path.into(),
         sha256: "aa".repeat(32),
         size: 3,
         uid: 1000,
         gid: 1000,
-        mode: 0o600,
-        mtime: 1_700_000_000,
-        link: String::new(),
+        mtime: 1_700_000_000_000_000_000,
+        ..FileSeen::of("data", path)
     }
 }
 
@@ -120,6 +118,7 @@ fn run(dir: &Path) -> Evidence {
         (RunFact::BytesAdded, "1048576"),
         (RunFact::Environment, r#"{"cores": "2", "engine": "28.0"}"#),
         (RunFact::Databases, "app.db"),
+        (RunFact::Checks, "{}"),
     ] {
         evidence.set(fact, value).expect("stored");
     }
@@ -140,7 +139,7 @@ fn run(dir: &Path) -> Evidence {
         kept("drafts", Class::Valuable, 5),
     ];
     evidence.put_audit_files(Side::Live, "data", &all).expect("stored");
-    evidence.put_audit_files(Side::Snapshot, "data", &all[..3]).expect("stored");
+    evidence.put_audit_files(Side::Snapshot, "data", &all).expect("stored");
     evidence.set(RunFact::Audit, "deadbeef").expect("stored");
     observed(&evidence, BASELINE, &before());
     evidence
@@ -193,6 +192,8 @@ fn unknown(dir: &Path) -> Evidence {
     };
     evidence.ledger(&[line]).expect("stored");
     evidence.observation(RESTORED).expect("begun");
+    let why = "after 180 s still waiting for shop_app".into();
+    Ended { phase: "observe".into(), why, restored: true }.store(&evidence).expect("stored");
     evidence
 }
 

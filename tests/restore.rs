@@ -181,10 +181,9 @@ async fn a_skipped_wipe_is_refused() {
     let Error::WipeNotProven(left) = &error else { panic!("{error}") };
     assert_eq!(left.len(), 7, "each part of the proof objects: {error}");
     assert_eq!(error.exit_code(), exit_code::UNKNOWN);
-    let run = judge::store::Evidence::open(dir.path())
-        .expect("evidence")
-        .get(judge::store::RunFact::Run)
-        .expect("read")
-        .expect("a run");
+    let evidence = judge::store::Evidence::open(dir.path()).expect("evidence");
+    let ended = judge::ended::Ended::read(&evidence).expect("read").expect("a reason");
+    assert_eq!((ended.phase.as_str(), ended.restored, ended.why), ("wipe", false, error.to_string()));
+    let run = evidence.get(judge::store::RunFact::Run).expect("read").expect("a run");
     assert_nothing_left(&run).await;
 }

@@ -4,8 +4,10 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use recipe::scenario::{Scenario, list};
+use restore_drill::drill::{self, Drill};
 
 use common::{restore_drill, scenarios, stderr};
 
@@ -52,6 +54,36 @@ fn a_database_that_cannot_be_read_after_the_wipe_is_unknown() {
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(restore_drill::exit_code::UNKNOWN.into()), "{said}");
     assert!(said.contains("waiting for database davical: unreadable"), "{said}");
+    // The reason is in every file that is made of the run, and nothing is proven.
+    let summary = std::fs::read_to_string(copy.path().join("run/summary.json")).expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+    assert_eq!(summary["ended"]["phase"], "wipe", "{summary:#}");
+    assert_eq!(summary["verdict"]["status"], "unknown", "{summary:#}");
+    assert_eq!(summary["verdict"]["compared"]["files"], 0, "{summary:#}");
+    assert!(restore_drill(&["report", evidence]).status.success());
+    for file in ["report.html", "report.json", "report.md", "junit.xml", "events.jsonl"] {
+        let text = std::fs::read_to_string(copy.path().join("run").join(file)).expect(file);
+        assert!(text.contains("waiting for database davical: unreadable"), "{file}: {text}");
+    }
+    let report = restore_drill::report::model::Report::load(&copy.path().join("run/report.json")).expect("a report");
+    assert!(report.checks.iter().all(|check| check.status != judge::model::Status::Held), "{:#?}", report.checks);
+}
+
+/// Nothing reserves a port between its choice and its use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_somebody_took_is_chosen_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut options = common::options(dir.path(), "tiny");
+    options.scenario = "radicale".into();
+    let play = |drill: Arc<Drill>| async move {
+        let taken = drill.app.door("http").1;
+        let _other = std::net::TcpListener::bind(("0.0.0.0", taken)).expect("free until now");
+        let _deployed = drill::deploy(&drill).await?;
+        assert_ne!(drill.app.door("http").1, taken);
+        Ok(drill.app.owned.run().to_owned())
+    };
+    let (run, _) = common::guarded(options, play).await.expect("a deployment");
+    common::assert_nothing_left(&run).await;
 }
 
 /// A stored drill runs again and reaches the same verdict; a recipe that has changed is refused.

@@ -5,7 +5,7 @@
 //! stored.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,8 @@ use bollard::models::Service;
 use bollard::query_parameters::ListServicesOptionsBuilder;
 use bot::contract;
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
+use inside::name::escape;
+use inside::{Content, Hashed, Kind};
 use judge::model::{BotStep, Cause, Complaint};
 use judge::store::{AuditFile, Evidence, RunFact, Side};
 use recipe::inventory::{Inventory, InventoryVolume};
@@ -22,20 +24,20 @@ use recipe::scenario::{self, Scenario};
 use crate::backup::{self, Bot, Created, Snapshot};
 use crate::error::Context as _;
 use crate::error::{Error, Result};
+use crate::images;
 use crate::secret::Secret;
 use crate::stack::ownership::Owned;
+use crate::stack::reader::{Read, Reader};
 use crate::stack::slots::Alive;
-use crate::stack::volumes::{Helper, Kind, digest, full_name};
+use crate::stack::volumes::{digest, full_name};
 use crate::stack::{RUN_LABEL, interruptible};
 
 /// Gathers what the audit judges.
 pub struct Auditor {
-    /// The right to create helpers.
-    pub owned: Owned,
     /// The stack.
     pub stack: String,
-    /// An image that is present, for helper containers.
-    pub image: String,
+    /// Reads its volumes.
+    pub reader: Reader,
     /// What a backup owes each volume.
     pub inventory: Inventory,
     /// The bot.
@@ -103,10 +105,11 @@ pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, 
             }
         };
         let (inventory, evidence) = (scenario.inventory.clone(), evidence.clone());
-        let auditor = Auditor { owned: owned.clone(), stack: stack.to_owned(), image, inventory, bot: bot.clone(), evidence };
+        let reader = Reader { owned: owned.clone(), image: images::reader::ensure(&engine).await?, helper_image: image };
+        let auditor = Auditor { stack: stack.to_owned(), reader, inventory, bot: bot.clone(), evidence };
         auditor.gather(&snapshot).await
     };
-    let work = async { backup::step(&evidence, BotStep::Audit, work.await).map(drop) };
+    let work = async { backup::audited(&evidence, work.await) };
     let result = interruptible(work).await;
     let removed = owned.remove_all(None, Duration::from_secs(scenario.spec.deadlines.removal)).await;
     result.and(removed.map(drop))
@@ -127,11 +130,18 @@ impl Auditor {
             }
             Ok(())
         };
+        let mut listed = false;
         let captured = async {
             self.listed(snapshot).await?;
+            listed = true;
             self.content(snapshot).await
         };
-        tokio::try_join!(live, captured)?;
+        let (live, captured): (Result<()>, Result<()>) = tokio::join!(live, captured);
+        if live.is_ok() && listed {
+            // What the snapshot lacks can be told, also where its content cannot be read.
+            self.evidence.set(RunFact::Listed, &snapshot.id)?;
+        }
+        live.and(captured)?;
         // What the bot lists and does not hand over was not looked at.
         if let Some((n, first)) = self.evidence.unread_of_snapshot()? {
             let message = format!("{n} of the files listed are not in the download, the first: {first}");
@@ -142,20 +152,21 @@ impl Auditor {
     }
 
     async fn live(&self, volume: &InventoryVolume) -> Result<()> {
-        let helper = Helper::open(&self.owned, &self.image, &full_name(&self.stack, &volume.name)).await?;
-        let writer = Writer::new(&self.evidence, Side::Live, volume);
-        let written = helper
-            .each(".", writer, |writer, entry| match entry.kind {
-                Kind::File => {
-                    let (sha256, size) = digest(entry.content)?;
-                    writer.push(&entry.name, Some((size, sha256)))
-                }
-                Kind::HardLink(of) => writer.push_link(&entry.name, &of),
-                _ => Ok(()),
-            })
-            .await;
-        helper.close().await?;
-        written?.map_or(Ok(()), Writer::finish)
+        let mut writer = Writer::new(&self.evidence, Side::Live, volume);
+        let mut sink = |read: Read| {
+            let (Read::Whole(entry) | Read::InPart(entry)) = read else { return Ok(()) };
+            let content = match entry.content {
+                Content::Sha256(sha256) => Some((entry.size, sha256)),
+                Content::NotAsked => None,
+            };
+            if entry.kind == Kind::File {
+                writer.push(&entry.path, content).map_err(Error::io(self.evidence.dir()))
+            } else {
+                Ok(())
+            }
+        };
+        self.reader.read(&full_name(&self.stack, &volume.name), &Hashed::all(), &mut sink).await?;
+        writer.finish()
     }
 
     /// A writer for each volume, by the volume's directory as the snapshot names it.
@@ -170,7 +181,12 @@ impl Auditor {
         let mut failed = Ok(());
         self.bot
             .ls(&self.stack, snapshot, &mut |path| {
-                if let (Some((writer, path)), true) = (writer_of(&mut writers, path), failed.is_ok()) {
+                // A line cannot carry every name; what it lacks, the download has.
+                let path = escape(path.as_bytes());
+                if path.contains('\u{fffd}') {
+                    return;
+                }
+                if let (Some((writer, path)), true) = (writer_of(&mut writers, &path), failed.is_ok()) {
                     failed = writer.push(path, None);
                 }
             })
@@ -183,19 +199,20 @@ impl Auditor {
     async fn content(&self, snapshot: &Snapshot) -> Result<()> {
         let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
         let state = (self.writers(), dir.path().join("dump"));
-        let file = |(writers, place): &mut (Vec<(String, Writer)>, std::path::PathBuf), path: &str, content: &mut dyn Read| {
-            let Some((writer, path)) = writer_of(writers, path) else { return Ok(()) };
-            let Some(format) = writer.volume.dump_at(path) else {
-                let (sha256, size) = digest(content)?;
-                return writer.push(path, Some((size, sha256)));
+        let file =
+            |(writers, place): &mut (Vec<(String, Writer)>, std::path::PathBuf), path: &str, content: &mut dyn io::Read| {
+                let Some((writer, path)) = writer_of(writers, path) else { return Ok(()) };
+                let Some(format) = writer.volume.dump_at(path) else {
+                    let (sha256, size) = digest(content)?;
+                    return writer.push(path, Some((size, sha256)));
+                };
+                std::io::copy(content, &mut std::fs::File::create(&*place)?)?;
+                let (sha256, size) = digest(&mut std::fs::File::open(&*place)?)?;
+                let complaint = dump::check(format, place).err();
+                writer.push(path, Some((size, sha256)))?;
+                let stored = writer.evidence.put_dump(&writer.volume.name, path, complaint.as_deref());
+                stored.map_err(std::io::Error::other)
             };
-            std::io::copy(content, &mut std::fs::File::create(&*place)?)?;
-            let (sha256, size) = digest(&mut std::fs::File::open(&*place)?)?;
-            let complaint = dump::check(format, place).err();
-            writer.push(path, Some((size, sha256)))?;
-            let stored = writer.evidence.put_dump(&writer.volume.name, path, complaint.as_deref());
-            stored.map_err(std::io::Error::other)
-        };
         let (writers, _) = self.bot.download(&self.stack, snapshot, state, file).await?;
         writers.into_iter().try_for_each(|(_, writer)| writer.finish())
     }
@@ -224,13 +241,6 @@ impl Writer {
         let (class, dump) = self.volume.owed(path);
         self.batch.push(AuditFile { path: path.to_owned(), class, dump, size, sha256 });
         if self.batch.len() >= BATCH { self.flush().map_err(std::io::Error::other) } else { Ok(()) }
-    }
-
-    /// A file that is a second name of one before it.
-    fn push_link(&mut self, path: &str, of: &str) -> std::io::Result<()> {
-        self.flush().map_err(std::io::Error::other)?;
-        let content = self.evidence.audit_content(self.side, &self.volume.name, of).map_err(std::io::Error::other)?;
-        self.push(path, content)
     }
 
     fn flush(&mut self) -> Result<()> {

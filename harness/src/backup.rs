@@ -70,7 +70,7 @@ impl Bot {
         let mut all = contract::ENVIRONMENT.to_vec();
         all.extend_from_slice(env);
         let call = Call { service: &self.service, command: &[PROGRAM, "--", command], env: &all, stdin: None };
-        Ok(self.containers.output(call).await?)
+        self.containers.output(call).await.map_err(|e| gone(command, e))
     }
 
     /// Creates a snapshot of a stack: the one that is in the repository afterwards and was not before. With several `tries`, the
@@ -129,11 +129,11 @@ impl Bot {
             contract::path(line).into_iter().for_each(&mut *path);
         };
         let call = Call { service: &self.service, command: &[PROGRAM, "--", "ls"], env: &env, stdin: None };
-        let output = self.containers.lines(call, &mut line).await?;
+        let output = self.containers.lines(call, &mut line).await.map_err(|e| gone("ls", e))?;
         judged("backupbot's ls", output).map(drop)
     }
 
-    /// Streams the regular files of a snapshot to `file`: whole path, content.
+    /// Streams the regular files of a snapshot to `file`: whole path, escaped ([`inside::name`]), and content.
     pub async fn download<T: Send + 'static>(
         &self,
         stack: &str,
@@ -147,7 +147,7 @@ impl Bot {
         let (output, _) = judged(&what, self.call("download", &env).await?)?;
         let nowhere = || Error::Unknown(format!("{what} names no archive: {:?}", output.stdout.trim()));
         let place = contract::downloaded(&output.stdout).ok_or_else(nowhere)?;
-        let outer = self.containers.archive(&self.service, place).await?.ok_or_else(nowhere)?;
+        let outer = self.containers.archive(&self.service, place).await.map_err(|e| gone("download", e))?.ok_or_else(nowhere)?;
         let read = move |outer: &mut dyn Read| {
             // The engine gives an archive in which the bot's is the one file.
             entries(outer, |archive| {
@@ -170,6 +170,28 @@ pub fn step<T>(evidence: &Evidence, step: BotStep, result: Result<T>) -> Result<
     }
 }
 
+/// The result of an audit. One that could not be made is stored with its reason, and whatever it saw until then stays; the run goes on.
+/// An error of the run itself (its evidence, the engine, a signal) ends it.
+pub fn audited(evidence: &Evidence, result: Result<()>) -> Result<()> {
+    let result = match result {
+        Err(e @ (Error::Unknown(_) | Error::Io { .. })) => {
+            let complaints = vec![Complaint { cause: Cause::Unread, message: e.to_string() }];
+            Err(Error::Bot { what: "the audit".into(), complaints })
+        }
+        result => result,
+    };
+    step(evidence, BotStep::Audit, result).map(drop)
+}
+
+/// The error of a call whose container was not there, or went while it ran: somebody removed it, so it tells nothing of the backup.
+fn gone(command: &str, error: engine::Error) -> Error {
+    if !error.is_gone() {
+        return error.into();
+    }
+    let message = format!("the bot's container is gone: {error}");
+    Error::Bot { what: format!("backupbot's {command}"), complaints: vec![Complaint { cause: Cause::Ended, message }] }
+}
+
 /// Why the bot or restic failed, as far as its words tell.
 fn cause(said: &str) -> Cause {
     contract::cause(said).parse().unwrap_or(Cause::Other)
@@ -184,11 +206,11 @@ fn judged(what: &str, output: Output) -> Result<(Output, Vec<Complaint>)> {
     if output.code == 0 {
         return Ok((output, complaints));
     }
-    if complaints.iter().all(|c| c.cause == Cause::Hook) {
+    let killed = output.code < 0 || output.code > 128;
+    if killed || complaints.iter().all(|c| c.cause == Cause::Hook) {
         // It ended with words of its own, or with none.
         let tail = output.clone().ok(what).err().map_or_else(String::new, |e| e.to_string());
-        let cause = if output.code < 0 || output.code > 128 { Cause::Ended } else { cause(&tail) };
-        complaints.push(Complaint { cause, message: tail });
+        complaints.push(Complaint { cause: if killed { Cause::Ended } else { cause(&tail) }, message: tail });
     }
     Err(Error::Bot { what: what.to_owned(), complaints })
 }
@@ -299,6 +321,48 @@ mod tests {
         assert!(matches!(step(&evidence, BotStep::Restore, restored), Ok(None)));
         assert_eq!(evidence.complaints().expect("read").len(), 1);
         assert!(step::<()>(&evidence, BotStep::Restore, Err(Error::Unknown("gone".into()))).is_err());
+        assert_eq!(evidence.complaints().expect("read").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_bot_that_was_killed_and_a_lock_that_was_left_are_named() {
+        let causes = |code, log: &str| {
+            let (bot, _) = bot(Memory { code, log: log.into(), ..Memory::default() });
+            async move {
+                match bot.restore("s", &Snapshot { id: "a0000000".into() }, &[]).await {
+                    Err(Error::Bot { complaints, .. }) => complaints.into_iter().map(|c| c.cause).collect::<Vec<_>>(),
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        assert_eq!(causes(137, "").await, [Cause::Ended]);
+        assert_eq!(causes(-1, "").await, [Cause::Ended]);
+        let said = "restic restore: unable to create lock in backend: repository is already locked exclusively by PID 42";
+        let log = format!("{}\n", serde_json::json!({"level": "ERROR", "message": said}));
+        assert_eq!(causes(1, &log).await, [Cause::Locked]);
+        assert_eq!(causes(137, &log).await, [Cause::Locked, Cause::Ended]);
+        assert_eq!(causes(1, "").await, [Cause::Other]);
+    }
+
+    #[test]
+    fn a_container_that_went_is_a_complaint_and_another_error_is_not() {
+        let none = engine::Error::NoContainer { service: "bot_app".into(), program: "/usr/bin/backup".into() };
+        let Error::Bot { what, complaints } = gone("ls", none) else { panic!("no complaint") };
+        assert_eq!((what.as_str(), complaints.len(), complaints[0].cause), ("backupbot's ls", 1, Cause::Ended));
+        assert!(matches!(gone("ls", engine::Error::NotAttached("x".into())), Error::Docker(_)));
+    }
+
+    #[test]
+    fn an_audit_that_could_not_be_made_is_stored_and_the_run_goes_on() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(dir.path()).expect("evidence");
+        assert!(audited(&evidence, Ok(())).is_ok());
+        assert!(audited(&evidence, Err(Error::Unknown("no archive".into()))).is_ok());
+        let stored: Vec<_> =
+            evidence.complaints().expect("read").into_iter().map(|(step, c)| (step, c.cause, c.message)).collect();
+        assert_eq!(stored, [(BotStep::Audit, Cause::Unread, "no archive".to_owned())]);
+        assert!(audited(&evidence, Err(Error::Signal(crate::error::Signal::Interrupt))).is_err());
+        assert!(audited(&evidence, Err(Error::Engine("no swarm".into()))).is_err());
         assert_eq!(evidence.complaints().expect("read").len(), 1);
     }
 

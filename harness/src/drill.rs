@@ -34,6 +34,7 @@ mod logs;
 mod looking;
 mod observing;
 mod options;
+mod outside;
 mod play;
 mod prepare;
 pub mod proof;

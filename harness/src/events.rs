@@ -1,9 +1,10 @@
 //! What a run says while it goes on. The engine emits; sinks (terminal, `events.jsonl`)
 //! subscribe, and none of them can steer a run.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use judge::ended::Ended;
 use judge::model::{Finding, Verdict};
 use serde::Serialize;
 
@@ -157,6 +158,12 @@ pub enum Event {
         /// Which.
         finding: Finding,
     },
+    /// The run ended before its end.
+    Ended {
+        /// Where and why.
+        #[serde(flatten)]
+        ended: Ended,
+    },
     /// The end: what the run found.
     Finished {
         /// The verdict.
@@ -172,19 +179,36 @@ pub trait Sink: Send + Sync {
 
 /// Where the engine emits; cheap to clone.
 #[derive(Clone, Default)]
-pub struct Events(Arc<Vec<Box<dyn Sink>>>);
+pub struct Events {
+    sinks: Arc<Vec<Box<dyn Sink>>>,
+    course: Arc<Mutex<Course>>,
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Course {
+    /// The phase that began last.
+    pub last: Option<Phase>,
+    /// Whether the restore has begun.
+    pub restored: bool,
+}
 
 impl Events {
     /// Emits to all of `sinks`.
     pub fn new(sinks: Vec<Box<dyn Sink>>) -> Self {
-        Self(Arc::new(sinks))
+        Self { sinks: Arc::new(sinks), course: Arc::default() }
     }
 
     /// Emits one event.
     pub fn emit(&self, event: Event) {
-        for sink in self.0.iter() {
+        for sink in self.sinks.iter() {
             sink.event(&event);
         }
+    }
+
+    /// How far the run has come.
+    pub fn course(&self) -> Course {
+        *self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Emits a note.
@@ -194,6 +218,9 @@ impl Events {
 
     /// Begins a phase; [`Running::finish`] ends it.
     pub fn phase(&self, phase: Phase) -> Running {
+        let mut course = self.course.lock().unwrap_or_else(PoisonError::into_inner);
+        *course = Course { last: Some(phase), restored: course.restored || phase == Phase::Restore };
+        drop(course);
         self.emit(Event::PhaseStarted { phase });
         Running { events: self.clone(), phase, since: Instant::now() }
     }
@@ -218,5 +245,23 @@ impl Running {
         let millis = took.as_millis() as u64;
         self.events.emit(Event::PhaseFinished { phase: self.phase, millis, summary: summary.into() });
         took
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_course_is_the_last_phase_and_whether_it_was_restored() {
+        let events = Events::new(vec![]);
+        let come = |phase| {
+            events.phase(phase).finish("");
+            events.course()
+        };
+        assert_eq!(events.course(), Course::default());
+        assert_eq!(come(Phase::Wipe), Course { last: Some(Phase::Wipe), restored: false });
+        assert_eq!(come(Phase::Restore), Course { last: Some(Phase::Restore), restored: true });
+        assert_eq!(come(Phase::Observe), Course { last: Some(Phase::Observe), restored: true });
     }
 }

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use judge::BASELINE;
 use recipe::compose::edit::{Change, Edit};
 use recipe::scenario::Scenario;
-use recipe::scenario::faults::{self, Action, Choice, Expected, Fault as Declared, Group, Times};
+use recipe::scenario::faults::{self, Accompanied, Action, Choice, Expected, Fault as Declared, Group, Times};
 use seeds::Corpus;
 
 use crate::backup::Snapshot;
@@ -36,6 +36,7 @@ pub mod run;
 
 use deed::{Deed, When};
 use expand::Filling;
+use glob::any;
 use known::Items;
 
 /// A fault of a scenario.
@@ -54,23 +55,20 @@ pub struct Fault {
 struct Of {
     lost: BTreeMap<String, Vec<Expected>>,
     targets: BTreeMap<String, Choice>,
-    /// Globs of files that a fresh deployment makes by itself, with the volume before them.
-    fresh: Vec<String>,
     save: Vec<Action>,
     put_back: Vec<Action>,
+    accompanied: Vec<Accompanied>,
 }
 
 impl Of {
     fn new(scenario: &Scenario) -> Self {
-        let volumes = &scenario.inventory.volumes;
-        let fresh = volumes.iter().flat_map(|v| v.fresh.iter().map(|glob| format!("{}/{glob}", v.name))).collect();
         let data = &scenario.faults;
         Self {
             lost: data.lost.clone(),
             targets: data.targets.clone(),
-            fresh,
             save: data.save.clone(),
             put_back: data.put_back.clone(),
+            accompanied: data.accompanied.clone(),
         }
     }
 }
@@ -108,6 +106,12 @@ pub fn named(scenarios: &Path, scenario: &str, name: &str) -> Result<Arc<Fault>>
 }
 
 impl Fault {
+    /// The findings that may come with those that must be found, of those that were.
+    fn accompanying(&self, expected: &BTreeSet<String>, found: &BTreeSet<String>) -> BTreeSet<String> {
+        let comes = self.of.accompanied.iter().filter(|with| expected.iter().any(|e| any(&with.of.0, e)));
+        comes.flat_map(|with| found.iter().filter(|f| any(&with.may_find.0, f))).cloned().collect()
+    }
+
     /// The name on the command line.
     pub fn name(&self) -> &str {
         &self.declared.name
@@ -126,8 +130,8 @@ impl Fault {
     /// Does something with what fills in its texts.
     async fn filled<T>(&self, drill: &Drill, with: impl AsyncFnOnce(&Filling<'_>) -> Result<T>) -> Result<T> {
         let items = items(drill)?;
-        let Of { targets, lost, fresh, .. } = &*self.of;
-        with(&Filling { corpus: &drill.run.corpus, items: &items, targets, lost, fresh }).await
+        let Of { targets, lost, .. } = &*self.of;
+        with(&Filling { corpus: &drill.run.corpus, items: &items, targets, lost }).await
     }
 
     async fn act(&self, drill: &Drill, actions: &[Action]) -> Result<()> {
@@ -197,8 +201,8 @@ pub async fn put_back(drill: &Drill) -> Result<bool> {
 
 async fn scenario_wide(drill: &Drill, actions: impl Fn(&Of) -> &Vec<Action>) -> Result<()> {
     let (of, items) = (Of::new(&drill.app.scenario), items(drill)?);
-    let Of { targets, lost, fresh, .. } = &of;
-    let filling = Filling { corpus: &drill.run.corpus, items: &items, targets, lost, fresh };
+    let Of { targets, lost, .. } = &of;
+    let filling = Filling { corpus: &drill.run.corpus, items: &items, targets, lost };
     act::all(drill, actions(&of), &filling).await
 }
 
@@ -209,7 +213,7 @@ impl hooks::Fault for Fault {
 
     fn edits(&self, corpus: &Corpus) -> Vec<Edit> {
         let (items, none, nothing) = (Items::default(), BTreeMap::new(), BTreeMap::new());
-        let filling = Filling { corpus, items: &items, targets: &none, lost: &nothing, fresh: &[] };
+        let filling = Filling { corpus, items: &items, targets: &none, lost: &nothing };
         let fill = |edit: &Edit| {
             let mut edit = edit.clone();
             if let Change::Set(_, value) = &mut edit.change {

@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 
 pub mod bot;
+mod program;
+pub mod reader;
 
 /// The images that stand-ins are built on, the first that is there.
 pub const BASES: [&str; 2] = [REGISTRY_BASE, BOOTSTRAPPED_BASE];

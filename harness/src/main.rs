@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::CommandFactory as _;
@@ -12,7 +12,7 @@ use engine::Engine;
 use futures_util::StreamExt as _;
 use judge::audit::AuditReport;
 use judge::meaning;
-use judge::model::{Status, essences};
+use judge::model::{Status, Verdict, essences};
 use judge::redact::redact;
 use judge::store::{Evidence, RunFact};
 use recipe::labels::lint::{self, lint};
@@ -375,6 +375,7 @@ async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
     }
     let folded: drill::Sinks =
         Box::new(|dir| Ok(Events::new(vec![Box::new(Folded::new(Folds::here())), Box::new(JsonLines::create(dir)?)])));
+    let dir = args.climb.evidence.get_or_insert_with(|| runs("ladder")).clone();
     match climb(&args.recipe, args.climb, scenarios, folded).await {
         Ok((ladder, dir)) => {
             let exit_code = exit_code::of(ladder.status());
@@ -385,7 +386,7 @@ async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
             Ok(exit_code)
         }
         Err(e) => {
-            keep_error(&args.out, &e, &format!("restore-drill ladder {}", args.recipe))?;
+            keep_error(&args.out, &dir, &e, &format!("restore-drill ladder {}", args.recipe))?;
             Err(e)
         }
     }
@@ -400,20 +401,26 @@ fn runs(what: &str) -> PathBuf {
 async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8> {
     let options = args.options(scenarios.to_owned())?;
     let command = options.reproduce();
-    let Ended { value: verdict, evidence, .. } = drill::run(options, sinks(output, false)).await.inspect_err(|e| {
-        if e.exit_code() != exit_code::USAGE {
-            eprintln!("\nreproduce: {command}");
+    let begun = Arc::new(OnceLock::new());
+    let (dir_of, inner) = (begun.clone(), sinks(output, false));
+    let sinks: drill::Sinks = Box::new(move |dir| {
+        dir_of.get_or_init(|| dir.to_owned());
+        inner(dir)
+    });
+    let Ended { value: verdict, evidence, .. } = match drill::run(options, sinks).await {
+        Ok(ended) => ended,
+        Err(e) => {
+            if let Some(dir) = begun.get() {
+                eprintln!("\nevidence:  {}", dir.display());
+                ended_early(dir).unwrap_or_else(|why| eprintln!("note: summary.json was not written: {why}"));
+            }
+            if e.exit_code() != exit_code::USAGE {
+                eprintln!("reproduce: {command}");
+            }
+            return Err(e);
         }
-    })?;
-    let mut facts = serde_json::json!({});
-    for fact in
-        [RunFact::Run, RunFact::Scenario, RunFact::Profile, RunFact::Seed, RunFact::Images, RunFact::Snapshot, RunFact::Reproduce]
-    {
-        facts[fact.key()] = serde_json::json!(evidence.get(fact)?);
-    }
-    let report = AuditReport::read(&evidence)?;
-    facts["audit"] = serde_json::json!(report);
-    summary(evidence.dir(), &facts, &verdict)?;
+    };
+    let report = summarize(&evidence, &verdict)?;
     if !output.quiet {
         report.iter().for_each(|r| eprint!("\n{r}"));
     }
@@ -421,6 +428,27 @@ async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8>
     reproduce(&evidence)?;
     println!("{}", verdict.status);
     Ok(exit_code::of(verdict.status))
+}
+
+/// Writes `summary.json` of a run that ended before its end: its reason, and a verdict that nothing is proven.
+fn ended_early(dir: &Path) -> Result<()> {
+    let evidence = Evidence::open(dir)?;
+    summarize(&evidence, &judge::judge(&evidence, judge::RESTORED)?).map(drop)
+}
+
+/// Writes `summary.json`. Gives what the audit says.
+fn summarize(evidence: &Evidence, verdict: &Verdict) -> Result<Option<AuditReport>> {
+    let mut facts = serde_json::json!({});
+    for fact in
+        [RunFact::Run, RunFact::Scenario, RunFact::Profile, RunFact::Seed, RunFact::Images, RunFact::Snapshot, RunFact::Reproduce]
+    {
+        facts[fact.key()] = serde_json::json!(evidence.get(fact)?);
+    }
+    let report = AuditReport::read(evidence)?;
+    facts["audit"] = serde_json::json!(report);
+    facts["ended"] = serde_json::json!(judge::ended::Ended::read(evidence)?);
+    summary(evidence.dir(), &facts, verdict)?;
+    Ok(report)
 }
 
 fn report(args: ReportArgs) -> Result<u8> {

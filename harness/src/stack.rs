@@ -15,6 +15,8 @@ pub mod disk;
 pub mod gc;
 pub mod objects;
 pub mod ownership;
+pub mod ports;
+pub mod reader;
 pub mod slots;
 pub mod volumes;
 

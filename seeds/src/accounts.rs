@@ -219,6 +219,17 @@ impl Accounts {
         self.mailboxes().iter().filter(|u| !u.forward_enabled && !u.reply_enabled)
     }
 
+    /// A user, and an address with `tag` in it that only leads to that user, so that the user may send as that address. Every tag
+    /// gives another address, as a correspondent whom nobody has answered yet. A detail (`u01+tag@…`) would not do: many servers
+    /// have none, and where another user may send as anybody, some refuse its owner.
+    pub fn correspondent(&self, tag: &str) -> Option<(&User, String)> {
+        self.aliases.iter().filter(|a| a.wildcard).find_map(|alias| {
+            let address = alias.email.replace('%', tag);
+            let owner = self.quiet().find(|u| alias.destination == [u.email.as_str()])?;
+            Some((owner, address))
+        })
+    }
+
     /// The mailboxes that a message to `recipient` ends up in: through an alias, a
     /// wildcard alias, an alternative domain, a `+detail`, or a forward.
     pub fn deliveries(&self, recipient: &str) -> BTreeSet<String> {
@@ -291,6 +302,28 @@ mod tests {
         // u05 forwards to u04 and keeps a copy.
         assert_eq!(to("u05@xn--bcher-kva.example"), "u04@mail.test u05@xn--bcher-kva.example");
         assert_eq!(to("nobody@mail.test"), "");
+    }
+
+    /// Whoever may send as anybody, and however many mailboxes there are.
+    #[test]
+    fn every_seed_has_a_correspondent_who_gets_the_answer() {
+        for name in Profile::names() {
+            let profile = Profile::named(name).expect("built in");
+            for seed in 1..=2000 {
+                let accounts = Accounts::generate(seed, &profile);
+                let (owner, address) = accounts.correspondent("baseline").expect("a correspondent");
+                assert_eq!((owner.email.as_str(), address.as_str()), ("u01@mail.test", "shop-baseline@co-op.example.org"));
+                assert!(owner.enabled && !owner.reply_enabled, "{name}, seed {seed}");
+                assert_eq!(accounts.deliveries(&address), BTreeSet::from([owner.email.clone()]), "{name}, seed {seed}");
+                let answering = accounts.mailboxes().iter().find(|u| u.reply_enabled).expect("somebody is away");
+                assert_ne!(answering.email, owner.email, "{name}, seed {seed}");
+                assert_eq!(
+                    accounts.deliveries(&answering.email),
+                    BTreeSet::from([answering.email.clone()]),
+                    "{name}, seed {seed}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -117,9 +117,11 @@ pub const HOOK: &str = "hook";
 
 /// What kind of cause the bot's or restic's words name. (recalled: the bot's words on hooks)
 pub fn cause(said: &str) -> &'static str {
-    const CAUSES: [(&str, &[&str]); 7] = [
+    const CAUSES: [(&str, &[&str]); 8] = [
         (HOOK, &["pre-hook", "post-hook"]),
         ("not enabled", &["not switched on"]),
+        // restic 0.12 to 0.18, with what it says of a lock that it finds, cannot make, or should be asked to remove.
+        ("locked", &["already locked", "unable to create lock", "failed to lock repository", "remove stale locks"]),
         ("password", &["wrong password"]),
         ("space", &["no space left on device"]),
         ("snapshot", &["no snapshot", "no matching id"]),
@@ -162,6 +164,13 @@ mod tests {
         for (said, expected) in [
             ("backupbot.backup.pre-hook of s_admin: exit code 1: no such file or directory", "hook"),
             ("restic backup: Fatal: wrong password or no key found", "password"),
+            (
+                "restic backup: unable to create lock in backend: repository is already locked exclusively by PID 42 on b by (UID 0)",
+                "locked",
+            ),
+            ("Fatal: unable to create lock in backend: repository is already locked by PID 7 on host by root", "locked"),
+            ("the `unlock` command can be used to remove stale locks", "locked"),
+            ("{\"message_type\":\"exit_error\",\"code\":11,\"message\":\"Fatal: failed to lock repository: x\"}", "locked"),
             ("write /repository/data/x: no space left on device", "space"),
             ("no snapshot deadbeef of stack s", "snapshot"),
             ("/var/lib/docker/volumes/s_mailu/_data/dump does not exist", "path"),

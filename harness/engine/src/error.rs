@@ -46,6 +46,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the container that was asked is not there, or went while it was asked: somebody removed it or restarted its service.
+    pub fn is_gone(&self) -> bool {
+        use bollard::errors::Error as E;
+        match self {
+            Self::NoContainer { .. } => true,
+            Self::Docker { source, .. } => {
+                matches!(**source, E::DockerResponseServerError { status_code: 404 | 409, .. } | E::IOError { .. })
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the engine did not answer at all.
     pub fn is_unreachable(&self) -> bool {
         use bollard::errors::Error as E;
@@ -81,4 +93,23 @@ impl<T> Context<T> for Result<T, bollard::errors::Error> {
 /// Whether the engine says that there is no such object.
 pub fn is_not_found(error: &bollard::errors::Error) -> bool {
     matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_that_went_is_told_from_an_engine_that_refuses() {
+        use bollard::errors::Error as E;
+        let server = |status_code| E::DockerResponseServerError { status_code, message: "no".into() };
+        let docker = |source: E| Error::Docker { context: "running".into(), source: Box::new(source) };
+        let none = Error::NoContainer { service: "s".into(), program: "p".into() };
+        let cut = E::IOError { err: std::io::Error::from(std::io::ErrorKind::UnexpectedEof) };
+        let gone = [none, docker(server(404)), docker(server(409)), docker(cut)].map(|e| e.is_gone());
+        assert_eq!(gone, [true; 4]);
+        let other =
+            [docker(server(500)), docker(E::RequestTimeoutError), Error::Unusable("no swarm".into())].map(|e| e.is_gone());
+        assert_eq!(other, [false; 3]);
+    }
 }

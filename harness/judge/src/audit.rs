@@ -17,13 +17,24 @@ fn finding(volume: &str, path: &str, outcome: Outcome, property: Option<&str>, d
     Finding { item, outcome, property: property.map(str::to_owned), detail }
 }
 
-/// What is wrong with the audited snapshot: durable files that it lacks, the highest folder that lacks all of its own standing
-/// for them, and dumps that are absent or not whole.
+/// What is wrong with the audited snapshot: durable and valuable files that it lacks, the highest folder that lacks all of its own
+/// standing for them, and dumps that are absent or not whole. An audit that ended before it was complete keeps what it did find;
+/// why it ended is among the steps.
 pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
-    if evidence.get(RunFact::Audit)?.is_none() {
-        // It ended before it was complete; why is among the steps.
-        return Ok(Vec::new());
+    let mut findings = Vec::new();
+    // What is missing is known once all names are, of either side.
+    if evidence.get(RunFact::Listed)?.is_some() || evidence.get(RunFact::Audit)?.is_some() {
+        findings.extend(missed(evidence)?);
+        findings.extend(dumps_absent(evidence)?);
     }
+    for (volume, path, complaint) in evidence.dumps_wrong()? {
+        findings.push(finding(&volume, &path, Outcome::Altered, Some(property::DUMP), complaint));
+    }
+    findings.sort();
+    Ok(findings)
+}
+
+fn missed(evidence: &Evidence) -> Result<Vec<Finding>> {
     let mut found: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
     for (volume, path, size) in evidence.missed()? {
         let (volume, path) = (volume.as_str(), path.as_str());
@@ -42,22 +53,19 @@ pub fn findings(evidence: &Evidence) -> Result<Vec<Finding>> {
         let (files, bytes) = found.entry((volume.to_owned(), place.to_owned())).or_default();
         (*files, *bytes) = (*files + 1, *bytes + size);
     }
-    let lost = "durable files of the live volume are not in the snapshot, and no restore can bring them back";
-    let mut findings: Vec<Finding> = found
-        .into_iter()
-        .map(|((v, path), (n, bytes))| {
-            finding(&v, &path, Outcome::Lost, None, format!("{}, {}: {lost}", counted(n, "file"), counted(bytes, "byte")))
-        })
-        .collect();
-    for (volume, path, dump) in evidence.dumps_absent()? {
+    let lost = "the live volume has this, the snapshot does not, and no restore can bring it back";
+    let one = |((v, path), (n, bytes)): ((String, String), (u64, u64))| {
+        finding(&v, &path, Outcome::Lost, None, format!("{}, {}: {lost}", counted(n, "file"), counted(bytes, "byte")))
+    };
+    Ok(found.into_iter().map(one).collect())
+}
+
+fn dumps_absent(evidence: &Evidence) -> Result<Vec<Finding>> {
+    let one = |(volume, path, dump): (String, String, String)| {
         let detail = format!("the dump of {path} is not in the snapshot; check that its hook runs and writes into the volume");
-        findings.push(finding(&volume, &dump, Outcome::Lost, Some(property::DUMP), detail));
-    }
-    for (volume, path, complaint) in evidence.dumps_wrong()? {
-        findings.push(finding(&volume, &path, Outcome::Altered, Some(property::DUMP), complaint));
-    }
-    findings.sort();
-    Ok(findings)
+        finding(&volume, &dump, Outcome::Lost, Some(property::DUMP), detail)
+    };
+    Ok(evidence.dumps_absent()?.into_iter().map(one).collect())
 }
 
 /// What the snapshot holds, and what the audit saw that is not a fault of the snapshot.
@@ -67,8 +75,6 @@ pub struct AuditReport {
     pub snapshot: String,
     /// What the snapshot holds of each volume and class.
     pub captured: Vec<(String, Class, Amount)>,
-    /// Valuable files, by volume, that the snapshot lacks.
-    pub valuable_missed: Vec<(String, Amount)>,
     /// How many files differ between the live volumes and the snapshot.
     pub differing: u64,
     /// The first of them.
@@ -80,13 +86,7 @@ impl AuditReport {
     pub fn read(evidence: &Evidence) -> Result<Option<Self>> {
         let Some(snapshot) = evidence.get(RunFact::Audit)? else { return Ok(None) };
         let (differing, differing_first) = evidence.differing(20)?;
-        Ok(Some(Self {
-            snapshot,
-            captured: evidence.captured()?,
-            valuable_missed: evidence.valuable_missed()?,
-            differing,
-            differing_first,
-        }))
+        Ok(Some(Self { snapshot, captured: evidence.captured()?, differing, differing_first }))
     }
 
     /// All that the snapshot holds.
@@ -121,9 +121,6 @@ impl fmt::Display for AuditReport {
             share(junk.files, total.files),
             share(junk.bytes, total.bytes)
         )?;
-        for (volume, amount) in &self.valuable_missed {
-            writeln!(f, "valuable files that are not in the snapshot: volume {volume}, {amount}")?;
-        }
         if self.differing > 0 {
             writeln!(f, "files that differ between the live volumes and the snapshot: {}", self.differing)?;
         }

@@ -27,14 +27,21 @@ pub enum Check {
         /// The table.
         table: String,
     },
-    /// The files of a volume, each with content, owner, mode and time.
+    /// What a database has of one kind besides rows: its indexes, its sequences, its roles, ….
+    Objects {
+        /// The database.
+        database: String,
+        /// What they are, as in [`Item::Object`].
+        what: String,
+    },
+    /// The entries of a volume: files, folders, links, each with content and attributes.
     Files(String),
-    /// The owners and modes in a volume whose content is checked elsewhere.
-    Attributes(String),
     /// What a command of the scenario prints, by its name there.
     Fact(String),
     /// The keys of a Redis, by its service.
     Keys(String),
+    /// That the app keeps nothing outside the stack's volumes: the mounts of its containers.
+    Mounts,
     /// The durable files of a volume in the snapshot.
     Snapshot(String),
     /// What is tried as a user would.
@@ -52,16 +59,17 @@ const QUOTAS: &str = "quotas";
 const SCRIPTS: &str = "sieve scripts";
 const DATABASE: &str = "database ";
 const ROWS: &str = "rows of ";
+const OBJECTS: &str = "objects of ";
 const FILES: &str = "files of ";
-const ATTRIBUTES: &str = "owners and modes of ";
 const FACT: &str = "fact ";
 const KEYS: &str = "keys of ";
+const MOUNTS: &str = "mounts";
 const SNAPSHOT: &str = "snapshot of ";
 const TRIAL: &str = "trial: ";
 
 impl Check {
-    /// The check of an item. Whether a file's content is checked or only its owner and mode, `whole` says of its volume.
-    pub fn of(item: &Item, whole: impl Fn(&str) -> bool) -> Self {
+    /// The check of an item.
+    pub fn of(item: &Item) -> Self {
         match item {
             Item::Account { .. } => Self::Logins,
             Item::Folder { .. } => Self::Folders,
@@ -69,8 +77,9 @@ impl Check {
             Item::Script { .. } => Self::Scripts,
             Item::Database { database } => Self::Database(database.clone()),
             Item::Row { database, table, .. } => Self::Rows { database: database.clone(), table: table.clone() },
-            Item::File { volume, .. } if whole(volume) => Self::Files(volume.clone()),
-            Item::File { volume, .. } => Self::Attributes(volume.clone()),
+            Item::Object { database, what, .. } => Self::Objects { database: database.clone(), what: what.clone() },
+            Item::File { volume, .. } => Self::Files(volume.clone()),
+            Item::Mount { .. } => Self::Mounts,
             Item::Snapshot { volume, .. } => Self::Snapshot(volume.clone()),
             Item::Fact { fact } => Self::Fact(fact.clone()),
             Item::Key { service, .. } => Self::Keys(service.clone()),
@@ -91,10 +100,11 @@ impl fmt::Display for Check {
             Self::Scripts => f.write_str(SCRIPTS),
             Self::Database(database) => write!(f, "{DATABASE}{database}"),
             Self::Rows { database, table } => write!(f, "{ROWS}{database}, {table}"),
+            Self::Objects { database, what } => write!(f, "{OBJECTS}{database}, {what}"),
             Self::Files(volume) => write!(f, "{FILES}{volume}"),
-            Self::Attributes(volume) => write!(f, "{ATTRIBUTES}{volume}"),
             Self::Fact(fact) => write!(f, "{FACT}{fact}"),
             Self::Keys(service) => write!(f, "{KEYS}{service}"),
+            Self::Mounts => f.write_str(MOUNTS),
             Self::Snapshot(volume) => write!(f, "{SNAPSHOT}{volume}"),
             Self::Trial(kind) => write!(f, "{TRIAL}{kind}"),
             Self::Step(step) => write!(f, "step {step}"),
@@ -114,16 +124,17 @@ impl FromStr for Check {
     /// Reads a check that a scenario can declare.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let after = |prefix: &str| text.strip_prefix(prefix).map(str::to_owned);
-        let rows = || {
-            let (database, table) = text.strip_prefix(ROWS)?.split_once(", ")?;
-            Some(Self::Rows { database: database.to_owned(), table: table.to_owned() })
+        let two = |prefix: &str| {
+            let (database, of) = text.strip_prefix(prefix)?.split_once(", ")?;
+            Some((database.to_owned(), of.to_owned()))
         };
+        let rows = || two(ROWS).map(|(database, table)| Self::Rows { database, table });
         let named = || {
             let check = rows().or_else(|| Some(Self::Trial(text.strip_prefix(TRIAL)?.parse().ok()?)));
             check
+                .or_else(|| two(OBJECTS).map(|(database, what)| Self::Objects { database, what }))
                 .or_else(|| after(DATABASE).map(Self::Database))
                 .or_else(|| after(FILES).map(Self::Files))
-                .or_else(|| after(ATTRIBUTES).map(Self::Attributes))
                 .or_else(|| after(FACT).map(Self::Fact))
                 .or_else(|| after(KEYS).map(Self::Keys))
                 .or_else(|| after(SNAPSHOT).map(Self::Snapshot))
@@ -134,6 +145,7 @@ impl FromStr for Check {
             MESSAGES => Ok(Self::Messages),
             QUOTAS => Ok(Self::Quotas),
             SCRIPTS => Ok(Self::Scripts),
+            MOUNTS => Ok(Self::Mounts),
             _ => named().ok_or_else(|| NotACheck(text.to_owned())),
         }
     }
@@ -151,10 +163,10 @@ mod tests {
             ("messages", Check::Messages),
             ("quotas", Check::Quotas),
             ("sieve scripts", Check::Scripts),
+            ("mounts", Check::Mounts),
             ("database main.db", Check::Database("main.db".into())),
             ("rows of main.db, user", Check::Rows { database: "main.db".into(), table: "user".into() }),
             ("files of dkim", Check::Files("dkim".into())),
-            ("owners and modes of mail", Check::Attributes("mail".into())),
             ("fact mail queue", Check::Fact("mail queue".into())),
             ("keys of db", Check::Keys("db".into())),
             ("snapshot of mail", Check::Snapshot("mail".into())),

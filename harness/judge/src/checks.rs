@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use recipe::inventory::Compared;
 use recipe::scenario::Checks as Declared;
 
 pub use crate::check::{Check, NotACheck};
+use crate::declared;
+use crate::ended::Ended;
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
 use crate::say::finding;
@@ -15,11 +18,15 @@ use crate::store::{Evidence, RunFact};
 /// How many items of each kind of check were compared.
 pub type Performed = BTreeMap<Check, u64>;
 
-/// What of the baseline an observation is compared with. Trials count where they were made.
+/// What of the baseline an observation is compared with. Trials count where they were made. Nothing is where the observation was
+/// not completed, or the run ended before its end.
 pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
     let mut checks = Performed::new();
     let mut add = |check: Check, n: u64| *checks.entry(check).or_default() += n;
     let Some(before) = evidence.completed(BASELINE)? else { return Ok(checks) };
+    if evidence.completed(stage)?.is_none() || !matches!(Ended::read(evidence), Ok(None)) {
+        return Ok(checks);
+    }
     for (account, _) in evidence.accounts(before)? {
         add(Check::Logins, 1);
         add(Check::Folders, evidence.folders(before, &account)?.len() as u64);
@@ -29,13 +36,16 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
     }
     for database in evidence.databases()? {
         let checked = !evidence.checks(before, &database)?.is_empty();
+        for (what, n) in evidence.object_counts(before, &database)? {
+            add(Check::Objects { database: database.clone(), what }, n);
+        }
         add(Check::Database(database), u64::from(checked));
     }
     for (database, table, n) in evidence.row_counts(before)? {
         add(Check::Rows { database, table }, n);
     }
-    for (volume, whole, n) in evidence.file_kinds(before)? {
-        add(if whole { Check::Files(volume) } else { Check::Attributes(volume) }, n);
+    for count in evidence.file_counts(before)?.into_iter().filter(|c| c.compared != Compared::No) {
+        add(Check::Files(count.volume), count.entries);
     }
     for fact in evidence.facts(before)? {
         add(Check::Fact(fact.fact), u64::from(fact.value.is_some()));
@@ -43,8 +53,12 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
     for (service, n) in evidence.key_counts(before)? {
         add(Check::Keys(service), n);
     }
-    for (volume, n) in evidence.audited()? {
-        add(Check::Snapshot(volume), n);
+    add(Check::Mounts, evidence.number(RunFact::Mounts)?.unwrap_or_default());
+    // An audit that ended before it was complete did not see all of any volume.
+    if evidence.get(RunFact::Audit)?.is_some() {
+        for (volume, n) in evidence.audited()? {
+            add(Check::Snapshot(volume), n);
+        }
     }
     if !evidence.not_tried(stage)? {
         for seen in evidence.trials(BASELINE)? {
@@ -55,15 +69,12 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
     Ok(checks)
 }
 
-/// The check that an item belongs to.
-pub fn of(item: &Item, performed: &Performed) -> Check {
-    let performed = |check| performed.contains_key(&check);
-    Check::of(item, |volume| performed(Check::Files(volume.into())) || !performed(Check::Attributes(volume.into())))
-}
-
 /// What was declared and not compared, or fewer of it than was declared.
 pub(super) fn missing(evidence: &Evidence, stage: &str) -> Result<Vec<Finding>> {
-    let declared: Declared = evidence.json(RunFact::Checks)?.unwrap_or_default();
+    let declared: Declared = match declared::required(evidence, RunFact::Checks)? {
+        Ok(declared) => declared,
+        Err(unread) => return Ok(vec![unread]),
+    };
     let performed = performed(evidence, stage)?;
     let untried = evidence.not_tried(stage)?;
     let unread = |name: &str, detail| {
@@ -93,6 +104,7 @@ pub fn text(checks: &Performed) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stage::RESTORED;
 
     #[test]
     fn fewer_than_declared_are_unknown() {
@@ -102,9 +114,11 @@ mod tests {
         let rows = [crate::store::RowSeen { database: "m.db".into(), table: "t".into(), key: "1".into(), columns: "{}".into() }];
         evidence.put_rows(baseline, "m.db", &[], &rows).expect("stored");
         evidence.complete(baseline).expect("stored");
+        let restored = evidence.observation(RESTORED).expect("an observation");
+        evidence.complete(restored).expect("stored");
         let missing = |declared: &str| {
             evidence.set(RunFact::Checks, declared).expect("stored");
-            missing(&evidence, "restored").expect("judged")
+            missing(&evidence, RESTORED).expect("judged")
         };
         assert_eq!(missing("{\"rows of m.db, t\": 1}"), []);
         let found = missing("{\"rows of m.db, t\": 2, \"messages\": 1}");

@@ -1,13 +1,24 @@
 //! What commands in containers print, and what was tried as a user would.
 
+use std::collections::BTreeMap;
+
 use crate::model::{Finding, Item, Outcome};
 use crate::say::{changed, finding};
 use crate::store::{FactSeen, TrialSeen};
 
-pub(crate) fn facts(old: &[FactSeen], new: &[FactSeen], findings: &mut Vec<Finding>) {
+/// The facts that may be empty, each with the scenario's reason.
+pub(crate) type MayBeEmpty = BTreeMap<String, String>;
+
+/// What is empty before the backup and after the restore may be so for any reason, and proves nothing.
+pub(crate) fn facts(old: &[FactSeen], new: &[FactSeen], may_be_empty: &MayBeEmpty, findings: &mut Vec<Finding>) {
     for o in old {
         let item = Item::Fact { fact: o.fact.clone() };
         match (&o.value, new.iter().find(|n| n.fact == o.fact).and_then(|n| n.value.as_ref())) {
+            (Some(was), Some(is)) if was == is && was.is_empty() && !may_be_empty.contains_key(&o.fact) => {
+                let detail =
+                    "it was empty before the backup already, which proves nothing; seed it, or give the reason as may_be_empty";
+                findings.push(finding(item, Outcome::Unread, None, detail.into()));
+            }
             (Some(was), Some(is)) if was == is => {}
             (Some(was), Some(is)) => {
                 findings.push(finding(item, Outcome::Altered, None, changed(format!("{was:?}"), format!("{is:?}"))));

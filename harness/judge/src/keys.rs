@@ -51,7 +51,7 @@ fn of_pair((service, before, after): &KeyPair) -> Vec<Finding> {
                     found.push((property, changed(was, is)));
                 }
             };
-            differ(property::TYPE, was.kind.clone(), is.kind.clone());
+            differ(property::KIND, was.kind.clone(), is.kind.clone());
             let value = |k: &KeySeen| format!("{} ({} long)", short_hex(&k.value), k.length);
             differ(property::VALUE, value(was), value(is));
             let expires = |k: &KeySeen| if k.expires { "that it expires" } else { "that it stays" }.to_owned();

@@ -5,12 +5,17 @@
 //! - [`store`]: `evidence.db`, and what each kind of observation looks like in it; [`redact`] keeps secrets out.
 //! - [`judge()`], [`across`], [`audited`], [`seeding`]: verdicts. Behind them is one judge for each kind of state: mail, rows,
 //!   files, facts, and [`audit`] and [`live`].
-//! - [`checks`]: what was compared, beside what the scenario declares. [`meaning`]: what a finding means and what to do about it.
+//! - [`checks`]: what was compared, beside what the scenario declares. [`coverage`]: how much of what there is that was. [`ended`]:
+//!   why a run ended before its end. [`meaning`]: what a finding means and what to do about it.
 
 pub mod audit;
 mod check;
 pub mod checks;
 mod count;
+pub mod coverage;
+mod covered;
+mod declared;
+pub mod ended;
 pub mod error;
 mod facts;
 mod files;
@@ -26,6 +31,7 @@ mod rows;
 mod say;
 mod stage;
 mod step;
+mod steps;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -33,8 +39,9 @@ mod trial;
 mod verdict;
 mod word;
 
-pub use count::counted;
+pub use count::{counted, grouped};
 pub use error::{Error, Result};
 pub use facts::trials;
-pub use stage::{BASELINE, INSTALLED, MAIL_QUEUE, RESTORED, REVISION, UPGRADED};
-pub use verdict::{across, audited, judge, seeding};
+pub use rows::{ABSENT, FILE, READABLE, SETTINGS};
+pub use stage::{BASELINE, INSTALLED, MAIL_QUEUE, RESTORED, UPGRADED};
+pub use verdict::{across, audited, database_as, judge, seeding};

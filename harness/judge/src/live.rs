@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use recipe::inventory::{Compared, Inventory};
 use recipe::scenario::UserPlaces;
 
+use crate::declared;
 use crate::error::Result;
 use crate::model::{Finding, Item, MessageId, Outcome};
 use crate::property;
@@ -38,14 +40,25 @@ struct Written {
     deleted: BTreeMap<String, When>,
     /// Where the app keeps its users, if its scenario says so.
     users: Option<UserPlaces>,
+    /// Says whose content is compared elsewhere.
+    inventory: Option<Inventory>,
 }
 
 impl Written {
-    fn read(evidence: &Evidence) -> Result<Option<Self>> {
+    /// What was written, if anything; what cannot be read of it is a finding.
+    fn read(evidence: &Evidence, findings: &mut Vec<Finding>) -> Result<Option<Self>> {
         let Some(window) = evidence.live_backup()? else { return Ok(None) };
+        let users = declared::optional(evidence, RunFact::Users)?.unwrap_or_else(|unread| {
+            findings.push(unread);
+            None
+        });
         let (delivered, changed) = (vec![], BTreeMap::new());
         let (created, deleted) = (BTreeMap::new(), BTreeMap::new());
-        let mut written = Self { delivered, changed, created, deleted, users: evidence.json(RunFact::Users)? };
+        let inventory = declared::optional(evidence, RunFact::Inventory)?.unwrap_or_else(|unread| {
+            findings.push(unread);
+            None
+        });
+        let mut written = Self { delivered, changed, created, deleted, users, inventory };
         for op in evidence.live()? {
             written.add(op.when(window), op);
         }
@@ -87,6 +100,13 @@ impl Written {
         self.delivered.iter().any(|d| d.account == account) || self.changed.iter().any(expunged)
     }
 
+    /// Whether users write to a file: it has their messages, or another probe compares what is in it.
+    fn may_write(&self, volume: &str, path: &str) -> bool {
+        let has_mailboxes = self.users.as_ref().is_some_and(|u| u.mailboxes.as_deref() == Some(volume));
+        let volume = self.inventory.iter().flat_map(|i| &i.volumes).find(|v| v.name == volume);
+        has_mailboxes || volume.is_some_and(|v| v.treatment(path).1 != Compared::Whole)
+    }
+
     /// Whether a row is that of a user who was created while the backup ran.
     fn made_row(&self, database: &str, table: &str, key: &str) -> bool {
         let is_users = |places: &UserPlaces| places.database == database && places.table == table;
@@ -96,7 +116,7 @@ impl Written {
 
 /// The users that must be there: created before the backup began, and not deleted.
 pub fn users(evidence: &Evidence) -> Result<Vec<String>> {
-    let Some(written) = Written::read(evidence)? else { return Ok(vec![]) };
+    let Some(written) = Written::read(evidence, &mut Vec::new())? else { return Ok(vec![]) };
     let there = |(user, created): (&String, &When)| (written.there(user, *created) == Some(true)).then(|| user.clone());
     Ok(written.created.iter().filter_map(there).collect())
 }
@@ -109,7 +129,7 @@ pub fn judged(
     after: ObservationId,
     mut findings: Vec<Finding>,
 ) -> Result<Vec<Finding>> {
-    let Some(written) = Written::read(evidence)? else { return Ok(findings) };
+    let Some(written) = Written::read(evidence, &mut findings)? else { return Ok(findings) };
     let queue_kept = queue(evidence, before)?.is_subset(&queue(evidence, after)?);
     findings.retain(|finding| is_left(finding, &written, queue_kept));
     delivered(evidence, after, &written, &mut findings)?;
@@ -139,8 +159,13 @@ fn is_left(finding: &Finding, written: &Written, queue_kept: bool) -> bool {
         }
         (Item::Row { database, table, key }, Outcome::Unexpected | Outcome::Lost) => !written.made_row(database, table, key),
         (Item::Account { account }, Outcome::Altered) => !is(property::QUOTA_USAGE) || !written.wrote_to(account),
+        // Names of files change with flags, and what is in them with every message.
+        (Item::File { volume, path }, Outcome::Lost | Outcome::Unexpected) => !written.may_write(volume, path),
+        (Item::File { volume, path }, Outcome::Altered) if is(property::BYTES) || is(property::MTIME) || is(property::LINK) => {
+            !written.may_write(volume, path)
+        }
         // Mail that was on its way when the queue was copied may be there in addition.
-        (Item::Fact { fact }, _) if fact == MAIL_QUEUE => !queue_kept,
+        (Item::Fact { fact }, Outcome::Altered) if fact == MAIL_QUEUE => !queue_kept,
         // The audit compares the snapshot with volumes that went on changing: the dumps alone can be judged.
         (Item::Snapshot { .. }, _) => is(property::DUMP),
         _ => true,
@@ -262,10 +287,8 @@ fn known(
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
     let UserPlaces { database, table, mailboxes } = places;
-    let users_of = |o| -> Result<BTreeSet<String>> {
-        let users = evidence.rows(o)?.into_iter().filter(|r| r.database == *database && r.table == *table);
-        Ok(users.map(|r| r.key).collect())
-    };
+    let users_of =
+        |o| -> Result<BTreeSet<String>> { Ok(evidence.rows_of(o, database, table)?.into_iter().map(|r| r.key).collect()) };
     let (old, new) = (users_of(before)?, users_of(after)?);
     for (user, created) in &written.created {
         let (outcome, detail) = match (written.there(user, *created), new.contains(user)) {

@@ -17,7 +17,12 @@ pub(crate) fn mail(
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
     let after_logins: BTreeMap<String, Login> = evidence.accounts(after)?.into_iter().collect();
-    for (account, _) in evidence.accounts(before)? {
+    for (account, login) in evidence.accounts(before)? {
+        if let Login::Refused(why) | Login::Unread(why) = login {
+            let detail = format!("it could not be read before the backup, so that nothing of it was compared: {why}");
+            findings.push(finding(Item::Account { account }, Outcome::Unread, None, detail));
+            continue;
+        }
         let messages_before = evidence.message_count(before, &account)?;
         let old_folders = evidence.folders(before, &account)?;
         counts.accounts += 1;

@@ -86,15 +86,17 @@ mod tests {
         let login = Item::Account { account: account.clone() };
         let database = Item::Database { database: "d".into() };
         let row = Item::Row { database: "d".into(), table: "t".into(), key: "1".into() };
+        let object = Item::Object { database: "d".into(), what: "index".into(), name: "t_i".into() };
         let file = Item::File { volume: volume.clone(), path: path.clone() };
+        let mount = Item::Mount { service: "app".into(), path: path.clone() };
         let snapshot = Item::Snapshot { volume, path };
         let script = Item::Script { account, script: "s".into() };
         let fact = Item::Fact { fact: "mail queue".into() };
         let key = Item::Key { service: "db".into(), number: Some(0), key: "k".into() };
         let trial = Item::Trial { trial: Trial::new(TrialKind::MailOut, ["a@relayed.example"]) };
         let observation = Item::Observation { what: "observation \"restored\"".into() };
-        use Outcome::{Altered, Duplicated, Lost, Misplaced, Recovered, Resurrected, Unexpected, Unread, Unresolved};
-        let cases: [(&Item, Outcome, &[Option<&str>]); 34] = [
+        use Outcome::{Altered, Duplicated, Lost, Misplaced, Noted, Recovered, Resurrected, Unexpected, Unread, Unresolved};
+        let cases: [(&Item, Outcome, &[Option<&str>]); 42] = [
             (&message, Lost, &[None]),
             (
                 &message,
@@ -125,13 +127,37 @@ mod tests {
             (&login, Lost, &[None]),
             (&login, Unread, &[None, Some("quota")]),
             (&login, Altered, &[Some("quota limit"), Some("quota usage")]),
-            (&database, Altered, &[Some("file"), Some("integrity_check"), Some("foreign_key_check"), Some("schema revision")]),
+            (&database, Altered, &[Some("file"), Some("integrity_check"), Some("foreign_key_check"), Some("user_version")]),
+            (&database, Lost, &[None]),
+            (&database, Unread, &[None, Some("settings")]),
+            (&object, Lost, &[None]),
+            (&object, Altered, &[Some("definition"), Some("grants")]),
+            (&object, Unexpected, &[None]),
             (&row, Lost, &[None]),
             (&row, Altered, &[Some("password")]),
             (&row, Unexpected, &[None]),
-            (&file, Lost, &[None]),
+            (&file, Lost, &[None, Some("target")]),
             (&file, Unexpected, &[None]),
-            (&file, Altered, &[Some("bytes"), Some("owner"), Some("mode"), Some("mtime"), Some("link")]),
+            (
+                &file,
+                Altered,
+                &[
+                    Some("bytes"),
+                    Some("owner"),
+                    Some("mode"),
+                    Some("mtime"),
+                    Some("link"),
+                    Some("target"),
+                    Some("type"),
+                    Some("device"),
+                    Some("acl"),
+                    Some("capability"),
+                    Some("xattr"),
+                ],
+            ),
+            (&file, Unread, &[None]),
+            (&file, Noted, &[Some("holes")]),
+            (&mount, Lost, &[None]),
             (&snapshot, Lost, &[None, Some("dump")]),
             (&snapshot, Altered, &[Some("dump")]),
             (&script, Lost, &[None]),
@@ -157,8 +183,9 @@ mod tests {
     #[test]
     fn every_cause_of_a_failed_step_has_a_meaning() {
         for (step, cause) in BotStep::ALL.into_iter().flat_map(|step| Cause::ALL.map(|cause| (step, cause))) {
-            let line = crate::model::essence(&Item::Step { step }, Outcome::Failed, Some(cause.name()));
+            let line = crate::model::essence(&Item::Step { step }, crate::steps::outcome(step, cause), Some(cause.name()));
             assert_eq!(find(&line).len(), 1, "{line}");
+            assert_ne!(find(&line)[0].name, "fact", "{line}");
         }
     }
 

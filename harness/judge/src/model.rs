@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::count::counted;
+use crate::coverage::Coverage;
 
 pub use crate::message_id::MessageId;
 pub use crate::step::{BotStep, Cause, Complaint};
@@ -35,13 +36,15 @@ pub enum Outcome {
     Failed,
     /// It could not be read.
     Unread,
+    /// Nothing is lost, but an operator should know of it.
+    Noted,
 }
 
 impl Outcome {
     /// What the outcome means for the verdict; none if it is not a failure.
     pub fn weight(self) -> Option<Status> {
         match self {
-            Self::Recovered | Self::Unresolved => None,
+            Self::Recovered | Self::Unresolved | Self::Noted => None,
             Self::Unread => Some(Status::Unknown),
             _ => Some(Status::Broken),
         }
@@ -61,6 +64,7 @@ impl fmt::Display for Outcome {
             Self::Unresolved => "unresolved",
             Self::Failed => "failed",
             Self::Unread => "unread",
+            Self::Noted => "noted",
         })
     }
 }
@@ -107,11 +111,27 @@ pub enum Item {
         /// The values of its key columns, comma-separated.
         key: String,
     },
+    /// What a database has besides its rows.
+    Object {
+        /// The database.
+        database: String,
+        /// What it is: `table`, `index`, `sequence`, `role`, ….
+        what: String,
+        /// Its name, within what it is.
+        name: String,
+    },
     /// A file in a volume.
     File {
         /// The volume's compose name.
         volume: String,
         /// The path from the volume's root.
+        path: String,
+    },
+    /// A mount of a service that is no volume of the stack.
+    Mount {
+        /// The service.
+        service: String,
+        /// Where it is mounted in the container.
         path: String,
     },
     /// A file, or a folder with all its files, in the snapshot.
@@ -175,7 +195,9 @@ impl fmt::Display for Item {
             }
             Self::Database { database } => write!(f, "database {database}"),
             Self::Row { database, table, key } => write!(f, "database {database}, table {table}, row {key}"),
+            Self::Object { database, what, name } => write!(f, "database {database}, {what} {name}"),
             Self::File { volume, path } => write!(f, "volume {volume}, file {path}"),
+            Self::Mount { service, path } => write!(f, "service {service}, mount {path}"),
             Self::Snapshot { volume, path } if path == "." => write!(f, "snapshot, volume {volume}"),
             Self::Snapshot { volume, path } => write!(f, "snapshot, volume {volume}, path {path}"),
             Self::Script { account, script } => write!(f, "mailbox {account}, sieve script {script}"),
@@ -267,9 +289,9 @@ pub struct Counts {
     pub messages: u64,
     /// Rows.
     pub rows: u64,
-    /// Files.
+    /// Files, folders and other entries of volumes, each compared whole.
     pub files: u64,
-    /// Files and folders of which owner and mode were compared.
+    /// Entries of volumes of which another probe compares the content.
     #[serde(default)]
     pub paths: u64,
     /// Sieve scripts.
@@ -295,6 +317,9 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::default() {
+            return f.write_str("nothing");
+        }
         let Self { accounts, folders, messages, rows, files, paths, scripts, facts, keys, trials } = self;
         if *accounts > 0 {
             let (messages, folders) = (counted(*messages, "message"), counted(*folders, "folder"));
@@ -306,7 +331,7 @@ impl fmt::Display for Counts {
             (facts, "fact"),
             (keys, "key"),
             (trials, "trial"),
-            (paths, "owner and mode/owners and modes"),
+            (paths, "file whose content is compared elsewhere/files whose content is compared elsewhere"),
         ];
         for (n, what) in more {
             if *n > 0 {
@@ -324,6 +349,9 @@ pub struct Verdict {
     pub status: Status,
     /// What was compared: the baseline's items.
     pub compared: Counts,
+    /// How much of what there is that was.
+    #[serde(default)]
+    pub coverage: Coverage,
     /// Every difference, sorted.
     pub findings: Vec<Finding>,
 }
@@ -347,7 +375,13 @@ impl Verdict {
     pub fn new(compared: Counts, mut findings: Vec<Finding>) -> Self {
         findings.sort();
         let status = findings.iter().filter_map(|f| f.outcome.weight()).max().unwrap_or(Status::Held);
-        Self { status, compared, findings }
+        Self { status, compared, coverage: Coverage::default(), findings }
+    }
+
+    /// The same with how much of what there is was compared.
+    #[must_use]
+    pub fn covering(self, coverage: Coverage) -> Self {
+        Self { coverage, ..self }
     }
 }
 

@@ -38,13 +38,25 @@ pub const OWNER: &str = "owner";
 pub const MODE: &str = "mode";
 /// The modification time of a file.
 pub const MTIME: &str = "mtime";
-/// Where a symbolic link points, or which other name a file has.
+/// Which other names a file has.
 pub const LINK: &str = "link";
-/// The type of a key of Redis.
-pub const TYPE: &str = "type";
 /// The value of a key of Redis.
 pub const VALUE: &str = "value";
 /// Whether a key of Redis expires.
 pub const EXPIRY: &str = "expiry";
+/// Where a symbolic link leads.
+pub const TARGET: &str = "target";
+/// What an entry of a volume is: a file, a folder, a link, ….
+pub const KIND: &str = "type";
+/// The numbers of a device.
+pub const DEVICE: &str = "device";
+/// The access control list of a file or folder (acl(5)).
+pub const ACL: &str = "acl";
+/// The capabilities of a program (capabilities(7)).
+pub const CAPABILITY: &str = "capability";
+/// Any other extended attribute (xattr(7)).
+pub const XATTR: &str = "xattr";
+/// The holes of a file: parts that take no space on the disk.
+pub const HOLES: &str = "holes";
 /// A dump that carries a database in the snapshot.
 pub const DUMP: &str = "dump";

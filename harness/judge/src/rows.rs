@@ -1,51 +1,290 @@
-//! Databases: their checks and their rows.
+//! Databases: whether they can be read, their rows, and everything else that they have.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
-use crate::say::{changed, finding};
+use crate::say::{changed, finding, part};
 use crate::stage::Versions;
-use crate::store::RowSeen;
+use crate::store::{Evidence, ObjectAlone, ObjectPair, ObjectPairs, ObservationId, RowPairs, RowSeen, TableSeen};
 
+/// The check that says whether a database could be read.
+pub const FILE: &str = "file";
+/// What it says of a database that was read.
+pub const READABLE: &str = "readable";
+/// What it says where the server, or the volume, has no such database.
+pub const ABSENT: &str = "absent";
+/// The check that says which settings of the scenario have nothing in the database that they are about.
+pub const SETTINGS: &str = "settings";
+
+/// Compares the checks of a database. What cannot be said of a database that is gone or cannot be read is one finding.
 pub(crate) fn database(name: &str, old: &[(String, String)], new: &[(String, String)], findings: &mut Vec<Finding>) {
     let item = || Item::Database { database: name.into() };
     let new: BTreeMap<&str, &str> = new.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    for (property, was) in old {
+    let unread = new.get(FILE).is_some_and(|how| *how != READABLE);
+    if new.get(FILE) == Some(&ABSENT) && old.iter().any(|(property, how)| property == FILE && how != ABSENT) {
+        return findings.push(finding(item(), Outcome::Lost, None, String::new()));
+    }
+    for (property, was) in old.iter().filter(|(property, _)| property != SETTINGS) {
         match new.get(property.as_str()) {
             Some(is) if is == was => {}
             Some(is) => findings.push(finding(item(), Outcome::Altered, Some(property), changed(was, is))),
+            None if unread => {}
             None => findings.push(finding(item(), Outcome::Unread, Some(property), "it was not read".into())),
         }
     }
 }
 
-pub(crate) fn rows(old: &[RowSeen], new: &[RowSeen], versions: Versions, findings: &mut Vec<Finding>) {
-    let place = |r: &RowSeen| (r.database.clone(), r.table.clone(), r.key.clone());
+/// What keeps an observation from being the baseline of a comparison: settings of the scenario that are about nothing in the
+/// database, and a database that has no table.
+pub(crate) fn unsound(evidence: &Evidence, o: ObservationId, name: &str, findings: &mut Vec<Finding>) -> Result<()> {
+    let item = || Item::Database { database: name.into() };
+    let checks = evidence.checks(o, name)?;
+    let check = |property: &str| checks.iter().find(|(p, _)| p == property).map(|(_, value)| value.as_str());
+    for wrong in check(SETTINGS).unwrap_or_default().lines() {
+        findings.push(finding(item(), Outcome::Unread, Some(SETTINGS), wrong.to_owned()));
+    }
+    // Where no settings were held against the database, its tables were not listed.
+    if check(FILE) == Some(READABLE) && check(SETTINGS).is_some() && evidence.tables(o, name)?.is_empty() {
+        findings.push(finding(item(), Outcome::Unread, None, "it has no table, so there is nothing to compare".into()));
+    }
+    Ok(())
+}
+
+/// Compares what a database holds. Of one that was not read, nothing is said here.
+pub(crate) fn content(
+    evidence: &Evidence,
+    (before, after): (ObservationId, ObservationId),
+    name: &str,
+    versions: Versions,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    let checks = evidence.checks(after, name)?;
+    if checks.iter().any(|(property, how)| property == FILE && how != READABLE) {
+        return Ok(());
+    }
+    tables(evidence, (before, after), name, versions, findings)?;
+    rows(evidence, (before, after), name, versions, findings)?;
+    // A newer version may have another schema.
+    if versions == Versions::Same {
+        objects(name, evidence.object_pairs(before, after, name)?, findings);
+    }
+    Ok(())
+}
+
+/// Tables that only one observation has.
+fn tables(
+    evidence: &Evidence,
+    (before, after): (ObservationId, ObservationId),
+    name: &str,
+    versions: Versions,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    let names = |o| -> Result<BTreeSet<String>> { Ok(evidence.tables(o, name)?.into_iter().map(|t| t.table).collect()) };
+    let (old, new) = (names(before)?, names(after)?);
+    let table = |name_: &String| Item::Object { database: name.into(), what: TABLE.into(), name: name_.clone() };
+    findings.extend(old.difference(&new).map(|t| finding(table(t), Outcome::Lost, None, String::new())));
+    if versions == Versions::Same {
+        findings.extend(new.difference(&old).map(|t| finding(table(t), Outcome::Unexpected, None, String::new())));
+    }
+    Ok(())
+}
+
+const TABLE: &str = "table";
+/// Properties of a table that change with its parts.
+const AS_A_WHOLE: [&str; 2] = ["definition", "order of columns"];
+
+fn rows(
+    evidence: &Evidence,
+    (before, after): (ObservationId, ObservationId),
+    name: &str,
+    versions: Versions,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
     let item = |r: &RowSeen| Item::Row { database: r.database.clone(), table: r.table.clone(), key: r.key.clone() };
-    let after: BTreeMap<_, _> = new.iter().map(|r| (place(r), r)).collect();
-    let before: BTreeSet<_> = old.iter().map(place).collect();
-    for o in old {
-        let Some(n) = after.get(&place(o)) else {
-            findings.push(finding(item(o), Outcome::Lost, None, String::new()));
-            continue;
-        };
-        if o.columns == n.columns {
-            continue;
-        }
-        let parse = |text: &str| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text).unwrap_or_default();
-        let (was, is) = (parse(&o.columns), parse(&n.columns));
-        let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
-        for name in names.into_iter().filter(|n| versions == Versions::Same || was.contains_key(*n)) {
-            let show = |v: Option<&serde_json::Value>| v.map_or_else(|| "absent".to_owned(), ToString::to_string);
-            let (was, is) = (show(was.get(name)), show(is.get(name)));
-            if was != is {
-                findings.push(finding(item(o), Outcome::Altered, Some(name), changed(was, is)));
-            }
+    let RowPairs { mut changed, mut only_before, mut only_after } = evidence.row_pairs(before, after, name)?;
+    let tables = evidence.tables(before, name)?;
+    if versions == Versions::OlderThenNewer {
+        let of_revision = |r: &RowSeen| tables.iter().any(|t| t.revision && t.table == r.table);
+        changed.retain(|(o, _)| !of_revision(o));
+        only_before.retain(|r| !of_revision(r));
+        let filled: BTreeSet<(String, String)> = evidence.row_counts(before)?.into_iter().map(|(db, t, _)| (db, t)).collect();
+        let known = |r: &RowSeen| filled.contains(&(r.database.clone(), r.table.clone())) && !of_revision(r);
+        only_after.retain(known);
+    }
+    let keyless = |r: &RowSeen| tables.iter().any(|t| t.table == r.table && t.key.is_empty());
+    let content = |r: &RowSeen| if keyless(r) { part(&r.columns) } else { String::new() };
+    // A column that only one of the tables has is one finding, and none on each row.
+    let shapes = evidence.tables(after, name)?;
+    let told = |table: &str, column: &String| {
+        let has = |tables: &[TableSeen]| tables.iter().any(|t| t.table == table && t.columns.contains(column));
+        versions == Versions::Same && has(&tables) != has(&shapes)
+    };
+    for (old, new) in changed {
+        altered(&item(&old), &old.columns, &new.columns, versions, |column| told(&old.table, column), findings);
+    }
+    findings.extend(only_before.iter().map(|r| finding(item(r), Outcome::Lost, None, content(r))));
+    findings.extend(only_after.iter().map(|r| finding(item(r), Outcome::Unexpected, None, content(r))));
+    Ok(())
+}
+
+/// A finding for each column in which a row differs.
+fn altered(item: &Item, old: &str, new: &str, versions: Versions, told: impl Fn(&String) -> bool, findings: &mut Vec<Finding>) {
+    let parse = |text: &str| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text);
+    let (Ok(was), Ok(is)) = (parse(old), parse(new)) else {
+        let detail = "its columns in the evidence are no JSON object".to_owned();
+        return findings.push(finding(item.clone(), Outcome::Unread, None, detail));
+    };
+    let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    for name in names.into_iter().filter(|n| !told(n) && (versions == Versions::Same || was.contains_key(*n))) {
+        let show = |v: Option<&serde_json::Value>| v.map_or_else(|| "absent".to_owned(), |v| part(&v.to_string()));
+        if was.get(name) != is.get(name) {
+            let detail = changed(show(was.get(name)), show(is.get(name)));
+            findings.push(finding(item.clone(), Outcome::Altered, Some(name), detail));
         }
     }
-    let tables: BTreeSet<_> = old.iter().map(|r| (&r.database, &r.table)).collect();
-    let known = |r: &RowSeen| versions == Versions::Same || tables.contains(&(&r.database, &r.table));
-    for n in new.iter().filter(|n| !before.contains(&place(n)) && known(n)) {
-        findings.push(finding(item(n), Outcome::Unexpected, None, String::new()));
+}
+
+fn objects(database: &str, pairs: ObjectPairs, findings: &mut Vec<Finding>) {
+    let object = |what: String, name: String| Item::Object { database: database.into(), what, name };
+    let ObjectPairs { changed: pairs, only_before, only_after } = pairs;
+    let parts = pairs.iter().map(|p| &p.part_of).chain(only_before.iter().chain(&only_after).map(|x| &x.part_of));
+    let parts: BTreeSet<String> = parts.cloned().collect();
+    for ObjectPair { what, name, property, before, after, .. } in pairs {
+        // What a part of a table tells, its definition as a whole tells again.
+        if what == TABLE && AS_A_WHOLE.contains(&property.as_str()) && parts.contains(&name) {
+            continue;
+        }
+        let item = if what.is_empty() { Item::Database { database: database.into() } } else { object(what, name) };
+        let (was, is) = differing(before.as_deref().unwrap_or("absent"), after.as_deref().unwrap_or("absent"));
+        findings.push(finding(item, Outcome::Altered, Some(&property), changed(was, is)));
+    }
+    let mut add = |of: Vec<ObjectAlone>, outcome| {
+        // Tables that only one side has are told with the rows.
+        let told = of.into_iter().filter(|x| x.what != TABLE);
+        findings.extend(told.map(|x| finding(object(x.what, x.name), outcome, None, String::new())));
+    };
+    add(only_before, Outcome::Lost);
+    add(only_after, Outcome::Unexpected);
+}
+
+/// Two texts from shortly before where they differ.
+fn differing(was: &str, is: &str) -> (String, String) {
+    const BEFORE: usize = 20;
+    let same = was.chars().zip(is.chars()).take_while(|(a, b)| a == b).count();
+    let cut = |text: &str| {
+        let from = same.saturating_sub(BEFORE);
+        let rest: String = text.chars().skip(from).collect();
+        part(&if from == 0 { rest } else { format!("…{rest}") })
+    };
+    if was.chars().count().max(is.chars().count()) <= crate::say::PART { (part(was), part(is)) } else { (cut(was), cut(is)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{ObjectSeen, TableSeen};
+
+    fn found(change: impl FnOnce(&Evidence, ObservationId), versions: Versions) -> Vec<String> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(dir.path()).expect("evidence");
+        let before = evidence.observation("before").expect("an observation");
+        store(&evidence, before, &["t", "log"], &[("t", "1", "{\"a\":1}"), ("log", "3f9a", "{\"line\":\"x\"}")]);
+        let after = evidence.observation("after").expect("an observation");
+        change(&evidence, after);
+        let mut findings = Vec::new();
+        content(&evidence, (before, after), "d", versions, &mut findings).expect("compared");
+        findings.iter().map(ToString::to_string).collect()
+    }
+
+    fn store(evidence: &Evidence, o: ObservationId, tables: &[&str], rows: &[(&str, &str, &str)]) {
+        for table in tables {
+            let key = if *table == "log" { vec![] } else { vec!["a".to_owned()] };
+            let seen = TableSeen { table: (*table).to_owned(), key, revision: *table == "revision", ..TableSeen::default() };
+            evidence.put_table(o, "d", &seen).expect("stored");
+            let what = |what: &str, name: String| ObjectSeen {
+                what: what.into(),
+                name,
+                part_of: if what == "table" { String::new() } else { (*table).to_owned() },
+                ..ObjectSeen::default()
+            };
+            evidence.put_objects(o, "d", &[what("table", (*table).into()), what("index", format!("{table}_i"))]).expect("stored");
+        }
+        let row = |(table, key, columns): &(&str, &str, &str)| RowSeen {
+            database: "d".into(),
+            table: (*table).into(),
+            key: (*key).into(),
+            columns: (*columns).into(),
+        };
+        evidence.put_rows(o, "d", &[(FILE.into(), READABLE.into())], &rows.iter().map(row).collect::<Vec<_>>()).expect("stored");
+    }
+
+    #[test]
+    fn a_table_that_is_gone_is_one_finding() {
+        let gone = found(|e, o| store(e, o, &["t"], &[("t", "1", "{\"a\":1}")]), Versions::Same);
+        assert_eq!(gone, ["database d, table log: lost"]);
+        let more = |e: &Evidence, o| {
+            store(
+                e,
+                o,
+                &["t", "log", "new"],
+                &[("t", "1", "{\"a\":1}"), ("log", "3f9a", "{\"line\":\"x\"}"), ("new", "1", "{}")],
+            );
+        };
+        assert_eq!(found(more, Versions::Same), ["database d, table new: unexpected"]);
+        assert_eq!(found(more, Versions::OlderThenNewer), [""; 0]);
+    }
+
+    #[test]
+    fn rows_differ_by_column_and_without_a_key_by_their_content() {
+        let change =
+            |e: &Evidence, o| store(e, o, &["t", "log"], &[("t", "1", "{\"a\":\"1\"}"), ("log", "77aa", "{\"line\":\"y\"}")]);
+        let expected = [
+            "database d, table t, row 1: altered (a): was 1, is \"1\"",
+            "database d, table log, row 3f9a: lost: {\"line\":\"x\"}",
+            "database d, table log, row 77aa: unexpected: {\"line\":\"y\"}",
+        ];
+        assert_eq!(found(change, Versions::Same), expected);
+        let broken = |e: &Evidence, o| store(e, o, &["t", "log"], &[("t", "1", "{"), ("log", "3f9a", "{\"line\":\"x\"}")]);
+        let detail = "its columns in the evidence are no JSON object";
+        assert_eq!(found(broken, Versions::Same), [format!("database d, table t, row 1: unread: {detail}")]);
+    }
+
+    #[test]
+    fn objects_are_named_by_what_they_are() {
+        let change = |e: &Evidence, o: ObservationId| {
+            store(e, o, &["t", "log"], &[("t", "1", "{\"a\":1}"), ("log", "3f9a", "{\"line\":\"x\"}")]);
+            let role = ObjectSeen { what: "role".into(), name: "backup".into(), ..ObjectSeen::default() };
+            let setting = ObjectSeen { property: "setting TimeZone".into(), value: "UTC".into(), ..ObjectSeen::default() };
+            e.put_objects(o, "d", &[role, setting]).expect("stored");
+        };
+        let expected = ["database d: altered (setting TimeZone): was absent, is UTC", "database d, role backup: unexpected"];
+        assert_eq!(found(change, Versions::Same), expected);
+    }
+
+    #[test]
+    fn of_a_database_that_is_gone_or_unread_there_is_one_finding() {
+        let checks = |file: &str| vec![(FILE.to_owned(), file.to_owned()), ("integrity_check".to_owned(), "ok".to_owned())];
+        let said = |new: &[(String, String)]| {
+            let mut findings = Vec::new();
+            database("d", &checks(READABLE), new, &mut findings);
+            findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(said(&checks(ABSENT)[..1]), ["database d: lost"]);
+        let unreadable = "database d: altered (file): was readable, is unreadable: torn";
+        assert_eq!(said(&checks("unreadable: torn")[..1]), [unreadable]);
+        assert_eq!(said(&[]).len(), 2, "nobody read it");
+        let unread = |e: &Evidence, o: ObservationId| {
+            e.put_checks(o, "d", &checks("unreadable: torn")[..1]).expect("stored");
+        };
+        assert_eq!(found(unread, Versions::Same), [""; 0]);
+    }
+
+    #[test]
+    fn a_long_text_is_shown_where_it_differs() {
+        let (long, other) = (format!("{}{}", "a".repeat(500), "b"), format!("{}{}", "a".repeat(500), "c"));
+        let (was, is) = differing(&long, &other);
+        assert!(was.starts_with('…') && was.ends_with('b') && is.ends_with('c') && was.chars().count() < 50, "{was}");
+        assert_eq!(differing("a\nb", "c"), ("a b".into(), "c".into()));
     }
 }

@@ -10,9 +10,7 @@ pub const INSTALLED: &str = "installed";
 /// The name of the observation after an upgrade.
 pub const UPGRADED: &str = "upgraded";
 /// The fact that is the content of the mail queue.
-pub const MAIL_QUEUE: &str = "mail queue";
-/// The check of a database that may change in a newer version of the app.
-pub const REVISION: &str = "schema revision";
+pub use recipe::scenario::compared::MAIL_QUEUE;
 
 /// Of which versions of the app two observations are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -39,6 +39,8 @@ pub enum Cause {
     NotEnabled,
     /// No new snapshot is there, though the bot reported success.
     NoSnapshot,
+    /// A lock of somebody else's is in the repository.
+    Locked,
     /// The repository has another password.
     Password,
     /// The disk is full.
@@ -49,7 +51,7 @@ pub enum Cause {
     Path,
     /// The repository is damaged.
     Damage,
-    /// The bot was killed.
+    /// The bot was killed, or its container was removed: by somebody else, or by the engine.
     Ended,
     /// A part of the snapshot could not be read.
     Unread,
@@ -59,10 +61,11 @@ pub enum Cause {
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Hook,
         Self::NotEnabled,
         Self::NoSnapshot,
+        Self::Locked,
         Self::Password,
         Self::Space,
         Self::Snapshot,
@@ -79,6 +82,7 @@ impl Cause {
             Self::Hook => "hook",
             Self::NotEnabled => "not enabled",
             Self::NoSnapshot => "no snapshot",
+            Self::Locked => "locked",
             Self::Password => "password",
             Self::Space => "space",
             Self::Snapshot => "snapshot",
@@ -116,6 +120,7 @@ mod tests {
         for cause in Cause::ALL {
             assert_eq!(cause.to_string().parse(), Ok(cause));
         }
+        assert_eq!("locked".parse(), Ok(Cause::Locked));
         let error = "upgrade".parse::<BotStep>().expect_err("no step").to_string();
         assert_eq!(error, "there is no step \"upgrade\"");
     }

@@ -4,12 +4,15 @@
 //! judged again, without Docker. No password, key or secret is: hashes of them at most.
 
 mod audit;
+mod coverage;
 mod evidence;
 mod files;
 mod keys;
 mod ledger;
 mod live;
 mod mail;
+mod objects;
+mod outside;
 mod pairs;
 mod rows;
 mod run;
@@ -20,14 +23,18 @@ mod trials;
 
 pub use audit::{Amount, AuditFile, Difference, Side};
 pub use evidence::{Evidence, ObservationId};
-pub use files::{FilePair, FileSeen, HARD, SYMBOLIC};
+pub use files::{FileCount, FilePair, FileSeen, Xattrs};
 pub use keys::{KeyPair, KeySeen};
 pub use ledger::{LedgerLine, Sent};
 pub(crate) use live::DELETED;
 pub use live::{LiveAction, LiveKind, LiveOp, When};
 pub use mail::{AlteredSeen, FolderSeen, Login, MessageSeen, Quota};
+pub use objects::ObjectSeen;
+pub(crate) use objects::{ObjectAlone, ObjectPair, ObjectPairs};
+pub use outside::Outside;
 pub use pairs::{MessagePairs, Unlike};
-pub use rows::RowSeen;
+pub(crate) use rows::RowPairs;
+pub use rows::{RowSeen, RowWriter, TableSeen};
 pub use run::RunFact;
 pub use seen::{FactSeen, ScriptSeen};
 pub use trials::TrialSeen;

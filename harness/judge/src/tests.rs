@@ -1,5 +1,7 @@
 //! Whole results on tiny literal observations.
 
+use inside::Kind;
+use recipe::inventory::Compared;
 use recipe::scenario::UserPlaces;
 
 use crate::model::*;
@@ -8,8 +10,11 @@ use crate::verdict::SOUND;
 use crate::*;
 
 mod across;
+mod closed;
 mod live;
 mod mail;
+mod stored;
+mod words;
 
 const ACCOUNT: &str = "u1@mail.test";
 
@@ -44,8 +49,7 @@ fn row(key: &str, columns: &str) -> RowSeen {
 }
 
 fn file(path: &str, sha256: &str) -> FileSeen {
-    let (volume, sha256) = ("dkim".into(), sha256.into());
-    FileSeen { volume, path: path.into(), sha256, size: 1, uid: 1000, gid: 1000, mode: 0o600, mtime: 0, link: String::new() }
+    FileSeen { sha256: sha256.into(), size: 1, uid: 1000, gid: 1000, ..FileSeen::of("dkim", path) }
 }
 
 /// What one observation saw.
@@ -77,9 +81,9 @@ fn fact(value: Option<&str>) -> FactSeen {
     FactSeen { fact: "training".into(), value: value.map(str::to_owned) }
 }
 
-/// A path of which only owner and mode are compared.
+/// A path whose content is compared elsewhere.
 fn path(path: &str) -> FileSeen {
-    FileSeen { volume: "mail".into(), path: path.into(), mode: 0o700, ..file("", "") }
+    FileSeen { volume: "mail".into(), mode: 0o700, compared: Compared::Attributes, ..file(path, "") }
 }
 
 fn seen() -> Seen {
@@ -127,6 +131,7 @@ fn evidence() -> (tempfile::TempDir, Evidence) {
     let dir = tempfile::tempdir().expect("a directory");
     let evidence = Evidence::create(dir.path()).expect("evidence");
     evidence.set(RunFact::Databases, "main.db").expect("stored");
+    evidence.set(RunFact::Checks, "{}").expect("stored");
     let (database, table) = ("main.db".into(), "user".into());
     evidence.set_json(RunFact::Users, &UserPlaces { database, table, mailboxes: Some("mail".into()) }).expect("stored");
     (dir, evidence)
@@ -199,16 +204,21 @@ fn rows_and_files() {
     broken(|s| s.files[0].sha256 = "bb".into(), &[&format!("{key}: altered (bytes)")]);
     broken(|s| s.files[0].uid = 0, &[&format!("{key}: altered (owner)")]);
     broken(|s| s.files[0].mode = 0o644, &[&format!("{key}: altered (mode)")]);
-    broken(|s| s.files[0].mtime = 60, &[&format!("{key}: altered (mtime)")]);
-    broken(|s| s.files[0].link = "to b".into(), &[&format!("{key}: altered (link)")]);
-    broken(|s| s.files.clear(), &[&format!("{key}: lost")]);
+    broken(|s| s.files[0].mtime = 1, &[&format!("{key}: altered (mtime)")]);
+    broken(|s| s.files[0].link = "b".into(), &[&format!("{key}: altered (link)")]);
+    broken(|s| s.files[0].target = "b".into(), &[&format!("{key}: altered (target)")]);
+    broken(|s| s.files[0].device = "8:1".into(), &[&format!("{key}: altered (device)")]);
+    broken(|s| s.files[0].kind = Kind::Pipe, &[&format!("{key}: altered (type)")]);
+    broken(|s| drop(s.files.remove(0)), &[&format!("{key}: lost")]);
     broken(|s| s.files.push(file("other", "cc")), &["volume dkim, file other: unexpected"]);
     assert_eq!(judged(|s| s.checks.clear()).0, Status::Unknown, "a database that nobody read");
+    broken(|s| s.checks = vec![(FILE.into(), ABSENT.into())], &["database main.db: lost"]);
+    broken(|s| s.checks = vec![(FILE.into(), "unreadable: torn".into())], &["database main.db: altered (file)"]);
 }
 
-/// One by one while they are few; then the highest folder that all of them are in. What is not there is another probe's.
+/// One by one while they are few; then the highest folder that all of them are in.
 #[test]
-fn owners_and_modes() {
+fn what_is_compared_elsewhere_is_compared_in_its_attributes_and_must_be_there() {
     broken(
         |s| {
             s.files[1].uid = 0;
@@ -218,7 +228,137 @@ fn owners_and_modes() {
     );
     broken(|s| (1..5).for_each(|at| s.files[at].uid = 0), &["volume mail, file u: altered (owner)"]);
     broken(|s| (1..6).for_each(|at| s.files[at].mode = 0o777), &["volume mail, file .: altered (mode)"]);
-    assert_eq!(judged(|s| drop(s.files.remove(1))), (Status::Held, vec![]));
+    broken(|s| drop(s.files.remove(1)), &["volume mail, file u/cur/1: lost"]);
+    broken(|s| s.files.push(path("w")), &["volume mail, file w: unexpected"]);
+    assert_eq!(judged(|s| s.files[1].mtime = 7), (Status::Held, vec![]), "its time is the other probe's");
+}
+
+/// A folder that is lost stands for what was in it and is compared elsewhere too.
+#[test]
+fn a_folder_stands_for_what_is_in_it() {
+    let (_dir, evidence) = evidence();
+    let folder = FileSeen { kind: Kind::Folder, ..path("w") };
+    let before = Seen { files: vec![file("key", "aa"), folder, path("w/1"), path("w/cur/2")], ..seen() };
+    store(&evidence, BASELINE, &before);
+    store(&evidence, RESTORED, &Seen { files: vec![file("key", "aa")], ..seen() });
+    let found: Vec<String> = judge(&evidence, RESTORED).expect("judged").findings.iter().map(ToString::to_string).collect();
+    assert_eq!(found, ["volume mail, file w: lost: with 2 entries in it"]);
+}
+
+#[test]
+fn extended_attributes_are_named_and_not_shown() {
+    let with = |xattrs: &[(&str, &str)]| {
+        let xattrs = xattrs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        FileSeen { xattrs: Some(xattrs), ..file("key", "aa") }
+    };
+    let (_dir, evidence) = evidence();
+    let before = with(&[("security.capability", "00"), ("system.posix_acl_access", "00"), ("user.a", "00"), ("user.b", "00")]);
+    let after = with(&[("system.posix_acl_access", "01"), ("user.b", "01"), ("user.c", "00")]);
+    store(&evidence, BASELINE, &Seen { files: vec![before], ..seen() });
+    store(&evidence, RESTORED, &Seen { files: vec![after], ..seen() });
+    let found: Vec<String> = judge(&evidence, RESTORED).expect("judged").findings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "volume dkim, file key: altered (acl): system.posix_acl_access changed",
+            "volume dkim, file key: altered (capability): security.capability is missing",
+            "volume dkim, file key: altered (xattr): user.a is missing, user.b changed, user.c was not there before",
+        ]
+    );
+}
+
+/// What an archive of the engine does not carry is unread, and never held.
+#[test]
+fn what_only_the_reader_sees_is_unread_without_it() {
+    let (status, found) = judged(|s| {
+        s.files[0].xattrs = None;
+        // Whole seconds.
+        s.files[0].mtime = 999_999_999;
+    });
+    let volume = "extended attributes, ACLs and fractions of a second of volume dkim: unread";
+    assert_eq!((status, found), (Status::Unknown, vec![volume.to_owned()]));
+    let (status, found) = judged(|s| {
+        s.files[0].xattrs = None;
+        s.files[0].mtime = -1;
+    });
+    assert_eq!(status, Status::Broken);
+    assert_eq!(found, ["volume dkim, file mail.test.dkim.key: altered (mtime)".to_owned(), volume.to_owned()]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_unknown() {
+    let (_dir, evidence) = evidence();
+    store(&evidence, BASELINE, &seen());
+    let o = store(&evidence, RESTORED, &seen());
+    evidence.put_file_unread(o, "dkim", "other", "Input/output error").expect("stored");
+    let verdict = judge(&evidence, RESTORED).expect("judged");
+    assert_eq!(verdict.status, Status::Unknown);
+    assert_eq!(verdict.findings[0].to_string(), "volume dkim, file other: unread: Input/output error");
+    let o = evidence.completed(BASELINE).expect("read").expect("completed");
+    evidence.put_file_unread(o, "dkim", "other", "Input/output error").expect("stored");
+    assert_eq!(seeding(&evidence, o).expect("judged")[0].to_string(), "volume dkim, file other: unread: Input/output error");
+}
+
+/// A restore may fill the holes of a file: nothing is lost, but the disk may be too small for it.
+#[test]
+fn holes_that_come_back_full_are_noted() {
+    let sparse = |allocated| FileSeen { size: 1 << 30, allocated: Some(allocated), ..file("sparse", "aa") };
+    let (_dir, evidence) = evidence();
+    store(&evidence, BASELINE, &Seen { files: vec![sparse(4096)], ..seen() });
+    store(&evidence, RESTORED, &Seen { files: vec![sparse(1 << 30)], ..seen() });
+    let verdict = judge(&evidence, RESTORED).expect("judged");
+    assert_eq!(verdict.status, Status::Held);
+    let note = "volume dkim, file sparse: noted (holes): it had holes and came back full: it takes 1048576 KiB of the disk, 4 KiB \
+                before, 262144 times as much";
+    assert_eq!(verdict.findings.iter().map(ToString::to_string).collect::<Vec<_>>(), [note]);
+    store(&evidence, RESTORED, &Seen { files: vec![sparse(8192)], ..seen() });
+    assert_eq!(judge(&evidence, RESTORED).expect("judged").findings, []);
+}
+
+/// What a server names anew each time need not be there; what it has kept must have its attributes.
+#[test]
+fn names_that_change_need_not_come_back() {
+    let own = |path: &str| FileSeen { compared: Compared::Loose, ..file(path, "") };
+    let (_dir, evidence) = evidence();
+    store(&evidence, BASELINE, &Seen { files: vec![own("base/1"), own("conf")], ..seen() });
+    store(&evidence, RESTORED, &Seen { files: vec![own("base/2"), own("conf")], ..seen() });
+    assert_eq!(judge(&evidence, RESTORED).expect("judged").status, Status::Held);
+    let open = FileSeen { mode: 0o777, ..own("conf") };
+    store(&evidence, RESTORED, &Seen { files: vec![own("base/2"), open], ..seen() });
+    let found = judge(&evidence, RESTORED).expect("judged").findings;
+    assert_eq!(found[0].to_string(), "volume dkim, file conf: altered (mode): was 0600, is 0777");
+}
+
+/// A folder's time tells something only where nothing in it comes and goes.
+#[test]
+fn times_of_folders() {
+    let folder = |mtime| FileSeen { kind: Kind::Folder, mtime, ..file("f", "") };
+    let cache = FileSeen { compared: Compared::No, ..file("f/cache", "") };
+    let times = |more: &[FileSeen]| {
+        let (_dir, evidence) = evidence();
+        let files = |mtime| [&[folder(mtime), file("f/a", "aa")], more].concat();
+        store(&evidence, BASELINE, &Seen { files: files(1), ..seen() });
+        store(&evidence, RESTORED, &Seen { files: files(2), ..seen() });
+        essences(&judge(&evidence, RESTORED).expect("judged").findings)
+    };
+    assert_eq!(times(&[]), ["volume dkim, file f: altered (mtime)".to_owned()].into());
+    assert_eq!(times(&[cache]), [].into());
+}
+
+/// What lies outside the stack's volumes is in no backup, however well the rest is restored.
+#[test]
+fn what_lies_outside_is_lost() {
+    let (_dir, evidence) = evidence();
+    store(&evidence, BASELINE, &seen());
+    store(&evidence, RESTORED, &seen());
+    let mount = Outside::Mount { service: "app".into(), path: "/srv".into(), what: "the host's /home".into() };
+    let link = Outside::Link { volume: "dkim".into(), path: "x".into(), what: "leads to /srv/x".into() };
+    evidence.put_outside(3, &[mount, link]).expect("stored");
+    let verdict = judge(&evidence, RESTORED).expect("judged");
+    assert_eq!(verdict.status, Status::Broken);
+    let expected = ["service app, mount /srv: lost", "volume dkim, file x: lost (target)"];
+    assert_eq!(essences(&verdict.findings), expected.map(str::to_owned).into());
+    assert!(essences(&audited(&evidence).expect("judged").findings).contains(expected[0]));
 }
 
 #[test]
@@ -248,11 +388,18 @@ fn steps_that_failed() {
     evidence.put_complaints(BotStep::Restore, &[complaint]).expect("stored");
     let verdict = judge(&evidence, RESTORED).expect("judged");
     let found: Vec<String> = verdict.findings.iter().map(ToString::to_string).collect();
+    let killed = Complaint { cause: Cause::Ended, message: "exit code 137".into() };
     let unread = "observation \"restored\": unread: the run ended before it was complete";
     assert_eq!(found, ["backup: failed (hook): exit code 1", "restore: failed (hook): exit code 1", unread]);
     assert_eq!(verdict.status, Status::Broken);
     store(&evidence, RESTORED, &seen());
     assert_eq!(judge(&evidence, RESTORED).expect("judged").findings.len(), 2);
+    // A bot that somebody else killed tells nothing about the backup.
+    evidence.clear_complaints().expect("cleared");
+    evidence.put_complaints(BotStep::Backup, &[killed]).expect("stored");
+    let verdict = judge(&evidence, RESTORED).expect("judged");
+    assert_eq!(verdict.findings.iter().map(ToString::to_string).collect::<Vec<_>>(), ["backup: unread (ended): exit code 137"]);
+    assert_eq!(verdict.status, Status::Unknown);
 }
 
 #[test]

@@ -1,42 +1,63 @@
 //! The judge: two stored observations in, findings out. Pure: no Docker, no network,
 //! no clock, so that an old run can be judged again.
 
+use std::collections::BTreeSet;
+
+use recipe::inventory::Compared;
+
+use crate::covered;
+use crate::declared;
+use crate::ended::Ended;
 use crate::error::{Error, Result};
-use crate::facts::{facts, trials};
-use crate::files::files;
+use crate::facts::{MayBeEmpty, facts, trials};
+use crate::files::{files, outside};
 use crate::keys::{self, keys};
 use crate::mail::mail;
-use crate::model::{BotStep, Complaint, Counts, Finding, Item, Outcome, Verdict};
-use crate::rows::{database, rows};
+use crate::model::{Counts, Finding, Item, Outcome, Verdict, essences};
+use crate::rows::{content, database, unsound};
 use crate::say::finding;
-use crate::stage::{BASELINE, REVISION, Versions};
+use crate::stage::{BASELINE, Versions};
 use crate::store::{Evidence, FactSeen, Login, ObservationId, RunFact, Unlike};
-use crate::{audit, checks, live, property};
+use crate::{audit, checks, live, property, steps};
 
 /// What the checks of a sound database say.
 pub(crate) const SOUND: [(&str, &str); 3] = [("file", "readable"), ("integrity_check", "ok"), ("foreign_key_check", "")];
 
-/// Compares the observation called `stage` with the baseline.
+/// Compares the observation called `stage` with the baseline. A run that ended before its end proves nothing: what it found by then
+/// stands, and nothing counts as compared.
 pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
+    let ended = match declared::optional::<Ended>(evidence, RunFact::Ended)? {
+        Ok(ended) => ended.map(|ended| ended.finding("run".into())),
+        Err(unread) => Some(unread),
+    };
     let (Some(before), Some(after)) = (evidence.completed(BASELINE)?, evidence.completed(stage)?) else {
         let missing = if evidence.completed(BASELINE)?.is_none() { BASELINE } else { stage };
-        let what = Item::Observation { what: format!("observation {missing:?}") };
-        let mut findings = vec![finding(what, Outcome::Unread, None, "the run ended before it was complete".into())];
-        findings.extend(steps(evidence)?);
+        let item = Item::Observation { what: format!("observation {missing:?}") };
+        let why = ended.map_or_else(|| "the run ended before it was complete".to_owned(), |ended| ended.detail);
+        let mut findings = vec![finding(item, Outcome::Unread, None, why)];
+        findings.extend(steps::findings(evidence)?);
         findings.extend(audit::findings(evidence)?);
+        findings.extend(outside(evidence)?);
         return Ok(Verdict::new(Counts::default(), findings));
     };
     let (mut counts, mut findings) = compared(evidence, before, after, Versions::Same)?;
     findings.extend(audit::findings(evidence)?);
+    findings.extend(outside(evidence)?);
     let mut findings = live::judged(evidence, before, after, findings)?;
-    let tried = evidence.trials(BASELINE)?;
+    let mut coverage = covered::read(evidence, before, after)?;
     if !evidence.not_tried(stage)? {
+        let tried = evidence.trials(BASELINE)?;
         counts.trials = tried.len() as u64;
         findings.extend(trials(&tried, &evidence.trials(stage)?));
+        covered::add_trials(&mut coverage, evidence, BASELINE, stage)?;
     }
-    findings.extend(steps(evidence)?);
+    findings.extend(steps::findings(evidence)?);
+    if let Some(ended) = ended {
+        findings.push(ended);
+        return Ok(Verdict::new(Counts::default(), findings));
+    }
     findings.extend(checks::missing(evidence, stage)?);
-    Ok(Verdict::from_findings(counts, findings))
+    Ok(Verdict::from_findings(counts, findings).covering(coverage))
 }
 
 /// Compares two observations of different versions of the app, and what was tried after the second one: a newer version
@@ -47,11 +68,13 @@ pub fn across(evidence: &Evidence, before: &str, after: &str) -> Result<Verdict>
         return Err(Error::Incomplete(format!("observation {before:?} or {after:?} was not completed")));
     };
     let (mut counts, mut findings) = compared(evidence, before, after, Versions::OlderThenNewer)?;
+    let mut coverage = covered::read(evidence, before, after)?;
+    covered::add_trials(&mut coverage, evidence, stage, stage)?;
     let tried = evidence.trials(stage)?;
     counts.trials = tried.len() as u64;
     findings.extend(trials(&[], &tried));
-    findings.extend(steps(evidence)?);
-    Ok(Verdict::from_findings(counts, findings))
+    findings.extend(steps::findings(evidence)?);
+    Ok(Verdict::from_findings(counts, findings).covering(coverage))
 }
 
 /// Compares the data of two observations: how much there was, and what changed.
@@ -64,27 +87,50 @@ fn compared(
     let mut counts = Counts::default();
     let mut findings = Vec::new();
     mail(evidence, before, after, &mut counts, &mut findings)?;
-    let (old, new) = (evidence.rows(before)?, evidence.rows(after)?);
-    counts.rows = old.len() as u64;
+    counts.rows = evidence.row_counts(before)?.iter().map(|(_, _, n)| n).sum();
+    findings.extend(declared::missing(evidence, RunFact::Databases)?);
     for name in evidence.databases()? {
-        let (mut old, new) = (evidence.checks(before, &name)?, evidence.checks(after, &name)?);
-        old.retain(|(property, _)| versions == Versions::Same || property != REVISION);
+        let (old, new) = (evidence.checks(before, &name)?, evidence.checks(after, &name)?);
+        if old.is_empty() {
+            let item = Item::Database { database: name.clone() };
+            findings.push(finding(item, Outcome::Unread, Some("file"), "it was not read before the backup".into()));
+        }
         database(&name, &old, &new, &mut findings);
+        unsound(evidence, before, &name, &mut findings)?;
+        content(evidence, (before, after), &name, versions, &mut findings)?;
     }
-    rows(&old, &new, versions, &mut findings);
-    (counts.files, counts.paths) = evidence.file_counts(before)?;
-    files(&evidence.file_pairs(before, after)?, &mut findings, |volume, path| evidence.has_file(after, volume, path))?;
+    for count in evidence.file_counts(before)? {
+        match count.compared {
+            Compared::Whole => counts.files += count.entries,
+            Compared::Attributes | Compared::Loose => counts.paths += count.entries,
+            Compared::No => {}
+        }
+    }
+    findings.extend(files(evidence, before, after)?);
     let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
     counts.facts = old.len() as u64;
-    facts(&old, &new, &mut findings);
+    let may_be_empty = declared::optional::<MayBeEmpty>(evidence, RunFact::MayBeEmpty)?.unwrap_or_else(|unread| {
+        findings.push(unread);
+        None
+    });
+    facts(&old, &new, &may_be_empty.unwrap_or_default(), &mut findings);
     counts.keys = keys(evidence, before, after, &mut findings)?;
     Ok((counts, findings))
+}
+
+/// How a database of one observation differs from that of an earlier one, in the words of findings without their prose.
+pub fn database_as(evidence: &Evidence, before: ObservationId, after: ObservationId, name: &str) -> Result<BTreeSet<String>> {
+    let mut findings = Vec::new();
+    database(name, &evidence.checks(before, name)?, &evidence.checks(after, name)?, &mut findings);
+    content(evidence, (before, after), name, Versions::Same, &mut findings)?;
+    Ok(essences(&findings))
 }
 
 /// Judges what is known before a restore: the backup's steps and the audit.
 pub fn audited(evidence: &Evidence) -> Result<Verdict> {
     let mut findings = audit::findings(evidence)?;
-    findings.extend(steps(evidence)?);
+    findings.extend(outside(evidence)?);
+    findings.extend(steps::findings(evidence)?);
     if evidence.get(RunFact::Audit)?.is_none() && findings.is_empty() {
         findings.push(finding(
             Item::Observation { what: "audit".into() },
@@ -108,6 +154,7 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
         let made = |(property, _): &&(String, String)| property == "file" || checks.iter().any(|(made, _)| made == property);
         let sound: Vec<_> = sound.iter().filter(made).cloned().collect();
         database(&name, &sound, &checks, &mut findings);
+        unsound(evidence, baseline, &name, &mut findings)?;
     }
     for (account, login) in evidence.accounts(baseline)? {
         if let Login::Refused(why) | Login::Unread(why) = login {
@@ -124,6 +171,9 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
         let message = Item::Message { account, folder, uid, corpus: Some(item) };
         findings.push(finding(message, outcome, property, detail.into()));
     }
+    for (volume, path, why) in evidence.files_unread(baseline)? {
+        findings.push(finding(Item::File { volume, path }, Outcome::Unread, None, why));
+    }
     for FactSeen { fact, value } in evidence.facts(baseline)? {
         if value.is_none() {
             let detail = "the command that prints it failed".to_owned();
@@ -134,12 +184,4 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
     findings.extend(trials(&[], &evidence.trials(BASELINE)?));
     findings.sort();
     Ok(findings)
-}
-
-/// What the bot said went wrong.
-fn steps(evidence: &Evidence) -> Result<Vec<Finding>> {
-    let one = |(step, Complaint { cause, message }): (BotStep, Complaint)| {
-        finding(Item::Step { step }, Outcome::Failed, Some(cause.name()), message)
-    };
-    Ok(evidence.complaints()?.into_iter().map(one).collect())
 }

@@ -22,6 +22,11 @@ impl Class {
     /// All classes, from the most to the least valuable.
     pub const ALL: [Self; 4] = [Self::Durable, Self::Valuable, Self::Regenerated, Self::Cache];
 
+    /// Whether it is left out of what is compared, because it is made again.
+    pub fn is_left_out(self) -> bool {
+        matches!(self, Self::Regenerated | Self::Cache)
+    }
+
     /// Its name in `inventory.toml`.
     pub fn name(self) -> &'static str {
         match self {
@@ -39,6 +44,34 @@ impl std::fmt::Display for Class {
     }
 }
 
+/// What of an entry of a volume is compared after a restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// Everything.
+    Whole,
+    /// Whether it is there, and its attributes. Another probe compares its content.
+    Attributes,
+    /// Its attributes, if it is there before and after. A server names these files itself; another probe compares what is in them.
+    Loose,
+    /// Nothing.
+    No,
+}
+
+impl Compared {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Whole, Self::Attributes, Self::Loose, Self::No];
+
+    /// Its name in the evidence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Attributes => "attributes",
+            Self::Loose => "loose",
+            Self::No => "no",
+        }
+    }
+}
+
 /// `inventory.toml`.
 #[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +79,9 @@ pub struct Inventory {
     /// Every volume of the stack.
     #[serde(rename = "volume")]
     pub volumes: Vec<InventoryVolume>,
+    /// Mounts of services that are not the stack's volumes and that no backup needs.
+    #[serde(default, rename = "mount")]
+    pub mounts: Vec<InventoryMount>,
 }
 
 /// One volume of the inventory.
@@ -64,13 +100,14 @@ pub struct InventoryVolume {
     pub why: String,
     /// Why a copy that is taken while the app runs is complete.
     pub live: Option<String>,
-    /// Files that a new deployment creates by itself: globs from the volume's root, in which `*` also matches `/`.
-    #[serde(default)]
-    pub fresh: Vec<String>,
+    /// No longer used: what a new deployment creates by itself is observed.
+    #[serde(default, skip_serializing)]
+    #[schemars(skip)]
+    pub fresh: Option<Vec<String>>,
     /// The volume belongs to a service that this scenario does not deploy.
     #[serde(default)]
     pub not_deployed: bool,
-    /// Paths within the volume that have another class.
+    /// Paths within the volume that are treated differently. The first entry that matches a path counts.
     #[serde(default, rename = "path")]
     pub paths: Vec<InventoryPath>,
 }
@@ -81,13 +118,42 @@ pub struct InventoryVolume {
 pub struct InventoryPath {
     /// A glob from the volume's root, in which `*` also matches `/`.
     pub path: String,
-    /// How much its content is worth.
+    /// How much its content is worth. What is regenerated or cache is not compared.
     pub class: Class,
+    /// What compares the content, such as `messages`, `rows of DATABASE` or `fact NAME`. Whether the file is there, its owner, mode
+    /// and other attributes are compared as those of any file.
+    pub content: Option<String>,
+    /// Whether the app gives these files new names, so that they need not be there after a restore. Needs `content`.
+    #[serde(default)]
+    pub names: Names,
     /// The path of the dump that a hook makes of it, if the file itself is not copied while the app runs.
     pub dump: Option<String>,
     /// The format of the dump, or of the file itself. The audit uses it to check that the file is complete.
     pub format: Option<DumpFormat>,
-    /// The reason for the class, in one sentence.
+    /// The reason for the class and for `content`, in one sentence.
+    pub why: String,
+}
+
+/// Whether files keep their names over a restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Names {
+    /// They do.
+    #[default]
+    Fixed,
+    /// The app chooses new ones, as a database server does for the files of its tables.
+    Changing,
+}
+
+/// A mount of a service that is no volume of the stack: a folder of the host, or a volume without a name.
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InventoryMount {
+    /// The service.
+    pub service: String,
+    /// Where it is mounted in the service's container.
+    pub mount: String,
+    /// Why no backup needs it, in one sentence.
     pub why: String,
 }
 
@@ -112,9 +178,14 @@ impl Inventory {
 }
 
 impl InventoryVolume {
-    /// The first entry that matches a path within the volume.
+    /// The first entry that matches a path within the volume. A glob of what is in a folder that is not compared, such as
+    /// `cache/*`, stands for the folder too.
     pub fn entry(&self, path: &str) -> Option<&InventoryPath> {
-        self.paths.iter().find(|p| matches(&p.path, path))
+        let is_folder = |p: &InventoryPath| {
+            let folder = p.path.strip_suffix("/*").filter(|_| p.class.is_left_out());
+            folder.is_some_and(|folder| matches(folder, path))
+        };
+        self.paths.iter().find(|p| matches(&p.path, path) || is_folder(p))
     }
 
     /// The class of a path, and the dump that holds its content, if there is one.
@@ -122,8 +193,67 @@ impl InventoryVolume {
         self.entry(path).map_or((self.class, None), |e| (e.class, e.dump.clone()))
     }
 
+    /// The class of an entry, and what of it is compared after a restore. A dump is not: the backup's hook writes it, and what is
+    /// in it is compared where it came from.
+    pub fn treatment(&self, path: &str) -> (Class, Compared) {
+        let entry = self.entry(path);
+        let class = entry.map_or(self.class, |e| e.class);
+        let compared = match entry {
+            _ if class.is_left_out() || self.is_dump(path) => Compared::No,
+            Some(InventoryPath { content: Some(_), names: Names::Changing, .. }) => Compared::Loose,
+            Some(InventoryPath { content: Some(_), .. }) => Compared::Attributes,
+            _ => Compared::Whole,
+        };
+        (class, compared)
+    }
+
+    /// Whether a hook writes this file as a dump of others.
+    fn is_dump(&self, path: &str) -> bool {
+        self.paths.iter().any(|p| p.dump.as_deref() == Some(path))
+    }
+
     /// The format of the dump at a path, if there is one.
     pub fn dump_at(&self, path: &str) -> Option<DumpFormat> {
         self.paths.iter().find(|p| p.dump.as_deref().unwrap_or(&p.path) == path).and_then(|p| p.format)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compared_of_an_entry() {
+        let volume: InventoryVolume = toml::from_str(
+            r#"
+            name = "data"
+            service = "app"
+            mount = "/data"
+            class = "durable"
+            why = "All of it."
+            path = [
+              { path = "main.db", class = "durable", dump = "main.db.backup", content = "rows of main.db", why = "A hook dumps it." },
+              { path = "*/cache/*", class = "cache", why = "Made again." },
+              { path = "pg/*", class = "durable", dump = "backup.sql", content = "rows of pg", names = "changing", why = "A server's own." },
+              { path = "key", class = "valuable", why = "Worth something." },
+            ]
+            "#,
+        )
+        .expect("a volume");
+        for (path, expected) in [
+            ("anything", (Class::Durable, Compared::Whole)),
+            (".", (Class::Durable, Compared::Whole)),
+            ("main.db", (Class::Durable, Compared::Attributes)),
+            ("main.db.backup", (Class::Durable, Compared::No)),
+            ("backup.sql", (Class::Durable, Compared::No)),
+            ("u/cache/x", (Class::Cache, Compared::No)),
+            ("u/cache", (Class::Cache, Compared::No)),
+            ("u/cached", (Class::Durable, Compared::Whole)),
+            ("pg/base/1", (Class::Durable, Compared::Loose)),
+            ("pg", (Class::Durable, Compared::Whole)),
+            ("key", (Class::Valuable, Compared::Whole)),
+        ] {
+            assert_eq!(volume.treatment(path), expected, "{path}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A scenario: a folder that describes one app. It is read and checked as a whole before anything is deployed, and everything that
 //! is wrong is reported together, each with its file and line.
 //!
-//! - [`spec`], [`mail`], [`compared`], [`command`], [`pages`]: what `scenario.toml` may say.
+//! - [`spec`], [`mail`], [`compared`], [`database`], [`command`], [`pages`]: what `scenario.toml` may say.
 //! - [`faults`]: what `faults.toml` may say.
 //! - [`mod@folder`]: where scenarios are. [`scaffold`]: makes a new one from a compose file.
 
@@ -21,6 +21,7 @@ use crate::toml_file::{TomlText, read_toml};
 mod check;
 pub mod command;
 pub mod compared;
+pub mod database;
 pub mod faults;
 pub mod folder;
 pub mod mail;
@@ -30,13 +31,14 @@ pub mod scaffold;
 pub mod spec;
 
 pub use command::{ServiceCommand, UserCommands, UserPlaces, Write};
-pub use compared::{ComparedFiles, Database, Fact, FactSeed, QUERY, Table};
+pub use compared::{Fact, SeedCommand};
+pub use database::{Database, Dialect, LeftOut, QUERY, Table};
 use faults::Faults;
 use folder::SPEC;
 pub use folder::{FOLDER, bot, folder, list};
 pub use mail::{AccountImport, Dkim, MailServer, Outside, Queue};
 pub use pages::{Pages, Request};
-pub use redis::{LeftOut, Redis};
+pub use redis::{LeftOutKeys, Redis};
 pub use spec::{CertificatePlace, Deadlines, Door, RestorePlan, Spec, Standins, Tls};
 
 /// The file that says what each volume holds.
@@ -163,7 +165,7 @@ impl Scenario {
         let mut problems = Problems::default();
         let recipe = check::Recipe { services: self.services(), volumes: self.volumes() };
         check::spec(&self.spec, &recipe, text, &mut problems);
-        check::inventory(&self.inventory, &recipe, &TomlText::read(&self.dir.join(INVENTORY))?, &mut problems);
+        check::inventory(&self.inventory, &self.spec, &recipe, &TomlText::read(&self.dir.join(INVENTORY))?, &mut problems);
         let file = self.dir.join(faults::FILE);
         if file.is_file() {
             check::faults(&self.faults, &self.spec, &recipe, &TomlText::read(&file)?, &self.dir, &mut problems);

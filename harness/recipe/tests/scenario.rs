@@ -24,9 +24,6 @@ name = \"http\"
 service = \"app\"
 port = 80
 tls = \"none\"
-[[file]]
-volume = \"data\"
-path = \".\"
 [[write]]
 name = \"a page\"
 service = \"app\"
@@ -76,9 +73,14 @@ fn a_scenario_is_loaded_and_its_variables_are_checked_together() {
 
 #[test]
 fn everything_that_does_not_fit_together_is_reported() {
-    let spec =
-        SPEC.replace("\"none\"", "\"implicit\"").replace("\"app\"", "\"ap\"").replace("volume = \"data\"", "volume = \"date\"")
-            + "[[database]]
+    let spec = SPEC.replace("\"none\"", "\"implicit\"").replace("\"app\"", "\"ap\"")
+        + "[[file]]
+volume = \"data\"
+path = \".\"
+[[seed]]
+service = \"aap\"
+command = [\"true\"]
+[[database]]
 name = \"main\"
 service = \"bd\"
 command = [\"psql\"]
@@ -92,7 +94,23 @@ check = [{get = \"x\"}, {get = \"/{tokn}\", expect = \"{emial}\"}]
 [restore]
 restart = [[\"app\", \"cache\"]]
 ";
-    let inventory = INVENTORY.replace("\"data\"", "\"dat\"").replacen("\"app\"", "\"web\"", 1);
+    let inventory = INVENTORY.replace("\"data\"", "\"dat\"").replacen("\"app\"", "\"web\"", 1)
+        + "fresh = [\"*\"]
+[[volume.path]]
+path = \"main.db\"
+class = \"durable\"
+content = \"rows of mian\"
+why = \"It is dumped.\"
+[[volume.path]]
+path = \"base/*\"
+class = \"durable\"
+names = \"changing\"
+why = \"A server's own.\"
+[[mount]]
+service = \"ap\"
+mount = \"/srv\"
+why = \"Nothing is there.\"
+";
     let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &spec), ("inventory.toml", &inventory)]);
     insta::assert_snapshot!("does_not_fit_together", error(root.path(), "wiki"));
 }
@@ -108,6 +126,28 @@ fn a_scenario_that_never_writes_to_the_app_is_refused() {
     );
     let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &reads), ("inventory.toml", INVENTORY)]);
     insta::assert_snapshot!("writes_nothing", error(root.path(), "wiki"));
+}
+
+#[test]
+fn a_fact_that_would_hide_a_failure_is_reported() {
+    let spec = SPEC.to_owned()
+        + "[[fact]]
+name = \"jobs\"
+service = \"app\"
+command = [\"sh\", \"-c\", \"list-jobs | sort\"]
+may_be_empty = \"A new app has no jobs.\"
+[[fact]]
+name = \"users\"
+service = \"app\"
+command = [\"bash\", \"-c\", \"set -o pipefail; list-users | sort\"]
+may_be_empty = \" \"
+";
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &spec), ("inventory.toml", INVENTORY)]);
+    insta::assert_snapshot!("fact_that_hides_a_failure", error(root.path(), "wiki"));
+    let whole = spec.replace("list-jobs | sort", "list-jobs").replace("\" \"", "\"none yet\"");
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &whole), ("inventory.toml", INVENTORY)]);
+    let scenario = Scenario::load(root.path(), "wiki").expect("a scenario");
+    assert_eq!(scenario.spec.may_be_empty(), BTreeMap::from([("jobs", "A new app has no jobs."), ("users", "none yet")]));
 }
 
 #[test]

@@ -64,10 +64,14 @@ fn pg_dump(file: &Path, size: u64) -> std::io::Result<Option<String>> {
         (&file).take(AROUND).read_to_end(&mut bytes)?;
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).into_owned())
     };
-    if !part(0)?.contains("-- PostgreSQL database dump\n") {
+    // `pg_dump` writes a database, `pg_dumpall` a cluster of them.
+    let begin = part(0)?;
+    let Some(what) =
+        ["database cluster", "database"].into_iter().find(|what| begin.contains(&format!("-- PostgreSQL {what} dump\n")))
+    else {
         return Ok(Some("it is not a dump of PostgreSQL as text".into()));
-    }
-    let whole = part(size.saturating_sub(AROUND))?.contains("-- PostgreSQL database dump complete\n");
+    };
+    let whole = part(size.saturating_sub(AROUND))?.contains(&format!("-- PostgreSQL {what} dump complete\n"));
     Ok((!whole).then(|| "it does not say at its end that it is complete: it is cut off".into()))
 }
 
@@ -120,6 +124,10 @@ mod tests {
         );
         assert_eq!(check(&dump), Ok(()));
         assert!(check(&dump[..dump.len() - 20]).is_err());
+        let cluster =
+            format!("--\n-- PostgreSQL database cluster dump\n--\n{dump}--\n-- PostgreSQL database cluster dump complete\n--\n");
+        assert_eq!(check(&cluster), Ok(()));
+        assert!(check(&cluster[..cluster.len() - 40]).is_err(), "only one of its databases is complete");
         assert!(check("CREATE TABLE t ();\n").is_err());
         assert!(check("").is_err());
     }

@@ -7,6 +7,7 @@ use judge::store::RunFact;
 
 use super::baseline::Baseline;
 use super::fault::{Fault, NoFault};
+use super::outside;
 use super::state::Drill;
 use crate::audit::Auditor;
 use crate::backup;
@@ -43,6 +44,7 @@ pub async fn backup(drill: &Drill, baseline: &Baseline) -> Result<Option<BackedU
 
 /// The same with what a fault does meanwhile, or to the snapshot.
 pub(crate) async fn backup_with(drill: &Drill, _: &Baseline, fault: &dyn Fault) -> Result<Option<BackedUp>> {
+    outside::look(drill).await?;
     let mut created = None;
     let create = async {
         created = create(drill).await?;
@@ -77,15 +79,17 @@ async fn create(drill: &Drill) -> Result<Option<Snapshot>> {
 pub async fn audit(drill: &Drill, backup: &BackedUp) -> Result<Audited> {
     let phase = drill.run.events.phase(Phase::Audit);
     let auditor = Auditor {
-        owned: drill.app.owned.clone(),
         stack: drill.app.stack.name.clone(),
-        image: drill.app.helper_image.clone(),
+        reader: drill.app.reader.clone(),
         inventory: drill.app.scenario.inventory.clone(),
         bot: drill.app.bot().await?,
         evidence: drill.run.evidence.clone(),
     };
-    backup::step(&drill.run.evidence, BotStep::Audit, auditor.gather(&backup.snapshot).await)?;
-    let total = AuditReport::read(&drill.run.evidence)?.map(|r| r.total()).unwrap_or_default();
-    phase.finish(format!("{total} in the snapshot; {} findings", audit::findings(&drill.run.evidence)?.len()));
+    backup::audited(&drill.run.evidence, auditor.gather(&backup.snapshot).await)?;
+    let found = audit::findings(&drill.run.evidence)?.len();
+    phase.finish(match AuditReport::read(&drill.run.evidence)? {
+        Some(report) => format!("{} in the snapshot; {found} findings", report.total()),
+        None => format!("not completed; {found} findings"),
+    });
     Ok(Audited { _private: () })
 }

@@ -1,6 +1,5 @@
 //! The deployment of a drill: the app's stack and the bot's, the doors that lead in, and the right to all of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::net::TcpStream;
 
 use crate::backup::Bot;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::probe::STALL;
 use crate::probe::doors::Doors;
 use crate::probe::files::Files;
@@ -23,10 +22,15 @@ use crate::probe::sieve::Sieve;
 use crate::probe::smtp::Submission;
 use crate::stack::deploy::{self, Stack};
 use crate::stack::ownership::Owned;
+use crate::stack::ports::Ports;
+use crate::stack::reader::Reader;
 use crate::stack::slots::{Alive, Slot};
 use crate::stack::until;
 use crate::stack::volumes::Helper;
 use crate::tls::Authority;
+
+/// How often a stack is deployed, each time at other ports, where somebody else took one that was chosen.
+const PORT_TRIES: u32 = 4;
 
 /// The app as it is deployed.
 pub struct Deployment {
@@ -45,8 +49,10 @@ pub struct Deployment {
     pub(super) authority: Arc<Authority>,
     /// An image that is present, for helper containers.
     pub(super) helper_image: String,
+    /// Reads volumes.
+    pub(super) reader: Reader,
     pub(super) host: String,
-    pub(super) ports: BTreeMap<String, u16>,
+    pub(super) ports: Ports,
     pub(super) alive: Arc<Alive>,
     pub(super) _slot: Slot,
 }
@@ -74,7 +80,7 @@ impl Deployment {
     }
 
     pub(crate) fn port(&self, door: &str) -> u16 {
-        self.ports.get(door).copied().unwrap_or_default()
+        self.ports.get(door).unwrap_or_default()
     }
 
     /// Whom the front's certificate is from.
@@ -99,7 +105,7 @@ impl Deployment {
 
     /// The ManageSieve door, if the scenario has one.
     pub(crate) fn sieve(&self) -> Option<Sieve> {
-        let port = *self.ports.get("managesieve")?;
+        let port = self.ports.get("managesieve")?;
         Some(Sieve { host: self.host.clone(), port, authority: self.authority.clone() })
     }
 
@@ -132,13 +138,7 @@ impl Deployment {
 
     /// What reads the files of the scenario.
     pub fn files_probe(&self) -> Files {
-        Files {
-            owned: self.owned.clone(),
-            stack: self.stack.name.clone(),
-            image: self.helper_image.clone(),
-            specs: self.scenario.spec.files.clone(),
-            inventory: self.scenario.inventory.clone(),
-        }
+        Files { reader: self.reader.clone(), stack: self.stack.name.clone(), inventory: self.scenario.inventory.clone() }
     }
 
     /// Whether there is a version to upgrade from.
@@ -165,7 +165,8 @@ impl Deployment {
 
     /// The doors with their addresses, as text.
     pub(super) fn door_list(&self) -> String {
-        let doors: Vec<String> = self.ports.iter().map(|(name, port)| format!("{name} {}:{port}", self.host)).collect();
+        let doors: Vec<String> =
+            self.ports.all().into_iter().map(|(name, port)| format!("{name} {}:{port}", self.host)).collect();
         doors.join(", ")
     }
 
@@ -180,13 +181,28 @@ impl Deployment {
             helper.write(&files).await?;
             helper.close().await?;
         }
-        stack.deploy(&self.owned, &self.alive).await?;
-        self.up(progress).await
+        self.ports.choose_taken_again()?;
+        let mut tries = 1;
+        loop {
+            self.published(stack).deploy(&self.owned, &self.alive).await?;
+            match self.up(&progress).await {
+                Err(Error::PortTaken(_)) if tries < PORT_TRIES => self.ports.choose_all_again()?,
+                result => return result,
+            }
+            tries += 1;
+        }
+    }
+
+    /// The stack with its doors at the ports that are chosen now.
+    pub(super) fn published(&self, stack: &Stack) -> Stack {
+        let doors = self.scenario.spec.doors.iter();
+        let ports = doors.map(|d| (d.service.clone(), d.port, self.port(&d.name))).collect();
+        Stack { ports, ..stack.clone() }
     }
 
     /// Deploys the app's stack once more, over what runs, with these changes of the recipe; waits until it converged.
     pub(crate) async fn redeploy(&self, edits: Vec<Edit>) -> Result<()> {
-        Stack { edits, ..self.stack.clone() }.deploy(&self.owned, &self.alive).await?;
+        Stack { edits, ..self.published(&self.stack) }.deploy(&self.owned, &self.alive).await?;
         deploy::converged(self.engine(), &self.stack.name, self.converge_deadline(), |_, _| ()).await
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Engine;
+use judge::ended::Ended as EndedEarly;
 use judge::model::Verdict;
+use judge::redact::redact;
 use judge::store::{Evidence, RunFact};
 use recipe::scenario::Scenario;
 use seeds::{Corpus, Profile};
@@ -16,7 +18,7 @@ use super::prepare::Ground;
 use super::state::Drill;
 use super::{accounts, logs, play};
 use crate::error::{Error, Result, Signal};
-use crate::events::{Event, Events, Phase};
+use crate::events::{Course, Event, Events, Phase};
 use crate::secret::Secret;
 use crate::stack::gc;
 use crate::stack::ownership::Owned;
@@ -116,6 +118,7 @@ where
     let databases: Vec<&str> = scenario.spec.databases.iter().map(|d| d.name.as_str()).collect();
     evidence.set(RunFact::Databases, &databases.join("\n"))?;
     evidence.set_json(RunFact::Checks, &scenario.checks)?;
+    evidence.set_json(RunFact::MayBeEmpty, &scenario.spec.may_be_empty())?;
     if let Some(places) = scenario.spec.users.as_ref().and_then(|u| u.places.as_ref()) {
         evidence.set_json(RunFact::Users, places)?;
     }
@@ -150,6 +153,9 @@ where
         _ = interrupt.recv() => Err(Error::Signal(Signal::Interrupt)),
         _ = terminate.recv() => Err(Error::Signal(Signal::Terminate)),
     };
+    if let Err(error) = &result {
+        remember(&evidence, &events, error);
+    }
     if let Err(Error::Signal(signal)) = &result {
         events.note(format!("{signal}: tearing down. A second signal ends at once and leaves the rest to `restore-drill gc`."));
         work.abort();
@@ -187,6 +193,17 @@ where
         evidence.set_number(RunFact::PeakMemoryKib, peak_kib)?;
     }
     result.map(|value| Ended { value, evidence, events })
+}
+
+/// Stores and says why the run ends before its end.
+fn remember(evidence: &Evidence, events: &Events, error: &Error) {
+    let Course { last, restored } = events.course();
+    let phase = last.map_or("start", Phase::name).to_owned();
+    let ended = EndedEarly { phase, why: redact(&error.to_string()).into_owned(), restored };
+    if let Err(e) = ended.store(evidence) {
+        events.note(format!("why the run ended could not be stored: {e}"));
+    }
+    events.emit(Event::Ended { ended });
 }
 
 fn kept(events: &Events, run: &str, marker: &std::path::Path) {

@@ -1,6 +1,7 @@
 //! A look at what is there, in a phase of its own.
 
-use judge::store::ObservationId;
+use judge::store::{FileCount, ObservationId};
+use recipe::inventory::Compared;
 
 use super::seeing;
 use super::state::Drill;
@@ -22,7 +23,8 @@ pub(super) fn counts(drill: &Drill, o: ObservationId) -> Result<String> {
         messages += drill.run.evidence.folders(o, account)?.iter().map(|f| u64::from(f.messages)).sum::<u64>();
     }
     let rows: u64 = drill.run.evidence.row_counts(o)?.iter().map(|(_, _, n)| n).sum();
-    let (files, _) = drill.run.evidence.file_counts(o)?;
+    let compared = |c: &FileCount| c.compared != Compared::No;
+    let files: u64 = drill.run.evidence.file_counts(o)?.into_iter().filter(compared).map(|c| c.entries).sum();
     let mail = if accounts.is_empty() { String::new() } else { format!("{messages} messages in {} mailboxes, ", accounts.len()) };
-    Ok(format!("{mail}{rows} rows, {files} files"))
+    Ok(format!("{mail}{rows} rows, {files} files and folders"))
 }

@@ -19,8 +19,10 @@ use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
 use crate::secret::Secret;
-use crate::stack::deploy::{Stack, engine_host, free_ports, free_subnet};
+use crate::stack::deploy::{Stack, engine_host, free_subnet};
 use crate::stack::ownership::Owned;
+use crate::stack::ports::Ports;
+use crate::stack::reader::Reader;
 use crate::stack::slots::{self, Alive};
 use crate::stack::{disk, ensure_swarm, gc};
 use crate::tls::Authority;
@@ -84,6 +86,7 @@ impl Ground {
             Some(before) if standins => images::ensure_images(engine, &before.image_contexts()?, &events, progress).await?,
             _ => BTreeMap::new(),
         };
+        let reader_image = images::reader::ensure(engine).await?;
         let kind = if standins { "stand-in images" } else { "the recipe's images" };
         evidence.set(RunFact::Images, kind)?;
         let environment = [
@@ -101,8 +104,7 @@ impl Ground {
         let host = scenario.spec.certificate.as_ref().map_or(NO_CERTIFICATE, |c| &c.host).to_owned();
         let authority = Arc::new(Authority::issue(&host)?);
         let doors = &scenario.spec.doors;
-        let ports: BTreeMap<String, u16> =
-            doors.iter().map(|d| d.name.clone()).zip(free_ports(slot.number, doors.len())?).collect();
+        let ports = Ports::choose(slot.number, doors.iter().map(|d| d.name.as_str()))?;
         let stack_name = format!("rd-{run}");
         let mut env = scenario.spec.env.clone();
         if let Some(file) = &options.env_file {
@@ -129,7 +131,8 @@ impl Ground {
             compose: scenario.deployed(standins),
             env: env.clone(),
             images,
-            ports: doors.iter().map(|d| (d.service.clone(), d.port, ports[&d.name])).collect(),
+            // A deployment publishes the doors where it chose to.
+            ports: vec![],
             edits,
         };
         let stack = stack_of(&scenario, built, edits);
@@ -142,6 +145,7 @@ impl Ground {
             None => None,
             Some(image) => Some(bot_stack(&bot_dir, &run, image, info.docker_root_dir.as_deref())?),
         };
+        let reader = Reader { owned: owned.clone(), image: reader_image, helper_image: helper_image.clone() };
         let run = Run {
             corpus,
             evidence,
@@ -161,6 +165,7 @@ impl Ground {
             standins,
             authority,
             helper_image,
+            reader,
             ports,
             alive,
             _slot: slot,

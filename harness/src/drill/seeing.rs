@@ -105,10 +105,11 @@ async fn resync(drill: &Drill, spec: &ServiceCommand) -> Result<()> {
     Ok(())
 }
 
-/// Stores the rows and keys that a fresh deployment makes by itself: after a wipe they are there again.
+/// Stores the rows, keys and files that a fresh deployment makes by itself: after a wipe they are there again.
 pub(super) async fn remember_fresh(drill: &Drill) -> Result<()> {
     let observation = drill.run.evidence.observation(FRESH)?;
     drill.app.rows_probe().observe(&drill.run.evidence, observation, &|_, _| ()).await?;
+    drill.app.files_probe().observe(&drill.run.evidence, observation, &|_, _| ()).await?;
     drill.app.redis_probe().observe(&drill.run.evidence, observation, &|_, _| ()).await?;
     Ok(drill.run.evidence.complete(observation)?)
 }

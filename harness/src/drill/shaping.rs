@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use judge::model::MessageId;
+use recipe::scenario::QUERY;
 
 use super::settling::Settled;
 use super::state::Drill;
@@ -99,9 +100,18 @@ async fn seed_pages(drill: &Drill) -> Result<()> {
     Ok(())
 }
 
-/// Makes the state that only commands in the containers make.
+/// Makes the state that only statements and commands in the containers make.
 async fn seed_facts(drill: &Drill) -> Result<()> {
-    for seed in drill.app.scenario.spec.facts.iter().flat_map(|f| &f.seed) {
+    for database in &drill.app.scenario.spec.databases {
+        for statement in &database.seed {
+            let command: Vec<String> = database.write.iter().map(|word| word.replace(QUERY, statement)).collect();
+            let service = drill.app.stack.service(database.service.as_deref().unwrap_or_default());
+            let output = drill.app.engine().exec(&service, &command, &[], None).await?;
+            output.ok(&format!("seeding database {} by {statement}", database.name))?;
+        }
+    }
+    let spec = &drill.app.scenario.spec;
+    for seed in spec.seeds.iter().chain(spec.facts.iter().flat_map(|f| &f.seed)) {
         let input = seed.message.map(|n| drill.run.corpus.message(n % drill.run.corpus.len().max(1)).bytes);
         let service = drill.app.stack.service(&seed.service);
         let output = drill.app.engine().exec(&service, &seed.command, &[], input.as_deref()).await?;

@@ -28,7 +28,7 @@ pub struct Upgraded {
 pub async fn upgrade(drill: &Drill, _: Baseline) -> Result<Upgraded> {
     let phase = drill.run.events.phase(Phase::Upgrade);
     drill.run.evidence.rename_observation(BASELINE, INSTALLED)?;
-    drill.app.stack.deploy(&drill.app.owned, &drill.app.alive).await?;
+    drill.app.published(&drill.app.stack).deploy(&drill.app.owned, &drill.app.alive).await?;
     drill.app.running(|done, all| phase.progress(done, all, "services")).await?;
     drill.app.restart_waves(&drill.app.scenario.spec.upgrade.restart, |_, _| ()).await?;
     phase.finish(format!("stack {} in place", drill.app.stack.name));

@@ -45,14 +45,14 @@ fn of_bot(scenario: &Scenario, labels: &Labels<'_>) -> Vec<Declared> {
     let mut killed = Declared::new("bot-killed", "The bot is killed while it creates the snapshot.", Group::Backup);
     killed.edits = vec![Edit::set(&volume.service, Hook::BackupPre.label(), WAITING_HOOK)];
     killed.interrupt = at();
-    killed.finds = vec![finding("backup: failed (ended)")];
+    killed.finds = vec![finding("backup: unread (ended)")];
 
     let what = "The bot is killed after the files were restored, in the hook that follows.";
     let mut interrupted = Declared::new("restore-interrupted", what, Group::Restore);
     interrupted.edits = vec![Edit::set(&volume.service, Hook::RestorePost.label(), WAITING_HOOK)];
     interrupted.interrupt = at();
     interrupted.finds = without_dump(scenario, labels);
-    interrupted.finds.push(finding("restore: failed (ended)"));
+    interrupted.finds.push(finding("restore: unread (ended)"));
 
     let mut elsewhere = Declared::new("restored-elsewhere", "The files are restored below another folder.", Group::Restore);
     elsewhere.restore.target = Some("/tmp/elsewhere".into());
@@ -196,7 +196,7 @@ impl Labels<'_> {
                 "A service may write to a folder of the host.",
                 vec![Edit { service: service.to_owned(), change: Change::Mount("/tmp:/scratch".to_owned()) }],
                 &["state-outside-volumes"],
-                &[],
+                &[&format!("service {service}, mount /scratch: lost")],
             ),
         ]
     }

@@ -9,17 +9,29 @@ use super::deed::Derived;
 pub mod departure;
 mod dumps;
 mod files;
+mod objects;
 mod pages;
 mod rows;
+mod sql;
 pub mod volumes;
 
 /// The faults that are derived from a scenario.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {
     if scenario.faults.derive == Derive::Together {
-        return [files::together(scenario), rows::together(scenario)].into_iter().flatten().collect();
+        return [files::together(scenario), rows::together(scenario), objects::together(scenario)]
+            .into_iter()
+            .flatten()
+            .collect();
     }
-    [volumes::faults(scenario), dumps::faults(scenario), files::faults(scenario), rows::faults(scenario), pages::faults(scenario)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        volumes::faults(scenario),
+        dumps::faults(scenario),
+        files::faults(scenario),
+        rows::faults(scenario),
+        objects::faults(scenario),
+        pages::faults(scenario),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -6,11 +6,10 @@ use std::sync::LazyLock;
 use judge::model::Item;
 use recipe::glob::matches;
 use recipe::scenario::faults::expected::Change;
-use recipe::scenario::faults::{Choice, EVERYTHING, Expected, Usage, parted};
+use recipe::scenario::faults::{AS_NEW, Choice, EVERYTHING, Expected, Usage, parted};
 use regex::{Captures, Regex};
 use seeds::Corpus;
 
-use super::glob::any;
 use super::known::{Chosen, Items, Known, numbered};
 use crate::error::{Error, Result};
 
@@ -29,8 +28,6 @@ pub struct Filling<'a> {
     pub targets: &'a BTreeMap<String, Choice>,
     /// State that is lost as a whole.
     pub lost: &'a BTreeMap<String, Vec<Expected>>,
-    /// Globs of files that a fresh deployment makes by itself, with the volume before them.
-    pub fresh: &'a [String],
 }
 
 impl Filling<'_> {
@@ -99,6 +96,12 @@ impl Filling<'_> {
                 to.extend(self.everything());
                 Ok(())
             }
+            Expected::Finding(text) if text.starts_with(AS_NEW) => {
+                let database = &text[AS_NEW.len()..];
+                let none = || Error::Unknown(format!("{text:?}: no database {database:?} was observed in a fresh deployment"));
+                to.extend(self.items.as_new(database).ok_or_else(none)?.iter().cloned());
+                Ok(())
+            }
             Expected::Finding(text) => {
                 to.extend(self.of_items(&self.text(text)?));
                 Ok(())
@@ -137,15 +140,14 @@ impl Filling<'_> {
             match &known.item {
                 Item::Account { .. } => Some(gone),
                 Item::Row { .. } | Item::Key { .. } => (attribute(known, "fresh") == "false").then_some(gone),
-                Item::File { volume, path } => {
-                    let made = format!("{volume}/{path}");
-                    (attribute(known, "whole") == "true" && !any(self.fresh, &made)).then_some(gone)
+                Item::File { .. } => {
+                    (attribute(known, "whole") == "true" && attribute(known, "fresh") == "false").then_some(gone)
                 }
                 Item::Fact { .. } => (!attribute(known, "value").is_empty()).then(|| format!("{}: altered", known.name)),
                 _ => None,
             }
         };
-        self.items.iter().filter_map(lost).collect()
+        self.items.iter().filter_map(lost).chain(self.items.all_as_new().cloned()).collect()
     }
 
     /// The mailboxes whose quota usage differs, by more than the judge lets servers differ in counting.
@@ -206,23 +208,30 @@ mod tests {
         };
         let row =
             |key: &str, fresh| known(Item::Row { database: "m".into(), table: "t".into(), key: key.into() }, &[("fresh", fresh)]);
-        let file = |path: &str| known(Item::File { volume: "v".into(), path: path.into() }, &[("whole", "true"), ("path", path)]);
-        Items::of(vec![
-            known(Item::Account { account: "a@mail.test".into() }, &[("quota", "100")]),
-            message(1, "1000"),
-            message(2, "99000"),
-            row("1", "true"),
-            row("2", "false"),
-            file("a"),
-            file("made"),
-        ])
+        let file = |path: &str, fresh| {
+            known(Item::File { volume: "v".into(), path: path.into() }, &[("whole", "true"), ("path", path), ("fresh", fresh)])
+        };
+        let as_new = ["database m, table t, row 2: lost", "database m, index t_i: lost"];
+        Items::with_new(
+            "m",
+            &as_new,
+            vec![
+                known(Item::Account { account: "a@mail.test".into() }, &[("quota", "100")]),
+                message(1, "1000"),
+                message(2, "99000"),
+                row("1", "true"),
+                row("2", "false"),
+                file("a", "false"),
+                file("made", "true"),
+            ],
+        )
     }
 
     fn found(text: &str) -> Result<Vec<String>> {
         let faults: Faults = toml::from_str(text).expect("valid");
         let corpus = Corpus::new(1, seeds::Profile::named("tiny").expect("built in"));
-        let (items, fresh) = (items(), ["v/made".to_owned()]);
-        let filling = Filling { corpus: &corpus, items: &items, targets: &faults.targets, lost: &faults.lost, fresh: &fresh };
+        let items = items();
+        let filling = Filling { corpus: &corpus, items: &items, targets: &faults.targets, lost: &faults.lost };
         filling.findings(&faults.faults[0].finds).map(|found| found.into_iter().collect())
     }
 
@@ -247,8 +256,15 @@ mod tests {
     fn everything_is_what_a_fresh_deployment_does_not_have() {
         assert_eq!(
             finds("'everything'"),
-            ["database m, table t, row 2: lost", "mailbox a@mail.test: lost", "volume v, file a: lost"]
+            [
+                "database m, index t_i: lost",
+                "database m, table t, row 2: lost",
+                "mailbox a@mail.test: lost",
+                "volume v, file a: lost"
+            ]
         );
+        assert_eq!(finds("'as new: m'"), ["database m, index t_i: lost", "database m, table t, row 2: lost"]);
+        assert!(found("[[fault]]\nname = 'x'\nwhat = 'x'\ngroup = 'content'\nfinds = ['as new: n']").is_err());
     }
 
     #[test]

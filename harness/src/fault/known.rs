@@ -1,10 +1,11 @@
 //! What the baseline has, item by item, each with the attributes by which a fault's data may choose it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use judge::model::{Item, MessageId};
-use judge::store::{Evidence, HARD, ObservationId};
+use judge::store::{Evidence, ObservationId};
 use recipe::glob::matches;
+use recipe::inventory::Compared;
 use recipe::scenario::faults::{Choice, Globs};
 use seeds::Corpus;
 use serde_json::Value;
@@ -34,7 +35,10 @@ pub struct Chosen<'a> {
 
 /// All items of the baseline, in order.
 #[derive(Debug, Default)]
-pub struct Items(Vec<Known>);
+pub struct Items(
+    Vec<Known>,
+    /* Findings where a database is as in a fresh deployment. */ BTreeMap<String, BTreeSet<String>>,
+);
 
 /// What kind of item a glob of findings is about: what is behind a mailbox's name is of another kind.
 fn is_about(glob: &str, item: &Item) -> bool {
@@ -47,14 +51,15 @@ fn is_about(glob: &str, item: &Item) -> bool {
         Item::Folder { .. } => glob.starts_with("mailbox ") && has(", folder ") && !has(", message "),
         Item::Message { .. } => glob.starts_with("mailbox ") && has(", message "),
         Item::Script { .. } => glob.starts_with("mailbox ") && has(", sieve script "),
-        Item::Database { .. } => glob.starts_with("database ") && !has(", table "),
-        Item::Row { .. } => glob.starts_with("database ") && has(", table "),
+        Item::Database { .. } => glob.starts_with("database ") && !has(", "),
+        Item::Row { .. } => glob.starts_with("database ") && has(", row "),
+        Item::Object { .. } => glob.starts_with("database ") && has(", ") && !has(", row "),
         Item::File { .. } => glob.starts_with("volume "),
         Item::Key { .. } => glob.starts_with("redis "),
         Item::Fact { .. } => {
             !["trial: ", "mailbox ", "database ", "volume ", "snapshot", "redis "].iter().any(|p| glob.starts_with(p))
         }
-        Item::Snapshot { .. } | Item::Step { .. } | Item::Observation { .. } => false,
+        Item::Mount { .. } | Item::Snapshot { .. } | Item::Step { .. } | Item::Observation { .. } => false,
     }
 }
 
@@ -62,7 +67,14 @@ impl Items {
     /// The items of these, in this order.
     #[cfg(test)]
     pub fn of(items: Vec<Known>) -> Self {
-        Self(items)
+        Self(items, BTreeMap::new())
+    }
+
+    /// The same, and what is found of a database that is as in a fresh deployment.
+    #[cfg(test)]
+    pub fn with_new(database: &str, findings: &[&str], items: Vec<Known>) -> Self {
+        let findings = findings.iter().map(ToString::to_string).collect();
+        Self(items, BTreeMap::from([(database.to_owned(), findings)]))
     }
 
     /// Reads them from a run's evidence. `fresh` is what a fresh deployment has by itself.
@@ -70,7 +82,7 @@ impl Items {
         let mut items = Self::default();
         items.mail(evidence, corpus, baseline)?;
         items.rows(evidence, baseline, fresh)?;
-        items.files(evidence, baseline)?;
+        items.files(evidence, baseline, fresh)?;
         for (service, _) in evidence.redis(baseline)? {
             for (k, is_fresh) in evidence.keys(baseline, &service, fresh)? {
                 let item = Item::Key { service: service.clone(), number: Some(k.database), key: k.key.clone() };
@@ -148,11 +160,16 @@ impl Items {
 
     fn rows(&mut self, evidence: &Evidence, o: ObservationId, fresh: Option<ObservationId>) -> Result<()> {
         for database in evidence.databases()? {
+            self.objects(evidence, o, &database)?;
+            if let Some(fresh) = fresh {
+                self.1.insert(database.clone(), judge::database_as(evidence, o, fresh, &database)?);
+            }
             self.add(Item::Database { database }, []);
         }
         let fresh = fresh.map(|f| evidence.rows(f)).transpose()?.unwrap_or_default();
+        let fresh: BTreeSet<_> = fresh.into_iter().map(|r| (r.database, r.table, r.key)).collect();
         for row in evidence.rows(o)? {
-            let is_fresh = fresh.iter().any(|f| (&f.database, &f.table, &f.key) == (&row.database, &row.table, &row.key));
+            let is_fresh = fresh.contains(&(row.database.clone(), row.table.clone(), row.key.clone()));
             let columns: BTreeMap<String, Value> = serde_json::from_str(&row.columns).unwrap_or_default();
             let mut attributes: BTreeMap<String, String> = columns.into_iter().map(|(k, v)| (k, text(v))).collect();
             attributes.insert("key".into(), row.key.clone());
@@ -163,16 +180,48 @@ impl Items {
         Ok(())
     }
 
-    fn files(&mut self, evidence: &Evidence, o: ObservationId) -> Result<()> {
+    fn objects(&mut self, evidence: &Evidence, o: ObservationId, database: &str) -> Result<()> {
+        let mut objects: BTreeMap<(String, String), BTreeMap<String, String>> = BTreeMap::new();
+        for seen in evidence.objects(o, database)?.into_iter().filter(|x| !x.what.is_empty()) {
+            objects.entry((seen.what, seen.name)).or_default().insert(seen.property, seen.value);
+        }
+        for ((what, name), attributes) in objects {
+            let item = Item::Object { database: database.to_owned(), what, name };
+            self.0.push(Known { name: item.to_string(), item, attributes });
+        }
+        Ok(())
+    }
+
+    /// How a database that is as in a fresh deployment differs from the baseline; none of one that was not observed.
+    pub fn as_new(&self, database: &str) -> Option<&BTreeSet<String>> {
+        self.1.get(database)
+    }
+
+    /// The same of all databases.
+    pub fn all_as_new(&self) -> impl Iterator<Item = &String> {
+        self.1.values().flatten()
+    }
+
+    fn files(&mut self, evidence: &Evidence, o: ObservationId, fresh: Option<ObservationId>) -> Result<()> {
         let files = evidence.files(o)?;
         let mut names: BTreeMap<(String, String), u32> = BTreeMap::new();
-        for file in files.iter().filter(|f| f.link.starts_with(HARD)) {
+        for file in files.iter().filter(|f| !f.link.is_empty()) {
             *names.entry((file.volume.clone(), file.link.clone())).or_default() += 1;
         }
-        for f in files {
+        // By volume and path, the hash: what a fresh deployment makes with other bytes is altered where it is not restored.
+        let fresh: BTreeMap<(String, String), String> = match fresh {
+            Some(fresh) => evidence.files(fresh)?.into_iter().map(|f| ((f.volume, f.path), f.sha256)).collect(),
+            None => BTreeMap::new(),
+        };
+        for f in files.into_iter().filter(|f| f.compared != Compared::No) {
             let names = names.get(&(f.volume.clone(), f.link.clone())).copied().unwrap_or(1).to_string();
-            let whole = !f.sha256.is_empty();
+            let whole = f.compared == Compared::Whole;
+            let made = fresh.get(&(f.volume.clone(), f.path.clone()));
             let attributes = [
+                ("type", f.kind.name().to_owned()),
+                ("fresh", made.is_some().to_string()),
+                ("made-anew", made.is_some_and(|hash| *hash != f.sha256).to_string()),
+                ("compared", f.compared.name().to_owned()),
                 ("volume", f.volume.clone()),
                 ("path", f.path.clone()),
                 ("mode", format!("{:04o}", f.mode)),
@@ -291,7 +340,8 @@ mod tests {
         assert_eq!(names("item = 'mailbox *'"), ["mailbox a@mail.test"]);
         assert_eq!(names("item = 'mailbox *, folder *'"), ["mailbox a@mail.test, folder INBOX"]);
         assert_eq!(names("item = '*spam*'"), ["spam training"]);
-        assert_eq!(names("item = 'database *, table *'").len(), 2);
+        assert_eq!(names("item = 'database *, table *, row *'").len(), 2);
+        assert_eq!(names("item = 'database *, index *'").len(), 0);
     }
 
     #[test]

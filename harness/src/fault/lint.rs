@@ -41,7 +41,7 @@ fn recipe(scenario: &Scenario, edits: &[Edit]) -> Result<Recipe> {
     Ok(sources.parse(scenario.compose.iter().map(text).collect())?)
 }
 
-/// What the audit reports without calling it a fault: junk that was captured, and what is valuable and was not.
+/// What the audit reports without calling it a fault: junk that was captured.
 pub(super) fn reported(drill: &Drill) -> Result<BTreeSet<String>> {
     let Some(report) = AuditReport::read(&drill.run.evidence)? else { return Ok(BTreeSet::new()) };
     let is_junk = |name: &str| {
@@ -49,6 +49,5 @@ pub(super) fn reported(drill: &Drill) -> Result<BTreeSet<String>> {
         volume.is_some_and(|v| matches!(v.class, Class::Cache | Class::Regenerated))
     };
     let junk = report.captured.iter().filter(|(v, ..)| is_junk(v)).map(|(v, ..)| format!("snapshot, volume {v}: junk"));
-    let missed = report.valuable_missed.iter().map(|(v, _)| format!("snapshot, volume {v}: valuable, not captured"));
-    Ok(junk.chain(missed).collect())
+    Ok(junk.collect())
 }

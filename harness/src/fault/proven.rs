@@ -42,12 +42,22 @@ const REPORTS: &[(&str, &[&str])] = &[
     ),
     ("sieve scripts", &["lost", "unexpected", "altered (bytes)", "altered (active)"]),
     ("rows of ", &["lost", "unexpected", "altered"]),
+    ("objects of ", &["changed"]),
     (
         "files of ",
-        &["lost", "unexpected", "altered (owner)", "altered (mode)", "altered (link)", "altered (bytes)", "altered (mtime)"],
+        &[
+            "lost",
+            "unexpected",
+            "altered (owner)",
+            "altered (mode)",
+            "altered (link)",
+            "altered (xattr)",
+            "altered (bytes)",
+            "altered (mtime)",
+        ],
     ),
-    ("owners and modes of ", &["altered (owner)", "altered (mode)", "altered (link)"]),
     ("keys of ", &["lost", "unexpected", "altered (value)", "altered (expiry)"]),
+    ("mounts", &["lost"]),
     ("fact ", &["altered"]),
     ("trial: ", &["altered"]),
 ];
@@ -76,7 +86,14 @@ fn of_check(drill: &Drill, check: &str) -> Result<Vec<String>> {
 /// What is checked of a database, as the baseline has it.
 fn of_database(drill: &Drill, database: &str) -> Result<Vec<String>> {
     let Some(baseline) = drill.run.evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
-    Ok(drill.run.evidence.checks(baseline, database)?.into_iter().map(|(property, _)| property).collect())
+    Ok(drill
+        .run
+        .evidence
+        .checks(baseline, database)?
+        .into_iter()
+        .map(|(property, _)| property)
+        .filter(|p| p != judge::SETTINGS)
+        .collect())
 }
 
 fn has_dump(drill: &Drill, volume: &str) -> bool {
@@ -85,15 +102,18 @@ fn has_dump(drill: &Drill, volume: &str) -> bool {
 }
 
 /// What findings report, in the same words.
-pub(super) fn reported(drill: &Drill, findings: &[Finding], stage: &str) -> Result<BTreeSet<String>> {
-    let performed = checks::performed(&drill.run.evidence, stage)?;
+pub(super) fn reported(findings: &[Finding]) -> BTreeSet<String> {
     let report = |f: &Finding| {
+        // Of the kinds of objects a database has many; that any of a kind is told shows that it is compared.
+        if let Item::Object { .. } = f.item {
+            return format!("{}: changed", checks::Check::of(&f.item));
+        }
         let property = f.property.as_deref().filter(|_| !matches!(f.item, Item::Row { .. }));
         let of_quota = property.is_some_and(|p| p.starts_with("quota"));
-        let check = if of_quota { "quotas".to_owned() } else { checks::of(&f.item, &performed).to_string() };
+        let check = if of_quota { "quotas".to_owned() } else { checks::Check::of(&f.item).to_string() };
         said(&check, f.outcome, property)
     };
-    Ok(findings.iter().map(report).collect())
+    findings.iter().map(report).collect()
 }
 
 fn said(check: &str, outcome: Outcome, property: Option<&str>) -> String {

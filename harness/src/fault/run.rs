@@ -13,7 +13,6 @@ use recipe::scenario::Scenario;
 use recipe::scenario::faults::Group;
 
 use super::act::in_bot;
-use super::glob::any;
 use super::known::Known;
 use super::labels::durable;
 use super::lint::{linted, reported, rule};
@@ -97,6 +96,8 @@ impl Run {
         let (name, what) = fault.map_or((TWIN, "Nothing is wrong."), |f| (f.name(), f.what()));
         let (group, millis) = (self.group, since.elapsed().as_millis() as u64);
         let Found { lines, red } = found;
+        let with = fault.map_or_else(BTreeSet::new, |f| f.accompanying(&expected, &lines));
+        let expected = expected.into_iter().chain(with).collect();
         let line = Line { fault: name.into(), group, what: what.into(), expected, found: lines, red, millis };
         self.drill.run.events.emit(line.event());
         self.outcome().lines.push(line);
@@ -105,8 +106,10 @@ impl Run {
     /// What was found; what the judge could have reported is remembered.
     fn found(&self, findings: &[Finding], stage: &str) -> Result<Found> {
         self.outcome().checks.extend(proven::reportable(&self.drill, stage)?);
-        let red = proven::reported(&self.drill, findings, stage)?;
-        Ok(Found { lines: essences(findings), red })
+        let red = proven::reported(findings);
+        // What is noted is no fault's: it is said of sound restores too.
+        let faults: Vec<Finding> = findings.iter().filter(|f| f.outcome != judge::model::Outcome::Noted).cloned().collect();
+        Ok(Found { lines: essences(&faults), red })
     }
 
     /// Backup and audit, once for each fault; nothing is wiped.
@@ -214,29 +217,21 @@ impl Run {
         let items = items(drill)?;
         let some = |is: &dyn Fn(&Known) -> bool| items.iter().any(is);
         let is = |known: &Known, name: &str, value: &str| known.attributes.get(name).is_some_and(|v| v == value);
+        // What is looked for by name, and was not as it is in a fresh deployment.
+        let is_own_file = |k: &Known| {
+            !is(k, "compared", "loose") && !is(k, "size", "0") && (is(k, "fresh", "false") || is(k, "made-anew", "true"))
+        };
         let pages = drill.app.scenario.spec.pages.iter().any(|p| !p.check.is_empty());
         let kinds = [
             ("volume", !drill.app.scenario.volumes().is_empty()),
             ("login", some(&|k| matches!(k.item, Item::Account { .. }))),
             ("row", some(&|k| matches!(k.item, Item::Row { .. }) && is(k, "fresh", "false"))),
-            ("file", some(&|k| matches!(k.item, Item::File { .. }) && is(k, "whole", "true"))),
-            ("file that is not of a fresh deployment", self.any_not_fresh()?),
+            ("file", some(&|k| matches!(k.item, Item::File { .. }) && is_own_file(k))),
             ("fact", some(&|k| matches!(k.item, Item::Fact { .. }) && !is(k, "value", ""))),
             ("page", pages),
             ("key", some(&|k| matches!(k.item, Item::Key { .. }) && is(k, "fresh", "false"))),
         ];
         Ok(kinds.into_iter().filter(|(_, there)| *there).map(|(kind, _)| left(kind)).collect())
-    }
-
-    /// Whether a durable volume has a file that no fresh deployment makes.
-    fn any_not_fresh(&self) -> Result<bool> {
-        for volume in durable(&self.drill.app.scenario) {
-            let live = self.drill.run.evidence.audited_live(&volume.name)?;
-            if live.iter().any(|path| !any(&volume.fresh, path)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// Strikes on what one restore brought back, each of them undone.

@@ -1,29 +1,24 @@
-//! The files probe: files in volumes, by hash, owner, mode and time; or everything in them, by owner and mode.
+//! The files probe: every entry of every volume that a backup owes anything, with its bytes and attributes, as far as the inventory
+//! does not say in writing that they are not compared.
 
-use std::collections::HashMap;
-
-use judge::store::{Evidence, FileSeen, HARD, ObservationId};
-use recipe::inventory::{Class, Inventory};
-use recipe::scenario::ComparedFiles as Spec;
+use inside::{Content, Entry, Hashed};
+use judge::store::{Evidence, FileSeen, ObservationId};
+use recipe::inventory::{Compared, Inventory, InventoryVolume};
 
 use super::{Probe, Progress, Reading};
-use crate::stack::ownership::Owned;
-use crate::stack::volumes::{Helper, full_name};
+use crate::stack::reader::{Read, Reader};
+use crate::stack::volumes::full_name;
 
-/// Files stored at once.
+/// Entries stored at once.
 const BATCH: usize = 500;
 
 /// The files probe.
 pub struct Files {
-    /// The run.
-    pub owned: Owned,
+    /// Reads volumes.
+    pub reader: Reader,
     /// The stack.
     pub stack: String,
-    /// An image that is present, for the helper container.
-    pub image: String,
-    /// What to read.
-    pub specs: Vec<Spec>,
-    /// Tells what the app makes anew, which is not compared.
+    /// Says what of the volumes is compared.
     pub inventory: Inventory,
 }
 
@@ -35,26 +30,15 @@ impl Probe for Files {
     fn observe<'a>(&'a self, evidence: &'a Evidence, observation: ObservationId, progress: Progress<'a>) -> Reading<'a> {
         Box::pin(async move {
             let mut seen = 0;
-            for spec in &self.specs {
-                let volume = self.inventory.volumes.iter().find(|v| v.name == spec.volume);
-                let kept = |path: &str| {
-                    (!spec.attributes_only || !path.is_empty())
-                        && volume.is_none_or(|v| matches!(v.owed(path).0, Class::Durable | Class::Valuable))
-                };
+            for volume in self.inventory.deployed().filter(|v| is_owed(v)) {
                 let mut batch = Vec::with_capacity(BATCH);
-                // What is not kept may be the first name of what is.
-                let mut others = HashMap::new();
-                let mut store = |mut file: FileSeen| {
-                    if !kept(&file.path) {
-                        if !spec.attributes_only {
-                            others.insert(file.path, (file.sha256, file.size));
-                        }
-                        return Ok(());
+                let mut sink = |read: Read| {
+                    match read {
+                        Read::Whole(entry) => batch.push(seen_in(volume, entry, true)),
+                        Read::InPart(entry) => batch.push(seen_in(volume, entry, false)),
+                        Read::Unread(path, _) if volume.treatment(&path).1 == Compared::No => {}
+                        Read::Unread(path, why) => evidence.put_file_unread(observation, &volume.name, &path, &why)?,
                     }
-                    if let Some(first) = file.link.strip_prefix(HARD).and_then(|first| others.get(first)) {
-                        (file.sha256, file.size) = first.clone();
-                    }
-                    batch.push(file);
                     if batch.len() == BATCH {
                         evidence.put_files(observation, &batch)?;
                         seen += batch.len() as u64;
@@ -63,15 +47,51 @@ impl Probe for Files {
                     }
                     Ok(())
                 };
-                let helper = Helper::open(&self.owned, &self.image, &full_name(&self.stack, &spec.volume)).await?;
-                let read = helper.files(&spec.volume, &spec.path, spec.attributes_only, &mut store).await;
-                helper.close().await?;
-                read?;
+                self.reader.read(&full_name(&self.stack, &volume.name), &hashed(volume), &mut sink).await?;
                 evidence.put_files(observation, &batch)?;
                 seen += batch.len() as u64;
             }
             progress(seen, seen);
             Ok(evidence.name_links(observation)?)
         })
+    }
+}
+
+/// Whether a backup owes a volume anything.
+fn is_owed(volume: &InventoryVolume) -> bool {
+    !volume.class.is_left_out() || volume.paths.iter().any(|p| !p.class.is_left_out())
+}
+
+/// Of which files of a volume the bytes are compared: those that are compared whole.
+fn hashed(volume: &InventoryVolume) -> Hashed {
+    let dumps = volume.paths.iter().filter_map(|p| Some((p.dump.clone()?, false)));
+    let whole = |p: &recipe::inventory::InventoryPath| !p.class.is_left_out() && p.content.is_none();
+    let paths = volume.paths.iter().map(|p| (p.path.clone(), whole(p)));
+    Hashed { globs: dumps.chain(paths).collect(), others: !volume.class.is_left_out() }
+}
+
+/// An entry as it is stored.
+fn seen_in(volume: &InventoryVolume, entry: Entry, complete: bool) -> FileSeen {
+    let (class, compared) = volume.treatment(&entry.path);
+    FileSeen {
+        volume: volume.name.clone(),
+        kind: entry.kind,
+        class,
+        compared,
+        sha256: match entry.content {
+            Content::Sha256(hash) if compared == Compared::Whole => hash,
+            _ => String::new(),
+        },
+        size: entry.size,
+        allocated: complete.then_some(entry.allocated),
+        uid: entry.uid,
+        gid: entry.gid,
+        mode: entry.mode,
+        mtime: entry.mtime,
+        target: entry.target.unwrap_or_default(),
+        link: entry.inode.map_or_else(String::new, |inode| inode.to_string()),
+        device: entry.device.map_or_else(String::new, |(major, minor)| format!("{major}:{minor}")),
+        xattrs: complete.then_some(entry.xattrs),
+        path: entry.path,
     }
 }

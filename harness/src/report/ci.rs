@@ -82,6 +82,7 @@ impl Folded {
             }
             Event::Note { message } => lines.push(format!("  {message}")),
             Event::Found { finding } => lines.push(format!("  - {finding}")),
+            Event::Ended { ended } => lines.push(format!("unknown: {ended}")),
             Event::Finished { .. } | Event::Progress { .. } | Event::FaultJudged { .. } => {}
         }
         lines
@@ -107,9 +108,13 @@ pub fn keep(out: &Path, dir: &Path, exit_code: u8) -> Result<Report> {
     Ok(report)
 }
 
-/// The same for a run that ended before there was anything to report.
-pub fn keep_error(out: &Path, error: &Error, command: &str) -> Result<()> {
+/// The same for a run that ended before its end: every form of the report, where the run had begun, and else a text with the error.
+pub fn keep_error(out: &Path, dir: &Path, error: &Error, command: &str) -> Result<()> {
     std::fs::create_dir_all(out).map_err(Error::io(out))?;
+    if let Ok(report) = Report::read(dir) {
+        OutputFiles::all(out).write(&report, &model::logs(dir))?;
+        return results(out, error.exit_code(), &json!("error"), None, command);
+    }
     let text = format!(
         "## Restore drill: ended before a verdict\n\n    {}\n\nTo reproduce: `{command}`\n",
         error.to_string().replace('\n', "\n    ")

@@ -66,8 +66,6 @@ struct Rung {
 
 /// The report as a page.
 pub fn page(report: &Report, logs: &[Log]) -> Result<String> {
-    let missed = report.audit.iter().flat_map(|a| &a.valuable_missed);
-    let valuable: Vec<String> = missed.map(|(volume, amount)| format!("volume {volume}: {amount}")).collect();
     let held = report.checks.iter().filter(|c| c.status == Status::Held).count();
     render(
         REPORT,
@@ -77,13 +75,15 @@ pub fn page(report: &Report, logs: &[Log]) -> Result<String> {
             "report": report,
             "word": report.status.word(),
             "compared": report.compared.to_string(),
+            "coverage": (!report.coverage.0.is_empty()).then(|| report.coverage.to_string()),
+            "left_out": report.coverage.left_out(),
+            "ended": report.ended.as_ref().map(ToString::to_string),
             "held": held,
             "groups": groups(report),
             "outcomes": outcomes(report),
             "bars": bars(report),
             "took": seconds(report.phases.iter().filter_map(|p| p.millis).sum()),
             "volumes": volumes(report),
-            "valuable": valuable,
             "recovery": report.recovery.rows(),
             "rungs": rungs(report),
             "gap": report.ladder.as_ref().and_then(crate::ladder::Ladder::gap),
@@ -128,8 +128,11 @@ fn groups(report: &Report) -> Vec<Group> {
     for finding in &report.findings {
         let (order, name) = match &finding.item {
             Item::Step { .. } | Item::Observation { .. } => (0, "The drill itself".to_owned()),
+            Item::Mount { .. } => (1, "Mounts".to_owned()),
             Item::Snapshot { volume, .. } => (1, format!("Snapshot, volume {volume}")),
-            Item::Database { database } | Item::Row { database, .. } => (2, format!("Database {database}")),
+            Item::Database { database } | Item::Row { database, .. } | Item::Object { database, .. } => {
+                (2, format!("Database {database}"))
+            }
             Item::Key { service, .. } => (2, format!("Redis {service}")),
             Item::Account { account }
             | Item::Folder { account, .. }

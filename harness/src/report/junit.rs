@@ -26,6 +26,12 @@ pub fn xml(report: &Report) -> Result<String> {
         suite.add_test_case(case);
     }
     suite.add_property(("reproduce", report.run.reproduce.as_str()));
+    if !report.coverage.0.is_empty() {
+        suite.add_property(("coverage", report.coverage.to_string().as_str()));
+    }
+    if let Some(ended) = &report.ended {
+        suite.add_property(("ended", ended.to_string().as_str()));
+    }
     junit.add_test_suite(suite);
     if let Some(ladder) = &report.ladder {
         let mut suite = TestSuite::new(format!("ladder of {}", ladder.recipe));

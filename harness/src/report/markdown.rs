@@ -32,10 +32,22 @@ pub fn text(report: &Report) -> String {
         }
         out.push('\n');
     }
+    if let Some(ended) = &report.ended {
+        let _ = writeln!(out, "**{}.**\n", escaped(&ended.to_string()));
+    }
     let _ = writeln!(out, "Compared: {}.\n", report.compared);
+    if !report.coverage.0.is_empty() {
+        let _ = writeln!(out, "Covered: {}.\n", report.coverage);
+        for left_out in report.coverage.left_out() {
+            let _ = writeln!(out, "- {}", escaped(&left_out));
+        }
+        if report.coverage.0.iter().any(|part| !part.left_out.is_empty()) {
+            out.push('\n');
+        }
+    }
     match (report.findings.as_slice(), report.status) {
         ([], Status::Held) => {
-            let _ = writeln!(out, "Everything that was there before the backup was restored unchanged.\n");
+            let _ = writeln!(out, "All that was compared was restored unchanged.\n");
         }
         ([], _) => {}
         (findings, _) => {

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use judge::audit;
-use judge::checks::{self, Check, Performed};
+use judge::checks::{self, Check};
+use judge::coverage::Coverage;
+use judge::ended::Ended;
 use judge::model::{Counts, Finding, Item, MessageId, Status};
 use judge::store::{AlteredSeen, Evidence, RunFact};
 use judge::{RESTORED, judge};
@@ -31,8 +33,14 @@ pub struct Report {
     pub run: Run,
     /// Held, unknown or broken.
     pub status: Status,
+    /// Why the run ended before its end, if it did: then nothing is proven.
+    #[serde(default)]
+    pub ended: Option<Ended>,
     /// What was compared.
     pub compared: Counts,
+    /// How much of what there is was compared.
+    #[serde(default)]
+    pub coverage: Coverage,
     /// Each check.
     pub checks: Vec<CheckResult>,
     /// Every difference, sorted.
@@ -159,11 +167,7 @@ impl Report {
             bytes_stored: stored,
             dedup_ratio: read.zip(stored).filter(|(_, s)| *s > 0).map(|(r, s)| (r as f64 / s as f64 * 100.0).round() / 100.0),
         };
-        // Without an observation after the restore, nothing was compared, however much the baseline holds.
-        let performed = match evidence.completed(RESTORED)? {
-            Some(_) => checks::performed(&evidence, RESTORED)?,
-            None => Performed::new(),
-        };
+        let performed = checks::performed(&evidence, RESTORED)?;
         let environment = evidence.json(RunFact::Environment)?.unwrap_or_default();
         let reproduce = match &ladder {
             Some(ladder) => ladder.reproduce.clone(),
@@ -183,7 +187,10 @@ impl Report {
                 reproduce,
             },
             status,
+            // One that cannot be read is among the findings.
+            ended: Ended::read(&evidence).unwrap_or(None),
             compared: verdict.compared,
+            coverage: verdict.coverage,
             checks: checks_of(&performed, &verdict.findings),
             altered: altered(&evidence)?,
             findings: verdict.findings,
@@ -283,7 +290,7 @@ fn cut(text: String) -> String {
 }
 
 /// The checks that were made, and those that only findings name.
-fn checks_of(performed: &Performed, findings: &[Finding]) -> Vec<CheckResult> {
+fn checks_of(performed: &checks::Performed, findings: &[Finding]) -> Vec<CheckResult> {
     let none = |check: &Check, items| {
         let (name, status, findings) = (check.to_string(), Status::Held, Vec::new());
         CheckResult { name, items, status, findings }
@@ -291,7 +298,7 @@ fn checks_of(performed: &Performed, findings: &[Finding]) -> Vec<CheckResult> {
     let mut all: BTreeMap<Check, CheckResult> =
         performed.iter().map(|(check, items)| (check.clone(), none(check, *items))).collect();
     for (at, finding) in findings.iter().enumerate() {
-        let check = checks::of(&finding.item, performed);
+        let check = checks::Check::of(&finding.item);
         let result = all.entry(check).or_insert_with_key(|check| none(check, 0));
         result.status = result.status.max(finding.outcome.weight().unwrap_or(Status::Held));
         result.findings.push(at);

@@ -94,7 +94,7 @@ impl Default for Terminal {
 
 impl Sink for Terminal {
     fn event(&self, event: &Event) {
-        if self.quiet && !matches!(event, Event::Finished { .. }) {
+        if self.quiet && !matches!(event, Event::Finished { .. } | Event::Ended { .. }) {
             return;
         }
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -129,6 +129,10 @@ impl Sink for Terminal {
                 self.line(&format!("  {word} {group:8} {fault:28} {:6.1} s", *millis as f64 / 1000.0));
             }
             Event::Found { .. } => {}
+            Event::Ended { ended } => {
+                self.line("");
+                self.line(&format!("{}: {ended}", style(Status::Unknown.word()).for_stderr().bold().yellow()));
+            }
             Event::Finished { verdict } => {
                 for line in block(verdict) {
                     self.line(&line);
@@ -147,8 +151,12 @@ pub fn block(verdict: &Verdict) -> Vec<String> {
         Status::Broken => word.red(),
     };
     let mut lines = vec![String::new(), format!("{word}: compared {}", verdict.compared)];
+    if !verdict.coverage.0.is_empty() {
+        lines.push(format!("  covered {}", verdict.coverage));
+        lines.extend(verdict.coverage.left_out().into_iter().map(|out| format!("    {out}")));
+    }
     if verdict.findings.is_empty() {
-        lines.push("  everything that was there before the backup was restored unchanged".into());
+        lines.push("  all that was compared was restored unchanged".into());
     }
     lines.extend(verdict.findings.iter().take(NAMED).map(|f| format!("  - {f}")));
     if verdict.findings.len() > NAMED {

@@ -3,10 +3,10 @@
 //! images, free host ports, and an endpoint mode that works on kernels without IPVS.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bollard::models::{HealthStatusEnum, TaskSpec, TaskState};
 use bollard::query_parameters::{
@@ -154,9 +154,15 @@ fn add_labels(object: &mut Value, add: &BTreeMap<String, String>) {
     object.insert("labels".into(), json!(all));
 }
 
+/// What Swarm and the engine say of a port on the host that is somebody else's.
+const PORT_TAKEN: [&str; 3] = ["port already in use", "address already in use", "port is already allocated"];
+/// How long a port may be taken: a task that ends has its port until then.
+const PORT_PATIENCE: Duration = Duration::from_secs(30);
+
 /// Waits until every service of the stack runs as many tasks as it should, healthy where it has a health check.
 /// `progress` is told (running, wanted).
 pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progress: impl Fn(u64, u64)) -> Result<()> {
+    let taken_since: Mutex<Option<Instant>> = Mutex::new(None);
     let result = until(deadline, || async {
         let filter = label_filter([(NAMESPACE_LABEL, stack)]);
         let what = "listing services";
@@ -203,6 +209,14 @@ pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progres
             }
         }
         progress(ready, wanted);
+        let mut since = taken_since.lock().unwrap_or_else(PoisonError::into_inner);
+        match waiting.iter().find(|why| PORT_TAKEN.iter().any(|taken| why.contains(taken))) {
+            None => *since = None,
+            Some(why) if since.get_or_insert_with(Instant::now).elapsed() >= PORT_PATIENCE => {
+                return Err(Error::PortTaken(why.clone()));
+            }
+            Some(_) => {}
+        }
         Ok(if waiting.is_empty() { Ok(()) } else { Err(format!("waiting for {}", waiting.join(", "))) })
     });
     match result.await {
@@ -257,23 +271,6 @@ pub async fn free_subnet(engine: &Engine, slot: u8) -> Result<String> {
         .map(|n| format!("10.213.{}.0/24", slot * 100 + (offset + n) % 100))
         .find(|s| !used.contains(s))
         .ok_or_else(|| Error::Engine("no free subnet in 10.213.0.0/16; `restore-drill gc` removes what dead runs left".into()))
-}
-
-/// `count` ports that nothing listens on, from the slot's range, which is below the one
-/// that systems hand out to outgoing connections.
-pub fn free_ports(slot: u8, count: usize) -> Result<Vec<u16>> {
-    let first = 22_000 + u16::from(slot) * 2_000;
-    // Start at another place each time: a port just closed is shunned for a while.
-    let offset = (std::process::id() % 1900) as u16;
-    let ports: Vec<u16> = (0..2_000u16)
-        .map(|n| first + (offset + n) % 2_000)
-        .filter(|port| TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, *port))).is_ok())
-        .take(count)
-        .collect();
-    if ports.len() < count {
-        return Err(Error::Engine(format!("fewer than {count} free ports from {first} on")));
-    }
-    Ok(ports)
 }
 
 /// The host on which published ports are reached.
@@ -334,12 +331,5 @@ mod tests {
                 }},
             })
         );
-    }
-
-    #[test]
-    fn the_slots_ports_do_not_overlap() {
-        let (a, b) = (free_ports(0, 5).expect("free"), free_ports(1, 5).expect("free"));
-        assert!(a.iter().all(|p| (22_000..24_000).contains(p)), "{a:?}");
-        assert!(b.iter().all(|p| (24_000..26_000).contains(p)), "{b:?}");
     }
 }

@@ -8,7 +8,7 @@ use bollard::query_parameters::{CreateContainerOptionsBuilder, UploadToContainer
 use engine::exec::Archive;
 use engine::{Engine, NAMESPACE_LABEL};
 use futures_util::StreamExt as _;
-use judge::store::{FileSeen, HARD, SYMBOLIC};
+use inside::name::escape;
 use sha2::{Digest as _, Sha256};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -16,9 +16,6 @@ use super::ownership::Owned;
 use super::run_labels;
 use crate::error::Context as _;
 use crate::error::{Error, Result};
-
-/// Files on their way from an archive to where they are stored.
-const ON_THEIR_WAY: usize = 100;
 
 /// A helper container with one volume mounted at `/volume`.
 pub struct Helper {
@@ -124,67 +121,6 @@ impl Helper {
         .await
     }
 
-    /// Hands over what is at `path`, with owner, mode, time and link, one by one. Files are hashed, and symbolic links'
-    /// targets, unless only `attributes` are asked for; then folders are told too. The content of a file with several names
-    /// is with the first of them.
-    pub async fn files(
-        &self,
-        volume: &str,
-        path: &str,
-        attributes: bool,
-        file: &mut (dyn FnMut(FileSeen) -> Result<()> + Send),
-    ) -> Result<()> {
-        let volume = volume.to_owned();
-        let (found, mut next) = tokio::sync::mpsc::channel(ON_THEIR_WAY);
-        let read = self.each(path, found, move |found, entry| {
-            let (sha256, size) = match &entry.kind {
-                _ if attributes => (String::new(), 0),
-                Kind::File => digest(entry.content)?,
-                Kind::SymbolicLink(to) => digest(&mut to.as_bytes())?,
-                Kind::HardLink(_) => (String::new(), 0),
-                _ => return Ok(()),
-            };
-            let seen = FileSeen {
-                volume: volume.clone(),
-                path: entry.name,
-                sha256,
-                size,
-                uid: entry.header.uid()?,
-                gid: entry.header.gid()?,
-                mode: entry.header.mode()? & 0o7777,
-                mtime: entry.header.mtime()?,
-                link: match entry.kind {
-                    Kind::SymbolicLink(to) => format!("{SYMBOLIC}{to}"),
-                    Kind::HardLink(first) => format!("{HARD}{first}"),
-                    _ => String::new(),
-                },
-            };
-            found.blocking_send(seen).map_err(std::io::Error::other)
-        });
-        // The channel ends with the reading, whose value is the channel.
-        let read = async { read.await.map(drop) };
-        let take = async {
-            while let Some(seen) = next.recv().await {
-                file(seen)?;
-            }
-            Ok(())
-        };
-        tokio::try_join!(take, read).map(drop)
-    }
-
-    /// The first file, by any of its names, that is looked for.
-    pub async fn find(&self, looked_for: impl Fn(&str) -> bool + Send + 'static) -> Result<Option<String>> {
-        let found = self
-            .each(".", None, move |found, entry| {
-                if found.is_none() && matches!(entry.kind, Kind::File | Kind::HardLink(_)) && looked_for(&entry.name) {
-                    *found = Some(entry.name);
-                }
-                Ok(())
-            })
-            .await?;
-        Ok(found.flatten())
-    }
-
     /// Copies a file out of the volume. False when it is not there.
     pub async fn copy_out(&self, path: &str, to: &std::path::Path) -> Result<bool> {
         let target = to.to_owned();
@@ -220,19 +156,23 @@ pub fn digest(content: &mut dyn Read) -> std::io::Result<(String, u64)> {
 pub enum Kind {
     /// A regular file.
     File,
-    /// Another name of a file that the archive has; the name it has there.
+    /// Another name of a file that the archive has; the name it has there, escaped.
     HardLink(String),
     /// A folder.
     Folder,
-    /// A symbolic link; what it points to.
+    /// A symbolic link; where it leads, escaped.
     SymbolicLink(String),
-    /// A socket, a device, a pipe.
-    Other,
+    /// A named pipe.
+    Pipe,
+    /// A block device.
+    Block,
+    /// A character device.
+    Character,
 }
 
 /// An entry of an archive.
 pub struct Entry<'a> {
-    /// Its path from the archive's root.
+    /// Its path from the archive's root, escaped ([`inside::name`]); of the root itself, nothing.
     pub name: String,
     /// What it is.
     pub kind: Kind,
@@ -244,21 +184,27 @@ pub struct Entry<'a> {
 
 /// Calls `entry` with each entry of a tar archive.
 pub fn entries(archive: &mut dyn Read, mut entry: impl FnMut(Entry<'_>) -> std::io::Result<()>) -> std::io::Result<()> {
-    let plain = |path: &std::path::Path| {
-        let name = path.display().to_string();
-        name.strip_prefix("./").unwrap_or(&name).trim_end_matches('/').to_owned()
+    let plain = |name: &[u8]| {
+        let name = escape(name);
+        let name = name.strip_prefix("./").unwrap_or(&name).trim_end_matches('/');
+        if name == "." { String::new() } else { name.to_owned() }
     };
     for file in tar::Archive::new(archive).entries()? {
         let mut file = file?;
         let header = file.header().clone();
+        let link = file.link_name_bytes().unwrap_or_default();
         let kind = match header.entry_type() {
             t if t.is_file() => Kind::File,
-            t if t.is_hard_link() => Kind::HardLink(file.link_name()?.map(|l| plain(&l)).unwrap_or_default()),
+            t if t.is_hard_link() => Kind::HardLink(plain(&link)),
             t if t.is_dir() => Kind::Folder,
-            t if t.is_symlink() => Kind::SymbolicLink(file.link_name()?.map(|l| l.display().to_string()).unwrap_or_default()),
-            _ => Kind::Other,
+            t if t.is_symlink() => Kind::SymbolicLink(escape(&link)),
+            t if t.is_fifo() => Kind::Pipe,
+            t if t.is_block_special() => Kind::Block,
+            t if t.is_character_special() => Kind::Character,
+            // A header for those that follow.
+            _ => continue,
         };
-        let name = plain(&file.path()?);
+        let name = plain(&file.path_bytes());
         entry(Entry { name, kind, header: &header, content: &mut file })?;
     }
     Ok(())

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use recipe::inventory::Class;
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
+use super::files::class_of;
 use crate::count::counted;
 use crate::error::Result;
 use crate::redact::redact;
-use crate::word::UnknownWord;
 
 /// Files and bytes of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -71,29 +71,26 @@ pub struct AuditFile {
     pub sha256: Option<String>,
 }
 
-fn class(row: &Row<'_>, at: usize) -> rusqlite::Result<Class> {
-    let name = row.get_ref(at)?.as_str()?;
-    let unknown = || UnknownWord { what: "class", text: name.to_owned() };
-    let class = Class::ALL.into_iter().find(|c| c.name() == name).ok_or_else(unknown);
-    class.map_err(|e| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(e)))
-}
-
 fn amount(row: &Row<'_>, at: usize) -> rusqlite::Result<Amount> {
     Ok(Amount { files: row.get(at)?, bytes: row.get(at + 1)? })
 }
 
 impl Evidence {
-    /// How many durable files the audit looked for in the snapshot, by volume.
+    /// How many durable and valuable files the audit looked for in the snapshot, by volume.
     pub fn audited(&self) -> Result<Vec<(String, u64)>> {
         self.with(|db| {
-            let sql = "SELECT volume, count(*) FROM audit_file WHERE side = 'live' AND class = 'durable' GROUP BY volume";
+            let sql = "SELECT volume, count(*) FROM audit_file WHERE side = 'live' AND class IN ('durable', 'valuable') GROUP BY volume";
             db.prepare(sql)?.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
         })
     }
 
     /// Forgets an earlier audit.
     pub fn clear_audit(&self) -> Result<()> {
-        self.with(|db| db.execute_batch("DELETE FROM audit_file; DELETE FROM audit_dump; DELETE FROM run WHERE key = 'audit';"))
+        self.with(|db| {
+            db.execute_batch(
+                "DELETE FROM audit_file; DELETE FROM audit_dump; DELETE FROM run WHERE key IN ('audit', 'audit listed');",
+            )
+        })
     }
 
     /// Stores files of a volume; what was known of them before is replaced.
@@ -115,20 +112,16 @@ impl Evidence {
         })
     }
 
-    /// Size and hash of a file, once stored.
-    pub fn audit_content(&self, side: Side, volume: &str, path: &str) -> Result<Option<(u64, String)>> {
-        self.with(|db| {
-            db.prepare_cached(
-                "SELECT size, sha256 FROM audit_file WHERE side = ? AND volume = ? AND path = ? AND sha256 IS NOT NULL",
-            )?
-            .query_row(params![side.name(), volume, path], |r| Ok((r.get(0)?, r.get(1)?)))
-            .optional()
-        })
-    }
-
-    /// How many files of the snapshot were listed and not read, and the first of them; none if all were read.
+    /// How many files of the snapshot were listed and not read, and the first of them; none if all were read. The first line of a
+    /// name with a line feed is no file, and is forgotten.
     pub fn unread_of_snapshot(&self) -> Result<Option<(u64, String)>> {
         self.with(|db| {
+            db.execute(
+                "DELETE FROM audit_file WHERE side = 'snapshot' AND sha256 IS NULL AND EXISTS (SELECT 1 FROM audit_file AS s
+                   WHERE s.side = 'snapshot' AND s.volume = audit_file.volume AND s.sha256 IS NOT NULL
+                   AND substr(s.path, 1, length(audit_file.path) + 4) = audit_file.path || '\\x0a')",
+                [],
+            )?;
             db.query_row(
                 "SELECT count(*), min(volume || ': ' || path) FROM audit_file WHERE side = 'snapshot' AND sha256 IS NULL",
                 [],
@@ -155,12 +148,12 @@ impl Evidence {
         })
     }
 
-    /// The durable files that are live and not in the snapshot, nor carried by a dump: volume, path, bytes.
+    /// The durable and valuable files that are live and not in the snapshot, nor carried by a dump: volume, path, bytes.
     pub fn missed(&self) -> Result<Vec<(String, String, u64)>> {
         self.with(|db| {
             db.prepare(
                 "SELECT volume, path, coalesce(size, 0) FROM audit_file AS l
-                 WHERE side = 'live' AND class = 'durable' AND dump IS NULL AND NOT EXISTS (SELECT 1 FROM audit_file AS s
+                 WHERE side = 'live' AND class IN ('durable', 'valuable') AND dump IS NULL AND NOT EXISTS (SELECT 1 FROM audit_file AS s
                    WHERE s.side = 'snapshot' AND s.volume = l.volume AND s.path = l.path)
                  ORDER BY volume, path",
             )?
@@ -169,14 +162,14 @@ impl Evidence {
         })
     }
 
-    /// Whether the snapshot has a durable file of a volume, or of a folder in it.
+    /// Whether the snapshot has a durable or valuable file of a volume, or of a folder in it.
     pub(crate) fn any_captured(&self, volume: &str, folder: Option<&str>) -> Result<bool> {
         // Text is ordered by bytes, and `0` follows `/`.
         let (from, to) = folder.map_or_else(|| (String::new(), "\u{10ffff}".into()), |f| (format!("{f}/"), format!("{f}0")));
         self.with(|db| {
             db.prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM audit_file
-                   WHERE side = 'snapshot' AND volume = ? AND path >= ? AND path < ? AND class = 'durable')",
+                   WHERE side = 'snapshot' AND volume = ? AND path >= ? AND path < ? AND class IN ('durable', 'valuable'))",
             )?
             .query_row(params![volume, from, to], |r| r.get(0))
         })
@@ -187,7 +180,7 @@ impl Evidence {
         self.with(|db| {
             db.prepare(
                 "SELECT volume, path, dump FROM audit_file AS l
-                 WHERE side = 'live' AND dump IS NOT NULL AND class = 'durable' AND NOT EXISTS (SELECT 1 FROM audit_file AS s
+                 WHERE side = 'live' AND dump IS NOT NULL AND class IN ('durable', 'valuable') AND NOT EXISTS (SELECT 1 FROM audit_file AS s
                    WHERE s.side = 'snapshot' AND s.volume = l.volume AND s.path = l.dump)
                  ORDER BY volume, path",
             )?
@@ -212,21 +205,7 @@ impl Evidence {
                 "SELECT volume, class, count(*), coalesce(sum(size), 0) FROM audit_file WHERE side = 'snapshot'
                  GROUP BY volume, class ORDER BY volume, class",
             )?
-            .query_map([], |r| Ok((r.get(0)?, class(r, 1)?, amount(r, 2)?)))?
-            .collect()
-        })
-    }
-
-    /// The valuable files, by volume, that are live and not in the snapshot.
-    pub fn valuable_missed(&self) -> Result<Vec<(String, Amount)>> {
-        self.with(|db| {
-            db.prepare(
-                "SELECT volume, count(*), coalesce(sum(size), 0) FROM audit_file AS l
-                 WHERE side = 'live' AND class = 'valuable' AND NOT EXISTS (SELECT 1 FROM audit_file AS s
-                   WHERE s.side = 'snapshot' AND s.volume = l.volume AND s.path = l.path)
-                 GROUP BY volume ORDER BY volume",
-            )?
-            .query_map([], |r| Ok((r.get(0)?, amount(r, 1)?)))?
+            .query_map([], |r| Ok((r.get(0)?, class_of(r, 1)?, amount(r, 2)?)))?
             .collect()
         })
     }

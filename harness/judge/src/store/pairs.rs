@@ -35,10 +35,11 @@ pub struct Unlike {
     pub found: Option<(String, u32)>,
 }
 
-/// Whether an observation has the row `o`, by its key.
+/// Whether an observation has the row `o`.
 fn row_in(observation: &str) -> String {
     format!(
-        "EXISTS (SELECT 1 FROM db_row AS n WHERE n.observation = {observation} AND n.db = o.db AND n.tbl = o.tbl AND n.key = o.key)"
+        "EXISTS (SELECT 1 FROM db_row AS n WHERE n.observation = {observation} AND n.db = o.db AND n.tbl = o.tbl AND n.key = o.key
+         AND n.columns = o.columns)"
     )
 }
 
@@ -71,7 +72,8 @@ impl Evidence {
         })
     }
 
-    /// The first of those rows that a third observation has as well, by its key.
+    /// The first of those rows that a third observation has as well, with the same content: a fresh deployment numbers its own
+    /// rows as the lost one did.
     pub fn row_still_there(
         &self,
         before: ObservationId,
@@ -84,7 +86,7 @@ impl Evidence {
                 row_in("?2"),
                 row_in("?3"),
             );
-            db.query_row(&sql, params![before.0, fresh.map(|f| f.0), after.0], row_of).optional()
+            db.query_row(&sql, params![before.0, fresh.map(|f| f.0), after.0], |r| row_of(r, 0)).optional()
         })
     }
 

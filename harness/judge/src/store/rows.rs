@@ -1,42 +1,190 @@
-//! Databases as observations saw them: their own checks, and their rows.
+//! The rows of databases as observations saw them, and the databases' own checks.
+
+use std::collections::HashMap;
 
 use rusqlite::params;
+use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, ObservationId};
 use super::run::RunFact;
 use crate::error::Result;
 
-/// A row as one observation saw it: the database, the table, the key, the durable columns as JSON.
+/// Rows that are stored at once.
+const BATCH: usize = 1_000;
+/// Bytes of rows that are stored at once.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// A row as one observation saw it: the database, the table, the key, the columns as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowSeen {
     /// The database.
     pub database: String,
     /// The table.
     pub table: String,
-    /// The values of its key columns, comma-separated.
+    /// The values of its key columns, comma-separated; in a table without a key, a hash of its content. Of several rows with the same
+    /// one, all but the first have a number behind it.
     pub key: String,
-    /// A JSON object of the durable columns.
+    /// A JSON object of the columns, key columns too. What no JSON can hold is an object in it: `{"blob": "00ff"}`.
     pub columns: String,
 }
 
-/// A row out of db, tbl, key and columns.
-pub(super) fn row_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<RowSeen> {
-    Ok(RowSeen { database: r.get(0)?, table: r.get(1)?, key: r.get(2)?, columns: r.get(3)? })
+/// A table as one observation saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TableSeen {
+    /// Its name in findings.
+    pub table: String,
+    /// Its name in SQL, quoted.
+    pub sql: String,
+    /// The columns by which its rows are known; none where it has no key.
+    pub key: Vec<String>,
+    /// All columns that can be written, also those that are left out.
+    pub columns: Vec<String>,
+    /// Whether it holds the revision of the schema, which changes with an upgrade of the app.
+    pub revision: bool,
+}
+
+/// The rows in which two observations of a database differ.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct RowPairs {
+    /// Rows under the same key with other columns: before, after.
+    pub changed: Vec<(RowSeen, RowSeen)>,
+    /// Rows whose key is not there after, in tables that are.
+    pub only_before: Vec<RowSeen>,
+    /// Rows whose key was not there before, in tables that were.
+    pub only_after: Vec<RowSeen>,
+}
+
+/// A row out of db, tbl, key and columns, from that column on.
+pub(super) fn row_of(r: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<RowSeen> {
+    Ok(RowSeen { database: r.get(from)?, table: r.get(from + 1)?, key: r.get(from + 2)?, columns: r.get(from + 3)? })
+}
+
+/// Stores the rows of a database as they are read, in batches, so that memory does not grow with the database.
+pub struct RowWriter<'a> {
+    evidence: &'a Evidence,
+    observation: ObservationId,
+    database: String,
+    waiting: Vec<RowSeen>,
+    bytes: usize,
+    /// How often each key came that came more than once, by table and key.
+    again: HashMap<(String, String), u64>,
+    stored: u64,
+}
+
+impl RowWriter<'_> {
+    /// Stores a row, at the latest with [`Self::finish`].
+    pub fn add(&mut self, row: RowSeen) -> Result<()> {
+        self.bytes += row.key.len() + row.columns.len();
+        self.waiting.push(row);
+        if self.waiting.len() >= BATCH || self.bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Stores what waits. Gives how many rows there were.
+    pub fn finish(mut self) -> Result<u64> {
+        self.flush()?;
+        self.sort_equals()?;
+        Ok(self.stored)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let (rows, o) = (std::mem::take(&mut self.waiting), self.observation);
+        (self.stored, self.bytes) = (self.stored + rows.len() as u64, 0);
+        let (again, database) = (&mut self.again, &self.database);
+        self.evidence.with(|db| {
+            let tx = db.transaction()?;
+            {
+                let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO db_row VALUES (?, ?, ?, ?, ?)")?;
+                for row in rows {
+                    if insert.execute(params![o.0, database, row.table, row.key, row.columns])? > 0 {
+                        continue;
+                    }
+                    // Two rows are never one: the second of a key has a number.
+                    let times = again.entry((row.table.clone(), row.key.clone())).or_insert(1);
+                    loop {
+                        *times += 1;
+                        let key = numbered(&row.key, *times);
+                        if insert.execute(params![o.0, database, row.table, key, row.columns])? > 0 {
+                            break;
+                        }
+                    }
+                }
+            }
+            tx.commit()
+        })
+    }
+
+    /// Numbers the rows of one key by their content, since a database gives them in any order.
+    fn sort_equals(&self) -> Result<()> {
+        let (o, database) = (self.observation, &self.database);
+        self.evidence.with(|db| {
+            let tx = db.transaction()?;
+            for ((table, key), times) in &self.again {
+                let keys: Vec<String> = (1..=*times).map(|n| if n == 1 { key.clone() } else { numbered(key, n) }).collect();
+                let place = "observation = ?1 AND db = ?2 AND tbl = ?3 AND key = ?4";
+                let mut rows = Vec::new();
+                for key in &keys {
+                    let mut read = tx.prepare_cached(&format!("SELECT columns FROM db_row WHERE {place}"))?;
+                    rows.extend(read.query_row(params![o.0, database, table, key], |r| r.get::<_, String>(0)).ok());
+                }
+                if rows.is_sorted() || rows.len() != keys.len() {
+                    continue;
+                }
+                rows.sort_unstable();
+                for (key, columns) in keys.iter().zip(rows) {
+                    tx.prepare_cached(&format!("UPDATE db_row SET columns = ?5 WHERE {place}"))?
+                        .execute(params![o.0, database, table, key, columns])?;
+                }
+            }
+            tx.commit()
+        })
+    }
+}
+
+fn numbered(key: &str, n: u64) -> String {
+    format!("{key} ({n})")
 }
 
 impl Evidence {
+    /// Begins to store the rows of a database.
+    pub fn row_writer(&self, observation: ObservationId, database: &str) -> RowWriter<'_> {
+        let (database, waiting, again) = (database.to_owned(), Vec::new(), HashMap::new());
+        RowWriter { evidence: self, observation, database, waiting, bytes: 0, again, stored: 0 }
+    }
+
     /// Stores the rows of a database and its checks (property, value).
     pub fn put_rows(&self, o: ObservationId, database: &str, checks: &[(String, String)], rows: &[RowSeen]) -> Result<()> {
+        self.put_checks(o, database, checks)?;
+        let mut writer = self.row_writer(o, database);
+        rows.iter().try_for_each(|row| writer.add(row.clone()))?;
+        writer.finish().map(drop)
+    }
+
+    /// Stores the checks of a database (property, value).
+    pub fn put_checks(&self, o: ObservationId, database: &str, checks: &[(String, String)]) -> Result<()> {
         self.with(|db| {
-            let tx = db.transaction()?;
-            for (property, value) in checks {
-                tx.execute("INSERT INTO db_check VALUES (?, ?, ?, ?)", params![o.0, database, property, value])?;
-            }
-            for r in rows {
-                tx.prepare_cached("INSERT OR REPLACE INTO db_row VALUES (?, ?, ?, ?, ?)")?
-                    .execute(params![o.0, database, r.table, r.key, r.columns])?;
-            }
-            tx.commit()
+            checks.iter().try_for_each(|(property, value)| {
+                let mut insert = db.prepare_cached("INSERT INTO db_check VALUES (?, ?, ?, ?)")?;
+                insert.execute(params![o.0, database, property, value]).map(drop)
+            })
+        })
+    }
+
+    /// Stores a table of a database.
+    pub fn put_table(&self, o: ObservationId, database: &str, table: &TableSeen) -> Result<()> {
+        self.with(|db| {
+            let shape = serde_json::to_string(table).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+            db.prepare_cached("INSERT INTO db_table VALUES (?, ?, ?, ?)")?
+                .execute(params![o.0, database, table.table, shape])
+                .map(drop)
+        })
+    }
+
+    /// Forgets what was stored of a database, whose reading begins anew.
+    pub fn forget_database(&self, o: ObservationId, database: &str) -> Result<()> {
+        self.with(|db| {
+            ["db_check", "db_row", "db_table", "db_object"].iter().try_for_each(|table| {
+                db.execute(&format!("DELETE FROM {table} WHERE observation = ? AND db = ?"), params![o.0, database]).map(drop)
+            })
         })
     }
 
@@ -54,11 +202,30 @@ impl Evidence {
         })
     }
 
+    /// The tables of a database, by name.
+    pub fn tables(&self, o: ObservationId, database: &str) -> Result<Vec<TableSeen>> {
+        let wrong = |e: serde_json::Error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, e.into());
+        self.with(|db| {
+            db.prepare_cached("SELECT shape FROM db_table WHERE observation = ? AND db = ? ORDER BY tbl")?
+                .query_map(params![o.0, database], |r| serde_json::from_str(r.get_ref(0)?.as_str()?).map_err(wrong))?
+                .collect()
+        })
+    }
+
     /// The rows of all databases, by database, table and key.
     pub fn rows(&self, o: ObservationId) -> Result<Vec<RowSeen>> {
         self.with(|db| {
             db.prepare("SELECT db, tbl, key, columns FROM db_row WHERE observation = ? ORDER BY db, tbl, key")?
-                .query_map([o.0], row_of)?
+                .query_map([o.0], |r| row_of(r, 0))?
+                .collect()
+        })
+    }
+
+    /// The rows of a table, by key.
+    pub fn rows_of(&self, o: ObservationId, database: &str, table: &str) -> Result<Vec<RowSeen>> {
+        self.with(|db| {
+            db.prepare("SELECT db, tbl, key, columns FROM db_row WHERE observation = ? AND db = ? AND tbl = ? ORDER BY key")?
+                .query_map(params![o.0, database, table], |r| row_of(r, 0))?
                 .collect()
         })
     }
@@ -69,5 +236,89 @@ impl Evidence {
             let sql = "SELECT db, tbl, count(*) FROM db_row WHERE observation = ? GROUP BY db, tbl";
             db.prepare(sql)?.query_map([o.0], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect()
         })
+    }
+
+    /// The rows of a database in which two observations differ, by table and key. Of a table that only one of them has, no rows.
+    pub(crate) fn row_pairs(&self, before: ObservationId, after: ObservationId, database: &str) -> Result<RowPairs> {
+        let changed = "SELECT o.db, o.tbl, o.key, o.columns, n.db, n.tbl, n.key, n.columns FROM db_row AS o JOIN db_row AS n
+             ON n.observation = ?2 AND n.db = o.db AND n.tbl = o.tbl AND n.key = o.key
+             WHERE o.observation = ?1 AND o.db = ?3 AND o.columns <> n.columns ORDER BY o.tbl, o.key";
+        let only = "SELECT db, tbl, key, columns FROM db_row AS o WHERE o.observation = ?1 AND o.db = ?3
+             AND NOT EXISTS (SELECT 1 FROM db_row AS n
+                             WHERE n.observation = ?2 AND n.db = o.db AND n.tbl = o.tbl AND n.key = o.key)
+             AND (EXISTS (SELECT 1 FROM db_table AS t WHERE t.observation = ?2 AND t.db = o.db AND t.tbl = o.tbl)
+                  OR NOT EXISTS (SELECT 1 FROM db_table AS t WHERE t.observation = ?1 AND t.db = o.db AND t.tbl = o.tbl))
+             ORDER BY o.tbl, o.key";
+        self.with(|db| {
+            let rows = |a: ObservationId, b: ObservationId| -> rusqlite::Result<Vec<RowSeen>> {
+                db.prepare_cached(only)?.query_map(params![a.0, b.0, database], |r| row_of(r, 0))?.collect()
+            };
+            Ok(RowPairs {
+                changed: db
+                    .prepare_cached(changed)?
+                    .query_map(params![before.0, after.0, database], |r| Ok((row_of(r, 0)?, row_of(r, 4)?)))?
+                    .collect::<rusqlite::Result<_>>()?,
+                only_before: rows(before, after)?,
+                only_after: rows(after, before)?,
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: &str, columns: &str) -> RowSeen {
+        RowSeen { database: "m.db".into(), table: "t".into(), key: key.into(), columns: columns.into() }
+    }
+
+    fn stored(evidence: &Evidence, name: &str, rows: &[RowSeen]) -> ObservationId {
+        let o = evidence.observation(name).expect("an observation");
+        evidence.put_rows(o, "m.db", &[], rows).expect("stored");
+        o
+    }
+
+    #[test]
+    fn two_rows_are_never_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(dir.path()).expect("evidence");
+        let one =
+            stored(&evidence, "one", &[row("a", "{\"n\":2}"), row("a", "{\"n\":1}"), row("a (2)", "{\"n\":3}"), row("b", "{}")]);
+        let two = stored(&evidence, "two", &[row("a (2)", "{\"n\":3}"), row("b", "{}"), row("a", "{\"n\":1}")]);
+        let keys: Vec<String> = evidence.rows(one).expect("read").into_iter().map(|r| r.key).collect();
+        assert_eq!(keys.len(), 4, "{keys:?}");
+        let pairs = evidence.row_pairs(one, two, "m.db").expect("read");
+        assert_eq!((pairs.only_before.len(), pairs.only_after.len()), (1, 0), "one of the two that share a key is gone");
+    }
+
+    #[test]
+    fn rows_of_one_key_come_in_any_order() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(dir.path()).expect("evidence");
+        let one = stored(&evidence, "one", &[row("a", "{\"n\":2}"), row("a", "{\"n\":1}"), row("a", "{\"n\":3}")]);
+        let two = stored(&evidence, "two", &[row("a", "{\"n\":3}"), row("a", "{\"n\":2}"), row("a", "{\"n\":1}")]);
+        assert_eq!(evidence.row_pairs(one, two, "m.db").expect("read"), RowPairs::default());
+        let doubled = stored(
+            &evidence,
+            "doubled",
+            &[row("a", "{\"n\":3}"), row("a", "{\"n\":2}"), row("a", "{\"n\":1}"), row("a", "{\"n\":3}")],
+        );
+        let pairs = evidence.row_pairs(one, doubled, "m.db").expect("read");
+        assert_eq!(pairs.only_after, [row("a (4)", "{\"n\":3}")]);
+        assert_eq!((pairs.changed, pairs.only_before), (vec![], vec![]));
+    }
+
+    #[test]
+    fn the_rows_of_a_table_that_is_gone_are_not_told_one_by_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(dir.path()).expect("evidence");
+        let (before, after) = (stored(&evidence, "before", &[row("a", "{}")]), stored(&evidence, "after", &[]));
+        assert_eq!(evidence.row_pairs(before, after, "m.db").expect("read").only_before.len(), 1);
+        let table = TableSeen { table: "t".into(), ..TableSeen::default() };
+        evidence.put_table(before, "m.db", &table).expect("stored");
+        assert_eq!(evidence.row_pairs(before, after, "m.db").expect("read"), RowPairs::default());
+        evidence.put_table(after, "m.db", &table).expect("stored");
+        assert_eq!(evidence.row_pairs(before, after, "m.db").expect("read").only_before.len(), 1);
     }
 }

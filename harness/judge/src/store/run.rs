@@ -60,10 +60,18 @@ run_facts! {
     Inventory = "inventory",
     /// The key records of the domains that sign mail, as a JSON object of name and record.
     DkimKeys = "dkim",
+    /// How many mounts of the app's containers were looked at.
+    Mounts = "mounts",
     /// restic's id of the snapshot that was taken.
     Snapshot = "snapshot",
     /// restic's id of the snapshot whose audit is complete.
     Audit = "audit",
+    /// restic's id of the snapshot of which all names are known, and of the live volumes too.
+    Listed = "audit listed",
+    /// Why and where the run ended before its end, as JSON of [`crate::ended::Ended`].
+    Ended = "ended",
+    /// The facts that may be empty, as a JSON object of name and reason.
+    MayBeEmpty = "may be empty",
     /// When a backup with simulated users began and ended, as a JSON array of milliseconds of the run's clock.
     LiveBackup = "live backup",
     /// Bytes of the files that the backup read.

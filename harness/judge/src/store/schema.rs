@@ -45,15 +45,34 @@ CREATE TABLE altered (
 CREATE TABLE db_check (
   observation INTEGER NOT NULL, db TEXT NOT NULL, property TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY (observation, db, property)) WITHOUT ROWID;
--- columns: a JSON object of the durable columns; secret ones as their SHA-256.
+-- shape: its columns and its key, as JSON.
+CREATE TABLE db_table (
+  observation INTEGER NOT NULL, db TEXT NOT NULL, tbl TEXT NOT NULL, shape TEXT NOT NULL,
+  PRIMARY KEY (observation, db, tbl)) WITHOUT ROWID;
+-- A property of what a database has besides rows. what: index, role, …; empty for the database itself.
+-- part_of: the table that it is part of, else empty.
+CREATE TABLE db_object (
+  observation INTEGER NOT NULL, db TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, property TEXT NOT NULL,
+  value TEXT NOT NULL, part_of TEXT NOT NULL, PRIMARY KEY (observation, db, what, name, property)) WITHOUT ROWID;
+-- columns: a JSON object of the columns that are compared; secret ones as their SHA-256.
 CREATE TABLE db_row (
   observation INTEGER NOT NULL, db TEXT NOT NULL, tbl TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL,
   PRIMARY KEY (observation, db, tbl, key)) WITHOUT ROWID;
--- sha256 is empty where only owner, mode and time are compared.
+-- Entries of volumes. parent: the folder that it is in. class and compared: as the inventory has them. sha256: empty where the content is
+-- not compared here. mtime: nanoseconds since 1970. link: the first name of a file that has several. xattrs: a JSON object of names
+-- and values in hexadecimal digits. allocated and xattrs are null where they could not be read.
 CREATE TABLE file (
-  observation INTEGER NOT NULL, volume TEXT NOT NULL, path TEXT NOT NULL, sha256 TEXT NOT NULL,
-  size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mode INTEGER NOT NULL, mtime INTEGER NOT NULL, link TEXT NOT NULL,
+  observation INTEGER NOT NULL, volume TEXT NOT NULL, path TEXT NOT NULL, parent TEXT NOT NULL, kind TEXT NOT NULL, class TEXT NOT NULL,
+  compared TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, allocated INTEGER, uid INTEGER NOT NULL, gid INTEGER NOT NULL,
+  mode INTEGER NOT NULL, mtime INTEGER NOT NULL, target TEXT NOT NULL, link TEXT NOT NULL, device TEXT NOT NULL, xattrs TEXT,
   PRIMARY KEY (observation, volume, path)) WITHOUT ROWID;
+CREATE TABLE file_unread (
+  observation INTEGER NOT NULL, volume TEXT NOT NULL, path TEXT NOT NULL, why TEXT NOT NULL,
+  PRIMARY KEY (observation, volume, path)) WITHOUT ROWID;
+CREATE INDEX file_parent ON file (observation, volume, parent);
+-- What lies outside the stack's volumes. kind: mount or link; place: the service or the volume.
+CREATE TABLE outside (
+  kind TEXT NOT NULL, place TEXT NOT NULL, path TEXT NOT NULL, what TEXT NOT NULL, PRIMARY KEY (kind, place, path)) WITHOUT ROWID;
 -- The audit. side: live or snapshot. class: what a backup owes the file; dump: the path of the dump that carries its content.
 -- size and sha256 are null where only the bot's list names the file.
 CREATE TABLE audit_file (
@@ -93,15 +112,18 @@ CREATE TABLE live (
 ";
 
 /// The tables whose rows each belong to one observation.
-pub(super) const OBSERVED: [&str; 14] = [
+pub(super) const OBSERVED: [&str; 17] = [
     "account",
     "quota",
     "folder",
     "message",
     "altered",
     "db_check",
+    "db_table",
+    "db_object",
     "db_row",
     "file",
+    "file_unread",
     "script",
     "script_unread",
     "fact",

@@ -73,14 +73,32 @@ pub fn read(text: &str) -> Command {
     command
 }
 
+/// What is piped into a program so that nobody learns whether it failed, in a script for `sh`: a program, or the word that ends the
+/// commands before the pipe. A program that only prints does not count.
+pub fn hidden_by_pipe(script: &str) -> Option<String> {
+    if script.contains("pipefail") {
+        return None;
+    }
+    let tokens = tokens(script);
+    let first = |list: &[Token]| {
+        let mut stages = list.split(|t| *t == Token::Pipe);
+        let (head, _) = (stages.next()?, stages.next()?);
+        // Nothing is before the pipe where a parenthesis was.
+        program(head).or_else(|| Some(")".to_owned()))
+    };
+    tokens.split(|t| *t == Token::Next).filter_map(first).find(|program| !PRINTING.contains(&program.as_str()))
+}
+
+/// Programs that do not fail in a way that matters.
+const PRINTING: [&str; 4] = ["echo", "printf", "yes", "true"];
+
 fn add(text: &str, command: &mut Command, depth: usize) {
     let tokens = tokens(text);
     let pipefail = text.contains("pipefail");
     for list in tokens.split(|t| *t == Token::Next) {
         let stages: Vec<&[Token]> = list.split(|t| *t == Token::Pipe).map(simple).collect();
         if stages.len() > 1 && !pipefail && command.hiding.is_none() {
-            // A program that only prints does not fail in a way that matters.
-            command.hiding = program(stages[0]).filter(|p| !["echo", "printf", "yes", "true"].contains(&p.as_str()));
+            command.hiding = program(stages[0]).filter(|p| !PRINTING.contains(&p.as_str()));
         }
         for stage in stages {
             add_stage(stage, command, depth);
@@ -248,6 +266,23 @@ mod tests {
             assert_eq!(found.writes, writes, "{text}");
             assert_eq!(found.hiding.as_deref(), hiding, "{text}");
             assert_eq!(found.tools, tools, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_pipe_hides() {
+        for (script, hidden) in [
+            ("rspamc symbols | sed -n p", Some("rspamc")),
+            ("set -o pipefail; rspamc symbols | sed -n p", None),
+            ("out=$(rspamc symbols) && printf '%s' \"$out\" | sed -n p", None),
+            ("for f in a b; do cat $f; done | sort", Some("done")),
+            ("(cat a; cat b) | sort", Some(")")),
+            ("a || b", None),
+            ("grep 'a|b' c", None),
+            ("x=1 /usr/bin/a | b", Some("a")),
+            ("", None),
+        ] {
+            assert_eq!(hidden_by_pipe(script).as_deref(), hidden, "{script}");
         }
     }
 

@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::command::UserPlaces;
-use super::compared::{Database, QUERY};
+use super::command::{UserPlaces, script};
+use super::compared::{Fact, MAIL_QUEUE, MESSAGES};
+use super::database::{self, LeftOut};
 use super::faults::{Faults, Known};
 use super::mail::MailServer;
 use super::pages;
 use super::redis;
 use super::spec::{Spec, Tls};
 use crate::error::Problems;
-use crate::inventory::Inventory;
+use crate::glob::matches;
+use crate::inventory::{Inventory, InventoryPath, InventoryVolume, Names};
+use crate::labels::hook::hidden_by_pipe;
 use crate::labels::rules;
 use crate::near::did_you_mean;
 use crate::toml_file::TomlText;
@@ -40,10 +43,16 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
     }
     users(spec, text, problems);
     doors(spec, text, problems);
-    if spec.databases.is_empty() && spec.files.is_empty() && spec.facts.is_empty() && spec.mail.is_none() {
-        problems.add(text.whole("the drill would compare nothing: add a [[database]], a [[file]], a [[fact]] or [mail]"));
+    if let Some(file) = spec.files.first() {
+        let place = file.get("volume").and_then(toml::Value::as_str).unwrap_or("file");
+        let message = "remove [[file]]: all of what inventory.toml calls durable or valuable is compared. What is not to be compared is \
+                       written there, with the reason";
+        problems.add(text.problem(place, message));
     }
-    spec.databases.iter().for_each(|database| self::database(database, text, problems));
+    for (value, message) in spec.databases.iter().flat_map(database::problems) {
+        problems.add(text.problem(&value, message));
+    }
+    spec.facts.iter().for_each(|fact| self::fact(fact, text, problems));
     if let Some(pages) = spec.pages.first().filter(|_| spec.mail.is_none() && spec.users.is_none()) {
         let message = format!("pages {:?}: nobody can log in; add [users], which says how users are created", pages.name);
         problems.add(text.problem(&pages.name, message));
@@ -61,7 +70,28 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
 }
 
 /// Adds what is wrong in `inventory.toml`, whose text is `text`.
-pub(super) fn inventory(inventory: &Inventory, recipe: &Recipe, text: &TomlText, problems: &mut Problems) {
+pub(super) fn inventory(inventory: &Inventory, spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut Problems) {
+    for volume in &inventory.volumes {
+        if volume.fresh.is_some() {
+            let message =
+                format!("volume {:?}: remove `fresh`; what a new deployment creates by itself is observed", volume.name);
+            problems.add(text.problem(&volume.name, message));
+        }
+        for path in &volume.paths {
+            if let Some(message) = content(path, spec) {
+                problems.add(text.problem(&path.path, format!("volume {:?}, path {:?}: {message}", volume.name, path.path)));
+            }
+        }
+    }
+    let owed = |v: &InventoryVolume| !v.class.is_left_out() || v.paths.iter().any(|p| !p.class.is_left_out());
+    if !inventory.deployed().any(owed) && spec.databases.is_empty() && spec.facts.is_empty() && spec.mail.is_none() {
+        let message = "the drill would compare nothing: no volume is durable or valuable, and scenario.toml has no [[database]], no \
+                       [[fact]] and no [mail]";
+        problems.add(text.whole(message));
+    }
+    for mount in &inventory.mounts {
+        known(&format!("mount {:?}", mount.mount), "service", &mount.service, &recipe.services, text, problems);
+    }
     for volume in inventory.deployed() {
         if !recipe.volumes.contains(&volume.name) {
             let near = did_you_mean(&volume.name, recipe.volumes.iter().map(String::as_str));
@@ -74,6 +104,31 @@ pub(super) fn inventory(inventory: &Inventory, recipe: &Recipe, text: &TomlText,
         let message = format!("volume {name:?} of the compose files is missing; add a [[volume]] with its class and the reason");
         problems.add(text.whole(message));
     }
+}
+
+/// What is wrong with what compares the content of a path. A path whose content nothing compares would be lost without a word.
+fn content(path: &InventoryPath, spec: &Spec) -> Option<String> {
+    let Some(content) = &path.content else {
+        let changing = path.names == Names::Changing;
+        return changing.then(|| "names = \"changing\" needs `content`, which says what compares these files instead".to_owned());
+    };
+    if path.class.is_left_out() {
+        return Some(format!("class {} is not compared, so remove `content`", path.class));
+    }
+    let queue = spec.mail.iter().filter(|m| m.outside.is_some()).map(|_| MAIL_QUEUE.to_owned());
+    let mail = spec.mail.iter().map(|_| MESSAGES.to_owned()).chain(queue);
+    let rows = spec.databases.iter().map(|d| format!("rows of {}", d.name));
+    let facts = spec.facts.iter().map(|f| format!("fact {}", f.name));
+    let all: BTreeSet<String> = mail.chain(rows).chain(facts).collect();
+    if all.contains(content) {
+        return None;
+    }
+    let names = || all.iter().map(String::as_str);
+    let (near, all) = (did_you_mean(content, names()), names().collect::<Vec<_>>().join(", "));
+    let all = if all.is_empty() { "nothing".to_owned() } else { all };
+    Some(format!(
+        "nothing in scenario.toml compares {content:?}; it compares {all}. Without `content`, the file itself is compared{near}"
+    ))
 }
 
 /// Adds what is wrong in `faults.toml`, whose text is `text`, in the scenario's folder `dir`.
@@ -105,6 +160,7 @@ fn services(spec: &Spec) -> Vec<(&'static str, &str)> {
     all.extend(spec.redis.iter().map(|r| ("redis", &r.service)));
     all.extend(spec.writes.iter().map(|w| ("write", &w.service)));
     all.extend(spec.facts.iter().map(|f| ("fact", &f.service)));
+    all.extend(spec.seeds.iter().map(|s| ("seed", &s.service)));
     all.extend(spec.facts.iter().flat_map(|f| &f.seed).map(|s| ("fact.seed", &s.service)));
     all.extend(spec.databases.iter().filter_map(|d| Some(("database", d.service.as_ref()?))));
     all.extend(spec.restore.restart.iter().flatten().map(|name| ("restore", name)));
@@ -129,7 +185,6 @@ fn volumes(spec: &Spec) -> Vec<(&'static str, &str)> {
     let mut all: Vec<(&str, &String)> = Vec::new();
     all.extend(spec.certificate.iter().map(|c| ("certificate", &c.volume)));
     all.extend(spec.databases.iter().filter_map(|d| Some(("database", d.volume.as_ref()?))));
-    all.extend(spec.files.iter().map(|f| ("file", &f.volume)));
     all.extend(spec.mail.iter().flat_map(|m| &m.dkim).map(|d| ("mail.dkim", &d.volume)));
     all.extend(places(spec).iter().filter_map(|p| Some(("users.places", p.mailboxes.as_ref()?))));
     all.into_iter().map(|(what, name)| (what, name.as_str())).collect()
@@ -139,14 +194,19 @@ fn places(spec: &Spec) -> Option<&UserPlaces> {
     spec.users.as_ref()?.places.as_ref()
 }
 
-/// The table that the app's users are in must be one that is compared.
+/// The table that the app's users are in must be in a database that is compared, and be compared itself.
 fn users(spec: &Spec, text: &TomlText, problems: &mut Problems) {
     let Some(UserPlaces { database, table, .. }) = places(spec) else { return };
-    let of = spec.databases.iter().filter(|d| d.name == *database).flat_map(|d| &d.tables);
-    let tables: BTreeSet<&str> = of.map(|t| t.name.as_str()).collect();
-    if !tables.contains(table.as_str()) {
-        let near = did_you_mean(table, tables.iter().copied());
-        let message = format!("users.places: no [[database]] {database:?} has a table {table:?}{near}");
+    let Some(found) = spec.databases.iter().find(|d| d.name == *database) else {
+        let near = did_you_mean(database, spec.databases.iter().map(|d| d.name.as_str()));
+        problems.add(text.problem(database, format!("users.places: there is no [[database]] {database:?}{near}")));
+        return;
+    };
+    let whole = |left: &&LeftOut| left.column.is_none() && left.condition.is_none();
+    let mut left_out = found.leave_out.iter().filter(whole).filter_map(|left| left.table.as_ref()).flat_map(|globs| &globs.0);
+    if left_out.any(|glob| matches(glob, table)) {
+        let message =
+            format!("users.places: table {table:?} is left out of database {database:?}, so its users are not compared");
         problems.add(text.problem(table, message));
     }
 }
@@ -165,16 +225,19 @@ fn doors(spec: &Spec, text: &TomlText, problems: &mut Problems) {
     }
 }
 
-fn database(database: &Database, text: &TomlText, problems: &mut Problems) {
-    let Database { name, command, .. } = database;
-    match (database.sqlite().is_some(), database.server().is_some()) {
-        (true, true) | (false, false) => {
-            let message = format!("database {name:?}: expected either volume and file, or service, command and rows");
-            problems.add(text.problem(name, message));
-        }
-        (_, true) if !command.iter().any(|word| word.contains(QUERY)) => {
-            problems.add(text.problem(name, format!("database {name:?}: its command does not contain {QUERY}")));
-        }
-        _ => {}
+/// A fact's command must not hide a failure: what it printed by then would be taken for all that there is.
+fn fact(fact: &Fact, text: &TomlText, problems: &mut Problems) {
+    let Fact { name, command, .. } = fact;
+    if let Some(hidden) = script(command).and_then(hidden_by_pipe) {
+        let message = format!(
+            "fact {name:?}: the pipe after {hidden:?} hides whether it failed, so that a failure would look like an empty output. \
+             Keep the output first, as in out=$(program) && printf '%s\\n' \"$out\" | sed …, or begin with set -o pipefail, which \
+             bash and busybox know and Debian's sh does not"
+        );
+        problems.add(text.problem(name, message));
+    }
+    if fact.may_be_empty.as_ref().is_some_and(|why| why.trim().is_empty()) {
+        let message = format!("fact {name:?}: may_be_empty has no reason: say why nothing may be there before the backup");
+        problems.add(text.problem(name, message));
     }
 }

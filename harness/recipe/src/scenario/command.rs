@@ -38,6 +38,15 @@ impl Write {
     }
 }
 
+/// The script in a command that has a shell run one, as in `sh -c SCRIPT`.
+pub fn script(command: &[String]) -> Option<&str> {
+    let (shell, arguments) = command.split_first()?;
+    if !["sh", "bash", "ash", "dash"].contains(&shell.rsplit('/').next()?) {
+        return None;
+    }
+    arguments.iter().skip_while(|a| !(a.starts_with('-') && a.ends_with('c'))).nth(1).map(String::as_str)
+}
+
 /// How users are created and deleted. `{localpart}`, `{domain}`, `{email}` and `{password}` are replaced by the user's.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -79,5 +88,25 @@ impl UserCommands {
         };
         let (command, input) = if made { (&self.create, self.input.as_ref()) } else { (&self.delete, None) };
         (command.iter().map(fill).collect(), input.map(|text| fill(text).into_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_of_a_shell() {
+        for (command, expected) in [
+            (&["sh", "-c", "a | b"][..], Some("a | b")),
+            (&["/bin/bash", "-eu", "-o", "pipefail", "-ec", "a"], Some("a")),
+            (&["python3", "-c", "print(1 | 2)"], None),
+            (&["sh", "script"], None),
+            (&["sh", "-c"], None),
+            (&[], None),
+        ] {
+            let command: Vec<String> = command.iter().map(ToString::to_string).collect();
+            assert_eq!(script(&command), expected, "{command:?}");
+        }
     }
 }

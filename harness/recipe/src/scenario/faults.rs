@@ -46,6 +46,9 @@ pub struct Faults {
     /// What faults that stand elsewhere find besides, by name.
     #[serde(default)]
     pub also: BTreeMap<String, Vec<Expected>>,
+    /// Findings that may come with others, whatever the fault.
+    #[serde(default, rename = "with")]
+    pub accompanied: Vec<Accompanied>,
     /// The faults.
     #[serde(default, rename = "fault")]
     pub faults: Vec<Fault>,
@@ -245,6 +248,20 @@ pub struct Table {
     /// Whether it has no column besides its key that is compared, and so none that can be altered.
     #[serde(default)]
     pub only_key: bool,
+    /// Whether it has no key, so that its rows are known by their content.
+    #[serde(default)]
+    pub keyless: bool,
+}
+
+/// Findings that may come with others: what is missing through a door is missing among the files, too. How the app names its
+/// files is not the matter of a fault that strikes what is in them.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Accompanied {
+    /// Globs: a fault that must cause a finding like these.
+    pub of: Globs,
+    /// Globs: may cause findings like these, too.
+    pub may_find: Globs,
 }
 
 /// Checks that no fault turns red.
@@ -361,7 +378,7 @@ impl Expected {
     ) -> Result<(), (String, String)> {
         let finding = match self {
             Self::Usage(_) => return Ok(()),
-            Self::Finding(text) if lost.contains_key(text) || text == EVERYTHING => return Ok(()),
+            Self::Finding(text) if lost.contains_key(text) || text == EVERYTHING || text.starts_with(AS_NEW) => return Ok(()),
             Self::Finding(text) => text,
             Self::Each(each) => &each.finds,
         };
@@ -386,6 +403,8 @@ impl Expected {
 
 /// The name of all state, as a restore that did nothing loses it.
 pub const EVERYTHING: &str = "everything";
+/// What stands before a database's name for all that is found where it is as in a fresh deployment.
+pub const AS_NEW: &str = "as new: ";
 
 #[cfg(test)]
 mod tests;

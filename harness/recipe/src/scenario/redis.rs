@@ -13,13 +13,13 @@ pub struct Redis {
     pub command: Vec<String>,
     /// Keys that are not compared.
     #[serde(default)]
-    pub leave_out: Vec<LeftOut>,
+    pub leave_out: Vec<LeftOutKeys>,
 }
 
 /// Keys that are not compared, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LeftOut {
+pub struct LeftOutKeys {
     /// A glob of keys. Bytes that are not printable ASCII are written as `%XX`.
     pub key: String,
     /// Why they need not come back as they were, in a sentence.
@@ -38,7 +38,7 @@ pub(super) fn check(redis: &Redis) -> Vec<(String, String)> {
     if redis.command.is_empty() {
         wrong.push((redis.service.clone(), at("command is empty; leave it out for redis-cli -e")));
     }
-    for LeftOut { key, why } in &redis.leave_out {
+    for LeftOutKeys { key, why } in &redis.leave_out {
         if why.trim().is_empty() {
             wrong.push((key.clone(), at(&format!("leave_out {key:?} needs a reason: why = \"…\""))));
         }

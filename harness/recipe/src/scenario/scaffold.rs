@@ -95,7 +95,7 @@ fn quoted(text: &str) -> String {
 
 fn scenario(name: &str, compose: &Compose) -> String {
     let mut out = format!(
-        "# See docs/scenarios.md. A drill compares only what is listed here; it does not notice the loss of anything else.\n\
+        "# See docs/scenarios.md. A drill compares all files of the volumes that inventory.toml calls durable or valuable.\n\
          description = {}\ncompose = [\"compose.yml\"]\n\n\
          # Values for the variables of the compose file. {{secret}} is replaced by a new secret in each run.\n[env]\n",
         quoted(&format!("{name}: TODO, one line about the app"))
@@ -133,18 +133,14 @@ fn scenario(name: &str, compose: &Compose) -> String {
         if spec["image"].as_str().is_some_and(|i| i.split(':').next().is_some_and(|i| i.ends_with("postgres"))) {
             let _ = write!(
                 out,
-                "\n# TODO: fill in USER, DATABASE, the tables, and a query for the revision of the schema; then remove the # signs.\n\
-                 #[[database]]\n#name = {0}\n#service = {0}\n\
-                 #command = [\"psql\", \"--username=USER\", \"--no-psqlrc\", \"--no-align\", \"--tuples-only\", \"--quiet\", \"--command={{query}}\", \"DATABASE\"]\n\
-                 #rows = \"SELECT row_to_json(t) FROM {{table}} t\"\n#revision = \"SELECT 1\"\n\
-                 #[[database.table]]\n#name = \"TABLE\"\n#key = [\"id\"]\n",
+                "\n# TODO: fill in USER and DATABASE; then remove the # signs. All tables are compared.\n\
+                 #[[database]]\n#name = {0}\n#dialect = \"postgresql\"\n#service = {0}\n\
+                 #command = [\"psql\", \"--username=USER\", \"--no-psqlrc\", \"--quiet\", \"--command={{query}}\", \"DATABASE\"]\n\
+                 # What changes by itself is left out, with the reason.\n\
+                 #[[database.leave_out]]\n#table = \"TABLE\"\n#column = \"COLUMN\"\n#why = \"TODO\"\n",
                 quoted(service)
             );
         }
-    }
-    let volumes: BTreeSet<String> = mounts(compose).into_iter().map(|(volume, ..)| volume).collect();
-    for volume in volumes {
-        let _ = write!(out, "\n[[file]]\nvolume = {}\npath = \".\"\n", quoted(&volume));
     }
     out
 }
@@ -174,7 +170,7 @@ fn inventory(compose: &Compose) -> Result<String> {
         );
         if !cache {
             out += "# TODO: say why a copy that is taken while the app runs is complete, or add a [[volume.path]] with the dump that a hook makes.\n\
-                    # live = \"…\"\n# TODO: list globs of the files that a new deployment creates by itself.\n# fresh = []\n";
+                    # live = \"…\"\n";
         }
     }
     Ok(out)
@@ -198,7 +194,6 @@ mod tests {
         assert_eq!(scenario.spec.env["DB_PASSWORD"], "{secret}");
         assert!(!scenario.spec.env.contains_key("D"));
         assert_eq!((scenario.spec.doors[0].service.as_str(), scenario.spec.doors[0].port), ("app", 80));
-        assert_eq!(scenario.spec.files.len(), 3);
         assert_eq!(scenario.spec.writes.iter().filter(|w| w.is_todo()).count(), 1);
         let class = |name: &str| scenario.inventory.volumes.iter().find(|v| v.name == name).map(|v| v.class.name());
         assert_eq!((class("data"), class("cache"), class("pg")), (Some("durable"), Some("cache"), Some("durable")));

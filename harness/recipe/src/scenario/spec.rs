@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::command::{ServiceCommand, UserCommands, Write};
-use super::compared::{ComparedFiles, Database, Fact};
+use super::compared::{Fact, SeedCommand};
+use super::database::Database;
 use super::mail::MailServer;
 use super::pages::Pages;
 use super::redis::Redis;
@@ -43,12 +44,16 @@ pub struct Spec {
     /// Rungs of the ladder that do not apply to the app, and the reason.
     #[serde(default)]
     pub not_applicable: BTreeMap<Rung, String>,
-    /// The databases whose rows are compared.
+    /// The databases, which are compared whole.
     #[serde(default, rename = "database")]
     pub databases: Vec<Database>,
-    /// Files compared by hash, owner and mode.
+    /// No longer used: what the inventory calls durable or valuable is compared.
     #[serde(default, rename = "file")]
-    pub files: Vec<ComparedFiles>,
+    #[schemars(skip)]
+    pub files: Vec<toml::Table>,
+    /// Commands that create state in the app or its volumes, where no door leads to it. They run once, before the baseline.
+    #[serde(default, rename = "seed")]
+    pub seeds: Vec<SeedCommand>,
     /// Redis servers whose keys are compared.
     #[serde(default)]
     pub redis: Vec<Redis>,
@@ -71,6 +76,11 @@ impl Spec {
     pub fn is_written_to(&self) -> bool {
         let mail = self.mail.is_some() && self.users.is_some();
         mail || self.pages.iter().any(|p| !p.write.is_empty()) || !self.writes.is_empty()
+    }
+
+    /// The facts whose output may be empty before the backup, each with the reason.
+    pub fn may_be_empty(&self) -> BTreeMap<&str, &str> {
+        self.facts.iter().filter_map(|f| Some((f.name.as_str(), f.may_be_empty.as_deref()?))).collect()
     }
 }
 

@@ -54,10 +54,10 @@ pub(super) fn planned_mails(drill: &Drill, stage: &str) -> Vec<Mail> {
         }
     }
     // Others' automatic replies are for one sender once a day: each stage has its own.
-    if let (Some(user), Some((local, domain))) = (mailboxes.iter().find(|u| u.reply_enabled), first.split_once('@')) {
-        let from = format!("{local}+{}@{domain}", slug(stage));
+    if let (Some(user), Some((owner, from))) = (mailboxes.iter().find(|u| u.reply_enabled), accounts.correspondent(&slug(stage)))
+    {
         let answers = inbox(&from);
-        mails.push(Mail { answers, from, ..mail(Route::AutomaticReply, user.email.clone()) });
+        mails.push(Mail { login: Some(owner.email.clone()), answers, from, ..mail(Route::AutomaticReply, user.email.clone()) });
     }
     let quiet: Vec<&User> = accounts.quiet().take(3).collect();
     for user in &quiet {

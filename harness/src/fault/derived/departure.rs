@@ -6,6 +6,7 @@ use async_imap::types::{Fetch, Flag};
 use futures_util::TryStreamExt as _;
 use futures_util::future::BoxFuture;
 use judge::model::{Item, MessageId, Outcome, essence as line};
+use recipe::labels::VOLUMES;
 use recipe::scenario::Scenario;
 
 use super::{files, rows};
@@ -14,6 +15,7 @@ use crate::drill::fault::Strike;
 use crate::error::{Error, Result};
 use crate::fault::deed::{Deed, When};
 use crate::fault::known::Items;
+use crate::fault::labels::Labels;
 use crate::probe::mail::{Failure, item};
 
 /// What changes after the older snapshot.
@@ -33,7 +35,10 @@ impl Departure {
         if scenario.spec.mail.is_some() {
             return Some(Self::Mail);
         }
-        let file = files::compared(scenario).next().map(|volume| Self::File(files::Struck::added(volume)));
+        let labels = Labels::of(scenario);
+        // A new file is in the backup where all of its volume is.
+        let all_of = |volume: &&str| labels.value(&format!("{VOLUMES}{volume}.path")).is_none();
+        let file = files::compared(scenario).find(all_of).map(|volume| Self::File(files::Struck::added(volume)));
         file.or_else(|| {
             rows::tables(scenario).next().map(|(database, table)| Self::Row(Box::new(rows::Struck::altered(database, table))))
         })

@@ -85,10 +85,7 @@ impl Dump<'_> {
 
     /// The databases that the dump is of.
     fn of_volume(&self) -> impl Iterator<Item = &str> {
-        let databases = self.scenario.spec.databases.iter().filter(|d| {
-            let asked = d.rows.is_some() && d.service.as_deref() == Some(&self.volume.service);
-            d.volume.as_deref() == Some(&self.volume.name) || asked
-        });
+        let databases = self.scenario.spec.databases.iter().filter(|d| d.is_in(&self.volume.name, &self.volume.service));
         databases.map(|d| d.name.as_str())
     }
 }

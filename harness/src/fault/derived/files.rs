@@ -3,7 +3,9 @@
 use bot::contract::volume_dir;
 use futures_util::future::BoxFuture;
 use judge::model::{Item, Outcome, essence as line};
+use recipe::inventory::{Compared, InventoryVolume};
 use recipe::scenario::Scenario;
+use recipe::scenario::compared::MESSAGES;
 use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
 use crate::drill::Drill;
@@ -12,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
 use crate::fault::deed::{Deed, Derived, Together, When};
 use crate::fault::known::Items;
+use crate::fault::labels::durable;
 use crate::stack::volumes::full_name;
 
 /// A file that is in no corpus and no snapshot.
@@ -28,18 +31,24 @@ enum Change {
     Mode,
     Owner,
     Time,
+    Fraction,
+    Attribute,
     Linked,
+    Folder,
 }
 
 impl Change {
-    const ALL: [(Self, &str, &str); 7] = [
+    const ALL: [(Self, &str, &str); 10] = [
         (Self::Altered, "file-altered", "A byte was added to a file."),
         (Self::Gone, "file-gone", "A file is missing."),
         (Self::Added, "file-added", "There is a file that never was."),
         (Self::Mode, "mode-changed", "Everybody may read and write a file."),
         (Self::Owner, "owner-changed", "A file belongs to somebody else."),
         (Self::Time, "mtime-changed", "A file's time of modification is a day off."),
+        (Self::Fraction, "fraction-lost", "A file's time of modification lacks the fraction of its second."),
+        (Self::Attribute, "xattr-added", "A file has an extended attribute."),
         (Self::Linked, "file-linked", "A file has a second name."),
+        (Self::Folder, "folder-added", "There is a folder that never was."),
     ];
 
     /// What is run: `$1` is the file.
@@ -51,23 +60,27 @@ impl Change {
             Self::Mode => "chmod a+rw,o+x \"$1\"",
             Self::Owner => "chown 12345:12345 \"$1\"",
             Self::Time => "touch -d \"@$(($(stat -c %Y \"$1\") - 86400))\" \"$1\"",
+            Self::Fraction => "touch -d \"@$(stat -c %Y \"$1\")\" \"$1\"",
+            Self::Attribute => "setfattr -n user.restore-drill -v added \"$1\"",
+            Self::Folder => "mkdir \"$1\"",
             Self::Linked => "ln \"$1\" \"$1.linked\"",
         }
     }
 
-    /// Whether it would be seen: beside a single file, nobody looks for another.
-    fn is_seen(self, scenario: &Scenario, (volume, folder): (&str, &str)) -> bool {
-        !matches!(self, Self::Added | Self::Linked) || is_folder(scenario, volume, folder)
+    /// Whether it strikes what was not there.
+    fn adds(self) -> bool {
+        matches!(self, Self::Added | Self::Folder)
     }
 
     fn findings(self, item: &Item) -> Vec<String> {
         vec![match self {
             Self::Altered => line(item, Outcome::Altered, Some("bytes")),
             Self::Gone => line(item, Outcome::Lost, None),
-            Self::Added => line(item, Outcome::Unexpected, None),
+            Self::Added | Self::Folder => line(item, Outcome::Unexpected, None),
             Self::Mode => line(item, Outcome::Altered, Some("mode")),
             Self::Owner => line(item, Outcome::Altered, Some("owner")),
-            Self::Time => line(item, Outcome::Altered, Some("mtime")),
+            Self::Time | Self::Fraction => line(item, Outcome::Altered, Some("mtime")),
+            Self::Attribute => line(item, Outcome::Altered, Some("xattr")),
             Self::Linked => {
                 return vec![line(item, Outcome::Altered, Some("link")), line(&linked(item), Outcome::Unexpected, None)];
             }
@@ -87,30 +100,24 @@ fn linked(item: &Item) -> Item {
 #[derive(Debug)]
 pub struct Struck {
     volume: String,
-    /// Where a file is added, from the volume's root.
-    folder: String,
     change: Change,
     when: When,
 }
 
-/// The volumes whose files are compared whole, and the path below which they are.
-pub fn compared(scenario: &Scenario) -> impl Iterator<Item = (&str, &str)> {
-    let whole = scenario.spec.files.iter().filter(|f| !f.attributes_only);
-    // One spec a volume: a second one of the same volume would have the same names.
-    whole.clone().enumerate().filter_map(move |(at, f)| {
-        let first = !whole.clone().take(at).any(|before| before.volume == f.volume);
-        first.then_some((f.volume.as_str(), f.path.as_str()))
-    })
+/// The durable volumes in which any file may be struck: what is new in them is compared whole, and no mail server serves it.
+pub fn compared(scenario: &Scenario) -> impl Iterator<Item = &str> {
+    let is_whole = |v: &&InventoryVolume| v.treatment(ADDED).1 == Compared::Whole;
+    let is_mail = |v: &&InventoryVolume| v.paths.iter().any(|p| p.content.as_deref() == Some(MESSAGES));
+    durable(scenario).filter(is_whole).filter(move |v| !is_mail(v)).map(|v| v.name.as_str())
 }
 
 /// The faults of a scenario's files.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {
-    let of_volume = |place: (&str, &str)| {
-        let (volume, folder) = (place.0.to_owned(), place.1.to_owned());
+    let of_volume = |volume: &str| {
         let mut faults = Vec::new();
-        for (change, name, what) in Change::ALL.into_iter().filter(|(c, ..)| c.is_seen(scenario, place)) {
+        for (change, name, what) in Change::ALL {
             let declared = Declared::new(format!("{volume}-{name}"), format!("{what} Volume: {volume}."), Group::Content);
-            let struck = Struck { volume: volume.clone(), folder: folder.clone(), change, when: When::Restored };
+            let struck = Struck { volume: volume.to_owned(), change, when: When::Restored };
             faults.push((declared, Some(Box::new(struck) as Box<dyn Deed>)));
         }
         let newer = Declared::new(
@@ -118,10 +125,8 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
             format!("The restore goes over volume {volume}, which has a newer file."),
             Group::Restore,
         );
-        if is_folder(scenario, &volume, &folder) {
-            let struck = Struck { volume, folder, change: Change::Added, when: When::BeforeRestore };
-            faults.push((newer, Some(Box::new(struck))));
-        }
+        let struck = Struck { volume: volume.to_owned(), change: Change::Added, when: When::BeforeRestore };
+        faults.push((newer, Some(Box::new(struck))));
         faults
     };
     compared(scenario).flat_map(of_volume).collect()
@@ -130,12 +135,8 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
 /// The same, a file of every volume struck at once.
 pub fn together(scenario: &Scenario) -> Vec<Derived> {
     let fault = |(change, name, what): (Change, &str, &str)| {
-        let seen = compared(scenario).filter(|place| change.is_seen(scenario, *place));
-        let strike = |(volume, folder): (&str, &str)| {
-            let struck = Struck { volume: volume.to_owned(), folder: folder.to_owned(), change, when: When::Restored };
-            Box::new(struck) as Box<dyn Deed>
-        };
-        let struck: Vec<_> = seen.map(strike).collect();
+        let strike = |volume: &str| Box::new(Struck { volume: volume.to_owned(), change, when: When::Restored }) as Box<dyn Deed>;
+        let struck: Vec<_> = compared(scenario).map(strike).collect();
         let declared =
             Declared::new(format!("every-{name}"), format!("{}, in every volume.", what.trim_end_matches('.')), Group::Content);
         (!struck.is_empty()).then(|| (declared, Some(Box::new(Together(struck)) as Box<dyn Deed>)))
@@ -143,32 +144,24 @@ pub fn together(scenario: &Scenario) -> Vec<Derived> {
     Change::ALL.into_iter().filter_map(fault).collect()
 }
 
-/// Whether a path of `[[file]]` is a folder, as far as the scenario tells: a file's own name stands in the inventory as made by a
-/// fresh deployment.
-fn is_folder(scenario: &Scenario, volume: &str, path: &str) -> bool {
-    let volume = scenario.inventory.volumes.iter().find(|v| v.name == volume);
-    path == "." || !volume.is_some_and(|v| v.fresh.iter().any(|f| f == path))
-}
-
 impl Struck {
     /// A file added to a volume, before the baseline.
-    pub fn added((volume, folder): (&str, &str)) -> Self {
-        Self { volume: volume.into(), folder: folder.into(), change: Change::Added, when: When::Departing }
+    pub fn added(volume: &str) -> Self {
+        Self { volume: volume.into(), change: Change::Added, when: When::Departing }
     }
 
     /// The file that is added.
     pub fn new_file(&self) -> Item {
         let name = if self.when == When::Departing { LATER } else { ADDED };
-        let path = if self.folder == "." { name.to_owned() } else { format!("{}/{name}", self.folder) };
-        Item::File { volume: self.volume.clone(), path }
+        Item::File { volume: self.volume.clone(), path: name.to_owned() }
     }
 
-    /// The first file of the baseline that is whole and has one name.
+    /// The first file of the baseline that is compared whole and has one name.
     fn target(&self, items: &Items) -> Result<Item> {
         let text = |text: &str| Globs(vec![text.to_owned()]);
         let choice = Choice {
             item: Globs(vec![format!("volume {}, file *", self.volume)]),
-            having: [("whole", text("true")), ("link", text(""))].map(|(k, v)| (k.to_owned(), v)).into(),
+            having: [("whole", text("true")), ("type", text("file")), ("link", text(""))].map(|(k, v)| (k.to_owned(), v)).into(),
             unless: [("size".to_owned(), text("0"))].into(),
             ..Choice::default()
         };
@@ -189,7 +182,7 @@ impl Deed for Struck {
 
     fn strike<'a>(&'a self, drill: &'a Drill, items: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
         Box::pin(async move {
-            let item = if self.change == Change::Added { self.new_file() } else { self.target(items)? };
+            let item = if self.change.adds() { self.new_file() } else { self.target(items)? };
             in_bot(drill, self.change.script(), &[&self.place(drill, &item)]).await?;
             Ok(self.change.findings(&item))
         })
@@ -197,8 +190,8 @@ impl Deed for Struck {
 
     fn undo<'a>(&'a self, drill: &'a Drill) -> Strike<'a> {
         Box::pin(async move {
-            if self.change == Change::Added {
-                in_bot(drill, "rm -f \"$1\"", &[&self.place(drill, &self.new_file())]).await?;
+            if self.change.adds() {
+                in_bot(drill, "rm -rf \"$1\"", &[&self.place(drill, &self.new_file())]).await?;
             }
             if self.change == Change::Linked {
                 let dir = volume_dir(&full_name(&drill.app.stack.name, &self.volume));

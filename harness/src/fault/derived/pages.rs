@@ -57,7 +57,7 @@ impl Deed for DataGone {
                     found.push(line(&known.item, Outcome::Lost, None));
                 }
             }
-            for (volume, _) in files::compared(&drill.app.scenario) {
+            for volume in files::compared(&drill.app.scenario) {
                 let dir = volume_dir(&full_name(&drill.app.stack.name, volume));
                 let script = "cd \"$1\"; grep -rlF -- \"$2\" . | while read -r file; do rm \"$file\"; echo \"${file#./}\"; done";
                 let struck = in_bot(drill, script, &[&dir, &text]).await?;

@@ -1,12 +1,17 @@
-//! Faults of rows: gone, altered, added, doubled, by statements that the scenario's `write` command runs.
+//! Faults of rows: gone, altered, added, doubled, all of a table's, by statements that the scenario's `write` command runs.
+
+use std::collections::BTreeSet;
 
 use futures_util::future::BoxFuture;
+use judge::checks::Check;
 use judge::model::{Item, Outcome, essence as line};
-use judge::store::RowSeen;
+use judge::store::{RowSeen, TableSeen};
 use recipe::scenario::faults::{Fault as Declared, Group, Table as Hint};
-use recipe::scenario::{Database, QUERY, Scenario, Table};
+use recipe::scenario::{Database, Dialect, Scenario};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
+use super::sql::{self, columns, literal, name, place, run, text};
 use crate::drill::Drill;
 use crate::error::{Error, Result};
 use crate::fault::deed::{Deed, Derived, Together, When};
@@ -15,6 +20,8 @@ use crate::probe::Probe as _;
 
 /// The observation from which a row is chosen that changes after the older snapshot.
 const OLDER: &str = "older";
+/// The key of a row that is added where keys are secret.
+const SECRET: &str = "synthetic";
 
 /// What is done to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,223 +37,294 @@ impl Change {
         (Self::Gone, "gone", "A row is missing"),
         (Self::Altered, "altered", "A row has changed"),
         (Self::Added, "added", "There is a row that never was"),
-        (Self::Doubled, "doubled", "A row is there twice, under two keys"),
+        (Self::Doubled, "doubled", "A row is there twice"),
     ];
+
+    /// Whether it can be done to a table.
+    fn is_possible(self, hint: Option<&Hint>) -> bool {
+        let is = |of: fn(&Hint) -> bool| hint.is_some_and(of);
+        match self {
+            Self::Gone => true,
+            Self::Added => !is(|h| h.keyless),
+            Self::Altered => !is(|h| h.only_key || h.keyless),
+            Self::Doubled => !is(|h| !h.distinct.is_empty()),
+        }
+    }
 }
 
 /// A table of which a row is struck.
 #[derive(Debug)]
 pub struct Struck {
     database: Database,
-    table: Table,
+    table: String,
     hint: Option<Hint>,
     change: Change,
     /// Whether it is an error that the table has no row.
     must: bool,
 }
 
-/// The tables of a scenario whose databases take statements.
-pub fn tables(scenario: &Scenario) -> impl Iterator<Item = (&Database, &Table)> {
+/// The tables of a scenario of which single rows are struck: those of which the scenario, or its faults, say something.
+pub fn tables(scenario: &Scenario) -> impl Iterator<Item = (&Database, &str)> {
     let written = scenario.spec.databases.iter().filter(|d| !d.write.is_empty());
-    written.flat_map(|d| d.tables.iter().map(move |t| (d, t)))
+    written.flat_map(|d| {
+        let said = d.tables.iter().map(|t| t.name.as_str());
+        let hints = scenario.faults.tables.iter().filter(|h| h.database == d.name).map(|h| h.name.as_str());
+        // In their order, each once.
+        let mut all: Vec<&str> = Vec::new();
+        said.chain(hints).for_each(|t| {
+            if !all.contains(&t) {
+                all.push(t)
+            }
+        });
+        all.into_iter().map(move |t| (d, t))
+    })
+}
+
+/// The tables of a database that have rows, and of which no single rows are struck.
+fn others(scenario: &Scenario, database: &Database) -> Vec<String> {
+    let struck: BTreeSet<&str> = tables(scenario).filter(|(d, _)| d.name == database.name).map(|(_, t)| t).collect();
+    let table = |check: &String| match check.parse() {
+        Ok(Check::Rows { database: of, table }) => (of == database.name && !struck.contains(table.as_str())).then_some(table),
+        _ => None,
+    };
+    scenario.checks.keys().filter_map(table).collect()
 }
 
 /// What the scenario says of a table.
-fn hint<'a>(scenario: &'a Scenario, database: &Database, table: &Table) -> Option<&'a Hint> {
-    scenario.faults.tables.iter().find(|h| h.database == database.name && h.name == table.name)
-}
-
-impl Change {
-    /// Whether it can be done to a table.
-    fn is_possible(self, hint: Option<&Hint>) -> bool {
-        match self {
-            Self::Gone | Self::Added => true,
-            Self::Altered => hint.is_none_or(|h| !h.only_key),
-            Self::Doubled => hint.is_none_or(|h| h.distinct.is_empty()),
-        }
-    }
+fn hint<'a>(scenario: &'a Scenario, database: &Database, table: &str) -> Option<&'a Hint> {
+    scenario.faults.tables.iter().find(|h| h.database == database.name && h.name == table)
 }
 
 /// The faults of a scenario's rows.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {
-    let of_table = |(database, table): (&Database, &Table)| {
+    let of_table = |(database, table): (&Database, &str)| {
         let hint = hint(scenario, database, table);
         let fault = |(change, word, what): (Change, &str, &str)| {
-            let what = format!("{what}. Database {}, table {}.", database.name, table.name);
-            let declared = Declared::new(format!("{}-{}-row-{word}", database.name, table.name), what, Group::Content);
-            let (database, table, hint) = (database.clone(), table.clone(), hint.cloned());
+            let what = format!("{what}. Database {}, table {table}.", database.name);
+            let declared = Declared::new(format!("{}-{table}-row-{word}", database.name), what, Group::Content);
+            let (database, table, hint) = (database.clone(), table.to_owned(), hint.cloned());
             (declared, Some(Box::new(Struck { database, table, hint, change, must: true }) as Box<dyn Deed>))
         };
         Change::ALL.into_iter().filter(|(change, ..)| change.is_possible(hint)).map(fault).collect::<Vec<_>>()
     };
-    tables(scenario).flat_map(of_table).collect()
+    tables(scenario).flat_map(of_table).chain(emptied(scenario)).collect()
 }
 
 /// The same, a row of every table of a database struck at once.
 pub fn together(scenario: &Scenario) -> Vec<Derived> {
     let of_database = |database: &Database| {
         let fault = |(change, word, what): (Change, &str, &str)| {
-            let strike = |table: &Table| {
+            let strike = |(database, table): (&Database, &str)| {
                 let hint = hint(scenario, database, table);
-                let (database, table, hint_) = (database.clone(), table.clone(), hint.cloned());
+                let (database, table, hint_) = (database.clone(), table.to_owned(), hint.cloned());
                 let struck = Struck { database, table, hint: hint_, change, must: false };
                 change.is_possible(hint).then(|| Box::new(struck) as Box<dyn Deed>)
             };
-            let struck: Vec<_> = database.tables.iter().filter_map(strike).collect();
+            let struck: Vec<_> = tables(scenario).filter(|(d, _)| d.name == database.name).filter_map(strike).collect();
             let what = format!("{what}, in every table. Database {}.", database.name);
             let declared = Declared::new(format!("{}-rows-{word}", database.name), what, Group::Content);
             (!struck.is_empty()).then(|| (declared, Some(Box::new(Together(struck)) as Box<dyn Deed>)))
         };
         Change::ALL.into_iter().filter_map(fault).collect::<Vec<_>>()
     };
-    scenario.spec.databases.iter().filter(|d| !d.write.is_empty()).flat_map(of_database).collect()
+    let written = scenario.spec.databases.iter().filter(|d| !d.write.is_empty());
+    written.flat_map(of_database).chain(emptied(scenario)).collect()
 }
 
-/// Runs a statement; whether the database took it.
-async fn run(drill: &Drill, database: &Database, statement: &str) -> Result<std::result::Result<(), String>> {
-    let command: Vec<String> = database.write.iter().map(|word| word.replace(QUERY, statement)).collect();
-    let service = drill.app.stack.service(database.service.as_deref().unwrap_or_default());
-    let output = drill.app.owned.engine().exec(&service, &command, &[], None).await?;
-    Ok(output.ok("the database's write command").map(drop).map_err(|e| e.to_string()))
+/// The faults that empty all tables of which no single rows are struck.
+fn emptied(scenario: &Scenario) -> Vec<Derived> {
+    let of_database = |database: &Database| {
+        let tables = others(scenario, database);
+        let what = format!("Tables of which scenario.toml says nothing are empty. Database {}.", database.name);
+        let declared = Declared::new(format!("{}-other-tables-emptied", database.name), what, Group::Content);
+        let deed = Box::new(Emptied { database: database.clone(), tables }) as Box<dyn Deed>;
+        (declared, Some(deed))
+    };
+    let some = |d: &&Database| !d.write.is_empty() && !others(scenario, d).is_empty();
+    scenario.spec.databases.iter().filter(some).map(of_database).collect()
 }
 
-/// Deletes a row.
+/// Tables that are emptied.
+#[derive(Debug)]
+struct Emptied {
+    database: Database,
+    tables: Vec<String>,
+}
+
+impl Deed for Emptied {
+    fn when(&self) -> When {
+        When::Restored
+    }
+
+    fn strike<'a>(&'a self, drill: &'a Drill, _: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            let evidence = &drill.run.evidence;
+            let Some(baseline) = evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
+            let mut found = Vec::new();
+            for table in &self.tables {
+                let rows = evidence.rows_of(baseline, &self.database.name, table)?;
+                if !rows.is_empty() {
+                    let statement = format!("DELETE FROM {}", sql::table(drill, &self.database, table)?.sql);
+                    run(drill, &self.database, &statement).await?.map_err(Error::Unknown)?;
+                }
+                found.extend(rows.iter().map(|row| line(&item(row), Outcome::Lost, None)));
+            }
+            Ok(found)
+        })
+    }
+}
+
+/// Deletes a row of the baseline.
 pub async fn delete(drill: &Drill, row: &Item) -> Result<()> {
     let Item::Row { database, table, key } = row else { return Ok(()) };
+    let evidence = &drill.run.evidence;
     let database = drill.app.scenario.spec.databases.iter().find(|d| &d.name == database);
-    let found = database.and_then(|d| Some((d, d.tables.iter().find(|t| &t.name == table)?)));
-    let (database, table) = found.ok_or_else(|| Error::Unknown(format!("{row} is in no table of the scenario")))?;
-    let statement = format!("DELETE FROM {} WHERE {}", name(&table.name), place(table, key));
+    let baseline = evidence.completed(judge::BASELINE)?;
+    let none = || Error::Unknown(format!("{row} is not in the baseline"));
+    let (database, baseline) = database.zip(baseline).ok_or_else(none)?;
+    let seen = evidence.rows_of(baseline, &database.name, table)?.into_iter().find(|r| &r.key == key).ok_or_else(none)?;
+    let table = sql::table(drill, database, table)?;
+    let statement = format!("DELETE FROM {} WHERE {}", table.sql, place(database.dialect, &table, &seen));
     run(drill, database, &statement).await?.map_err(Error::Unknown)
 }
 
-/// A name in SQL.
-fn name(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A text in SQL.
-fn text(value: &str) -> String {
-    format!("'{}'", value.replace('\'', "''"))
-}
-
-/// The values of the key columns.
-fn values<'a>(table: &Table, key: &'a str) -> Vec<&'a str> {
-    key.splitn(table.key.len(), ',').collect()
-}
-
-/// The condition that one row fulfils.
-fn place(table: &Table, key: &str) -> String {
-    let is = |(column, value): (&String, &str)| format!("{} = {}", name(column), text(value));
-    table.key.iter().zip(values(table, key)).map(is).collect::<Vec<_>>().join(" AND ")
-}
-
 /// Another value than a column has; none for one of no kind that is known.
-fn other(value: &Value) -> Option<String> {
+fn other(dialect: Dialect, value: &Value) -> Option<Value> {
+    literal(dialect, value)?;
     match value {
-        // Only its hash is known.
-        Value::String(hash) if hash.starts_with("sha256:") => None,
-        Value::String(was) => Some(text(&format!("{was}-x"))),
-        Value::Number(was) => Some(was.as_i64().map(|n| (n + 100_000).to_string())?),
-        Value::Bool(was) => Some((!was).to_string()),
+        Value::String(was) => Some(Value::String(format!("{was}-x"))),
+        Value::Number(was) => Some(Value::from(was.as_i64()?.checked_add(100_000)?)),
+        Value::Bool(was) => Some(Value::Bool(!was)),
         _ => None,
     }
 }
 
 impl Struck {
     /// A row that is altered.
-    pub fn altered(database: &Database, table: &Table) -> Self {
-        Self { database: database.clone(), table: table.clone(), hint: None, change: Change::Altered, must: true }
+    pub fn altered(database: &Database, table: &str) -> Self {
+        Self { database: database.clone(), table: table.to_owned(), hint: None, change: Change::Altered, must: true }
     }
 
-    /// A row of an observation: one that no fresh deployment has, if there is one.
-    fn row(&self, mut rows: Vec<RowSeen>, fresh: &[RowSeen]) -> Result<RowSeen> {
-        rows.retain(|r| r.database == self.database.name && r.table == self.table.name);
-        let made = |r: &RowSeen| fresh.iter().any(|f| (&f.database, &f.table, &f.key) == (&r.database, &r.table, &r.key));
-        let at = rows.iter().position(|r| !made(r)).unwrap_or_default();
-        let none = || Error::Unknown(format!("table {} of {} has no row to strike", self.table.name, self.database.name));
-        rows.into_iter().nth(at).ok_or_else(none)
+    /// A row of an observation: one that no fresh deployment has, if there is one; and none that is there twice.
+    fn row(&self, rows: Vec<RowSeen>, fresh: &[RowSeen]) -> Result<RowSeen> {
+        let numbered: Vec<String> = rows.iter().filter_map(|r| Some(r.key.strip_suffix(" (2)")?.to_owned())).collect();
+        let is_one = |r: &&RowSeen| !r.key.ends_with(')') && !numbered.contains(&r.key);
+        let made = |r: &RowSeen| fresh.iter().any(|f| (&f.table, &f.key) == (&r.table, &r.key));
+        let single: Vec<&RowSeen> = rows.iter().filter(is_one).collect();
+        let found = single.iter().find(|r| !made(r)).or(single.first()).copied().or(rows.first());
+        let none = || Error::Unknown(format!("table {} of {} has no row to strike", self.table, self.database.name));
+        found.cloned().ok_or_else(none)
     }
 
     /// The columns that are compared and may be altered, the declared one alone if there is one; texts before other kinds.
-    fn alterable(&self, columns: &serde_json::Map<String, Value>) -> Vec<(String, String)> {
+    fn alterable(&self, table: &TableSeen, row: &RowSeen) -> Vec<(String, String)> {
         let only = self.hint.as_ref().and_then(|h| h.alter.as_ref());
         let distinct = self.hint.as_ref().map_or(&[][..], |h| &h.distinct);
-        let mut found: Vec<(bool, String, String)> = columns
+        let mut found: Vec<(bool, String, String)> = columns(row)
             .iter()
+            .filter(|(column, _)| table.columns.contains(column) && !table.key.contains(column))
             .filter(|(column, _)| only.map_or(!distinct.contains(column), |only| only == *column))
-            .filter_map(|(column, value)| Some((!value.is_string(), column.clone(), other(value)?)))
+            .filter_map(|(column, value)| Some((!value.is_string(), column.clone(), self.literal(&self.other(value)?)?)))
             .collect();
         found.sort_by_key(|(is_other, ..)| *is_other);
         found.into_iter().map(|(_, column, value)| (column, value)).collect()
     }
 
+    fn other(&self, value: &Value) -> Option<Value> {
+        other(self.database.dialect, value)
+    }
+
+    fn literal(&self, value: &Value) -> Option<String> {
+        literal(self.database.dialect, value)
+    }
+
+    fn name(&self, column: &str) -> String {
+        name(self.database.dialect, column)
+    }
+
     /// Alters the row: the first column for which the database takes another value.
-    async fn alter(&self, drill: &Drill, row: &RowSeen) -> Result<String> {
-        let columns: serde_json::Map<String, Value> = serde_json::from_str(&row.columns).unwrap_or_default();
+    async fn alter(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<String> {
         let mut why = "it has no column that may be altered".to_owned();
-        for (column, value) in self.alterable(&columns) {
-            let condition = place(&self.table, &row.key);
-            let statement = format!("UPDATE {} SET {} = {value} WHERE {condition}", name(&self.table.name), name(&column));
+        for (column, value) in self.alterable(table, row) {
+            let condition = place(self.database.dialect, table, row);
+            let statement = format!("UPDATE {} SET {} = {value} WHERE {condition}", table.sql, self.name(&column));
             match run(drill, &self.database, &statement).await? {
                 Ok(()) => return Ok(column),
                 Err(refused) => why = refused,
             }
         }
-        Err(Error::Unknown(format!("no row of table {} can be altered: {why}", self.table.name)))
+        Err(Error::Unknown(format!("no row of table {} can be altered: {why}", self.table)))
     }
 
     /// A copy of the row under another key; where it must be told from the first, with other columns. Gives the key.
-    async fn copy(&self, drill: &Drill, row: &RowSeen) -> Result<String> {
-        let columns: serde_json::Map<String, Value> = serde_json::from_str(&row.columns).unwrap_or_default();
-        let (key, last) = self.other_key(row);
+    async fn copy(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<String> {
+        let columns = columns(row);
+        let (key, last) = self.other_key(table, row);
         let distinct = self.hint.as_ref().map_or(&[][..], |h| &h.distinct);
         let only_key = self.hint.as_ref().is_some_and(|h| h.only_key);
         let changed: Vec<Option<(String, String)>> = match self.change {
             Change::Doubled => vec![None],
-            _ if distinct.is_empty() && !only_key => self.alterable(&columns).into_iter().map(Some).collect(),
+            _ if distinct.is_empty() && !only_key => self.alterable(table, row).into_iter().map(Some).collect(),
             _ => vec![None],
         };
-        let mut why = "it has no column that may be another".to_owned();
+        let mut why = "it has no column that may have another value".to_owned();
         for changed in changed {
             let value = |column: &String| {
-                let key_column = self.table.key.last() == Some(column);
-                let distinct = distinct.contains(column).then(|| columns.get(column).and_then(other)).flatten();
+                let key_column = table.key.last() == Some(column);
+                let another = || self.literal(&self.other(columns.get(column)?)?);
+                let distinct = distinct.contains(column).then(another).flatten();
                 let changed = changed.as_ref().filter(|(c, _)| c == column).map(|(_, value)| value.clone());
-                if key_column { last.clone() } else { distinct.or(changed).unwrap_or_else(|| name(column)) }
+                if key_column { last.clone() } else { distinct.or(changed).unwrap_or_else(|| self.name(column)) }
             };
-            let all = self.table.key.iter().chain(columns.keys()).chain(&self.table.volatile);
-            let (names, values): (Vec<_>, Vec<_>) = all.map(|column| (name(column), value(column))).unzip();
-            let table = name(&self.table.name);
-            let condition = place(&self.table, &row.key);
-            let statement =
-                format!("INSERT INTO {table} ({}) SELECT {} FROM {table} WHERE {condition}", names.join(", "), values.join(", "));
+            let (names, values): (Vec<_>, Vec<_>) = table.columns.iter().map(|c| (self.name(c), value(c))).unzip();
+            let condition = place(self.database.dialect, table, row);
+            let (names, values, into) = (names.join(", "), values.join(", "), &table.sql);
+            let statement = format!("INSERT INTO {into} ({names}) SELECT {values} FROM {into} WHERE {condition}");
             match run(drill, &self.database, &statement).await? {
                 Ok(()) => return Ok(key),
                 Err(refused) => why = refused,
             }
         }
-        Err(Error::Unknown(format!("no row can be added to table {}: {why}", self.table.name)))
+        Err(Error::Unknown(format!("no row can be added to table {}: {why}", self.table)))
     }
 
-    /// A key that no row has: it differs in its last column, whose value in SQL it gives too.
-    fn other_key(&self, row: &RowSeen) -> (String, String) {
-        let mut values: Vec<String> = values(&self.table, &row.key).into_iter().map(str::to_owned).collect();
-        let mut sql = String::new();
-        if let Some(last) = values.last_mut() {
-            *last = last.parse::<i64>().map_or_else(|_| format!("{last}-x"), |n| (n + 100_000).to_string());
-            sql = text(last);
+    /// A key that no row has: it differs in its last column, whose value in SQL it gives too. A row without a key is there twice.
+    fn other_key(&self, table: &TableSeen, row: &RowSeen) -> (String, String) {
+        let Some(last) = table.key.last() else { return (format!("{} (2)", row.key), String::new()) };
+        let was = columns(row).remove(last).unwrap_or_default();
+        if was.as_str().is_some_and(|hash| hash.starts_with("sha256:")) {
+            let digits: String = hex::encode(Sha256::digest(SECRET)).chars().take(16).collect();
+            return (format!("sha256:{digits}"), text(self.database.dialect, SECRET));
         }
-        (values.join(","), sql)
+        let (shown, is) = match &was {
+            Value::Number(n) => (n.to_string(), Value::from(n.as_i64().unwrap_or_default() + 100_000)),
+            Value::String(s) => {
+                let number = s.parse::<i64>().map(|n| (n + 100_000).to_string());
+                (s.clone(), Value::String(number.unwrap_or_else(|_| format!("{s}-x"))))
+            }
+            _ => (String::new(), Value::Null),
+        };
+        let sql = self.literal(&is).unwrap_or_else(|| text(self.database.dialect, "x"));
+        let is = is.as_str().map_or_else(|| is.to_string(), str::to_owned);
+        // A key of several columns has its commas escaped, which does not change that it ends with the last one.
+        let escape =
+            |text: &str| if table.key.len() > 1 { text.replace('\\', "\\\\").replace(',', "\\,") } else { text.to_owned() };
+        let rest = row.key.strip_suffix(&escape(&shown)).unwrap_or_default();
+        (format!("{rest}{}", escape(&is)), sql)
     }
 
     /// Alters a row before the baseline. Gives what the restore of the older snapshot must show.
     pub async fn depart(&self, drill: &Drill) -> Result<Vec<String>> {
-        let older = drill.run.evidence.observation(OLDER)?;
-        drill.app.rows_probe().observe(&drill.run.evidence, older, &|_, _| ()).await?;
-        let fresh = drill.run.evidence.completed(crate::drill::FRESH)?.map(|f| drill.run.evidence.rows(f)).transpose()?;
-        let row = self.row(drill.run.evidence.rows(older)?, &fresh.unwrap_or_default())?;
-        let column = self.alter(drill, &row).await?;
+        let evidence = &drill.run.evidence;
+        let older = evidence.observation(OLDER)?;
+        drill.app.rows_probe().observe(evidence, older, &|_, _| ()).await?;
+        let rows = |o| evidence.rows_of(o, &self.database.name, &self.table);
+        let fresh = evidence.completed(crate::drill::FRESH)?.map(rows).transpose()?.unwrap_or_default();
+        let row = self.row(rows(older)?, &fresh)?;
+        let tables = evidence.tables(older, &self.database.name)?;
+        let none = || Error::Unknown(format!("database {} has no table {} to strike", self.database.name, self.table));
+        let table = tables.into_iter().find(|t| t.table == self.table).ok_or_else(none)?;
+        let column = self.alter(drill, &table, &row).await?;
         Ok(vec![line(&item(&row), Outcome::Altered, Some(&column))])
     }
 }
@@ -263,22 +341,24 @@ impl Deed for Struck {
     fn strike<'a>(&'a self, drill: &'a Drill, _: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
         Box::pin(async move {
             let evidence = &drill.run.evidence;
-            let rows =
-                |name: &str| Ok::<_, Error>(evidence.completed(name)?.map(|o| evidence.rows(o)).transpose()?.unwrap_or_default());
+            let rows = |name: &str| {
+                let rows = |o| evidence.rows_of(o, &self.database.name, &self.table);
+                Ok::<_, Error>(evidence.completed(name)?.map(rows).transpose()?.unwrap_or_default())
+            };
             let baseline = rows(judge::BASELINE)?;
-            let mine = |r: &RowSeen| r.database == self.database.name && r.table == self.table.name;
-            if !self.must && !baseline.iter().any(mine) {
+            if !self.must && baseline.is_empty() {
                 return Ok(vec![]);
             }
             let row = self.row(baseline, &rows(crate::drill::FRESH)?)?;
+            let table = sql::table(drill, &self.database, &self.table)?;
             Ok(vec![match self.change {
                 Change::Gone => {
                     delete(drill, &item(&row)).await?;
                     line(&item(&row), Outcome::Lost, None)
                 }
-                Change::Altered => line(&item(&row), Outcome::Altered, Some(&self.alter(drill, &row).await?)),
+                Change::Altered => line(&item(&row), Outcome::Altered, Some(&self.alter(drill, &table, &row).await?)),
                 Change::Added | Change::Doubled => {
-                    let key = self.copy(drill, &row).await?;
+                    let key = self.copy(drill, &table, &row).await?;
                     line(&item(&RowSeen { key, ..row }), Outcome::Unexpected, None)
                 }
             }])
@@ -291,37 +371,41 @@ mod tests {
     use super::*;
 
     fn struck(change: Change, hint: Option<Hint>) -> Struck {
-        let database = "name = 'wiki'\nservice = 'db'\nwrite = ['sql', '{query}']\nrevision = 'r'\n\
-                        [[table]]\nname = 'link'\nkey = ['page', 'n']\nvolatile = ['seen']";
+        let database = "name = 'wiki'\ndialect = 'postgresql'\nservice = 'db'\nwrite = ['sql', '{query}']";
         let database: Database = toml::from_str(database).expect("valid");
-        let table = database.tables[0].clone();
-        Struck { database, table, hint, change, must: true }
+        Struck { database, table: "link".into(), hint, change, must: true }
     }
 
     fn row(key: &str, columns: &str) -> RowSeen {
         RowSeen { database: "wiki".into(), table: "link".into(), key: key.into(), columns: columns.into() }
     }
 
-    #[test]
-    fn a_row_is_named_by_its_key() {
-        assert_eq!(place(&struck(Change::Gone, None).table, "O'Neil,7"), "\"page\" = 'O''Neil' AND \"n\" = '7'");
+    fn table(key: &[&str]) -> TableSeen {
+        let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        TableSeen {
+            table: "link".into(),
+            key: own(key),
+            columns: own(&["page", "n", "a", "b", "c", "d"]),
+            ..TableSeen::default()
+        }
     }
 
     #[test]
     fn another_key_differs_in_its_last_column() {
-        let other = |key: &str| struck(Change::Added, None).other_key(&row(key, "{}"));
-        assert_eq!(other("home,7"), ("home,100007".into(), "'100007'".into()));
-        assert_eq!(other("home,a"), ("home,a-x".into(), "'a-x'".into()));
+        let other = |key: &str, columns: &str| struck(Change::Added, None).other_key(&table(&["page", "n"]), &row(key, columns));
+        assert_eq!(other("home,7", r#"{"page":"home","n":7}"#), ("home,100007".into(), "100007".into()));
+        assert_eq!(other("home,7", r#"{"page":"home","n":"7"}"#), ("home,100007".into(), "'100007'".into()));
+        assert_eq!(other("home,a\\,b", r#"{"page":"home","n":"a,b"}"#), ("home,a\\,b-x".into(), "'a,b-x'".into()));
+        assert_eq!(struck(Change::Doubled, None).other_key(&table(&[]), &row("3f9a", "{}")).0, "3f9a (2)");
     }
 
     #[test]
-    fn texts_are_altered_before_other_kinds_and_hashes_never() {
-        let columns = serde_json::json!({"a": 1, "b": "sha256:00", "c": "it's", "d": null});
-        let columns = columns.as_object().expect("an object");
-        let alterable = |hint| struck(Change::Altered, hint).alterable(columns);
+    fn texts_are_altered_before_other_kinds_and_hashes_and_keys_never() {
+        let row = row("home,7", r#"{"a": 1, "b": "sha256:00", "c": "it's", "d": null, "page": "home", "n": 7, "computed": 8}"#);
+        let alterable = |hint| struck(Change::Altered, hint).alterable(&table(&["page", "n"]), &row);
         assert_eq!(alterable(None), [("c".into(), "'it''s-x'".into()), ("a".into(), "100001".into())]);
-        let hint =
-            Hint { database: "wiki".into(), name: "link".into(), distinct: vec!["c".into()], alter: None, only_key: false };
+        let (database, name, distinct) = ("wiki".into(), "link".into(), vec!["c".into()]);
+        let hint = Hint { database, name, distinct, alter: None, only_key: false, keyless: false };
         assert_eq!(alterable(Some(hint)), [("a".into(), "100001".into())]);
     }
 
@@ -332,5 +416,11 @@ mod tests {
         assert_eq!(chosen.key, "b,1");
         assert_eq!(struck(Change::Gone, None).row(rows.clone(), &rows).expect("a row").key, "a,1");
         assert!(struck(Change::Gone, None).row(vec![], &[]).is_err());
+        let doubled = vec![row("a", "{}"), row("a (2)", "{}"), row("b", "{}")];
+        assert_eq!(
+            struck(Change::Gone, None).row(doubled, &[]).expect("a row").key,
+            "b",
+            "a copy of another row is told from it"
+        );
     }
 }

@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 use recipe::compose::edit::Edit;
 use recipe::inventory::{Class, InventoryVolume};
 use recipe::labels::{Hook, VOLUMES};
-use recipe::scenario::faults::{Each, Expected, Fault as Declared, Globs, Group};
-use recipe::scenario::{Database, Scenario};
+use recipe::scenario::Scenario;
+use recipe::scenario::faults::{AS_NEW, Each, Expected, Fault as Declared, Globs, Group};
 
 use super::files;
 use crate::drill::Drill;
@@ -37,7 +37,7 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
             faults.extend(excluded(&labels, volume).map(|f| (f, None)));
             faults.push((not_restored(scenario, volume, &others), None));
         }
-        if files::compared(scenario).any(|(name, _)| name == volume.name) {
+        if files::compared(scenario).any(|name| name == volume.name) {
             faults.push(owners_lost(volume));
         }
     }
@@ -66,39 +66,28 @@ fn not_restored(scenario: &Scenario, volume: &InventoryVolume, others: &[&str]) 
     fault
 }
 
-/// What is not there without a volume: its files, as far as they are compared whole, and the rows of its databases.
+/// What is not there without a volume: its files that a fresh deployment does not have, and the rows of its databases.
 fn lost(scenario: &Scenario, volume: &InventoryVolume) -> Vec<Expected> {
     let text = |text: &str| Globs(vec![text.to_owned()]);
-    let made = volume.fresh.iter().map(|glob| format!("volume {}, file {glob}", volume.name)).collect();
     let files = Each {
         each: Globs(vec![format!("volume {}, file *", volume.name)]),
-        but: Globs(made),
-        having: BTreeMap::from([("whole".to_owned(), text("true"))]),
+        but: Globs::default(),
+        having: BTreeMap::from([
+            ("compared".to_owned(), Globs(vec!["whole".into(), "attributes".into()])),
+            ("fresh".to_owned(), text("false")),
+        ]),
         unless: BTreeMap::new(),
         other: None,
         finds: "{item}: lost".into(),
     };
-    let of_volume = scenario.spec.databases.iter().filter(|d| {
-        let dumped_there = d.service.as_deref() == Some(&volume.service) && d.rows.is_some();
-        d.volume.as_deref() == Some(&volume.name) || dumped_there
-    });
+    let of_volume = scenario.spec.databases.iter().filter(|d| d.is_in(&volume.name, &volume.service));
     std::iter::once(Expected::Each(files)).chain(of_volume.flat_map(|d| rows_lost(scenario, &d.name))).collect()
 }
 
-/// What is found when a database is as in a fresh deployment: what the scenario says, or that its rows are lost, but for those
-/// that a fresh deployment has by itself.
+/// What is found when a database is as in a fresh deployment: what the scenario says, or how it differs from the baseline then.
 pub fn rows_lost(scenario: &Scenario, database: &str) -> Vec<Expected> {
-    if let Some(said) = scenario.faults.lost.get(database) {
-        return said.clone();
-    }
-    vec![Expected::Each(Each {
-        each: Globs(vec![format!("database {database}, table *, row *")]),
-        but: Globs::default(),
-        having: BTreeMap::from([("fresh".to_owned(), Globs(vec!["false".into()]))]),
-        unless: BTreeMap::new(),
-        other: None,
-        finds: "{item}: lost".into(),
-    })]
+    let said = scenario.faults.lost.get(database);
+    said.cloned().unwrap_or_else(|| vec![Expected::Finding(format!("{AS_NEW}{database}"))])
 }
 
 fn owners_lost(volume: &InventoryVolume) -> Derived {
@@ -142,8 +131,6 @@ pub fn without_dump(scenario: &Scenario, labels: &Labels<'_>) -> Vec<Expected> {
     if labels.of_service(&volume.service, Hook::RestorePost.label()).is_none() {
         return vec![];
     }
-    let dumped = |d: &&Database| {
-        d.volume.as_deref() == Some(&volume.name) || d.rows.is_some() && d.service.as_deref() == Some(&volume.service)
-    };
-    scenario.spec.databases.iter().filter(dumped).flat_map(|d| rows_lost(scenario, &d.name)).collect()
+    let dumped = scenario.spec.databases.iter().filter(|d| d.is_in(&volume.name, &volume.service));
+    dumped.flat_map(|d| rows_lost(scenario, &d.name)).collect()
 }

@@ -1,0 +1,65 @@
+//! What no backup can have, because it lies outside the stack's volumes, in the store.
+
+use rusqlite::params;
+
+use super::evidence::Evidence;
+use super::run::RunFact;
+use crate::error::Result;
+
+/// What an app keeps outside its stack's volumes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outside {
+    /// A mount of a service that is no volume of the stack.
+    Mount {
+        /// The service.
+        service: String,
+        /// Where it is mounted in the container.
+        path: String,
+        /// What is mounted there.
+        what: String,
+    },
+    /// A symbolic link in a volume.
+    Link {
+        /// The volume's compose name.
+        volume: String,
+        /// The link, from the volume's root, escaped.
+        path: String,
+        /// Where it leads, and what is there.
+        what: String,
+    },
+}
+
+impl Evidence {
+    /// Stores what lies outside; what was known before is replaced. `looked_at` mounts were looked at.
+    pub fn put_outside(&self, looked_at: u64, all: &[Outside]) -> Result<()> {
+        self.set_number(RunFact::Mounts, looked_at)?;
+        self.with(|db| {
+            let tx = db.transaction()?;
+            tx.execute("DELETE FROM outside", [])?;
+            for outside in all {
+                let (kind, place, path, what) = match outside {
+                    Outside::Mount { service, path, what } => ("mount", service, path, what),
+                    Outside::Link { volume, path, what } => ("link", volume, path, what),
+                };
+                tx.execute("INSERT INTO outside VALUES (?, ?, ?, ?)", params![kind, place, path, what])?;
+            }
+            tx.commit()
+        })
+    }
+
+    /// What lies outside.
+    pub fn outside(&self) -> Result<Vec<Outside>> {
+        self.with(|db| {
+            db.prepare("SELECT kind = 'mount', place, path, what FROM outside ORDER BY kind, place, path")?
+                .query_map([], |r| {
+                    let (place, path, what) = (r.get(1)?, r.get(2)?, r.get(3)?);
+                    Ok(if r.get(0)? {
+                        Outside::Mount { service: place, path, what }
+                    } else {
+                        Outside::Link { volume: place, path, what }
+                    })
+                })?
+                .collect()
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! The client of a database server: it is asked for queries, and gives lines of bytes.
+
+use engine::Engine;
+use engine::exec::{Call, Containers as _};
+use futures_util::future::BoxFuture;
+use recipe::scenario::QUERY;
+
+use crate::error::Result;
+
+/// Bytes of one line at most: a row is read whole.
+const LONGEST: usize = 256 << 20;
+
+/// Takes a line, without its end.
+pub type Line<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
+
+/// Asks a database server.
+pub trait Client: Send + Sync {
+    /// Runs a query and hands over each line of its answer. The inner error is what the client said when it failed.
+    fn ask<'a>(&'a self, query: &'a str, line: Line<'a>) -> BoxFuture<'a, Result<Result<(), String>>>;
+}
+
+/// A client program in the container of a service.
+pub struct InContainer<'a> {
+    /// The engine.
+    pub engine: &'a Engine,
+    /// The service's full name.
+    pub service: String,
+    /// The program and its arguments, with [`QUERY`].
+    pub command: &'a [String],
+}
+
+impl Client for InContainer<'_> {
+    fn ask<'a>(&'a self, query: &'a str, line: Line<'a>) -> BoxFuture<'a, Result<Result<(), String>>> {
+        Box::pin(async move {
+            let command: Vec<String> = self.command.iter().map(|word| word.replace(QUERY, query)).collect();
+            let command: Vec<&str> = command.iter().map(String::as_str).collect();
+            let mut lines = Lines::default();
+            let call = Call { service: &self.service, command: &command, env: &[], stdin: None };
+            let output = self.engine.run(call, &mut |bytes| lines.take(bytes, line)).await?;
+            let said = output.stderr.trim().to_owned();
+            Ok(match lines.end(line) {
+                _ if output.code != 0 => Err(if said.is_empty() { format!("exit code {}", output.code) } else { said }),
+                ended => ended,
+            })
+        })
+    }
+}
+
+/// Parts a stream of bytes into lines.
+#[derive(Default)]
+pub struct Lines {
+    rest: Vec<u8>,
+    too_long: bool,
+}
+
+impl Lines {
+    /// Takes some bytes of the stream.
+    pub fn take(&mut self, mut bytes: &[u8], line: Line<'_>) {
+        while let Some(end) = bytes.iter().position(|b| *b == b'\n') {
+            if self.rest.is_empty() {
+                line(&bytes[..end]);
+            } else {
+                self.keep(&bytes[..end]);
+                line(&std::mem::take(&mut self.rest));
+            }
+            bytes = &bytes[end + 1..];
+        }
+        self.keep(bytes);
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.too_long |= self.rest.len() + bytes.len() > LONGEST;
+        if !self.too_long {
+            self.rest.extend_from_slice(bytes);
+        }
+    }
+
+    /// The end of the stream.
+    pub fn end(mut self, line: Line<'_>) -> Result<(), String> {
+        if self.too_long {
+            return Err(format!("a row is longer than {} MiB", LONGEST >> 20));
+        }
+        if !self.rest.is_empty() {
+            line(&std::mem::take(&mut self.rest));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_in_any_parts() {
+        for size in 1..9 {
+            let mut found = Vec::new();
+            let mut lines = Lines::default();
+            let mut line = |text: &[u8]| found.push(text.to_vec());
+            b"one\n\n\xff\xfe three\nfour".chunks(size).for_each(|part| lines.take(part, &mut line));
+            assert_eq!(lines.end(&mut line), Ok(()));
+            assert_eq!(found, [&b"one"[..], b"", b"\xff\xfe three", b"four"]);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! MariaDB, and MySQL: information_schema and the tables through the server's client, each value in hexadecimal digits, so that any
+//! bytes survive and nothing depends on how the client escapes.
+
+use judge::store::ObjectSeen;
+use serde_json::Value;
+
+use super::cell;
+use super::choice::{Column, Plan, Shape};
+use super::client::Client;
+use super::store::Store;
+use super::{Failed, QUERY_BYTES};
+use crate::error::Result;
+
+const CATALOG: &str = include_str!("mariadb/catalog.sql");
+/// CHECK constraints, which MariaDB numbers by table and MySQL by database.
+const CHECKS: &str = "UNION ALL SELECT 0, 'O', 'constraint', CONCAT(TABLE_NAME, '.', CONSTRAINT_NAME), 'definition', \
+                      CONCAT('CHECK ', CHECK_CLAUSE), TABLE_NAME FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()";
+const MYSQL_CHECKS: &str = "UNION ALL SELECT 0, 'O', 'constraint', CONCAT(t.TABLE_NAME, '.', t.CONSTRAINT_NAME), 'definition', \
+                            CONCAT('CHECK ', CHECK_CLAUSE), t.TABLE_NAME FROM information_schema.CHECK_CONSTRAINTS AS c \
+                            JOIN information_schema.TABLE_CONSTRAINTS AS t USING (CONSTRAINT_SCHEMA, CONSTRAINT_NAME) \
+                            WHERE t.CONSTRAINT_SCHEMA = DATABASE()";
+/// Users, of whose passwords only a hash of the hash is told, and who is in which role.
+const USERS: &str = "UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), 'account', SHA2(Priv, 256), '' FROM mysql.global_priv \
+                     WHERE User NOT IN ('mariadb.sys', 'PUBLIC') \
+                     UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), CONCAT('member of ', Role), CONCAT('admin ', Admin_option), '' \
+                     FROM mysql.roles_mapping";
+const MYSQL_USERS: &str = "UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), 'account', \
+                           SHA2(CONCAT_WS(' ', plugin, authentication_string, account_locked), 256), '' FROM mysql.user \
+                           WHERE User NOT LIKE 'mysql.%' \
+                           UNION ALL SELECT 0, 'O', 'role', CONCAT(TO_USER, '@', TO_HOST), CONCAT('member of ', FROM_USER), \
+                           CONCAT('admin ', WITH_ADMIN_OPTION), '' FROM mysql.role_edges";
+/// Accounts of the server itself.
+const SYSTEM: &str = "'mariadb[.]sys|mysql[.]'";
+/// So that instants are written in one time zone and lists are not cut off.
+const SESSION: &str =
+    "SET SESSION time_zone = '+00:00', group_concat_max_len = 16777216, lock_wait_timeout = 60, sql_mode = ''; ";
+const SNAPSHOT: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; ";
+/// What the last line of an answer is.
+const END: &str = "end";
+
+/// Reads a database.
+pub(super) async fn read(client: &dyn Client, store: &mut Store<'_>) -> Result<Result<(), Failed>> {
+    let catalog = match catalog(client).await? {
+        Ok(catalog) => catalog,
+        Err(failed) => return Ok(Err(failed)),
+    };
+    let plans: Vec<Plan> = catalog.shapes.iter().map(|shape| store.table(shape)).collect();
+    for object in catalog.objects {
+        // The counter of a table whose rows are left out changes with them.
+        let counter = object.property == "auto_increment" && plans.iter().any(|p| p.left_out && p.seen.table == object.name);
+        if !counter {
+            store.object(object);
+        }
+    }
+    for name in catalog.sequences {
+        let value = format!("SELECT CONCAT_WS(' ', 's', HEX(CAST(next_not_cached_value AS CHAR))) FROM {}; ", quoted(&name));
+        let mut seen = String::new();
+        let mut line = |line: &[u8]| match line.strip_prefix(b"s ").and_then(|hex| hex::decode(hex).ok()) {
+            Some(value) => {
+                seen = String::from_utf8_lossy(&value).into_owned();
+                Ok(())
+            }
+            None => Err(unexpected(line)),
+        };
+        if let Err(failed) = ask(client, &value, &mut line).await? {
+            return Ok(Err(failed));
+        }
+        let (what, property, part_of) = ("sequence".into(), "value".into(), String::new());
+        store.object(ObjectSeen { what, name, property, value: seen, part_of });
+    }
+    let statements = plans.iter().enumerate().filter(|(_, p)| p.has_rows && !p.columns.is_empty()).map(|(n, p)| select(n, p));
+    let mut batch = String::new();
+    for statement in statements.map(Some).chain([None]) {
+        let full = statement.as_ref().is_none_or(|s| batch.len() + s.len() > QUERY_BYTES);
+        if full && !batch.is_empty() {
+            let read = rows(client, &std::mem::take(&mut batch), &plans, store).await?;
+            store.taken()?;
+            if let Err(failed) = read {
+                return Ok(Err(failed));
+            }
+        }
+        batch.push_str(statement.as_deref().unwrap_or_default());
+    }
+    Ok(Ok(()))
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+#[derive(Default)]
+struct Catalog {
+    shapes: Vec<Shape>,
+    sequences: Vec<String>,
+    objects: Vec<ObjectSeen>,
+}
+
+async fn ask(
+    client: &dyn Client,
+    query: &str,
+    line: &mut (dyn FnMut(&[u8]) -> Result<(), String> + Send),
+) -> Result<Result<(), Failed>> {
+    let (mut wrong, mut ended) = (None, false);
+    let query = format!("{SESSION}{SNAPSHOT}{query}SELECT '{END}'; COMMIT");
+    let mut take = |bytes: &[u8]| {
+        if bytes == END.as_bytes() {
+            ended = true;
+        } else if wrong.is_none() {
+            wrong = line(bytes).err();
+        }
+    };
+    let asked = client.ask(&query, &mut take).await?;
+    Ok(match (asked, wrong) {
+        (Err(said), _) => Err(Failed::of(said, is_absent)),
+        (Ok(()), Some(wrong)) => Err(Failed::Unreadable(wrong)),
+        (Ok(()), None) if !ended => Err(Failed::Unreadable("the client's answer ended before its end".into())),
+        (Ok(()), None) => Ok(()),
+    })
+}
+
+/// Whether the server answered, and has no such database.
+fn is_absent(said: &str) -> bool {
+    said.contains("ERROR 1049")
+}
+
+fn unexpected(line: &[u8]) -> String {
+    let shown: String = String::from_utf8_lossy(line).chars().take(200).collect();
+    format!("expected rows only, found {shown:?}; the command needs --batch --skip-column-names")
+}
+
+async fn catalog(client: &dyn Client) -> Result<Result<Catalog, Failed>> {
+    let mut version = String::new();
+    let mut line = |line: &[u8]| {
+        version = String::from_utf8_lossy(line).into_owned();
+        Ok(())
+    };
+    if let Err(failed) = ask(client, "SELECT VERSION(); ", &mut line).await? {
+        return Ok(Err(failed));
+    }
+    let mariadb = version.contains("MariaDB");
+    let text = CATALOG.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
+    let query = text
+        .replace("{system}", SYSTEM)
+        .replace("{checks}", if mariadb { CHECKS } else { MYSQL_CHECKS })
+        .replace("{users}", if mariadb { USERS } else { MYSQL_USERS });
+    // MySQL caches counters for a day.
+    let fresh = if mariadb { "" } else { "SET SESSION information_schema_stats_expiry = 0; " };
+    let mut catalog = Catalog::default();
+    let mut line = |line: &[u8]| {
+        let texts: Option<Vec<String>> =
+            line.split(|b| *b == b' ').map(|hex| Some(String::from_utf8_lossy(&hex::decode(hex).ok()?).into_owned())).collect();
+        let fields = texts.and_then(|texts| <[String; 6]>::try_from(texts).ok());
+        fields.and_then(|fields| catalog.take(fields)).ok_or_else(|| unexpected(line))
+    };
+    let asked = ask(client, &format!("{fresh}{query}; "), &mut line).await?;
+    if let Err(failed) = asked {
+        return Ok(Err(failed));
+    }
+    if mariadb {
+        let listed = "SELECT CONCAT('q ', HEX(TABLE_NAME)) FROM information_schema.TABLES \
+                      WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'SEQUENCE'; ";
+        let mut line = |line: &[u8]| match line.strip_prefix(b"q ").and_then(|hex| hex::decode(hex).ok()) {
+            Some(name) => {
+                catalog.sequences.push(String::from_utf8_lossy(&name).into_owned());
+                Ok(())
+            }
+            None => Err(unexpected(line)),
+        };
+        if let Err(failed) = ask(client, listed, &mut line).await? {
+            return Ok(Err(failed));
+        }
+    }
+    Ok(Ok(catalog))
+}
+
+impl Catalog {
+    /// Takes a line of the catalog, as `catalog.sql` says; none for one of another kind.
+    fn take(&mut self, [kind, a, b, c, d, e]: [String; 6]) -> Option<()> {
+        match kind.as_str() {
+            "T" => self.shapes.push(Shape { sql: quoted(&a), name: a, has_rows: b == "rows", columns: vec![] }),
+            "C" => {
+                // Columns of views are among them.
+                if let Some(shape) = self.shapes.iter_mut().find(|s| s.name == a) {
+                    shape.columns.push(Column { name: b, kind: c, key: d.parse().ok()?, computed: e == "computed" });
+                }
+            }
+            "O" => self.objects.push(ObjectSeen { what: a, name: b, property: c, value: d, part_of: e }),
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+/// The statement that gives the rows of a table: `r`, its number, the columns; `-` is NULL.
+fn select(number: usize, plan: &Plan) -> String {
+    let cell = |c: &Column| {
+        let name = quoted(&c.name);
+        let bytes = match c.kind.as_str() {
+            "number" | "shown" => format!("CAST({name} AS CHAR)"),
+            // As a double, with all its digits.
+            "float" => format!("CAST({name} + 0e0 AS CHAR)"),
+            "bit" => format!("CAST({name} + 0 AS CHAR)"),
+            text if text.starts_with("text ") => format!("CONVERT({name} USING utf8mb4)"),
+            _ => name,
+        };
+        format!(", COALESCE(HEX({bytes}), '-')")
+    };
+    let columns: String = plan.columns.iter().map(cell).collect();
+    let left: Vec<String> = plan.conditions.iter().map(|c| format!("NOT COALESCE(({c}), FALSE)")).collect();
+    let condition = if left.is_empty() { String::new() } else { format!(" WHERE {}", left.join(" AND ")) };
+    format!("SELECT CONCAT_WS(' ', 'r', '{number}'{columns}) FROM {}{condition}; ", plan.seen.sql)
+}
+
+async fn rows(client: &dyn Client, query: &str, plans: &[Plan], store: &mut Store<'_>) -> Result<Result<(), Failed>> {
+    let mut line = |line: &[u8]| {
+        let mut fields = line.split(|b| *b == b' ');
+        let kind = fields.next();
+        let number = fields.next().and_then(|n| std::str::from_utf8(n).ok()?.parse::<usize>().ok());
+        let plan = number.filter(|_| kind == Some(b"r")).and_then(|n| plans.get(n)).ok_or_else(|| unexpected(line))?;
+        let values: Option<Vec<Value>> = plan.columns.iter().map(|column| value(&column.kind, fields.next()?)).collect();
+        let values = values.filter(|_| fields.next().is_none()).ok_or_else(|| unexpected(line))?;
+        store.row(plan.row(values));
+        Ok(())
+    };
+    ask(client, query, &mut line).await
+}
+
+fn value(kind: &str, field: &[u8]) -> Option<Value> {
+    if field == b"-" {
+        return Some(Value::Null);
+    }
+    let bytes = hex::decode(field).ok()?;
+    Some(match kind {
+        "number" | "float" | "bit" => cell::number(&bytes),
+        "blob" => cell::blob(&bytes),
+        _ => cell::text(&bytes),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_have_types() {
+        let one = |kind: &str, text: &str| value(kind, hex::encode(text).as_bytes()).expect("hexadecimal");
+        assert_eq!(
+            (one("number", "7"), one("text utf8mb4", "7"), one("blob", "7")),
+            (json!(7), json!("7"), json!({"blob": "37"}))
+        );
+        assert_eq!((value("shown", b"-"), value("blob", b"")), (Some(Value::Null), Some(json!({"blob": ""}))));
+        assert_eq!(value("text utf8mb4", b"zz"), None);
+    }
+
+    #[test]
+    fn a_database_that_is_not_there_is_told_from_a_server_that_is_not() {
+        assert!(is_absent("ERROR 1049 (42000): Unknown database 'wiki'"));
+        assert!(!is_absent("ERROR 2002 (HY000): Can't connect to local server through socket"));
+    }
+}

@@ -1,0 +1,304 @@
+//! PostgreSQL: the catalog and the tables through `psql`, as COPY sends them, so that any bytes survive and nothing is held in
+//! memory as a whole.
+
+use judge::store::ObjectSeen;
+use regex::bytes::Regex;
+use serde_json::{Value, json};
+
+use super::cell;
+use super::choice::{Column, Plan, Shape};
+use super::client::Client;
+use super::store::Store;
+use super::{Failed, QUERY_BYTES};
+use crate::error::Result;
+
+const CATALOG: &str = include_str!("postgresql/catalog.sql");
+const PASSWORD: &str = include_str!("postgresql/password.sql");
+/// The hash of a large object's content: page by page for who may read all of them, else as its owner reads it.
+const LARGE_OBJECT: &str = "(SELECT encode(sha256(coalesce(string_agg(sha256(int4send(pageno) || data), ''::bytea ORDER BY pageno), \
+                            ''::bytea)), 'hex') FROM pg_largeobject WHERE loid = m.oid)";
+const OWN_LARGE_OBJECT: &str = "encode(sha256(lo_get(m.oid)), 'hex')";
+
+/// So that values are written in one way, whatever the settings of database and role are, and no lock is waited for for ever.
+const SESSION: &str = "SET search_path = pg_catalog; SET TIME ZONE 'UTC'; SET DateStyle = ISO; SET IntervalStyle = postgres; \
+                       SET extra_float_digits = 3; SET bytea_output = hex; SET lc_monetary = 'C'; SET row_security = off; \
+                       SET lock_timeout = '60s'; ";
+/// What the last line of an answer is.
+const END: &str = "end";
+
+/// Reads a database.
+pub(super) async fn read(client: &dyn Client, store: &mut Store<'_>) -> Result<Result<(), Failed>> {
+    let catalog = match catalog(client, store).await? {
+        Ok(catalog) => catalog,
+        Err(failed) => return Ok(Err(failed)),
+    };
+    for object in catalog.objects {
+        store.object(object);
+    }
+    let plans: Vec<Plan> = catalog.shapes.iter().map(|shape| store.table(shape)).collect();
+    let mut parts: Vec<String> = plans.iter().enumerate().filter(|(_, p)| p.has_rows).map(|(n, p)| copy(n, p)).collect();
+    for (n, sequence) in catalog.sequences.iter().enumerate() {
+        if !plans.iter().any(|p| p.left_out && p.seen.table == sequence.owner) {
+            parts.push(format!("COPY (SELECT 's', '{n}', last_value, is_called FROM {}) TO STDOUT; ", sequence.sql));
+        }
+    }
+    for batch in batches(parts) {
+        let read = rows(client, &batch, &plans, &catalog.sequences, store).await?;
+        store.taken()?;
+        if let Err(failed) = read {
+            return Ok(Err(failed));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Statements put together into queries that are short enough for a command's argument.
+fn batches(parts: Vec<String>) -> Vec<String> {
+    let mut batches: Vec<String> = Vec::new();
+    for part in parts {
+        match batches.last_mut().filter(|batch| batch.len() + part.len() < QUERY_BYTES) {
+            Some(batch) => batch.push_str(&part),
+            None => batches.push(part),
+        }
+    }
+    batches
+}
+
+struct Sequence {
+    name: String,
+    sql: String,
+    /// The table whose column it numbers.
+    owner: String,
+}
+
+#[derive(Default)]
+struct Catalog {
+    shapes: Vec<Shape>,
+    sequences: Vec<Sequence>,
+    objects: Vec<ObjectSeen>,
+}
+
+async fn ask(
+    client: &dyn Client,
+    query: &str,
+    line: &mut (dyn FnMut(&[u8]) -> Result<(), String> + Send),
+) -> Result<Result<(), Failed>> {
+    let (mut wrong, mut ended) = (None, false);
+    let query =
+        format!("{SESSION}BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {query}COPY (SELECT '{END}') TO STDOUT; COMMIT");
+    let mut take = |bytes: &[u8]| {
+        if bytes == END.as_bytes() {
+            ended = true;
+        } else if wrong.is_none() {
+            wrong = line(bytes).err();
+        }
+    };
+    let asked = client.ask(&query, &mut take).await?;
+    Ok(match (asked, wrong) {
+        (Err(said), _) => Err(Failed::of(said, is_absent)),
+        (Ok(()), Some(wrong)) => Err(Failed::Unreadable(wrong)),
+        (Ok(()), None) if !ended => Err(Failed::Unreadable("the client's answer ended before its end".into())),
+        (Ok(()), None) => Ok(()),
+    })
+}
+
+/// Whether the server answered, and has no such database.
+fn is_absent(said: &str) -> bool {
+    said.lines().any(|line| line.contains("FATAL") && line.contains("database \"") && line.contains("does not exist"))
+}
+
+/// The texts of a line that COPY sent; NULL is none.
+fn fields(line: &[u8]) -> Vec<Option<Vec<u8>>> {
+    line.split(|b| *b == b'\t').map(|field| (field != b"\\N").then(|| unescaped(field))).collect()
+}
+
+/// A text without the escapes of COPY's text format.
+fn unescaped(field: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(field.len());
+    let mut bytes = field.iter();
+    while let Some(byte) = bytes.next() {
+        text.push(match (byte, byte == &b'\\') {
+            (byte, false) => *byte,
+            (_, true) => match bytes.next() {
+                Some(b'n') => b'\n',
+                Some(b't') => b'\t',
+                Some(b'r') => b'\r',
+                Some(b'b') => 8,
+                Some(b'f') => 12,
+                Some(b'v') => 11,
+                Some(other) => *other,
+                None => b'\\',
+            },
+        });
+    }
+    text
+}
+
+fn unexpected(line: &[u8]) -> String {
+    let shown: String = String::from_utf8_lossy(line).chars().take(200).collect();
+    format!("expected rows only, found {shown:?}; the command needs psql's --quiet")
+}
+
+async fn catalog(client: &dyn Client, store: &Store<'_>) -> Result<Result<Catalog, Failed>> {
+    let mut may = Vec::new();
+    let asked = "COPY (SELECT 'may', has_table_privilege('pg_authid', 'SELECT'), has_table_privilege('pg_largeobject', 'SELECT')) \
+                 TO STDOUT; ";
+    let mut line = |line: &[u8]| match line.strip_prefix(b"may\t") {
+        Some(rest) => {
+            may = rest.split(|b| *b == b'\t').map(|b| b == b"t").collect();
+            Ok(())
+        }
+        None => Err(unexpected(line)),
+    };
+    if let Err(failed) = ask(client, asked, &mut line).await? {
+        return Ok(Err(failed));
+    }
+    let all = may.get(1) == Some(&true);
+    let query = CATALOG
+        .lines()
+        .filter(|line| !line.starts_with("--"))
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace("{password}", if may.first() == Some(&true) { PASSWORD } else { "" })
+        .replace("{large_object}", if all { LARGE_OBJECT } else { OWN_LARGE_OBJECT });
+    let mut catalog = Catalog::default();
+    let mut line = |line: &[u8]| {
+        let fields: Vec<String> =
+            fields(line).into_iter().map(|f| String::from_utf8_lossy(&f.unwrap_or_default()).into_owned()).collect();
+        let [kind, a, b, c, d, e] = <[String; 6]>::try_from(fields).map_err(|_| unexpected(line))?;
+        catalog.take(&kind, [a, b, c, d, e]).ok_or_else(|| unexpected(line))
+    };
+    let asked = ask(client, &format!("COPY ({query}) TO STDOUT; "), &mut line).await?;
+    tracing::debug!(database = store.spec.name, tables = catalog.shapes.len(), objects = catalog.objects.len(), "catalog read");
+    Ok(asked.map(|()| catalog))
+}
+
+impl Catalog {
+    /// Takes a line of the catalog, as `catalog.sql` says; none for one of another kind.
+    fn take(&mut self, kind: &str, [a, b, c, d, e]: [String; 5]) -> Option<()> {
+        match kind {
+            "T" => self.shapes.push(Shape { name: a, sql: b, has_rows: c == "rows", columns: vec![] }),
+            "C" => {
+                let shape = self.shapes.iter_mut().find(|s| s.sql == a)?;
+                shape.columns.push(Column { name: b, kind: c, key: d.parse().ok()?, computed: e == "computed" });
+            }
+            "S" => self.sequences.push(Sequence { name: a, sql: b, owner: c }),
+            "O" => {
+                let value = if c == "definition" { same_casts(&d) } else { d };
+                self.objects.push(ObjectSeen { what: a, name: b, property: c, value, part_of: e });
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+/// The statement that sends the rows of a table: `r`, its number, the columns.
+fn copy(number: usize, plan: &Plan) -> String {
+    let columns: String = plan.columns.iter().map(|c| format!(", \"{}\"", c.name.replace('"', "\"\""))).collect();
+    let left: Vec<String> = plan.conditions.iter().map(|c| format!("NOT coalesce(({c}), false)")).collect();
+    let condition = if left.is_empty() { String::new() } else { format!(" WHERE {}", left.join(" AND ")) };
+    format!("COPY (SELECT 'r', '{number}'{columns} FROM ONLY {}{condition}) TO STDOUT; ", plan.seen.sql)
+}
+
+async fn rows(
+    client: &dyn Client,
+    query: &str,
+    plans: &[Plan],
+    sequences: &[Sequence],
+    store: &mut Store<'_>,
+) -> Result<Result<(), Failed>> {
+    let mut line = |line: &[u8]| {
+        let mut fields = fields(line).into_iter();
+        let kind = fields.next().flatten();
+        let number = fields.next().flatten().and_then(|n| std::str::from_utf8(&n).ok()?.parse::<usize>().ok());
+        match (kind.as_deref(), number) {
+            (Some(b"r"), Some(n)) if n < plans.len() && fields.len() == plans[n].columns.len() => {
+                let values = plans[n].columns.iter().zip(fields).map(|(column, field)| value(&column.kind, field)).collect();
+                store.row(plans[n].row(values));
+                Ok(())
+            }
+            (Some(b"s"), Some(n)) if n < sequences.len() && fields.len() == 2 => {
+                let mut text = || fields.next().flatten().map(|f| String::from_utf8_lossy(&f).into_owned()).unwrap_or_default();
+                let (last, called) = (text(), text());
+                let value = if called == "t" { last } else { format!("{last}, not called yet") };
+                let (what, name, property) = ("sequence".into(), sequences[n].name.clone(), "value".into());
+                store.object(ObjectSeen { what, name, property, value, part_of: String::new() });
+                Ok(())
+            }
+            _ => Err(unexpected(line)),
+        }
+    };
+    ask(client, query, &mut line).await
+}
+
+fn value(kind: &str, field: Option<Vec<u8>>) -> Value {
+    let Some(bytes) = field else { return Value::Null };
+    match kind {
+        "number" => cell::number(&bytes),
+        "bool" => json!(bytes == b"t"),
+        "blob" => bytes
+            .strip_prefix(b"\\x")
+            .and_then(|digits| hex::decode(digits).ok())
+            .map_or_else(|| cell::text(&bytes), |b| cell::blob(&b)),
+        _ => cell::text(&bytes),
+    }
+}
+
+/// A definition in the form that it has once it was dumped and loaded: PostgreSQL writes the casts of an array of texts in one way for
+/// the statement that an app gave, and in another way for the one that its own dump has.
+fn same_casts(definition: &str) -> String {
+    static ARRAY: std::sync::LazyLock<Regex> = std::sync::LazyLock::new(|| {
+        Regex::new(r"(?-u)\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]").expect("a constant")
+    });
+    static ELEMENT: std::sync::LazyLock<Regex> =
+        std::sync::LazyLock::new(|| Regex::new(r"(?-u)'(?:[^']|'')*'::character varying").expect("a constant"));
+    let whole = ARRAY.replace_all(definition.as_bytes(), |array: &regex::bytes::Captures<'_>| {
+        let elements = ELEMENT.replace_all(&array[1], &b"($0)::text"[..]);
+        [b"ARRAY[", &elements[..], b"]"].concat()
+    });
+    String::from_utf8_lossy(&whole).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_copy_are_read_byte_by_byte() {
+        let fields = fields(b"a\\tb\t\\N\t\\\\N\t\xff\\n");
+        assert_eq!(fields, [Some(b"a\tb".to_vec()), None, Some(b"\\N".to_vec()), Some(b"\xff\n".to_vec())]);
+    }
+
+    #[test]
+    fn values_have_types() {
+        let one = |kind: &str, text: &str| value(kind, Some(text.as_bytes().to_vec()));
+        assert_eq!((one("number", "7"), one("number", "1.50")), (json!(7), json!("1.50")));
+        assert_eq!((one("bool", "t"), one("blob", "\\x00ff")), (json!(true), json!({"blob": "00ff"})));
+        assert_eq!((value("text", None), one("text", "7")), (Value::Null, json!("7")));
+    }
+
+    #[test]
+    fn a_dumped_definition_is_as_the_given_one() {
+        let given = "CHECK (((k)::text = ANY ((ARRAY['a'::character varying, 'b, ''c'::character varying])::text[])))";
+        let loaded = "CHECK (((k)::text = ANY (ARRAY[('a'::character varying)::text, ('b, ''c'::character varying)::text])))";
+        assert_eq!(same_casts(given), loaded);
+        assert_eq!(same_casts(loaded), loaded);
+    }
+
+    #[test]
+    fn a_database_that_is_not_there_is_told_from_a_server_that_is_not() {
+        assert!(is_absent("psql: error: connection to server failed: FATAL:  database \"wiki\" does not exist"));
+        assert!(!is_absent("psql: error: connection refused"));
+        assert!(!is_absent("ERROR:  relation \"usr\" does not exist"));
+        assert!(!is_absent("FATAL:  role \"wiki\" does not exist"));
+    }
+
+    #[test]
+    fn queries_are_short_enough() {
+        let parts: Vec<String> = (0..1000).map(|n| format!("{n}{}", "x".repeat(1000))).collect();
+        let batches = batches(parts.clone());
+        assert!(batches.iter().all(|b| b.len() <= QUERY_BYTES) && batches.len() > 5);
+        assert_eq!(batches.concat(), parts.concat());
+    }
+}

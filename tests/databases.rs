@@ -1,0 +1,488 @@
+//! PostgreSQL and MariaDB, each on a real server in a container: seeded, changed in one way after the other, and read; each change must
+//! be found, and nothing else.
+//!
+//! Needs Docker; builds an image with MariaDB from Debian's packages.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::exec::Output;
+use engine::{Engine, SERVICE_LABEL};
+use judge::store::{Evidence, ObservationId};
+use recipe::image::ImageContext;
+use recipe::scenario::Database;
+use restore_drill::events::Events;
+use restore_drill::probe::rows::ask;
+use restore_drill::probe::rows::client::InContainer;
+use testcontainers::core::WaitFor;
+use testcontainers::runners::AsyncRunner as _;
+use testcontainers::{ContainerAsync, GenericImage, ImageExt as _};
+
+mod common;
+
+/// A server, and where what is read of it goes.
+struct Server {
+    engine: Engine,
+    service: String,
+    spec: Database,
+    evidence: Evidence,
+    _dir: tempfile::TempDir,
+    _container: ContainerAsync<GenericImage>,
+}
+
+/// A change, what undoes it, and what must be found of it, without the database's name.
+type Case = (&'static str, &'static str, &'static [&'static str]);
+
+impl Server {
+    async fn start(context: ImageContext, ready: WaitFor, env: &[(&str, &str)], spec: &str) -> Self {
+        let engine = Engine::connect().await.expect("an engine");
+        let repository = context.repository.clone();
+        let sources = BTreeMap::from([("db".to_owned(), context)]);
+        let built =
+            restore_drill::images::ensure_images(&engine, &sources, &Events::new(vec![]), |_, _| ()).await.expect("built");
+        let tag = built["db"].rsplit(':').next().expect("a tag").to_owned();
+        let service = format!("databases-{}-{}", std::process::id(), repository.rsplit('/').next().expect("a name"));
+        let image = GenericImage::new(repository, tag).with_wait_for(ready).with_labels([(SERVICE_LABEL, &service)]);
+        let image = env.iter().fold(image, |image, (name, value)| image.with_env_var(*name, *value));
+        let container = image.start().await.expect("started");
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(&dir.path().join("run")).expect("evidence");
+        let spec = toml::from_str(spec).expect("valid");
+        Self { engine, service, spec, evidence, _dir: dir, _container: container }
+    }
+
+    async fn run(&self, command: &[&str], input: &str) -> Output {
+        self.engine.exec(&self.service, command, &[], Some(input.as_bytes())).await.expect("run")
+    }
+
+    async fn sql(&self, statements: &str) {
+        let words: Vec<&str> = self.spec.write.iter().map(String::as_str).collect();
+        let output = self.run(&words, statements).await;
+        assert_eq!(output.code, 0, "{statements}: {}{}", output.stderr, output.stdout);
+    }
+
+    async fn observe(&self, name: &str) -> ObservationId {
+        let o = self.evidence.observation(name).expect("an observation");
+        let client = InContainer { engine: &self.engine, service: self.service.clone(), command: &self.spec.command };
+        ask(&client, &self.spec, &self.evidence, o).await.expect("asked");
+        o
+    }
+
+    fn check(&self, o: ObservationId, property: &str) -> Option<String> {
+        let checks = self.evidence.checks(o, &self.spec.name).expect("read");
+        checks.into_iter().find(|(p, _)| p == property).map(|(_, value)| value)
+    }
+
+    async fn found(&self, before: ObservationId) -> BTreeSet<String> {
+        let after = self.observe("after").await;
+        judge::database_as(&self.evidence, before, after, &self.spec.name).expect("compared")
+    }
+
+    /// Makes each change, which must be found, and undoes it, after which nothing must be.
+    async fn try_all(&self, before: ObservationId, cases: &[Case]) {
+        for (change, undo, expected) in cases {
+            self.sql(change).await;
+            let expected: BTreeSet<String> = expected.iter().map(|f| format!("database wiki{f}")).collect();
+            assert_eq!(self.found(before).await, expected, "{change}");
+            self.sql(undo).await;
+            assert_eq!(self.found(before).await, BTreeSet::new(), "after undoing {change}");
+        }
+    }
+
+    /// The rows of a table by key, with their columns.
+    fn rows(&self, o: ObservationId, table: &str) -> Vec<(String, String)> {
+        let rows = self.evidence.rows_of(o, &self.spec.name, table).expect("read");
+        rows.into_iter().map(|r| (r.key, r.columns)).collect()
+    }
+}
+
+fn context(folder: &str, repository: &str) -> ImageContext {
+    let context = common::root().join(folder);
+    ImageContext { repository: repository.into(), context, extra: vec![], version: None }
+}
+
+const POSTGRESQL: &str = r"
+name = 'wiki'
+dialect = 'postgresql'
+service = 'db'
+command = ['psql', '--username=davical', '--no-psqlrc', '--quiet', '--command={query}', 'wiki']
+write = ['psql', '--username=davical', '--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', 'wiki']
+[[table]]
+name = 'page'
+secret = ['token']
+[[leave_out]]
+table = 'page'
+column = 'seen'
+why = 'It changes by itself.'
+[[leave_out]]
+table = 'page'
+where = 'draft'
+why = 'Drafts are thrown away.'
+[[leave_out]]
+table = 'session'
+why = 'Users log in again.'
+";
+
+const POSTGRESQL_SEED: &str = r"
+CREATE SCHEMA old;
+CREATE TYPE mood AS ENUM ('sad', 'glad');
+CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+CREATE TABLE page (id serial PRIMARY KEY, title varchar(40) NOT NULL DEFAULT 'new', body bytea, size numeric, at timestamptz,
+  draft boolean NOT NULL DEFAULT false, seen timestamptz, token text, mood mood, big int GENERATED ALWAYS AS (1) STORED,
+  kind varchar(5) CHECK (kind IN ('a', 'b')), CONSTRAINT page_title UNIQUE (title));
+CREATE TABLE old.page (a int, b text, PRIMARY KEY (b, a), FOREIGN KEY (a) REFERENCES page (id));
+CREATE TABLE log (line text, data json);
+CREATE TABLE session (id serial PRIMARY KEY, who text);
+CREATE INDEX page_at ON page (at);
+CREATE VIEW titles AS SELECT title FROM page;
+CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM page;
+CREATE FUNCTION double(n int) RETURNS int LANGUAGE sql AS 'SELECT 2 * n';
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER page_keep BEFORE UPDATE ON page FOR EACH ROW EXECUTE FUNCTION keep();
+CREATE RULE no_log AS ON DELETE TO log WHERE old.line = 'x' DO INSTEAD NOTHING;
+CREATE SEQUENCE invoice START 7;
+CREATE ROLE reader LOGIN PASSWORD 'synthetic'; CREATE ROLE writers; GRANT writers TO reader;
+GRANT SELECT ON page TO reader; GRANT UPDATE (title) ON page TO reader;
+ALTER TABLE page ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON page FOR SELECT TO reader USING (id > 0);
+ALTER DEFAULT PRIVILEGES IN SCHEMA old GRANT SELECT ON TABLES TO reader;
+ALTER DATABASE wiki SET timezone TO 'Pacific/Auckland'; ALTER ROLE reader SET search_path TO old;
+CREATE PUBLICATION news FOR TABLE log;
+COMMENT ON COLUMN page.title IS 'As users read it';
+SELECT lo_create(4711); SELECT lo_put(4711, 0, 'a letterhead');
+INSERT INTO page (title, body, size, at, token, mood, draft) VALUES (E'a\tb\nc\\d', '\x00ff', 1.50, '2026-01-01 08:00+13', 'geheim', 'glad', false),
+  ('1', NULL, NULL, NULL, NULL, NULL, false), ('draft', NULL, NULL, NULL, NULL, NULL, true);
+INSERT INTO log VALUES ('same', '{}'), ('same', '{}'), (NULL, 'null'), ('NULL', NULL), ('\N', NULL);
+INSERT INTO old.page VALUES (1, 'x,y');
+INSERT INTO session (who) VALUES ('a');
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_is_compared_whole() {
+    let context = context("scenarios/davical/images/db", "restore-drill/davical-db");
+    let ready = WaitFor::message_on_stderr("ready to accept connections");
+    let env = [("POSTGRES_DB", "davical"), ("POSTGRES_USER", "davical"), ("POSTGRES_PASSWORD", "synthetic")];
+    let server = Server::start(context, ready, &env, POSTGRESQL).await;
+    assert_eq!(
+        server.check(server.observe("none").await, judge::FILE).as_deref(),
+        Some(judge::ABSENT),
+        "there is no such database"
+    );
+    assert_eq!(server.run(&["createdb", "--username=davical", "wiki"], "").await.code, 0);
+    server.sql(POSTGRESQL_SEED).await;
+    let before = server.observe("before").await;
+    assert_eq!(server.check(before, judge::FILE).as_deref(), Some(judge::READABLE));
+    assert_eq!(server.check(before, judge::SETTINGS).as_deref(), Some(""));
+
+    // Values have types, instants are in one time zone, drafts and what is left out are not there.
+    let pages = server.rows(before, "page");
+    assert_eq!(pages.len(), 2);
+    for part in [
+        r#""body":{"blob":"00ff"}"#,
+        r#""size":"1.50""#,
+        r#""at":"2025-12-31 19:00:00+00""#,
+        r#""title":"a\tb\nc\\d""#,
+        r#""draft":false"#,
+    ] {
+        assert!(pages[0].1.contains(part), "{part}: {}", pages[0].1);
+    }
+    assert!(!pages[0].1.contains("geheim") && !pages[0].1.contains("seen"), "{}", pages[0].1);
+    assert_eq!(server.rows(before, "old.page")[0].0, "x\\,y,1");
+    assert_eq!((server.rows(before, "log").len(), server.rows(before, "session").len()), (5, 0));
+
+    server
+        .try_all(
+            before,
+            &[
+                ("", "", &[]),
+                ("INSERT INTO session (who) VALUES ('b'); UPDATE page SET seen = now()", "", &[]),
+                (
+                    "UPDATE page SET title = 'two' WHERE id = 2",
+                    "UPDATE page SET title = '1' WHERE id = 2",
+                    &[", table page, row 2: altered (title)"],
+                ),
+                (
+                    "UPDATE page SET token = 'x' WHERE id = 1",
+                    "UPDATE page SET token = 'geheim' WHERE id = 1",
+                    &[", table page, row 1: altered (token)"],
+                ),
+                (
+                    "ALTER DATABASE wiki RESET timezone",
+                    "ALTER DATABASE wiki SET timezone TO 'Pacific/Auckland'",
+                    &[": altered (setting TimeZone)"],
+                ),
+                (
+                    "SELECT setval('invoice', 7, true)",
+                    "SELECT setval('invoice', 7, false)",
+                    &[", sequence invoice: altered (value)"],
+                ),
+                (
+                    "SELECT setval('page_id_seq', 1, false)",
+                    "SELECT setval('page_id_seq', 3)",
+                    &[", sequence page_id_seq: altered (value)"],
+                ),
+                ("DROP INDEX page_at", "CREATE INDEX page_at ON page (at)", &[", index page_at: lost"]),
+                (
+                    "ALTER TABLE page DROP CONSTRAINT page_title",
+                    "ALTER TABLE page ADD CONSTRAINT page_title UNIQUE (title)",
+                    &[", constraint page.page_title: lost"],
+                ),
+                (
+                    "ALTER TABLE old.page DROP CONSTRAINT page_a_fkey",
+                    "ALTER TABLE old.page ADD FOREIGN KEY (a) REFERENCES page (id)",
+                    &[", constraint old.page.page_a_fkey: lost"],
+                ),
+                (
+                    "ALTER TABLE page DISABLE TRIGGER page_keep",
+                    "ALTER TABLE page ENABLE TRIGGER page_keep",
+                    &[", trigger page.page_keep: altered (enabled)"],
+                ),
+                (
+                    "DROP TRIGGER page_keep ON page",
+                    "CREATE TRIGGER page_keep BEFORE UPDATE ON page FOR EACH ROW EXECUTE FUNCTION keep()",
+                    &[", trigger page.page_keep: lost"],
+                ),
+                (
+                    "ALTER TABLE page ALTER title DROP DEFAULT",
+                    "ALTER TABLE page ALTER title SET DEFAULT 'new'",
+                    &[", column page.title: altered (default)"],
+                ),
+                (
+                    "ALTER TABLE page ALTER title DROP NOT NULL",
+                    "ALTER TABLE page ALTER title SET NOT NULL",
+                    &[", column page.title: altered (not null)"],
+                ),
+                ("DROP VIEW titles", "CREATE VIEW titles AS SELECT title FROM page", &[", view titles: lost"]),
+                (
+                    "CREATE OR REPLACE FUNCTION double(n int) RETURNS int LANGUAGE sql AS 'SELECT 3 * n'",
+                    "CREATE OR REPLACE FUNCTION double(n int) RETURNS int LANGUAGE sql AS 'SELECT 2 * n'",
+                    &[", function double(n integer): altered (definition)"],
+                ),
+                (
+                    "DROP RULE no_log ON log",
+                    "CREATE RULE no_log AS ON DELETE TO log WHERE old.line = 'x' DO INSTEAD NOTHING",
+                    &[", rule log.no_log: lost"],
+                ),
+                (
+                    "DROP POLICY own ON page",
+                    "CREATE POLICY own ON page FOR SELECT TO reader USING (id > 0)",
+                    &[", policy page.own: lost"],
+                ),
+                ("GRANT ALL ON page TO PUBLIC", "REVOKE ALL ON page FROM PUBLIC", &[", table page: altered (grants)"]),
+                (
+                    "REVOKE UPDATE (title) ON page FROM reader",
+                    "GRANT UPDATE (title) ON page TO reader",
+                    &[", column page.title: altered (grants)"],
+                ),
+                (
+                    "ALTER TABLE log OWNER TO writers",
+                    "ALTER TABLE log OWNER TO davical",
+                    &[", table log: altered (owner)", ", table log: altered (grants)"],
+                ),
+                ("REVOKE writers FROM reader", "GRANT writers TO reader", &[", role reader: altered (member of writers)"]),
+                (
+                    "ALTER ROLE reader RESET search_path",
+                    "ALTER ROLE reader SET search_path TO old",
+                    &[", role reader: altered (setting search_path)"],
+                ),
+                ("ALTER ROLE writers SUPERUSER", "ALTER ROLE writers NOSUPERUSER", &[", role writers: altered (superuser)"]),
+                ("ALTER ROLE writers PASSWORD 'x'", "ALTER ROLE writers PASSWORD NULL", &[", role writers: altered (password)"]),
+                ("CREATE ROLE stranger", "DROP ROLE stranger", &[", role stranger: unexpected"]),
+                (
+                    "ALTER TYPE mood RENAME VALUE 'sad' TO 'bad'",
+                    "ALTER TYPE mood RENAME VALUE 'bad' TO 'sad'",
+                    &[", type mood: altered (labels)"],
+                ),
+                (
+                    "ALTER DEFAULT PRIVILEGES IN SCHEMA old REVOKE SELECT ON TABLES FROM reader",
+                    "ALTER DEFAULT PRIVILEGES IN SCHEMA old GRANT SELECT ON TABLES TO reader",
+                    &[", default privileges of davical in schema old on tables: lost"],
+                ),
+                ("SELECT lo_put(4711, 0, 'A')", "SELECT lo_put(4711, 0, 'a')", &[", large object 4711: altered (content)"]),
+                (
+                    "COMMENT ON COLUMN page.title IS NULL",
+                    "COMMENT ON COLUMN page.title IS 'As users read it'",
+                    &[", column page.title: altered (comment)"],
+                ),
+                ("DROP PUBLICATION news", "CREATE PUBLICATION news FOR TABLE log", &[", publication news: lost"]),
+                ("CREATE TABLE more (a int)", "DROP TABLE more", &[", table more: unexpected"]),
+                (
+                    "ALTER TABLE session RENAME TO visit",
+                    "ALTER TABLE visit RENAME TO session",
+                    &[
+                        ", table session: lost",
+                        ", table visit: unexpected",
+                        ", sequence session_id_seq: altered (owned by)",
+                        ", sequence session_id_seq: altered (value)",
+                    ],
+                ),
+            ],
+        )
+        .await;
+
+    // A row that is there twice, in a table without a key.
+    server.sql("INSERT INTO log VALUES ('NULL', NULL)").await;
+    let doubled = server.found(before).await;
+    assert!(doubled.len() == 1 && doubled.iter().all(|f| f.ends_with(" (2): unexpected")), "{doubled:?}");
+    // Dumped, dropped and loaded, it is the same, though PostgreSQL writes some definitions in another way then.
+    let before = server.observe("before").await;
+    let again = "pg_dump --username=davical --create --file=/tmp/wiki.sql wiki && dropdb --username=davical wiki &&
+                 psql --username=davical --quiet --set=ON_ERROR_STOP=1 --file=/tmp/wiki.sql postgres";
+    let output = server.run(&["sh", "-ec", again], "").await;
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(server.found(before).await, BTreeSet::new());
+    // What the scenario leaves out and the database has no more.
+    server.sql("DROP TABLE session").await;
+    let settings = server.check(server.observe("renamed").await, judge::SETTINGS);
+    assert_eq!(
+        settings.as_deref(),
+        Some("[[database.leave_out]] with table = \"session\": the database has no table \"session\"")
+    );
+}
+
+const MARIADB: &str = r"
+name = 'wiki'
+dialect = 'mariadb'
+service = 'db'
+command = ['mariadb', '--batch', '--skip-column-names', '--quick', '--execute={query}', 'wiki']
+write = ['mariadb', 'wiki']
+[[table]]
+name = 'page'
+secret = ['token']
+[[leave_out]]
+table = 'session'
+why = 'Users log in again.'
+";
+
+const MARIADB_SEED: &str = r"
+CREATE TABLE page (id int AUTO_INCREMENT PRIMARY KEY, title varchar(40) NOT NULL DEFAULT 'new', body blob, size decimal(9, 2), at timestamp NULL,
+  rough float, flags bit(9), token text, loud varchar(40) GENERATED ALWAYS AS (upper(title)) STORED, UNIQUE KEY page_title (title), KEY page_at (at),
+  CONSTRAINT small CHECK (size < 1000));
+CREATE TABLE part (a int, b varchar(20), PRIMARY KEY (b, a), CONSTRAINT part_page FOREIGN KEY (a) REFERENCES page (id));
+CREATE TABLE log (line varchar(20));
+CREATE TABLE session (id int AUTO_INCREMENT PRIMARY KEY, who text);
+CREATE VIEW titles AS SELECT title FROM page;
+CREATE TRIGGER page_log AFTER DELETE ON page FOR EACH ROW INSERT INTO log VALUES ('gone');
+CREATE FUNCTION twice(n int) RETURNS int DETERMINISTIC RETURN 2 * n;
+CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DISABLE DO DELETE FROM log;
+CREATE SEQUENCE invoice;
+CREATE USER reader@localhost IDENTIFIED BY 'synthetic'; GRANT SELECT ON wiki.page TO reader@localhost;
+CREATE ROLE writers;
+INSERT INTO page (title, body, size, at, rough, flags, token) VALUES ('a\tb\nc\\d', x'00ff', 1.50, '2026-01-01 08:00:00', 0.1, b'101', 'geheim'),
+  ('1', NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO log VALUES ('same'), ('same'), (NULL), ('NULL'), ('');
+INSERT INTO part VALUES (1, 'x,y');
+INSERT INTO session (who) VALUES ('a');
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_is_compared_whole() {
+    let context = context("tests/images/mariadb", "restore-drill/test-mariadb");
+    let server = Server::start(context, WaitFor::message_on_stderr("ready for connections"), &[], MARIADB).await;
+    assert_eq!(
+        server.check(server.observe("none").await, judge::FILE).as_deref(),
+        Some(judge::ABSENT),
+        "there is no such database"
+    );
+    assert_eq!(server.run(&["mariadb", "--execute=CREATE DATABASE wiki CHARACTER SET utf8mb4"], "").await.code, 0);
+    server.sql(MARIADB_SEED).await;
+    let before = server.observe("before").await;
+    assert_eq!(server.check(before, judge::FILE).as_deref(), Some(judge::READABLE));
+    assert_eq!(server.check(before, judge::SETTINGS).as_deref(), Some(""));
+    let pages = server.rows(before, "page");
+    assert_eq!(pages.len(), 2);
+    for part in [
+        r#""body":{"blob":"00ff"}"#,
+        r#""size":"1.50""#,
+        r#""title":"a\tb\nc\\d""#,
+        r#""flags":5"#,
+        r#""rough":"0.10000000149011612""#,
+    ] {
+        assert!(pages[0].1.contains(part), "{part}: {}", pages[0].1);
+    }
+    assert!(!pages[0].1.contains("geheim"), "{}", pages[0].1);
+    assert_eq!(server.rows(before, "part")[0].0, "x\\,y,1");
+    assert_eq!((server.rows(before, "log").len(), server.rows(before, "session").len()), (5, 0));
+
+    server
+        .try_all(
+            before,
+            &[
+                ("", "", &[]),
+                ("INSERT INTO session (who) VALUES ('b')", "", &[]),
+                ("SET GLOBAL time_zone = '+05:00'", "SET GLOBAL time_zone = 'SYSTEM'", &[]),
+                (
+                    "UPDATE page SET title = 'two' WHERE id = 2",
+                    "UPDATE page SET title = '1' WHERE id = 2",
+                    &[", table page, row 2: altered (title)", ", table page, row 2: altered (loud)"],
+                ),
+                (
+                    "UPDATE page SET rough = 0.10000001 WHERE id = 1",
+                    "UPDATE page SET rough = 0.1 WHERE id = 1",
+                    &[", table page, row 1: altered (rough)"],
+                ),
+                (
+                    "ALTER TABLE page AUTO_INCREMENT = 50",
+                    "ALTER TABLE page AUTO_INCREMENT = 3",
+                    &[", table page: altered (auto_increment)"],
+                ),
+                ("ALTER TABLE page DROP KEY page_at", "ALTER TABLE page ADD KEY page_at (at)", &[", index page.page_at: lost"]),
+                (
+                    "ALTER TABLE page DROP KEY page_title",
+                    "ALTER TABLE page ADD UNIQUE KEY page_title (title)",
+                    &[", index page.page_title: lost"],
+                ),
+                (
+                    "ALTER TABLE part DROP FOREIGN KEY part_page",
+                    "ALTER TABLE part ADD CONSTRAINT part_page FOREIGN KEY (a) REFERENCES page (id)",
+                    &[", constraint part.part_page: lost"],
+                ),
+                (
+                    "ALTER TABLE page DROP CONSTRAINT small",
+                    "ALTER TABLE page ADD CONSTRAINT small CHECK (size < 1000)",
+                    &[", constraint page.small: lost"],
+                ),
+                (
+                    "ALTER TABLE page ALTER title DROP DEFAULT",
+                    "ALTER TABLE page ALTER title SET DEFAULT 'new'",
+                    &[", column page.title: altered (default)"],
+                ),
+                ("DROP VIEW titles", "CREATE VIEW titles AS SELECT title FROM page", &[", view titles: lost"]),
+                (
+                    "DROP TRIGGER page_log",
+                    "CREATE TRIGGER page_log AFTER DELETE ON page FOR EACH ROW INSERT INTO log VALUES ('gone')",
+                    &[", trigger page_log: lost"],
+                ),
+                (
+                    "DROP FUNCTION twice",
+                    "CREATE FUNCTION twice(n int) RETURNS int DETERMINISTIC RETURN 2 * n",
+                    &[", function twice: lost"],
+                ),
+                ("ALTER EVENT nightly ENABLE", "ALTER EVENT nightly DISABLE", &[", event nightly: altered (definition)"]),
+                (
+                    "SELECT SETVAL(invoice, 4000)",
+                    "DROP SEQUENCE invoice; CREATE SEQUENCE invoice",
+                    &[", sequence invoice: altered (value)"],
+                ),
+                (
+                    "REVOKE SELECT ON wiki.page FROM reader@localhost",
+                    "GRANT SELECT ON wiki.page TO reader@localhost",
+                    &[", role reader@localhost: altered (rights on wiki.page)"],
+                ),
+                ("CREATE USER stranger", "DROP USER stranger", &[", role stranger@%: unexpected"]),
+                (
+                    "GRANT writers TO reader@localhost",
+                    "REVOKE writers FROM reader@localhost",
+                    &[", role reader@localhost: altered (member of writers)"],
+                ),
+                (
+                    "ALTER DATABASE wiki COLLATE utf8mb4_bin",
+                    "ALTER DATABASE wiki COLLATE utf8mb4_general_ci",
+                    &[": altered (collation)"],
+                ),
+                ("CREATE TABLE more (a int)", "DROP TABLE more", &[", table more: unexpected"]),
+            ],
+        )
+        .await;
+    server.sql("INSERT INTO log VALUES ('NULL')").await;
+    let doubled = server.found(before).await;
+    assert!(doubled.len() == 1 && doubled.iter().all(|f| f.ends_with(" (2): unexpected")), "{doubled:?}");
+}
