@@ -119,7 +119,8 @@ fn content(path: &InventoryPath, spec: &Spec) -> Option<String> {
     let mail = spec.mail.iter().map(|_| MESSAGES.to_owned()).chain(queue);
     let rows = spec.databases.iter().map(|d| format!("rows of {}", d.name));
     let facts = spec.facts.iter().map(|f| format!("fact {}", f.name));
-    let all: BTreeSet<String> = mail.chain(rows).chain(facts).collect();
+    let keys = spec.redis.iter().map(|r| format!("keys of {}", r.service));
+    let all: BTreeSet<String> = mail.chain(rows).chain(facts).chain(keys).collect();
     if all.contains(content) {
         return None;
     }
