@@ -64,7 +64,7 @@ pub use seeding::seed;
 pub use settling::settle;
 pub use shaping::shape;
 pub use state::{Drill, Run};
-pub use trials::{try_after, try_before};
+pub use trials::{try_after, try_before, write_after, write_before};
 pub use upgrading::{across, baseline_again, upgrade, upgraded};
 pub use users::new_account;
 pub use wiping::wipe;

@@ -15,6 +15,7 @@ pub mod files;
 pub mod mail;
 pub mod pages;
 pub mod queue;
+pub mod redis;
 pub mod rows;
 pub mod sieve;
 pub mod smtp;

@@ -83,7 +83,7 @@ pub struct Placement {
     pub folder: Option<usize>,
     /// Index of a folder that gets a copy.
     pub copy: Option<usize>,
-    /// System flags (RFC 3501, 2.3.2), without `\Deleted` and `\Recent`.
+    /// System flags (RFC 3501, 2.3.2), without `\Recent`. A message with `\Deleted` is not expunged: it stays.
     pub flags: Vec<&'static str>,
     /// Keywords.
     pub keywords: Vec<&'static str>,
@@ -113,7 +113,10 @@ pub(crate) fn place(seed: u64, n: u64, mailbox: &str) -> Placement {
     let folder = (rng.below(10) < 6).then(|| rng.below(used) as usize);
     let copy = rng.one_in(8).then(|| rng.below(used) as usize).filter(|copy| Some(*copy) != folder);
     let mut some = |of: &[&'static str]| of.iter().copied().filter(|_| rng.one_in(3)).collect::<Vec<_>>();
-    let (flags, keywords) = (some(&FLAGS), some(&KEYWORDS));
+    let (mut flags, keywords) = (some(&FLAGS), some(&KEYWORDS));
+    if n % 5 == 2 {
+        flags.push("\\Deleted");
+    }
     Placement { folder, copy, flags, keywords, expunged: n % 13 == 7 }
 }
 

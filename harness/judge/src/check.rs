@@ -38,6 +38,8 @@ pub enum Check {
     Files(String),
     /// What a command of the scenario prints, by its name there.
     Fact(String),
+    /// The keys of a Redis, by its service.
+    Keys(String),
     /// That the app keeps nothing outside the stack's volumes: the mounts of its containers.
     Mounts,
     /// The durable files of a volume in the snapshot.
@@ -60,6 +62,7 @@ const ROWS: &str = "rows of ";
 const OBJECTS: &str = "objects of ";
 const FILES: &str = "files of ";
 const FACT: &str = "fact ";
+const KEYS: &str = "keys of ";
 const MOUNTS: &str = "mounts";
 const SNAPSHOT: &str = "snapshot of ";
 const TRIAL: &str = "trial: ";
@@ -79,6 +82,7 @@ impl Check {
             Item::Mount { .. } => Self::Mounts,
             Item::Snapshot { volume, .. } => Self::Snapshot(volume.clone()),
             Item::Fact { fact } => Self::Fact(fact.clone()),
+            Item::Key { service, .. } => Self::Keys(service.clone()),
             Item::Trial { trial } => Self::Trial(trial.kind.clone()),
             Item::Step { step } => Self::Step(*step),
             Item::Observation { what } => Self::Observation(what.clone()),
@@ -99,6 +103,7 @@ impl fmt::Display for Check {
             Self::Objects { database, what } => write!(f, "{OBJECTS}{database}, {what}"),
             Self::Files(volume) => write!(f, "{FILES}{volume}"),
             Self::Fact(fact) => write!(f, "{FACT}{fact}"),
+            Self::Keys(service) => write!(f, "{KEYS}{service}"),
             Self::Mounts => f.write_str(MOUNTS),
             Self::Snapshot(volume) => write!(f, "{SNAPSHOT}{volume}"),
             Self::Trial(kind) => write!(f, "{TRIAL}{kind}"),
@@ -131,6 +136,7 @@ impl FromStr for Check {
                 .or_else(|| after(DATABASE).map(Self::Database))
                 .or_else(|| after(FILES).map(Self::Files))
                 .or_else(|| after(FACT).map(Self::Fact))
+                .or_else(|| after(KEYS).map(Self::Keys))
                 .or_else(|| after(SNAPSHOT).map(Self::Snapshot))
         };
         match text {
@@ -162,6 +168,7 @@ mod tests {
             ("rows of main.db, user", Check::Rows { database: "main.db".into(), table: "user".into() }),
             ("files of dkim", Check::Files("dkim".into())),
             ("fact mail queue", Check::Fact("mail queue".into())),
+            ("keys of db", Check::Keys("db".into())),
             ("snapshot of mail", Check::Snapshot("mail".into())),
             ("trial: mail from … as …", Check::Trial(TrialKind::MailAs)),
             ("trial: webmail of …", Check::Trial(TrialKind::Page("webmail".into()))),

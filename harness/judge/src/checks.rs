@@ -50,6 +50,9 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
     for fact in evidence.facts(before)? {
         add(Check::Fact(fact.fact), u64::from(fact.value.is_some()));
     }
+    for (service, n) in evidence.key_counts(before)? {
+        add(Check::Keys(service), n);
+    }
     add(Check::Mounts, evidence.number(RunFact::Mounts)?.unwrap_or_default());
     // An audit that ended before it was complete did not see all of any volume.
     if evidence.get(RunFact::Audit)?.is_some() {

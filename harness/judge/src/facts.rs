@@ -28,16 +28,27 @@ pub(crate) fn facts(old: &[FactSeen], new: &[FactSeen], may_be_empty: &MayBeEmpt
     }
 }
 
-/// The trials after a restore that did not give the expected result. What was tried before must be tried again.
+/// The trials after a restore that did not give the expected result. What was tried before must be tried again; what did not
+/// give the expected result before either shows nothing, whatever it gives now.
 pub fn trials(before: &[TrialSeen], after: &[TrialSeen]) -> Vec<Finding> {
-    let item = |t: &TrialSeen| Item::Trial { trial: t.trial.clone() };
     let missing = before.iter().filter(|b| !after.iter().any(|a| a.trial == b.trial));
-    let mut findings: Vec<Finding> =
-        missing.map(|t| finding(item(t), Outcome::Unread, None, "it was not tried again".into())).collect();
-    findings.extend(after.iter().filter_map(|t| match &t.value {
-        Ok(value) if *value == t.expected => None,
-        Ok(value) => Some(finding(item(t), Outcome::Altered, None, format!("expected {:?}, got {value:?}", t.expected))),
-        Err(why) => Some(finding(item(t), Outcome::Unread, None, why.clone())),
-    }));
-    findings
+    let missing = missing.map(|t| of_trial(t, Outcome::Unread, "it was not tried again".into()));
+    let tried = after.iter().filter_map(|now| match before.iter().find(|b| b.trial == now.trial).and_then(unexpected) {
+        Some((_, why)) => Some(of_trial(now, Outcome::Unread, format!("it did not work before the restore either: {why}"))),
+        None => unexpected(now).map(|(outcome, why)| of_trial(now, outcome, why)),
+    });
+    missing.chain(tried).collect()
+}
+
+fn of_trial(seen: &TrialSeen, outcome: Outcome, detail: String) -> Finding {
+    finding(Item::Trial { trial: seen.trial.clone() }, outcome, None, detail)
+}
+
+/// What is wrong with what came of a trial; none if it is what was expected.
+fn unexpected(seen: &TrialSeen) -> Option<(Outcome, String)> {
+    match &seen.value {
+        Ok(value) if *value == seen.expected => None,
+        Ok(value) => Some((Outcome::Altered, format!("expected {:?}, got {value:?}", seen.expected))),
+        Err(why) => Some((Outcome::Unread, why.clone())),
+    }
 }

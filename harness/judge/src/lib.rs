@@ -19,6 +19,7 @@ pub mod ended;
 pub mod error;
 mod facts;
 mod files;
+mod keys;
 pub mod live;
 mod mail;
 pub mod meaning;

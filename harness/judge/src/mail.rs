@@ -51,6 +51,7 @@ pub(crate) fn mail(
             }
         }
         folders(&account, &old_folders, &evidence.folders(after, &account)?, findings);
+        subscriptions(&account, &evidence.subscriptions(before, &account)?, &evidence.subscriptions(after, &account)?, findings);
         quota(&account, evidence.quota(before, &account)?, evidence.quota(after, &account)?, findings);
         counts.scripts += scripts(&account, evidence.scripts(before, &account)?, evidence.scripts(after, &account)?, findings);
         let pairs = evidence.message_pairs(before, after, &account)?;
@@ -59,6 +60,16 @@ pub(crate) fn mail(
         messages(&account, &pairs, &evidence.expunged_of(&account)?, findings, known, elsewhere)?;
     }
     Ok(())
+}
+
+/// Subscriptions of folders that are not there (RFC 9051, 6.3.7: a server keeps them). A folder that came or went is a finding of
+/// its own.
+fn subscriptions(account: &str, old: &BTreeSet<String>, new: &BTreeSet<String>, findings: &mut Vec<Finding>) {
+    for folder in old.symmetric_difference(new) {
+        let item = Item::Folder { account: account.into(), folder: folder.clone() };
+        let detail = changed(old.contains(folder), new.contains(folder)) + "; the folder is not there";
+        findings.push(finding(item, Outcome::Altered, Some(property::SUBSCRIPTION), detail));
+    }
 }
 
 /// Usage may differ by a hundredth: servers count in KiB, and some by what a file takes.

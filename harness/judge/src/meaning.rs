@@ -92,10 +92,11 @@ mod tests {
         let snapshot = Item::Snapshot { volume, path };
         let script = Item::Script { account, script: "s".into() };
         let fact = Item::Fact { fact: "mail queue".into() };
+        let key = Item::Key { service: "db".into(), number: Some(0), key: "k".into() };
         let trial = Item::Trial { trial: Trial::new(TrialKind::MailOut, ["a@relayed.example"]) };
         let observation = Item::Observation { what: "observation \"restored\"".into() };
         use Outcome::{Altered, Duplicated, Lost, Misplaced, Noted, Recovered, Resurrected, Unexpected, Unread, Unresolved};
-        let cases: [(&Item, Outcome, &[Option<&str>]); 38] = [
+        let cases: [(&Item, Outcome, &[Option<&str>]); 42] = [
             (&message, Lost, &[None]),
             (
                 &message,
@@ -163,6 +164,10 @@ mod tests {
             (&script, Altered, &[Some("bytes"), Some("active")]),
             (&script, Unexpected, &[None]),
             (&fact, Altered, &[None]),
+            (&key, Lost, &[None]),
+            (&key, Altered, &[Some("type"), Some("value"), Some("expiry")]),
+            (&key, Unexpected, &[None]),
+            (&key, Unread, &[None]),
             (&trial, Altered, &[None]),
             (&trial, Unread, &[None]),
             (&observation, Unread, &[None]),

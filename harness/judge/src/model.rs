@@ -10,7 +10,7 @@ use crate::coverage::Coverage;
 
 pub use crate::message_id::MessageId;
 pub use crate::step::{BotStep, Cause, Complaint};
-pub use crate::trial::{Protocol, Route, Trial, TrialKind};
+pub use crate::trial::{NewData, Protocol, Route, Trial, TrialKind};
 
 /// What became of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -153,6 +153,15 @@ pub enum Item {
         /// Its name in the scenario.
         fact: String,
     },
+    /// A key of a Redis.
+    Key {
+        /// The service.
+        service: String,
+        /// The number of the database; none for all of them.
+        number: Option<u32>,
+        /// The key, with `%XX` for bytes that are not printable ASCII; `*` for all of them.
+        key: String,
+    },
     /// What was tried through a door, as a user would.
     Trial {
         /// What was tried.
@@ -193,6 +202,8 @@ impl fmt::Display for Item {
             Self::Snapshot { volume, path } => write!(f, "snapshot, volume {volume}, path {path}"),
             Self::Script { account, script } => write!(f, "mailbox {account}, sieve script {script}"),
             Self::Fact { fact } => f.write_str(fact),
+            Self::Key { service, number: Some(number), key } => write!(f, "redis {service}, database {number}, key {key}"),
+            Self::Key { service, number: None, key } => write!(f, "redis {service}, key {key}"),
             Self::Trial { trial } => write!(f, "trial: {trial}"),
             Self::Step { step } => step.fmt(f),
             Self::Observation { what } => f.write_str(what),
@@ -289,6 +300,9 @@ pub struct Counts {
     /// What commands print.
     #[serde(default)]
     pub facts: u64,
+    /// Keys of Redis.
+    #[serde(default)]
+    pub keys: u64,
     /// What was tried through the doors.
     #[serde(default)]
     pub trials: u64,
@@ -297,7 +311,7 @@ pub struct Counts {
 impl Counts {
     /// What of it is the app's data; what is only tried, and who may read it, is not.
     pub fn items(&self) -> u64 {
-        self.messages + self.rows + self.files + self.facts
+        self.messages + self.rows + self.files + self.facts + self.keys
     }
 }
 
@@ -306,7 +320,7 @@ impl fmt::Display for Counts {
         if *self == Self::default() {
             return f.write_str("nothing");
         }
-        let Self { accounts, folders, messages, rows, files, paths, scripts, facts, trials } = self;
+        let Self { accounts, folders, messages, rows, files, paths, scripts, facts, keys, trials } = self;
         if *accounts > 0 {
             let (messages, folders) = (counted(*messages, "message"), counted(*folders, "folder"));
             write!(f, "{messages} in {folders} of {}, ", counted(*accounts, "mailbox/mailboxes"))?;
@@ -315,6 +329,7 @@ impl fmt::Display for Counts {
         let more = [
             (scripts, "sieve script"),
             (facts, "fact"),
+            (keys, "key"),
             (trials, "trial"),
             (paths, "file whose content is compared elsewhere/files whose content is compared elsewhere"),
         ];
@@ -375,7 +390,7 @@ mod tests {
     use super::*;
 
     const SOME: Counts =
-        Counts { accounts: 1, folders: 1, messages: 1, rows: 1, files: 1, paths: 0, scripts: 0, facts: 0, trials: 0 };
+        Counts { accounts: 1, folders: 1, messages: 1, rows: 1, files: 1, paths: 0, scripts: 0, facts: 0, keys: 0, trials: 0 };
 
     fn finding(outcome: Outcome) -> Finding {
         Finding { item: Item::Account { account: "u@mail.test".into() }, outcome, property: None, detail: String::new() }

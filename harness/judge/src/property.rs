@@ -40,6 +40,10 @@ pub const MODE: &str = "mode";
 pub const MTIME: &str = "mtime";
 /// Which other names a file has.
 pub const LINK: &str = "link";
+/// The value of a key of Redis.
+pub const VALUE: &str = "value";
+/// Whether a key of Redis expires.
+pub const EXPIRY: &str = "expiry";
 /// Where a symbolic link leads.
 pub const TARGET: &str = "target";
 /// What an entry of a volume is: a file, a folder, a link, ….

@@ -64,6 +64,7 @@ struct Seen {
     scripts: Result<Vec<ScriptSeen>, String>,
     facts: Vec<FactSeen>,
     quota: Option<Quota>,
+    closed: Vec<String>,
     trials: Vec<TrialSeen>,
 }
 
@@ -103,6 +104,7 @@ fn seen() -> Seen {
         scripts: Ok(vec![script("filter", true, "aa"), script("holiday", false, "bb")]),
         facts: vec![fact(Some("1 1 40"))],
         quota: Some(Quota { used: 1000, most: 5000 }),
+        closed: vec!["Closed".into()],
         trials: vec![trial(Ok("u1 INBOX"))],
     }
 }
@@ -119,6 +121,7 @@ fn store(evidence: &Evidence, name: &str, seen: &Seen) -> ObservationId {
     evidence.put_scripts(o, ACCOUNT, &seen.scripts).expect("stored");
     evidence.put_facts(o, &seen.facts).expect("stored");
     seen.quota.into_iter().for_each(|q| evidence.put_quota(o, ACCOUNT, q).expect("stored"));
+    evidence.put_subscriptions(o, ACCOUNT, &seen.closed).expect("stored");
     evidence.put_trials(name, &seen.trials).expect("stored");
     evidence.complete(o).expect("stored");
     o
@@ -174,6 +177,19 @@ fn trials_come_out_as_expected_or_not_or_cannot_be_told() {
             (Status::Unknown, vec!["trial: mail to an alias, a@mail.test: unread".to_owned()])
         );
     }
+}
+
+#[test]
+fn a_trial_that_did_not_work_before_the_backup_shows_nothing() {
+    let tried = |value| vec![trial(value)];
+    for before in [tried(Ok("nowhere")), tried(Err("no answer"))] {
+        for after in [tried(Ok("nowhere")), tried(Ok("u1 INBOX"))] {
+            let found = crate::facts::trials(&before, &after);
+            assert_eq!((found.len(), found[0].outcome), (1, Outcome::Unread));
+            assert!(found[0].detail.starts_with("it did not work before the restore either: "), "{}", found[0].detail);
+        }
+    }
+    assert_eq!(crate::facts::trials(&tried(Ok("u1 INBOX")), &tried(Ok("u1 INBOX"))), []);
 }
 
 #[test]

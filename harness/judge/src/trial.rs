@@ -6,6 +6,10 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+mod new_data;
+
+pub use new_data::NewData;
+
 /// What stands in the name of a kind where a trial names an account, an address or a domain.
 const ANYONE: &str = "…";
 
@@ -142,6 +146,8 @@ pub enum TrialKind {
     QueuedMail,
     /// An account is created.
     NewAccount,
+    /// New data, which the app must take after a restore.
+    New(NewData),
 }
 
 /// What stands before whom a visit to pages is of.
@@ -166,6 +172,7 @@ impl TrialKind {
             Self::MailOut => format!("mail out, to {a}"),
             Self::QueuedMail => format!("mail to {a} that was in the queue when the backup was taken"),
             Self::NewAccount => "a new account".into(),
+            Self::New(data) => data.of(a, b),
         }
     }
 
@@ -184,7 +191,7 @@ impl TrialKind {
             Self::QueuedMail,
             Self::NewAccount,
         ];
-        logins.chain(Route::ALL.map(Self::Mail)).chain(others)
+        logins.chain(Route::ALL.map(Self::Mail)).chain(others).chain(NewData::FIXED.map(Self::New))
     }
 }
 
@@ -205,7 +212,8 @@ impl FromStr for TrialKind {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let page = || text.strip_suffix(ANYONE)?.strip_suffix(PAGE_OF).filter(|name| !name.is_empty());
         let page = || page().map(|name| Self::Page(name.to_owned()));
-        Self::fixed().find(|kind| kind.to_string() == text).or_else(page).ok_or_else(|| NotATrial(text.to_owned()))
+        let named = || NewData::named(text, ANYONE).map(Self::New).or_else(page);
+        Self::fixed().find(|kind| kind.to_string() == text).or_else(named).ok_or_else(|| NotATrial(text.to_owned()))
     }
 }
 
@@ -261,15 +269,22 @@ mod tests {
 
     #[test]
     fn each_kind_has_a_text_of_its_own_from_which_it_is_read() {
-        let pages = [TrialKind::Page("webmail".into()), TrialKind::Page("calendar and address book".into())];
-        let kinds: Vec<TrialKind> = TrialKind::fixed().chain(pages).collect();
+        let named = [
+            TrialKind::Page("webmail".into()),
+            TrialKind::Page("calendar and address book".into()),
+            TrialKind::New(NewData::Page("calendar of all".into())),
+            TrialKind::New(NewData::Command("a page".into())),
+        ];
+        let kinds: Vec<TrialKind> = TrialKind::fixed().chain(named).collect();
         for kind in &kinds {
             assert_eq!(kind.to_string().parse().as_ref(), Ok(kind));
         }
         let texts: std::collections::BTreeSet<String> = kinds.iter().map(ToString::to_string).collect();
         assert_eq!(texts.len(), kinds.len());
         assert_eq!("mail to somebody".parse::<TrialKind>(), Err(NotATrial("mail to somebody".into())));
-        assert_eq!(" of …".parse::<TrialKind>(), Err(NotATrial(" of …".into())));
+        for nothing in [" of …", "… writes to ", "a command writes "] {
+            assert_eq!(nothing.parse::<TrialKind>(), Err(NotATrial(nothing.into())));
+        }
     }
 
     #[test]
@@ -291,6 +306,11 @@ mod tests {
                 "login of … with its token …",
             ),
             (Trial::new(TrialKind::Page("webmail".into()), ["u01@mail.test"]), "webmail of u01@mail.test", "webmail of …"),
+            (
+                Trial::new(TrialKind::New(NewData::Mail), ["new@mail.test", "u01@mail.test"]),
+                "new user new@mail.test gets mail from u01@mail.test",
+                "new user … gets mail from …",
+            ),
         ] {
             assert_eq!((trial.to_string().as_str(), trial.kind.to_string().as_str()), (text, kind));
             let json = serde_json::json!(trial);

@@ -11,6 +11,7 @@ use crate::ended::Ended;
 use crate::error::{Error, Result};
 use crate::facts::{MayBeEmpty, facts, trials};
 use crate::files::{files, outside};
+use crate::keys::{self, keys};
 use crate::mail::mail;
 use crate::model::{Counts, Finding, Item, Outcome, Verdict, essences};
 use crate::rows::{content, database, unsound};
@@ -113,6 +114,7 @@ fn compared(
         None
     });
     facts(&old, &new, &may_be_empty.unwrap_or_default(), &mut findings);
+    counts.keys = keys(evidence, before, after, &mut findings)?;
     Ok((counts, findings))
 }
 
@@ -178,6 +180,7 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
             findings.push(finding(Item::Fact { fact }, Outcome::Unread, None, detail));
         }
     }
+    findings.extend(keys::unread(evidence, baseline)?);
     findings.extend(trials(&[], &evidence.trials(BASELINE)?));
     findings.sort();
     Ok(findings)

@@ -26,10 +26,11 @@ pub mod faults;
 pub mod folder;
 pub mod mail;
 pub mod pages;
+pub mod redis;
 pub mod scaffold;
 pub mod spec;
 
-pub use command::{ServiceCommand, UserCommands, UserPlaces};
+pub use command::{ServiceCommand, UserCommands, UserPlaces, Write};
 pub use compared::{Fact, SeedCommand};
 pub use database::{Database, Dialect, LeftOut, QUERY, Table};
 use faults::Faults;
@@ -37,6 +38,7 @@ use folder::SPEC;
 pub use folder::{FOLDER, bot, folder, list};
 pub use mail::{AccountImport, Dkim, MailServer, Outside, Queue};
 pub use pages::{Pages, Request};
+pub use redis::{LeftOutKeys, Redis};
 pub use spec::{CertificatePlace, Deadlines, Door, RestorePlan, Spec, Standins, Tls};
 
 /// The file that says what each volume holds.

@@ -24,6 +24,10 @@ name = \"http\"
 service = \"app\"
 port = 80
 tls = \"none\"
+[[write]]
+name = \"a page\"
+service = \"app\"
+command = [\"make-page\"]
 ";
 
 const INVENTORY: &str = "[[volume]]
@@ -109,6 +113,19 @@ why = \"Nothing is there.\"
 ";
     let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &spec), ("inventory.toml", &inventory)]);
     insta::assert_snapshot!("does_not_fit_together", error(root.path(), "wiki"));
+}
+
+#[test]
+fn a_scenario_that_never_writes_to_the_app_is_refused() {
+    let spec = SPEC.split("[[write]]").next().expect("what is before it");
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", spec), ("inventory.toml", INVENTORY)]);
+    insta::assert_snapshot!("never_writes", error(root.path(), "wiki"));
+    let reads = format!(
+        "{spec}[users]\nservice = \"app\"\ncreate = [\"c\"]\ndelete = [\"d\"]\n\
+         [[pages]]\nname = \"ui\"\ndoor = \"http\"\nwrite = [{{ get = \"/\" }}]\n"
+    );
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &reads), ("inventory.toml", INVENTORY)]);
+    insta::assert_snapshot!("writes_nothing", error(root.path(), "wiki"));
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::probe::doors::Doors;
 use crate::probe::files::Files;
 use crate::probe::mail::Imap;
 use crate::probe::queue::{self, Queued};
+use crate::probe::redis::Redis;
 use crate::probe::rows::Rows;
 use crate::probe::sieve::Sieve;
 use crate::probe::smtp::Submission;
@@ -129,6 +130,10 @@ impl Deployment {
             image: self.helper_image.clone(),
             specs: self.scenario.spec.databases.clone(),
         }
+    }
+
+    pub(crate) fn redis_probe(&self) -> Redis {
+        Redis { engine: self.engine().clone(), stack: self.stack.clone(), specs: self.scenario.spec.redis.clone() }
     }
 
     /// What reads the files of the scenario.

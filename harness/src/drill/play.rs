@@ -9,7 +9,7 @@ use super::accounts;
 use super::backing_up;
 use super::baseline::{self, Baseline};
 use super::deploying;
-use super::fault::{Fault, NoFault};
+use super::fault::{Fault, NoFault, Trials};
 use super::judging;
 use super::live;
 use super::observing;
@@ -36,6 +36,9 @@ pub async fn play(drill: &Arc<Drill>, fault: Option<&dyn Fault>) -> Result<Verdi
     let Some(backup) = created else { return judging::judge(drill, RESTORED) };
     fault.after_backup(drill, backup.snapshot()).await?;
     let audited = backing_up::audit(drill, &backup).await?;
+    if fault.trials() != Trials::None {
+        trials::write_before(drill, &audited).await?;
+    }
     let wiped =
         if fault.wipes() { wiping::wipe(drill, &baseline, &audited).await? } else { wiping::not_wiped(drill, &baseline).await? };
     let restarted = restoring::restore_with(drill, wiped, &backup, older.as_ref(), fault).await?;

@@ -37,7 +37,12 @@ pub(super) async fn see(drill: &Drill, name: &str, phase: &Running) -> Result<Ob
 
 /// The probes of what is behind no login. A new one is a file in `probe/` and a line here.
 fn data_probes(drill: &Drill) -> Vec<Box<dyn Probe>> {
-    vec![Box::new(drill.app.rows_probe()), Box::new(drill.app.files_probe()), Box::new(facts_probe(drill))]
+    vec![
+        Box::new(drill.app.rows_probe()),
+        Box::new(drill.app.files_probe()),
+        Box::new(facts_probe(drill)),
+        Box::new(drill.app.redis_probe()),
+    ]
 }
 
 /// What is behind no login; `logins` may go on meanwhile.
@@ -100,10 +105,11 @@ async fn resync(drill: &Drill, spec: &ServiceCommand) -> Result<()> {
     Ok(())
 }
 
-/// Stores the rows and files that a fresh deployment makes by itself: after a wipe they are there again.
+/// Stores the rows, keys and files that a fresh deployment makes by itself: after a wipe they are there again.
 pub(super) async fn remember_fresh(drill: &Drill) -> Result<()> {
     let observation = drill.run.evidence.observation(FRESH)?;
     drill.app.rows_probe().observe(&drill.run.evidence, observation, &|_, _| ()).await?;
     drill.app.files_probe().observe(&drill.run.evidence, observation, &|_, _| ()).await?;
+    drill.app.redis_probe().observe(&drill.run.evidence, observation, &|_, _| ()).await?;
     Ok(drill.run.evidence.complete(observation)?)
 }

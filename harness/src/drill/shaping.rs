@@ -2,6 +2,7 @@
 //! keywords, expunges.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use judge::model::MessageId;
@@ -14,11 +15,15 @@ use crate::error::{Error, Result};
 use crate::events::{Phase, Running};
 use crate::probe::STALL;
 use crate::probe::mail::{Failure, Session, folders, item};
+use crate::stack::until;
 
 /// Mailboxes shaped at once.
 const CONNECTIONS: usize = 4;
 /// UIDs in one command, so that no line grows too long.
 const UIDS: usize = 500;
+
+/// A folder that users subscribed to, and that is deleted.
+const CLOSED: &str = "Closed";
 
 /// The mailboxes have their folders, flags and keywords.
 #[must_use]
@@ -38,6 +43,7 @@ pub async fn shape(drill: &Drill, _: Settled) -> Result<Shaped> {
 }
 
 async fn shape_mailboxes(drill: &Drill, phase: &Running) -> Result<String> {
+    mail_to_the_disabled(drill).await?;
     let accounts: Vec<String> = drill.run.corpus.accounts().mailboxes().iter().map(|u| u.email.clone()).collect();
     let total = accounts.len() as u64;
     let shapes = accounts.into_iter().map(|account| async move {
@@ -55,6 +61,28 @@ async fn shape_mailboxes(drill: &Drill, phase: &Running) -> Result<String> {
         phase.progress(done, total, "mailboxes");
     }
     Ok(format!("{messages} messages in {done} mailboxes"))
+}
+
+/// Sends a message to every disabled account: no login reaches it, but it is among the files of the mail store.
+async fn mail_to_the_disabled(drill: &Drill) -> Result<()> {
+    let accounts = drill.run.corpus.accounts();
+    let Some(from) = accounts.mailboxes().first().map(|u| u.email.clone()) else { return Ok(()) };
+    let submission = drill.app.submission(Some((&from, &drill.run.password(&from))));
+    for user in accounts.users.iter().filter(|u| !u.enabled) {
+        let message = format!(
+            "From: {from}\r\nTo: {0}\r\nSubject: for when you are back\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\n\
+             Message-ID: <for.{0}>\r\n\r\nNobody reads this now.\r\n",
+            user.email
+        );
+        let sent = submission.send(&from, &[&user.email], message.as_bytes()).await;
+        sent.map_err(|e| Error::Unknown(format!("mail to {}, which is disabled: {}", user.email, e.reason())))?;
+    }
+    submission.close().await;
+    until(Duration::from_secs(drill.app.scenario.spec.deadlines.settle), || async {
+        let queued = drill.app.queue().await?.len();
+        Ok(if queued == 0 { Ok(()) } else { Err(format!("{queued} messages are in the queue")) })
+    })
+    .await
 }
 
 /// Has every user do in the app's pages what users do there.
@@ -126,6 +154,10 @@ async fn shape_mailbox(drill: &Drill, account: &str) -> Result<u64, Failure> {
             session.subscribe(name).await?;
         }
     }
+    // A subscription outlives its folder.
+    session.create(CLOSED).await?;
+    session.subscribe(CLOSED).await?;
+    session.delete(CLOSED).await?;
     let inbox = session.select("INBOX").await?;
     if inbox.exists == 0 {
         session.logout().await?;

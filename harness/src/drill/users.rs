@@ -1,5 +1,7 @@
 //! Users: made and deleted by the app's own command, let in or not, in front of its pages.
 
+use std::time::Duration;
+
 use engine::exec::Output;
 use recipe::scenario::{Pages, Tls, UserCommands};
 
@@ -7,6 +9,12 @@ use super::state::Drill;
 use crate::error::{Error, Result};
 use crate::probe::doors::{Answer, Doors};
 use crate::probe::pages::{Failure, Origin, Visitor};
+use crate::stack::until;
+
+/// The longest wait for the first login of a user.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How the client words a NO of an IMAP server.
+const SAYS_NO: &str = "no response: ";
 
 /// Has an account made that was never there, logs it in, and has it deleted. What went wrong, if something did.
 pub async fn new_account(drill: &Drill) -> Result<Option<String>> {
@@ -42,6 +50,29 @@ pub(super) async fn lets_in(drill: &Drill, email: &str, password: &str) -> Resul
         Err(Failure::Answered(_)) => Ok(false),
         Err(Failure::Unknown(why)) => Err(why),
     })
+}
+
+/// Lets a user log in who may be new to the app: its pages may have to store something then, and an error of the server says that
+/// they could not.
+pub(super) async fn first_login(drill: &Drill, email: &str) -> Result<Result<(), Failure>> {
+    let pages = drill.app.scenario.spec.pages.iter().find(|p| !p.login.is_empty()).filter(|_| drill.app.mail().is_none());
+    if let Some(pages) = pages {
+        return Ok(visitor(drill, pages, email)?.write(&[]).await);
+    }
+    let login = until(PATIENCE, || async {
+        Ok(match lets_in(drill, email, &drill.run.password(email)).await? {
+            Ok(true) => Ok(Ok(())),
+            Ok(false) => Ok(Err(Failure::Answered("refused".into()))),
+            Err(why) => Err(why),
+        })
+    });
+    // A server that says no for so long has answered.
+    Ok(login.await.unwrap_or_else(|e| Err(no(e.to_string()))))
+}
+
+/// A failure over IMAP: the server's own no is its answer.
+pub(super) fn no(why: String) -> Failure {
+    if why.contains(SAYS_NO) { Failure::Answered(why) } else { Failure::Unknown(why) }
 }
 
 /// Has a user made, or deleted, by the app's own command.

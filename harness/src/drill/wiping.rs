@@ -23,7 +23,7 @@ use crate::stack::volumes::full_name;
 const WIPED: &str = "wiped";
 
 /// The kinds of what a wipe may leave behind.
-const LEFTOVERS: [&str; 6] = ["volume", "login", "row", "file", "fact", "page"];
+const LEFTOVERS: [&str; 7] = ["volume", "login", "row", "file", "fact", "page", "key"];
 
 /// Stack and volumes were removed, and a fresh stack has none of it.
 #[must_use]
@@ -73,6 +73,7 @@ async fn prove(drill: &Drill, baseline: &Baseline, removed: BTreeSet<String>, ph
             .map(|(volume, path)| format!("volume {volume} still has file {path}")),
         facts_left(drill, before, wiped)?,
         pages_left(drill).await?,
+        keys_left(drill, before, fresh, wiped)?,
     ];
     let left = LEFTOVERS.iter().zip(left).filter_map(|(kind, what)| what.map(|what| Leftover { kind, what }));
     let left: Vec<Leftover> = left.collect();
@@ -134,6 +135,14 @@ async fn see_wiped(drill: &Drill) -> Result<Result<ObservationId, String>> {
 fn rows_left(drill: &Drill, before: ObservationId, fresh: Option<ObservationId>, wiped: ObservationId) -> Result<Option<String>> {
     let row = drill.run.evidence.row_still_there(before, fresh, wiped)?;
     Ok(row.map(|row| format!("database {}, table {} still has row {}", row.database, row.table, row.key)))
+}
+
+fn keys_left(drill: &Drill, before: ObservationId, fresh: Option<ObservationId>, wiped: ObservationId) -> Result<Option<String>> {
+    if let Some((service, why)) = drill.run.evidence.redis(wiped)?.into_iter().find_map(|(service, why)| Some((service, why?))) {
+        return Ok(Some(format!("redis {service} cannot be read, so that its keys may be there still: {why}")));
+    }
+    let key = drill.run.evidence.key_still_there(before, fresh, wiped)?;
+    Ok(key.map(|(service, number, key)| format!("redis {service}, database {number} still has key {key}")))
 }
 
 /// What a user still finds in the app's pages as it was.

@@ -139,6 +139,7 @@ impl Filling<'_> {
             let gone = format!("{}: lost", known.name);
             match &known.item {
                 Item::Account { .. } => Some(gone),
+                Item::Row { .. } | Item::Key { .. } => (attribute(known, "fresh") == "false").then_some(gone),
                 Item::File { .. } => {
                     (attribute(known, "whole") == "true" && attribute(known, "fresh") == "false").then_some(gone)
                 }

@@ -55,7 +55,10 @@ fn is_about(glob: &str, item: &Item) -> bool {
         Item::Row { .. } => glob.starts_with("database ") && has(", row "),
         Item::Object { .. } => glob.starts_with("database ") && has(", ") && !has(", row "),
         Item::File { .. } => glob.starts_with("volume "),
-        Item::Fact { .. } => !["trial: ", "mailbox ", "database ", "volume ", "snapshot"].iter().any(|p| glob.starts_with(p)),
+        Item::Key { .. } => glob.starts_with("redis "),
+        Item::Fact { .. } => {
+            !["trial: ", "mailbox ", "database ", "volume ", "snapshot", "redis "].iter().any(|p| glob.starts_with(p))
+        }
         Item::Mount { .. } | Item::Snapshot { .. } | Item::Step { .. } | Item::Observation { .. } => false,
     }
 }
@@ -80,6 +83,14 @@ impl Items {
         items.mail(evidence, corpus, baseline)?;
         items.rows(evidence, baseline, fresh)?;
         items.files(evidence, baseline, fresh)?;
+        for (service, _) in evidence.redis(baseline)? {
+            for (k, is_fresh) in evidence.keys(baseline, &service, fresh)? {
+                let item = Item::Key { service: service.clone(), number: Some(k.database), key: k.key.clone() };
+                let attributes =
+                    [("key", k.key), ("type", k.kind), ("expires", k.expires.to_string()), ("fresh", is_fresh.to_string())];
+                items.add(item, attributes);
+            }
+        }
         for fact in evidence.facts(baseline)? {
             let value = fact.value.unwrap_or_default();
             items.add(Item::Fact { fact: fact.fact }, [("value", value)]);

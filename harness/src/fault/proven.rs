@@ -56,6 +56,7 @@ const REPORTS: &[(&str, &[&str])] = &[
             "altered (mtime)",
         ],
     ),
+    ("keys of ", &["lost", "unexpected", "altered (value)", "altered (expiry)"]),
     ("mounts", &["lost"]),
     ("fact ", &["altered"]),
     ("trial: ", &["altered"]),

@@ -176,6 +176,7 @@ impl Run {
         let (baseline, older) = drill::until_baseline(drill, hooks(departing)).await?;
         let backup = self.sound_backup(&baseline).await?;
         let audited = drill::audit(drill, &backup).await?;
+        drill::write_before(drill, &audited).await?;
         for fault in between_twins(of) {
             let since = Instant::now();
             let stage = self.stage(fault);
@@ -228,6 +229,7 @@ impl Run {
             ("file", some(&|k| matches!(k.item, Item::File { .. }) && is_own_file(k))),
             ("fact", some(&|k| matches!(k.item, Item::Fact { .. }) && !is(k, "value", ""))),
             ("page", pages),
+            ("key", some(&|k| matches!(k.item, Item::Key { .. }) && is(k, "fresh", "false"))),
         ];
         Ok(kinds.into_iter().filter(|(_, there)| *there).map(|(kind, _)| left(kind)).collect())
     }
@@ -238,6 +240,7 @@ impl Run {
         let (baseline, _) = drill::until_baseline(drill, &NoFault).await?;
         let backup = self.sound_backup(&baseline).await?;
         let audited = drill::audit(drill, &backup).await?;
+        drill::write_before(drill, &audited).await?;
         let wiped = drill::wipe(drill, &baseline, &audited).await?;
         let restarted = drill::restart(drill, drill::restore(drill, wiped, &backup).await?).await?;
         save(drill).await?;
@@ -253,7 +256,8 @@ impl Run {
                 expected = fault.finds(drill).await?;
                 fault.undo(drill).await?;
             }
-            if !put_back(drill).await? && fault.is_some() {
+            let tried = hooks(fault).trials() != Trials::None;
+            if !put_back(drill).await? && (fault.is_some() || tried) {
                 drill::restore_over(drill, &restarted, &backup).await?;
             }
             self.add(fault, since, expected, found);

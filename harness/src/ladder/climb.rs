@@ -235,6 +235,7 @@ impl Climb {
         drill.run.evidence.clear_complaints()?;
         let Some(backup) = drill::backup(drill, baseline).await? else { return Ok((drill::judge(drill, RESTORED)?, None)) };
         let audited = drill::audit(drill, &backup).await?;
+        drill::write_before(drill, &audited).await?;
         let mut verdict = None;
         if let Some(old) = &old {
             let wiped = drill::wipe(drill, baseline, &audited).await?;
@@ -251,6 +252,7 @@ impl Climb {
         let restarted = drill::restart(drill, drill::restore(drill, wiped, &backup).await?).await?;
         drill::observe(drill, &restarted, RESTORED).await?;
         drill::try_after(drill, RESTORED, true).await?;
+        drill::write_after(drill, RESTORED).await?;
         let own = drill::judge(drill, RESTORED)?;
         let mut findings: Vec<Finding> = own.findings.into_iter().filter(|f| !matches!(f.item, Item::Trial { .. })).collect();
         if let Some(across) = verdict {

@@ -44,7 +44,7 @@ impl Facts {
     pub async fn read(&self) -> Result<Vec<FactSeen>> {
         let mut facts = Vec::new();
         if let Some(spec) = &self.queue {
-            let queued = queue::list(&self.engine, &self.stack, spec).await;
+            let queued = queue::list_whole(&self.engine, &self.stack, spec).await;
             facts.push(FactSeen { fact: judge::MAIL_QUEUE.into(), value: queued.ok().map(|q| queue::content(&q)) });
         }
         for spec in &self.specs {

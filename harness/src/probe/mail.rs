@@ -205,6 +205,14 @@ pub async fn folders(session: &mut Session, patience: Duration) -> Result<Vec<Li
     Ok(names)
 }
 
+/// The folders that LSUB has and that are not among `listed`: a subscription outlives its folder (RFC 9051, 6.3.7).
+async fn subscribed_alone(session: &mut Session, patience: Duration, listed: &[Listed]) -> Result<Vec<String>, Failure> {
+    let subscribed: Vec<_> =
+        in_time(patience, "LSUB", async { session.lsub(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
+    let there = |name: &str| listed.iter().any(|l| l.name == name);
+    Ok(subscribed.iter().map(|s| s.name().to_owned()).filter(|name| !there(name)).collect())
+}
+
 /// The attributes of RFC 6154 among those of a folder.
 fn special_use(attributes: &[async_imap::types::NameAttribute<'_>]) -> String {
     use async_imap::types::NameAttribute as Attribute;
@@ -325,6 +333,10 @@ impl Mail {
             Ok(names) => names,
             Err(failure) => return Ok(Err(failure)),
         };
+        match subscribed_alone(&mut session, self.imap.patience, &names).await {
+            Ok(alone) => evidence.put_subscriptions(o, account, &alone)?,
+            Err(failure) => return Ok(Err(failure)),
+        }
         let (quota, modseqs) = match self.extensions(&mut session, account, &names).await {
             Ok(seen) => seen,
             Err(failure) => return Ok(Err(failure)),
@@ -503,9 +515,15 @@ impl Mail {
         let stir = |account: String| async move {
             let mut session = self.imap.login(&account, &self.secret.password(&account)).await?;
             if in_time(self.imap.patience, "SELECT", session.select("INBOX")).await?.exists > 0 {
-                for change in ["+FLAGS.SILENT (\\Deleted)", "-FLAGS.SILENT (\\Deleted)"] {
+                let first: Vec<_> = in_time(self.imap.patience, "FETCH", async {
+                    session.fetch("1", "(FLAGS)").await?.try_collect::<Vec<_>>().await
+                })
+                .await?;
+                let has = first.iter().flat_map(|f| f.flags()).any(|flag| flag == Flag::Deleted);
+                for sign in if has { ["-", "+"] } else { ["+", "-"] } {
+                    let change = format!("{sign}FLAGS.SILENT (\\Deleted)");
                     in_time(self.imap.patience, "STORE", async {
-                        session.store("1", change).await?.try_collect::<Vec<_>>().await.map(drop)
+                        session.store("1", &change).await?.try_collect::<Vec<_>>().await.map(drop)
                     })
                     .await?;
                 }

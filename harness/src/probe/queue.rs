@@ -1,8 +1,10 @@
 //! The mail queue, as `postqueue -j` lists it: what was accepted and not yet delivered.
 
 use engine::Engine;
+use engine::exec::{Call, Containers as _};
 use recipe::scenario::Queue;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 use crate::stack::deploy::Stack;
@@ -10,6 +12,12 @@ use crate::stack::deploy::Stack;
 /// A message in the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Queued {
+    /// Its id; another one after a restore.
+    #[serde(default)]
+    pub queue_id: String,
+    /// The SHA-256 of header and body, in hexadecimal digits, if it was asked for.
+    #[serde(skip)]
+    pub sha256: Option<String>,
     /// `active`, `deferred`, `hold`, ….
     pub queue_name: String,
     /// In bytes.
@@ -48,6 +56,20 @@ pub async fn list(engine: &Engine, stack: &Stack, queue: &Queue) -> Result<Vec<Q
     parse(&output.stdout)
 }
 
+/// The same, each with the hash of its content, where the scenario says how it is read.
+pub async fn list_whole(engine: &Engine, stack: &Stack, queue: &Queue) -> Result<Vec<Queued>> {
+    let mut all = list(engine, stack, queue).await?;
+    for queued in all.iter_mut().filter(|_| !queue.content.is_empty()) {
+        let command: Vec<String> = queue.content.iter().map(|word| word.replace("{id}", &queued.queue_id)).collect();
+        let mut hash = Sha256::new();
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let call = Call { service: &stack.service(&queue.service), command: &words, env: &[], stdin: None };
+        engine.run(call, &mut |bytes| hash.update(bytes)).await?.ok("reading a message in the mail queue")?;
+        queued.sha256 = Some(hex::encode(hash.finalize()));
+    }
+    Ok(all)
+}
+
 fn parse(text: &str) -> Result<Vec<Queued>> {
     let one = |line: &str| {
         serde_json::from_str(line)
@@ -62,7 +84,8 @@ pub fn content(queue: &[Queued]) -> String {
         .iter()
         .map(|q| {
             let to: Vec<&str> = q.recipients.iter().map(|r| r.address.as_str()).collect();
-            format!("{} to {}, {} bytes", q.sender, to.join(" "), q.message_size)
+            let hash = q.sha256.as_ref().map_or_else(String::new, |hash| format!(", SHA-256 {hash}"));
+            format!("{} to {}, {} bytes{hash}", q.sender, to.join(" "), q.message_size)
         })
         .collect();
     lines.sort();
@@ -80,6 +103,9 @@ mod tests {
 "#;
         let queue = parse(text).expect("a queue");
         assert_eq!(content(&queue), " to a@mail.test, 3 bytes; a@mail.test to b@relayed.example, 345 bytes");
+        assert_eq!(queue[0].queue_id, "4D2");
+        let whole: Vec<Queued> = queue.iter().cloned().map(|q| Queued { sha256: Some("aa".into()), ..q }).collect();
+        assert_eq!(content(&whole[1..]), " to a@mail.test, 3 bytes, SHA-256 aa");
         assert!(queue[0].is_held() && queue[0].is_for("b@relayed.example") && !queue[1].is_held());
         assert!(parse("postqueue: fatal").expect_err("no JSON").to_string().contains("postqueue: fatal"));
     }

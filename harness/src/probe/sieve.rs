@@ -118,6 +118,11 @@ impl Session {
         }
     }
 
+    /// Deletes a script that is not the active one.
+    pub async fn delete(&mut self, name: &str) -> Try<()> {
+        self.command("DELETESCRIPT", format!("DELETESCRIPT {}\r\n", quoted(name)).as_bytes()).await.map(drop)
+    }
+
     /// Says goodbye.
     pub async fn logout(mut self) {
         let _ = self.command("LOGOUT", b"LOGOUT\r\n").await;

@@ -133,6 +133,7 @@ fn groups(report: &Report) -> Vec<Group> {
             Item::Database { database } | Item::Row { database, .. } | Item::Object { database, .. } => {
                 (2, format!("Database {database}"))
             }
+            Item::Key { service, .. } => (2, format!("Redis {service}")),
             Item::Account { account }
             | Item::Folder { account, .. }
             | Item::Message { account, .. }

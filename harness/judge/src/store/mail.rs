@@ -1,5 +1,7 @@
 //! Mail as observations saw it: logins, quotas, folders, messages.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension as _, params};
 
 use super::evidence::{Evidence, ObservationId};
@@ -153,7 +155,7 @@ impl Evidence {
     /// Forgets what was read of an account, before it is read again.
     pub fn clear_account(&self, o: ObservationId, account: &str) -> Result<()> {
         self.with(|db| {
-            for table in ["account", "quota", "folder", "message"] {
+            for table in ["account", "quota", "folder", "message", "subscription"] {
                 db.execute(&format!("DELETE FROM {table} WHERE observation = ? AND account = ?"), params![o.0, account])?;
             }
             Ok(())
@@ -168,6 +170,26 @@ impl Evidence {
                 db.execute(&sql, params![o.0, account, folder])?;
             }
             Ok(())
+        })
+    }
+
+    /// Stores the folders that an account is subscribed to and that are not there.
+    pub fn put_subscriptions(&self, o: ObservationId, account: &str, folders: &[String]) -> Result<()> {
+        self.with(|db| {
+            let tx = db.transaction()?;
+            for folder in folders {
+                tx.execute("INSERT OR REPLACE INTO subscription VALUES (?, ?, ?)", params![o.0, account, folder])?;
+            }
+            tx.commit()
+        })
+    }
+
+    /// The folders that an account is subscribed to and that are not there, by name.
+    pub fn subscriptions(&self, o: ObservationId, account: &str) -> Result<BTreeSet<String>> {
+        self.with(|db| {
+            db.prepare("SELECT folder FROM subscription WHERE observation = ? AND account = ?")?
+                .query_map(params![o.0, account], |r| r.get(0))?
+                .collect()
         })
     }
 

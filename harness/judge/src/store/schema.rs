@@ -26,6 +26,10 @@ CREATE TABLE folder (
   observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL, uid_validity INTEGER NOT NULL,
   uid_next INTEGER NOT NULL, messages INTEGER NOT NULL, subscribed INTEGER NOT NULL, modseq INTEGER, special_use TEXT NOT NULL,
   PRIMARY KEY (observation, account, folder)) WITHOUT ROWID;
+-- Folders that a user is subscribed to and that are not there.
+CREATE TABLE subscription (
+  observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL,
+  PRIMARY KEY (observation, account, folder)) WITHOUT ROWID;
 -- internal_date: seconds since 1970. item: the id of the run's own message, where the header has one.
 CREATE TABLE message (
   observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL, uid INTEGER NOT NULL,
@@ -85,6 +89,13 @@ CREATE TABLE script_unread (
 -- What a command in a container printed; null where it failed.
 CREATE TABLE fact (
   observation INTEGER NOT NULL, fact TEXT NOT NULL, value TEXT, PRIMARY KEY (observation, fact)) WITHOUT ROWID;
+-- Redis servers: why their keys could not be read, or null. Keys: number: the database; value: the SHA-1 of the value.
+CREATE TABLE redis (
+  observation INTEGER NOT NULL, service TEXT NOT NULL, unread TEXT, PRIMARY KEY (observation, service)) WITHOUT ROWID;
+CREATE TABLE redis_key (
+  observation INTEGER NOT NULL, service TEXT NOT NULL, number INTEGER NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL,
+  expires INTEGER NOT NULL, length INTEGER NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY (observation, service, number, key)) WITHOUT ROWID;
 -- What was tried through a door at a stage of the drill. kind: as in checks.toml; about: a JSON array of whom it is about.
 -- value is null, and why says the reason, where the result is unknown.
 CREATE TABLE trial (
@@ -101,7 +112,7 @@ CREATE TABLE live (
 ";
 
 /// The tables whose rows each belong to one observation.
-pub(super) const OBSERVED: [&str; 14] = [
+pub(super) const OBSERVED: [&str; 17] = [
     "account",
     "quota",
     "folder",
@@ -116,4 +127,7 @@ pub(super) const OBSERVED: [&str; 14] = [
     "script",
     "script_unread",
     "fact",
+    "redis",
+    "redis_key",
+    "subscription",
 ];

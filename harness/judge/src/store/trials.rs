@@ -21,16 +21,24 @@ pub struct TrialSeen {
 impl Evidence {
     /// Stores what was tried at a stage, in place of what was tried there before.
     pub fn put_trials(&self, stage: &str, trials: &[TrialSeen]) -> Result<()> {
+        self.with(|db| db.execute("DELETE FROM trial WHERE stage = ?", [stage]).map(drop))?;
+        self.add_trials(stage, trials)
+    }
+
+    /// Stores what else was tried at a stage.
+    pub fn add_trials(&self, stage: &str, trials: &[TrialSeen]) -> Result<()> {
         self.with(|db| {
             let tx = db.transaction()?;
-            tx.execute("DELETE FROM trial WHERE stage = ?", [stage])?;
             for t in trials {
                 let (value, why) = match &t.value {
                     Ok(value) => (Some(redact(value)), redact("")),
                     Err(why) => (None, redact(why)),
                 };
                 let (kind, about) = (t.trial.kind.to_string(), serde_json::json!(t.trial.of).to_string());
-                tx.execute("INSERT INTO trial VALUES (?, ?, ?, ?, ?, ?)", params![stage, kind, about, t.expected, value, why])?;
+                tx.execute(
+                    "INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?, ?)",
+                    params![stage, kind, about, t.expected, value, why],
+                )?;
             }
             tx.commit()
         })
@@ -95,6 +103,10 @@ mod tests {
         evidence.put_trials("restored", &trials).expect("stored again");
         assert_eq!(evidence.trials("restored").expect("read"), trials);
         assert_eq!(evidence.trials("baseline").expect("read"), []);
+        let one_more = seen(TrialKind::New(crate::trial::NewData::User), &["n@mail.test"], Ok("let in"));
+        evidence.add_trials("restored", std::slice::from_ref(&one_more)).expect("stored");
+        assert_eq!(evidence.trials("restored").expect("read").len(), trials.len() + 1);
+        assert!(evidence.trials("restored").expect("read").contains(&one_more));
         evidence.try_nothing("baseline").expect("stored");
         assert_eq!(["baseline", "restored"].map(|stage| evidence.not_tried(stage).expect("read")), [true, false]);
     }

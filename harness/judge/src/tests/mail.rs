@@ -65,6 +65,9 @@ fn folders() {
     broken(|s| s.folders[1].uid_validity = 8, &[&format!("{archive}: altered (uidvalidity)")]);
     broken(|s| s.folders[1].uid_next = 8, &[&format!("{archive}: altered (uidnext)")]);
     broken(|s| s.folders[1].subscribed = false, &[&format!("{archive}: altered (subscription)")]);
+    let subscription = |folder| format!("mailbox u1@mail.test, folder {folder}: altered (subscription)");
+    broken(|s| s.closed.clear(), &[&subscription("Closed")]);
+    broken(|s| s.closed.push("Other".into()), &[&subscription("Other")]);
     broken(|s| s.folders.push(folder("New")), &["mailbox u1@mail.test, folder New: unexpected"]);
     for lower in [Some(4), None] {
         broken(|s| s.folders[1].modseq = lower, &[&format!("{archive}: altered (highestmodseq)")]);

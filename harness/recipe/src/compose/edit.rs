@@ -30,6 +30,8 @@ pub enum Change {
     Mount(String),
     /// `deploy.replicas`.
     Replicas(u64),
+    /// `command`: what the container runs.
+    Command(Vec<String>),
 }
 
 /// A change as it is written.
@@ -50,6 +52,8 @@ pub struct Written {
     mount: Option<String>,
     /// `deploy.replicas`.
     replicas: Option<u64>,
+    /// What the container runs.
+    command: Option<Vec<String>>,
 }
 
 impl schemars::JsonSchema for Edit {
@@ -66,14 +70,17 @@ impl TryFrom<Written> for Edit {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let Written { service, set, set_on_container, to, unset, mount, replicas } = written;
-        let change = match (set, set_on_container, to, unset, mount, replicas) {
-            (Some(label), None, Some(value), None, None, None) => Change::Set(label, value),
-            (None, Some(label), Some(value), None, None, None) => Change::OnContainer(label, value),
-            (None, None, None, Some(label), None, None) => Change::Unset(label),
-            (None, None, None, None, Some(mount), None) => Change::Mount(mount),
-            (None, None, None, None, None, Some(replicas)) => Change::Replicas(replicas),
-            _ => return Err("an edit has one of set, set_on_container (each with to), unset, mount and replicas".into()),
+        let Written { service, set, set_on_container, to, unset, mount, replicas, command } = written;
+        let change = match (set, set_on_container, to, unset, mount, replicas, command) {
+            (Some(label), None, Some(value), None, None, None, None) => Change::Set(label, value),
+            (None, Some(label), Some(value), None, None, None, None) => Change::OnContainer(label, value),
+            (None, None, None, Some(label), None, None, None) => Change::Unset(label),
+            (None, None, None, None, Some(mount), None, None) => Change::Mount(mount),
+            (None, None, None, None, None, Some(replicas), None) => Change::Replicas(replicas),
+            (None, None, None, None, None, None, Some(command)) => Change::Command(command),
+            _ => {
+                return Err("an edit has one of set, set_on_container (each with to), unset, mount, replicas and command".into());
+            }
         };
         Ok(Self { service, change })
     }
@@ -113,6 +120,7 @@ impl Edit {
                 mounts.as_array_mut().into_iter().for_each(|m| m.push(json!(mount)));
             }
             Change::Replicas(n) => deploy["replicas"] = json!(n),
+            Change::Command(command) => drop(service.insert("command".into(), json!(command))),
         }
         service.insert("deploy".into(), deploy);
     }

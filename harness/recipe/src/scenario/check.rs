@@ -9,6 +9,7 @@ use super::database::{self, LeftOut};
 use super::faults::{Faults, Known};
 use super::mail::MailServer;
 use super::pages;
+use super::redis;
 use super::spec::{Spec, Tls};
 use crate::error::Problems;
 use crate::glob::matches;
@@ -20,6 +21,11 @@ use crate::toml_file::TomlText;
 
 /// The doors that a mail server's scenario must have, because the mail probe goes through them.
 const MAIL_DOORS: [&str; 2] = ["submissions", "imaps"];
+
+/// What is wrong with a scenario that never writes to the app.
+const NOT_WRITTEN_TO: &str = "nothing shows that the app takes new data after a restore: add [[pages.write]] with the requests by \
+     which a user adds something, looks at it and deletes it; for a mail server, add [users]; for any other app, add a [[write]] \
+     with a command";
 
 /// What the recipe's compose files have, by name.
 pub(super) struct Recipe {
@@ -50,6 +56,12 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
     if let Some(pages) = spec.pages.first().filter(|_| spec.mail.is_none() && spec.users.is_none()) {
         let message = format!("pages {:?}: nobody can log in; add [users], which says how users are created", pages.name);
         problems.add(text.problem(&pages.name, message));
+    }
+    for (value, message) in spec.redis.iter().flat_map(redis::check) {
+        problems.add(text.problem(&value, message));
+    }
+    if !spec.is_written_to() {
+        problems.add(text.whole(NOT_WRITTEN_TO));
     }
     let doors = spec.doors.iter().map(|d| d.name.as_str()).collect();
     for (value, message) in pages::check(&spec.pages, &doors) {
@@ -107,7 +119,8 @@ fn content(path: &InventoryPath, spec: &Spec) -> Option<String> {
     let mail = spec.mail.iter().map(|_| MESSAGES.to_owned()).chain(queue);
     let rows = spec.databases.iter().map(|d| format!("rows of {}", d.name));
     let facts = spec.facts.iter().map(|f| format!("fact {}", f.name));
-    let all: BTreeSet<String> = mail.chain(rows).chain(facts).collect();
+    let keys = spec.redis.iter().map(|r| format!("keys of {}", r.service));
+    let all: BTreeSet<String> = mail.chain(rows).chain(facts).chain(keys).collect();
     if all.contains(content) {
         return None;
     }
@@ -145,6 +158,8 @@ fn services(spec: &Spec) -> Vec<(&'static str, &str)> {
     all.extend(spec.doors.iter().map(|d| ("door", &d.service)));
     all.extend(spec.standins.iter().flat_map(|s| &s.ready).map(|r| ("standins.ready", &r.service)));
     all.extend(spec.users.iter().map(|u| ("users", &u.service)));
+    all.extend(spec.redis.iter().map(|r| ("redis", &r.service)));
+    all.extend(spec.writes.iter().map(|w| ("write", &w.service)));
     all.extend(spec.facts.iter().map(|f| ("fact", &f.service)));
     all.extend(spec.seeds.iter().map(|s| ("seed", &s.service)));
     all.extend(spec.facts.iter().flat_map(|f| &f.seed).map(|s| ("fact.seed", &s.service)));

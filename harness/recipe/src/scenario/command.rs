@@ -12,6 +12,32 @@ pub struct ServiceCommand {
     pub command: Vec<String>,
 }
 
+/// A command in a container that writes new data, for an app whose users do not write through a door that a drill knows.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Write {
+    /// What is written, in a word or two.
+    pub name: String,
+    /// The service.
+    pub service: String,
+    /// The command and its arguments. It should write as the app itself does, look at what it wrote, and delete it again.
+    pub command: Vec<String>,
+    /// What it reads from its standard input.
+    pub input: Option<String>,
+    /// Text that it must print; in any case it must end with 0.
+    pub expect: Option<String>,
+}
+
+/// What stands in a scenario where a person must say something first.
+const TODO: &str = "TODO";
+
+impl Write {
+    /// Whether nobody has said yet how the app is written to.
+    pub fn is_todo(&self) -> bool {
+        self.command.iter().any(|word| word == TODO)
+    }
+}
+
 /// The script in a command that has a shell run one, as in `sh -c SCRIPT`.
 pub fn script(command: &[String]) -> Option<&str> {
     let (shell, arguments) = command.split_first()?;

@@ -44,6 +44,10 @@ pub struct Queue {
     pub service: String,
     /// The command that lists it: one JSON object a line, as `postqueue -j` prints it.
     pub command: Vec<String>,
+    /// The command that prints a message in it, header and body; `{id}` is replaced by its id (`postcat -bh -q ID`). Without it, only
+    /// envelopes and sizes are compared.
+    #[serde(default)]
+    pub content: Vec<String>,
     /// The command that puts everything in it on hold.
     pub hold: Vec<String>,
     /// The command that releases what is on hold and tries to deliver it at once.

@@ -38,6 +38,10 @@ pub struct Pages {
     /// What must succeed before the backup and after the restore, for some of the users.
     #[serde(default)]
     pub check: Vec<Request>,
+    /// How new data gets in, and is looked at and deleted again: by a user of the corpus and, with `users`, by one who is created
+    /// for it. It must succeed after every restore.
+    #[serde(default)]
+    pub write: Vec<Request>,
 }
 
 /// A request over HTTP (RFC 9110), and what its answer must be. Redirections are followed.
@@ -50,6 +54,8 @@ pub struct Request {
     pub post: Option<String>,
     /// The path to put `body` to.
     pub put: Option<String>,
+    /// The path to delete.
+    pub delete: Option<String>,
     /// The content that is put there.
     pub body: Option<String>,
     /// Fields of the form.
@@ -67,12 +73,24 @@ pub struct Request {
 impl Request {
     /// The method and the path; nothing unless the request has exactly one.
     pub fn target(&self) -> Option<(&'static str, &str)> {
-        match (&self.get, &self.post, &self.put) {
-            (Some(path), None, None) => Some(("GET", path)),
-            (None, Some(path), None) => Some(("POST", path)),
-            (None, None, Some(path)) => Some(("PUT", path)),
-            _ => None,
-        }
+        let mut all = self.paths();
+        let target = all.next();
+        target.filter(|_| all.next().is_none())
+    }
+
+    /// The methods that have a path.
+    fn paths(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [("GET", &self.get), ("POST", &self.post), ("PUT", &self.put), ("DELETE", &self.delete)];
+        all.into_iter().filter_map(|(method, path)| Some((method, path.as_deref()?)))
+    }
+
+    /// Whether it may change what the app has.
+    fn writes(&self) -> bool {
+        matches!(self.target(), Some(("POST" | "PUT", _)))
+    }
+
+    fn first_path(&self) -> String {
+        self.paths().next().map(|(_, path)| path.to_owned()).unwrap_or_default()
     }
 }
 
@@ -115,10 +133,14 @@ pub(super) fn check(all: &[Pages], doors: &BTreeSet<&str>) -> Vec<Wrong> {
         }
         let mut known = Placeholders::default();
         pages.login.iter().for_each(|request| check_request(request, &mut known, &mut found));
-        // Both may use what the login took, and neither what the other took.
-        for requests in [&pages.seed, &pages.check] {
+        // Each may use what the login took, and none what another took.
+        for requests in [&pages.seed, &pages.check, &pages.write] {
             let mut known = known.clone();
             requests.iter().for_each(|request| check_request(request, &mut known, &mut found));
+        }
+        if let Some(first) = pages.write.first().filter(|_| !pages.write.iter().any(Request::writes)) {
+            let why = "write: none of its requests puts or posts anything, so nothing new gets in";
+            found.push((first.first_path(), why.into()));
         }
         wrong.extend(found.into_iter().map(|(value, why)| (value, format!("pages {:?}: {why}", pages.name))));
     }
@@ -157,16 +179,15 @@ impl Placeholders {
 /// Adds what is wrong with a request, and to `known` what it takes from its answer.
 fn check_request(request: &Request, known: &mut Placeholders, wrong: &mut Vec<Wrong>) {
     let Some((method, path)) = request.target() else {
-        let first = [&request.get, &request.post, &request.put].into_iter().flatten().next().cloned().unwrap_or_default();
-        wrong.push((first, "a request needs exactly one of get, post and put, with a path".into()));
+        wrong.push((request.first_path(), "a request needs exactly one of get, post, put and delete, with a path".into()));
         return;
     };
     let mut add = |value: &str, why: String| wrong.push((value.to_owned(), format!("{method} {path}: {why}")));
     if !path.starts_with('/') {
         add(path, "a path begins with /".into());
     }
-    if method == "GET" && !request.form.is_empty() {
-        add(path, "a get request has no form; use post".into());
+    if method != "POST" && !request.form.is_empty() {
+        add(path, format!("a {} request has no form; use post", method.to_lowercase()));
     }
     if (method == "PUT") != request.body.is_some() {
         add(path, "put needs a body, and no other request has one".into());
@@ -209,8 +230,8 @@ mod tests {
         };
         let available = "available: {email}, {password}, {person.1..9.name|email|organization}";
         for (toml, expected) in [
-            ("expect = 'x'", vec!["a request needs exactly one of get, post and put, with a path".to_owned()]),
-            ("get = '/'\npost = '/'", vec!["a request needs exactly one of get, post and put, with a path".to_owned()]),
+            ("expect = 'x'", vec!["a request needs exactly one of get, post, put and delete, with a path".to_owned()]),
+            ("get = '/'\npost = '/'", vec!["a request needs exactly one of get, post, put and delete, with a path".to_owned()]),
             ("put = '/'", vec!["PUT /: put needs a body, and no other request has one".to_owned()]),
             ("get = 'x'", vec!["GET x: a path begins with /".to_owned()]),
             ("get = '/'\nform = {a = 'b'}", vec!["GET /: a get request has no form; use post".to_owned()]),

@@ -120,6 +120,15 @@ fn scenario(name: &str, compose: &Compose) -> String {
         None => out += "\n# TODO: add a [[door]] if the app answers on a port.\n",
     }
     out += "\n# TODO: say how users and their data get into the app: [users] and [[pages]], as in scenarios/radicale, or a [[fact]] with seeds.\n";
+    if let Some(service) = compose.services().next() {
+        let _ = write!(
+            out,
+            "\n# TODO: say how new data gets into the app after a restore: requests in [[pages.write]], as in scenarios/radicale, or this\n\
+             # command. It writes as a user does, looks at what it wrote, and deletes it. Until then, every verdict is unknown.\n\
+             [[write]]\nname = \"TODO: what is written\"\nservice = {}\ncommand = [\"TODO\"]\n",
+            quoted(service)
+        );
+    }
     for (service, spec) in compose.value["services"].as_object().into_iter().flatten() {
         if spec["image"].as_str().is_some_and(|i| i.split(':').next().is_some_and(|i| i.ends_with("postgres"))) {
             let _ = write!(
@@ -185,6 +194,7 @@ mod tests {
         assert_eq!(scenario.spec.env["DB_PASSWORD"], "{secret}");
         assert!(!scenario.spec.env.contains_key("D"));
         assert_eq!((scenario.spec.doors[0].service.as_str(), scenario.spec.doors[0].port), ("app", 80));
+        assert_eq!(scenario.spec.writes.iter().filter(|w| w.is_todo()).count(), 1);
         let class = |name: &str| scenario.inventory.volumes.iter().find(|v| v.name == name).map(|v| v.class.name());
         assert_eq!((class("data"), class("cache"), class("pg")), (Some("durable"), Some("cache"), Some("durable")));
         let spec = std::fs::read_to_string(root.join("wiki/scenario.toml")).expect("a file");

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::command::{ServiceCommand, UserCommands};
+use super::command::{ServiceCommand, UserCommands, Write};
 use super::compared::{Fact, SeedCommand};
 use super::database::Database;
 use super::mail::MailServer;
 use super::pages::Pages;
+use super::redis::Redis;
 use crate::rung::Rung;
 
 /// `scenario.toml`.
@@ -53,9 +54,15 @@ pub struct Spec {
     /// Commands that create state in the app or its volumes, where no door leads to it. They run once, before the baseline.
     #[serde(default, rename = "seed")]
     pub seeds: Vec<SeedCommand>,
+    /// Redis servers whose keys are compared.
+    #[serde(default)]
+    pub redis: Vec<Redis>,
     /// What users do in the app's pages.
     #[serde(default, rename = "pages")]
     pub pages: Vec<Pages>,
+    /// Commands in containers that write new data. Each must succeed after every restore.
+    #[serde(default, rename = "write")]
+    pub writes: Vec<Write>,
     /// Commands in containers whose output is compared as text.
     #[serde(default, rename = "fact")]
     pub facts: Vec<Fact>,
@@ -65,6 +72,12 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// Whether the app is written to after a restore: by mail to a new user, in its pages, or by a command.
+    pub fn is_written_to(&self) -> bool {
+        let mail = self.mail.is_some() && self.users.is_some();
+        mail || self.pages.iter().any(|p| !p.write.is_empty()) || !self.writes.is_empty()
+    }
+
     /// The facts whose output may be empty before the backup, each with the reason.
     pub fn may_be_empty(&self) -> BTreeMap<&str, &str> {
         self.facts.iter().filter_map(|f| Some((f.name.as_str(), f.may_be_empty.as_deref()?))).collect()

@@ -1,0 +1,130 @@
+//! The Redis probe: every key of every database, page by page (SCAN), each read where it is: its value's hash leaves Redis, the value
+//! does not.
+
+use engine::Engine;
+use judge::store::{Evidence, KeySeen, ObservationId};
+use recipe::glob::matches;
+use recipe::scenario::Redis as Spec;
+
+use super::{Probe, Progress, Reading};
+use crate::error::{Error, Result};
+use crate::stack::deploy::Stack;
+
+/// What reads one page.
+const SCRIPT: &str = include_str!("redis.lua");
+/// Keys in a page, more or less.
+const PAGE: &str = "2000";
+/// What expires sooner than this may be gone by itself before it is looked at again, in milliseconds.
+const SOON: i64 = 60 * 60 * 1000;
+
+/// The Redis probe.
+pub struct Redis {
+    /// The engine.
+    pub engine: Engine,
+    /// The app's stack.
+    pub stack: Stack,
+    /// What to read.
+    pub specs: Vec<Spec>,
+}
+
+impl Probe for Redis {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+
+    fn observe<'a>(&'a self, evidence: &'a Evidence, observation: ObservationId, progress: Progress<'a>) -> Reading<'a> {
+        Box::pin(async move {
+            let mut done = 0;
+            for spec in &self.specs {
+                let read = self.read(spec, evidence, observation).await;
+                if let Err(e) = &read {
+                    tracing::debug!(service = spec.service, "{e}");
+                    // What was read before it broke is no observation.
+                    evidence.clear_keys(observation, &spec.service)?;
+                }
+                evidence.put_redis(observation, &spec.service, read.err().map(|e| e.to_string()).as_deref())?;
+                done += 1;
+                progress(done, self.specs.len() as u64);
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Redis {
+    async fn read(&self, spec: &Spec, evidence: &Evidence, o: ObservationId) -> Result<()> {
+        let service = self.stack.service(&spec.service);
+        let call = async |more: &[&str]| {
+            let command: Vec<&str> = spec.command.iter().map(String::as_str).chain(more.iter().copied()).collect();
+            let output = self.engine.exec(&service, &command, &[], None).await?;
+            Ok::<_, Error>(output.ok("reading keys")?.stdout)
+        };
+        for number in databases(&call(&["INFO", "keyspace"]).await?) {
+            let name = number.to_string();
+            let mut cursor = "0".to_owned();
+            loop {
+                let page = call(&["-n", &name, "EVAL", SCRIPT, "0", &cursor, PAGE]).await?;
+                let (next, keys) = parse(number, &page)?;
+                let kept = |k: &&KeySeen| !spec.leave_out.iter().any(|left_out| matches(&left_out.key, &k.key));
+                evidence.put_keys(o, &spec.service, &keys.iter().filter(kept).cloned().collect::<Vec<_>>())?;
+                if next == "0" {
+                    break;
+                }
+                cursor = next;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of the databases that have keys: `db0:keys=1,…`.
+fn databases(info: &str) -> Vec<u32> {
+    info.lines().filter_map(|line| line.strip_prefix("db")?.split_once(':')?.0.parse().ok()).collect()
+}
+
+/// The cursor of the next page, and the keys of this one.
+fn parse(database: u32, page: &str) -> Result<(String, Vec<KeySeen>)> {
+    let mut lines = page.lines();
+    let wrong = |line: &str| Error::Unknown(format!("reading keys: expected type, time, length, hash and key, found {line:?}"));
+    let cursor =
+        lines.next().filter(|c| c.parse::<u64>().is_ok()).ok_or_else(|| wrong(page.lines().next().unwrap_or_default()))?;
+    let key = |line: &str| {
+        let [kind, left, length, value, key] = line.splitn(5, ' ').collect::<Vec<_>>()[..] else { return Err(wrong(line)) };
+        let left: i64 = left.parse().map_err(|_| wrong(line))?;
+        let length = length.parse().map_err(|_| wrong(line))?;
+        let seen = KeySeen { database, key: key.into(), kind: kind.into(), expires: left >= 0, length, value: value.into() };
+        Ok((!(0..SOON).contains(&left)).then_some(seen))
+    };
+    let keys = lines.filter(|l| !l.is_empty()).map(key).collect::<Result<Vec<_>>>()?;
+    Ok((cursor.to_owned(), keys.into_iter().flatten().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn databases_are_those_with_keys() {
+        assert_eq!(databases("# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\ndb12:keys=1\r\n"), [0, 12]);
+        assert_eq!(databases("# Keyspace\n"), Vec::<u32>::new());
+    }
+
+    #[test]
+    fn a_page_has_a_cursor_and_keys() {
+        let page = "17\nstring -1 3 aa a%20key\nlist 7200000 2 bb RS\nstring 5000 1 cc soon gone\n";
+        let (cursor, keys) = parse(1, page).expect("a page");
+        let seen = |key: &str, kind: &str, expires, length, value: &str| KeySeen {
+            database: 1,
+            key: key.into(),
+            kind: kind.into(),
+            expires,
+            length,
+            value: value.into(),
+        };
+        assert_eq!(cursor, "17");
+        assert_eq!(keys, [seen("a%20key", "string", false, 3, "aa"), seen("RS", "list", true, 2, "bb")]);
+        for wrong in ["", "ERR unknown command", "0\nstring -1 3 aa", "0\nstring never 3 aa k"] {
+            assert!(parse(0, wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
