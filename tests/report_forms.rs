@@ -139,7 +139,7 @@ fn run(dir: &Path) -> Evidence {
         kept("drafts", Class::Valuable, 5),
     ];
     evidence.put_audit_files(Side::Live, "data", &all).expect("stored");
-    evidence.put_audit_files(Side::Snapshot, "data", &all[..3]).expect("stored");
+    evidence.put_audit_files(Side::Snapshot, "data", &all).expect("stored");
     evidence.set(RunFact::Audit, "deadbeef").expect("stored");
     observed(&evidence, BASELINE, &before());
     evidence

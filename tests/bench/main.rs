@@ -65,9 +65,13 @@ enum Part {
     Mailbox,
     /// Reading, beside mbsync and imaplib.
     Reading,
+    /// Reading a volume, beside the engine's archive.
+    Volumes,
     /// Whole drills.
     Drills,
 }
+
+mod volumes;
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
@@ -114,6 +118,9 @@ async fn bench(cli: Cli) -> Result<()> {
         for (name, part) in drill::guarded(options, Box::new(|_| Ok(Events::default())), play).await?.value {
             result[name] = part;
         }
+    }
+    if wanted(Part::Volumes) {
+        result["volumes"] = volumes::measure(cli.rounds).await?;
     }
     if wanted(Part::Drills) {
         let drills = cli.drills.iter().map(|profile| whole(&cli.scenarios, profile, &dir.path().join(profile)));

@@ -13,6 +13,7 @@ mod check;
 pub mod checks;
 mod count;
 pub mod coverage;
+mod covered;
 mod declared;
 pub mod ended;
 pub mod error;

@@ -13,6 +13,8 @@ mod across;
 mod closed;
 mod live;
 mod mail;
+mod stored;
+mod words;
 
 const ACCOUNT: &str = "u1@mail.test";
 

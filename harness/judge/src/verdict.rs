@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use recipe::inventory::Compared;
 
-use crate::coverage::Coverage;
+use crate::covered;
 use crate::declared;
 use crate::ended::Ended;
 use crate::error::{Error, Result};
@@ -43,12 +43,12 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
     findings.extend(audit::findings(evidence)?);
     findings.extend(outside(evidence)?);
     let mut findings = live::judged(evidence, before, after, findings)?;
-    let mut coverage = Coverage::read(evidence, before, after)?;
+    let mut coverage = covered::read(evidence, before, after)?;
     if !evidence.not_tried(stage)? {
         let tried = evidence.trials(BASELINE)?;
         counts.trials = tried.len() as u64;
         findings.extend(trials(&tried, &evidence.trials(stage)?));
-        coverage.add_trials(evidence, BASELINE, stage)?;
+        covered::add_trials(&mut coverage, evidence, BASELINE, stage)?;
     }
     findings.extend(steps::findings(evidence)?);
     if let Some(ended) = ended {
@@ -67,8 +67,8 @@ pub fn across(evidence: &Evidence, before: &str, after: &str) -> Result<Verdict>
         return Err(Error::Incomplete(format!("observation {before:?} or {after:?} was not completed")));
     };
     let (mut counts, mut findings) = compared(evidence, before, after, Versions::OlderThenNewer)?;
-    let mut coverage = Coverage::read(evidence, before, after)?;
-    coverage.add_trials(evidence, stage, stage)?;
+    let mut coverage = covered::read(evidence, before, after)?;
+    covered::add_trials(&mut coverage, evidence, stage, stage)?;
     let tried = evidence.trials(stage)?;
     counts.trials = tried.len() as u64;
     findings.extend(trials(&[], &tried));

@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use super::evidence::Evidence;
+use super::run::RunFact;
 use crate::error::Result;
 
 /// What an app keeps outside its stack's volumes.
@@ -31,7 +32,7 @@ pub enum Outside {
 impl Evidence {
     /// Stores what lies outside; what was known before is replaced. `looked_at` mounts were looked at.
     pub fn put_outside(&self, looked_at: u64, all: &[Outside]) -> Result<()> {
-        self.set_number(super::RunFact::Mounts, looked_at)?;
+        self.set_number(RunFact::Mounts, looked_at)?;
         self.with(|db| {
             let tx = db.transaction()?;
             tx.execute("DELETE FROM outside", [])?;
