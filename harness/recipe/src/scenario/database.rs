@@ -100,6 +100,7 @@ impl Database {
 #[expect(clippy::manual_non_exhaustive, reason = "the last field refuses what older scenarios have, with what to do")]
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::manual_non_exhaustive, reason = "the field that is not public gives an error to who writes a key of old")]
 pub struct Table {
     /// Its name; outside of PostgreSQL's schema `public` with its schema, a dot between them.
     pub name: String,
