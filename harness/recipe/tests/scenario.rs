@@ -84,9 +84,9 @@ command = [\"true\"]
 name = \"main\"
 service = \"bd\"
 command = [\"psql\"]
-rows = \"SELECT\"
-revision = \"SELECT 1\"
+dialect = \"postgresql\"
 table = []
+leave_out = [{table = \"log\", why = \"\"}]
 [[pages]]
 name = \"ui\"
 door = \"web\"
