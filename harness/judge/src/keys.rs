@@ -94,8 +94,8 @@ mod tests {
         let (a, b) = (key("a", "11", false), key("b", "22", true));
         let before = [a.clone(), b.clone()];
         assert_eq!(found(&before, Ok(&before)), Vec::<String>::new());
-        assert_eq!(found(&before, Ok(&[b.clone()])), ["redis db, database 0, key a: lost"]);
-        assert_eq!(found(&[b.clone()], Ok(&before)), ["redis db, database 0, key a: unexpected"]);
+        assert_eq!(found(&before, Ok(std::slice::from_ref(&b))), ["redis db, database 0, key a: lost"]);
+        assert_eq!(found(std::slice::from_ref(&b), Ok(&before)), ["redis db, database 0, key a: unexpected"]);
         let other = KeySeen { kind: "list".into(), expires: true, ..key("a", "33", false) };
         assert_eq!(
             found(&before, Ok(&[other, b])),

@@ -83,7 +83,7 @@ fn the_catalogue_of_a_small_scenario() {
         ),
         (
             Group::Restore,
-            "wipe-skipped restore-skipped restored-into-wrong-stack restored-twice restore-interrupted restored-elsewhere older-snapshot-restored data-owners-lost data-restored-over-newer",
+            "wipe-skipped collections-of-root restore-skipped restored-into-wrong-stack restored-twice restore-interrupted restored-elsewhere older-snapshot-restored data-owners-lost data-restored-over-newer",
         ),
         (
             Group::Content,

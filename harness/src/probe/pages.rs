@@ -133,7 +133,7 @@ impl<'a> Visitor<'a> {
         }
         let content = String::from_utf8_lossy(&content);
         // 502 to 504 are of a front whose app is not there (RFC 9110, 15.6).
-        if status.is_server_error() && !(self.strict && !(502..=504).contains(&status.as_u16())) {
+        if status.is_server_error() && (!self.strict || (502..=504).contains(&status.as_u16())) {
             return Err(Failure::Unknown(format!("status {status}")));
         }
         if !request.status.map_or(status.is_success(), |expected| status == expected) {

@@ -7,7 +7,7 @@
 use judge::store::{Evidence, ObservationId};
 use recipe::scenario::{Database as Spec, Dialect};
 
-use self::client::{Client, InContainer};
+use self::client::{Client, Failed, InContainer};
 use self::store::Store;
 use super::{Probe, Progress, Reading, When};
 use crate::error::{Error, Result};
@@ -27,25 +27,6 @@ pub(crate) const UNREADABLE: &str = "unreadable";
 
 /// Copies made before the database counts as unreadable: one taken amid a write is torn.
 const COPIES: u32 = 3;
-
-/// Bytes of a query at most: the kernel takes no longer argument of a command than 128 KiB.
-const QUERY_BYTES: usize = 100 << 10;
-
-/// Why a server's database was not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Failed {
-    /// The server answered: it has no such database.
-    Absent,
-    /// Nobody knows what is in it.
-    Unreadable(String),
-}
-
-impl Failed {
-    /// By what the client said.
-    fn of(said: String, is_absent: impl Fn(&str) -> bool) -> Self {
-        if is_absent(&said) { Self::Absent } else { Self::Unreadable(said) }
-    }
-}
 
 /// The rows probe.
 pub struct Rows {

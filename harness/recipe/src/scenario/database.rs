@@ -97,7 +97,6 @@ impl Database {
 }
 
 /// What is special about a table.
-#[expect(clippy::manual_non_exhaustive, reason = "the last field refuses what older scenarios have, with what to do")]
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::manual_non_exhaustive, reason = "the field that is not public gives an error to who writes a key of old")]

@@ -10,13 +10,15 @@ use judge::store::TrialSeen;
 use super::delivery::{DELIVERY, Found, Handed, Mail, Places, found, hand_in, told, uid_nexts};
 use super::mails::STRANGER;
 use super::visits::AS_EXPECTED;
-use super::writes::Writer;
 use crate::drill::state::Drill;
 use crate::drill::users;
 use crate::error::Result;
 use crate::probe::mail::{Failure, Session};
 use crate::probe::pages::Failure as Refusal;
 use crate::stack::until;
+
+/// Who writes: an account, or one that was not created, and why it cannot.
+pub(super) type Writer<'a> = Result<&'a str, (&'a str, &'a str)>;
 
 /// The first number of a message; no other trial has it.
 const FIRST: usize = 8_000;

@@ -6,7 +6,7 @@ use judge::model::{NewData, Trial, TrialKind};
 use judge::store::TrialSeen;
 use recipe::scenario::{UserCommands, Write};
 
-use super::new_mail;
+use super::new_mail::{self, Writer};
 use super::visits::AS_EXPECTED;
 use crate::drill::state::Drill;
 use crate::drill::users;
@@ -51,9 +51,6 @@ pub(super) async fn writes(drill: &Drill, stage: &str) -> Result<Vec<TrialSeen>>
     }
     Ok(seen)
 }
-
-/// Who writes: an account, or one that was not created, and why it cannot.
-pub(super) type Writer<'a> = Result<&'a str, (&'a str, &'a str)>;
 
 /// The address of the user who is created.
 fn newcomer(drill: &Drill) -> String {

@@ -7,6 +7,25 @@ use recipe::scenario::QUERY;
 
 use crate::error::Result;
 
+/// Bytes of a query at most: the kernel takes no longer argument of a command than 128 KiB.
+pub(super) const QUERY_BYTES: usize = 100 << 10;
+
+/// Why a server's database was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// The server answered: it has no such database.
+    Absent,
+    /// Nobody knows what is in it.
+    Unreadable(String),
+}
+
+impl Failed {
+    /// By what the client said.
+    pub(super) fn of(said: String, is_absent: impl Fn(&str) -> bool) -> Self {
+        if is_absent(&said) { Self::Absent } else { Self::Unreadable(said) }
+    }
+}
+
 /// Bytes of one line at most: a row is read whole.
 const LONGEST: usize = 256 << 20;
 

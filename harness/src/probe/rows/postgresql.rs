@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 
 use super::cell;
 use super::choice::{Column, Plan, Shape};
-use super::client::Client;
+use super::client::{Client, Failed, QUERY_BYTES};
 use super::store::Store;
-use super::{Failed, QUERY_BYTES};
 use crate::error::Result;
 
 const CATALOG: &str = include_str!("postgresql/catalog.sql");
