@@ -43,6 +43,10 @@ fn row_in(observation: &str) -> String {
     )
 }
 
+/// Rows that tell which deployment they are of: not the revision of the schema, which any deployment of a version has.
+const OWN: &str = "NOT EXISTS (SELECT 1 FROM db_table AS t WHERE t.observation = o.observation AND t.db = o.db AND t.tbl = o.tbl
+     AND json_extract(t.shape, '$.revision'))";
+
 impl Evidence {
     /// Compares the ledger with an observation, in the mailboxes that could be read: where a message that SMTP accepted is missing,
     /// one that was expunged is there, or the body differs.
@@ -82,7 +86,7 @@ impl Evidence {
     ) -> Result<Option<RowSeen>> {
         self.with(|db| {
             let sql = format!(
-                "SELECT db, tbl, key, columns FROM db_row AS o WHERE o.observation = ?1 AND NOT {} AND {} LIMIT 1",
+                "SELECT db, tbl, key, columns FROM db_row AS o WHERE o.observation = ?1 AND {OWN} AND NOT {} AND {} LIMIT 1",
                 row_in("?2"),
                 row_in("?3"),
             );
@@ -154,6 +158,7 @@ impl Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::rows::TableSeen;
 
     #[test]
     fn a_row_is_still_there_unless_it_comes_by_itself() {
@@ -167,11 +172,20 @@ mod tests {
             o
         };
         let (before, fresh) = (stored("before", &["a", "b", "own"]), stored("fresh", &["own"]));
+        // The revision of a newer version, which the fresh deployment of the older one did not have.
+        let revision = |o| {
+            let row = RowSeen { database: "m.db".into(), table: "revision".into(), key: "2".into(), columns: "{}".into() };
+            let table = TableSeen { table: "revision".into(), revision: true, ..TableSeen::default() };
+            evidence.put_table(o, "m.db", &table).expect("stored");
+            evidence.put_rows(o, "m.db", &[], &[row]).expect("stored");
+        };
+        revision(before);
         let (wiped, left) = (stored("wiped", &["own", "c"]), stored("left", &["own", "b"]));
+        revision(wiped);
         let still = |fresh, after| evidence.row_still_there(before, fresh, after).expect("read").map(|r| r.key);
         assert_eq!(still(Some(fresh), wiped), None);
         assert_eq!(still(Some(fresh), left), Some("b".into()));
         assert_eq!(still(None, wiped), Some("own".into()));
-        assert_eq!([Some(fresh), None].map(|f| evidence.rows_besides(before, f).expect("read")), [2, 3]);
+        assert_eq!([Some(fresh), None].map(|f| evidence.rows_besides(before, f).expect("read")), [3, 4]);
     }
 }
