@@ -92,11 +92,8 @@ impl Reader {
             ..Default::default()
         };
         let options = CreateContainerOptionsBuilder::default().build();
-        let (docker, creating) = (docker.clone(), format!("a reader of volume {volume}"));
-        let created = self.owned.create({
-            let docker = docker.clone();
-            async move { docker.create_container(Some(options), body).await.context(creating) }
-        });
+        let (creator, made) = (docker.clone(), format!("a reader of volume {volume}"));
+        let created = self.owned.create(async move { creator.create_container(Some(options), body).await.context(made) });
         let id = created.await?.id;
         let read = async {
             let options = AttachContainerOptionsBuilder::default().stream(true).stdout(true).stderr(true).build();
