@@ -155,8 +155,9 @@ fn a_scenario_that_says_nonsense_is_refused_with_its_place() {
     for (from, to, expected) in [
         ("service = \"app\"\nport = 80", "service = \"ap\"\nport = 80", "door: no service \"ap\""),
         ("tls = \"none\"", "tls = \"implicit\"", "uses TLS: add [certificate], which says where its certificate goes"),
-        ("--command={query}", "--command=x", "its command does not contain {query}"),
-        ("rows = \"SELECT row_to_json(t) FROM {table} t\"\n", "", "either volume and file, or service, command and rows"),
+        ("--command={query}", "--command=x", "needs the service and a command with {query}"),
+        ("dialect = \"postgresql\"", "dialect = \"postgres\"", "unknown variant `postgres`"),
+        ("dialect = \"postgresql\"", "dialect = \"postgresql\"\nrevision = \"SELECT 1\"", "`revision` is not used any more"),
         ("[users]", "[user]", "unknown field `user`"),
         ("put = \"/caldav.php/{email}/calendar/one.ics\"", "put = \"/{nobody}\"", "unknown placeholder {nobody}; available: "),
         ("format = \"pg_dump\"", "format = \"pgdump\"", "unknown variant `pgdump`"),
