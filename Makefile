@@ -1,5 +1,5 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: help demo test compiled images-there test-signals test-faults test-others setup build dist image images lint spelling licences fast bench soak gc
+.PHONY: help demo test compiled images-there test-signals test-faults test-others setup build dist image images lint spelling licences fast faults bench soak gc
 
 SCENARIOS = mailu radicale davical
 TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs harness/*/tests/*.rs)))
@@ -32,7 +32,10 @@ test-faults:
 	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-faults cargo test --workspace --no-fail-fast --test faults --test live
 
 test-others:
-	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals ladder faults live,$(TESTS)))
+	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals ladder faults live catalogue,$(TESTS)))
+
+faults: setup images ## Inject every fault of Mailu, some 40 minutes; `make test` injects those of the other scenarios
+	cargo test --workspace --test catalogue
 
 setup: ## Install what this machine lacks, with apt-get
 	./.ci/setup

@@ -1,6 +1,8 @@
 //! What the tests share.
 #![allow(clippy::print_stdout, dead_code, reason = "each test uses its part")]
 
+pub mod faults;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
