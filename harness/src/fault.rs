@@ -107,7 +107,7 @@ pub fn named(scenarios: &Path, scenario: &str, name: &str) -> Result<Arc<Fault>>
 
 impl Fault {
     /// The findings that may come with those that must be found, of those that were.
-    fn accompanying(&self, expected: &BTreeSet<String>, found: &BTreeSet<String>) -> BTreeSet<String> {
+    pub fn accompanying(&self, expected: &BTreeSet<String>, found: &BTreeSet<String>) -> BTreeSet<String> {
         let comes = self.of.accompanied.iter().filter(|with| expected.iter().any(|e| any(&with.of.0, e)));
         comes.flat_map(|with| found.iter().filter(|f| any(&with.may_find.0, f))).cloned().collect()
     }
