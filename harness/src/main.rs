@@ -132,9 +132,14 @@ async fn execute(cli: Cli) -> Result<u8> {
             clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()).map_err(Error::io("standard output"))?;
             Ok(exit_code::HELD)
         }
-        Command::Gc { run } => {
+        Command::Gc { run, force } => {
             let engine = Engine::connect().await?;
-            let done = gc::collect(&engine, run.as_deref(), Duration::from_secs(120)).await?;
+            let which = match run.as_deref() {
+                None => gc::Which::Dead,
+                Some(run) if force => gc::Which::Forced(run),
+                Some(run) => gc::Which::Run(run),
+            };
+            let done = gc::collect(&engine, which, Duration::from_secs(120)).await?;
             for (what, runs) in
                 [("removed", done.removed), ("live", done.live), ("kept", done.kept), ("of other hosts", done.foreign)]
             {
