@@ -6,6 +6,7 @@ mod common;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::models::{
     ConfigSpec, ContainerCreateBody, EndpointSettings, HostConfig, NetworkCreateRequest, NetworkingConfig, SecretSpec,
@@ -68,7 +69,9 @@ impl Foreign {
         let body = ContainerCreateBody {
             image: Some(image.into()),
             entrypoint: Some(vec!["sh".into(), "-c".into()]),
-            cmd: Some(vec!["echo production > /data/file; touch -d @1000 /data/file /data; exec sleep 3600".into()]),
+            cmd: Some(vec![
+                "echo production > /data/file; touch -d @1000 /data/file /data; touch /ready; exec sleep 3600".into(),
+            ]),
             user: Some("0".into()),
             labels: labels(),
             host_config: Some(HostConfig { binds: Some(vec![format!("{name}:/data")]), init: Some(true), ..Default::default() }),
@@ -78,7 +81,13 @@ impl Foreign {
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let container = docker.create_container(Some(options), body).await.expect("a container").id;
         docker.start_container(&container, None::<StartContainerOptions>).await.expect("started");
-        Self { engine, name, container }
+        let foreign = Self { engine, name, container };
+        let ready = || async {
+            let ready = foreign.run("test -e /ready && echo ready").await == "ready\n";
+            Ok::<_, engine::Error>(if ready { Ok(()) } else { Err("waiting for the foreign container".to_owned()) })
+        };
+        engine::until(Duration::from_secs(60), ready).await.expect("ready");
+        foreign
     }
 
     async fn run(&self, script: &str) -> String {

@@ -13,11 +13,11 @@ use recipe::scenario::Scenario;
 use recipe::scenario::faults::Group;
 
 use super::act::in_bot;
-use super::known::Known;
+use super::known::{Items, Known};
 use super::labels::durable;
 use super::lint::{linted, reported, rule};
 use super::matrix::{Line, TWIN};
-use super::{Fault, items, proven, put_back, save};
+use super::{Fault, proven, put_back, save};
 use crate::drill::fault::{Fault as Hooks, NoFault, Trials};
 use crate::drill::proof::{BackedUp, Baseline, Restarted};
 use crate::drill::{self, Drill, Options, Sinks};
@@ -214,7 +214,7 @@ impl Run {
     /// What the proof of the wipe objects to, where nothing was wiped: everything of which the app has something.
     fn leftovers(&self) -> Result<BTreeSet<String>> {
         let drill = &self.drill;
-        let items = items(drill)?;
+        let items = Items::of_baseline(drill)?;
         let some = |is: &dyn Fn(&Known) -> bool| items.iter().any(is);
         let is = |known: &Known, name: &str, value: &str| known.attributes.get(name).is_some_and(|v| v == value);
         // What is looked for by name, and was not as it is in a fresh deployment.

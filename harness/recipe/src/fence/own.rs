@@ -116,8 +116,9 @@ impl Fence<'_> {
             }
             if let Some(root) = compose.value.as_object_mut().filter(|_| !volumes.is_empty()) {
                 let section = root.entry("volumes").or_insert_with(|| json!({}));
-                let section = section.as_object_mut().into_iter();
-                section.for_each(|s| volumes.iter().for_each(|v| drop(s.entry(v.clone()).or_insert_with(|| json!({})))));
+                for volume in volumes {
+                    section.as_object_mut().map(|s| s.entry(volume).or_insert_with(|| json!({})));
+                }
             }
         }
         Ok(changes)

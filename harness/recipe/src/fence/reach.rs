@@ -116,7 +116,8 @@ fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &
         for item in items {
             let value = item.scalar().map_or_else(|| "…".to_owned(), |v| filled(&v, env));
             // An empty list asks for nothing.
-            if !value.is_empty() && !(item.scalar().is_none() && item.items().is_empty() && item.entries().next().is_none()) {
+            let is_empty_list = item.scalar().is_none() && item.items().is_empty() && item.entries().next().is_none();
+            if !value.is_empty() && !is_empty_list {
                 add(format!("{word} {value}"), "", item.line);
             }
         }

@@ -13,7 +13,6 @@ use crate::drill::fault::Strike;
 use crate::error::{Error, Result};
 use crate::fault::act::in_bot;
 use crate::fault::deed::{Deed, Derived, Together, When};
-use crate::fault::items;
 use crate::fault::known::Items;
 use crate::fault::labels::durable;
 use crate::stack::volumes::full_name;
@@ -237,7 +236,7 @@ impl Deed for Struck {
             }
             // What a hook dumps is not restored as files, so restoring again puts no attribute back.
             if let Some(undoing) = self.change.undoing().filter(|_| self.compared == Compared::Loose) {
-                let items = items(drill)?;
+                let items = Items::of_baseline(drill)?;
                 let target = self.target(&items)?;
                 let had = items.iter().find(|k| k.item == target);
                 let had = |name: &str| had.and_then(|k| k.attributes.get(name)).map_or("", String::as_str);
