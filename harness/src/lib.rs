@@ -13,7 +13,7 @@
 //! - [`images`]: stand-in images, built on the spot.
 //! - [`ladder`]: the rungs that a recipe earns, from install to lint.
 //! - [`fault`]: deliberate defects, with the findings that they must cause.
-//! - [`events`] and [`report`]: what a run says, and to whom.
+//! - [`events`] and [`report`]: what a run says, and to whom. [`output`]: what commands print.
 //!
 //! What is written in files is read by [`recipe`]; the corpus is made by [`seeds`]; the engine is asked through [`engine`].
 
@@ -31,6 +31,7 @@ pub mod exit_code;
 pub mod fault;
 pub mod images;
 pub mod ladder;
+pub mod output;
 pub mod probe;
 pub mod report;
 pub mod secret;

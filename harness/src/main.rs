@@ -1,5 +1,4 @@
 //! `restore-drill`: the program.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "results and errors of a program")]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,14 +40,14 @@ use restore_drill::report::pr::{self, Proof};
 use restore_drill::report::terminal::{Terminal, block};
 use restore_drill::report::{JsonLines, OutputFiles, history, html, summary};
 use restore_drill::stack::gc;
-use restore_drill::{again, config, conformance, exit_code, images};
+use restore_drill::{again, config, conformance, exit_code, images, output};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let parsed = match config::parse(std::env::args_os().collect()) {
         Ok(parsed) => parsed,
         Err(e) => {
-            eprintln!("error: {e}");
+            output::notice(format_args!("error: {e}"));
             return ExitCode::from(e.exit_code());
         }
     };
@@ -62,11 +61,12 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("RESTORE_DRILL_LOG").unwrap_or_else(|_| "error".into()))
         .with_writer(std::io::stderr)
+        .log_internal_errors(false)
         .init();
     match execute(cli).await {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            eprintln!("error: {}", redact(&e.to_string()));
+            output::notice(format_args!("error: {}", redact(&e.to_string())));
             ExitCode::from(e.exit_code())
         }
     }
@@ -81,14 +81,14 @@ async fn execute(cli: Cli) -> Result<u8> {
         Command::Judge { dir, observation, json, checks } => {
             let evidence = Evidence::open(&dir)?;
             if checks {
-                print!("{}", judge::checks::text(&judge::checks::performed(&evidence, &observation)?));
+                output::text(judge::checks::text(&judge::checks::performed(&evidence, &observation)?))?;
                 return Ok(exit_code::HELD);
             }
             let verdict = judge::judge(&evidence, &observation)?;
             if json {
-                println!("{}", serde_json::json!(verdict));
+                output::line(serde_json::json!(verdict))?;
             } else {
-                block(&verdict).iter().for_each(|l| println!("{l}"));
+                block(&verdict).iter().try_for_each(output::line)?;
                 reproduce(&evidence)?;
             }
             Ok(exit_code::of(verdict.status))
@@ -96,40 +96,44 @@ async fn execute(cli: Cli) -> Result<u8> {
         Command::Report(args) => report(args),
         Command::History { dir, html, json } => {
             let (past, unread) = history::read(&dir)?;
-            unread.iter().for_each(|why| eprintln!("not read: {why}"));
+            unread.iter().for_each(|why| output::notice(format_args!("not read: {why}")));
             if let Some(file) = &html {
                 std::fs::write(file, html::history(&past)?).map_err(Error::io(file))?;
             }
             if json {
-                past.iter().for_each(|p| println!("{}", serde_json::json!(p.report)));
+                past.iter().try_for_each(|p| output::line(serde_json::json!(p.report)))?;
             } else {
-                print!("{}", history::table(&past));
+                output::text(history::table(&past))?;
             }
             Ok(exit_code::HELD)
         }
         Command::Repro { dir, evidence } => repro(&dir, evidence, &scenarios, cli.output).await,
         Command::Explain { finding } => explain(&finding.join(" ")),
         Command::Config => {
-            print!("{}", config::SAMPLE);
+            output::text(config::SAMPLE)?;
             Ok(exit_code::HELD)
         }
         Command::New { name, compose } => {
             for file in scaffold::new(&asked, &name, &compose)? {
-                println!("{}", file.display());
+                output::line(file.display())?;
             }
-            eprintln!("\nnext: look for TODO in them, then `restore-drill run {name}`");
+            output::notice(format_args!("\nnext: look for TODO in them, then `restore-drill run {name}`"));
             Ok(exit_code::HELD)
         }
         Command::Schema { of } => {
-            println!("{:#}", of.json());
+            output::line(format_args!("{:#}", of.json()))?;
             Ok(exit_code::HELD)
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "restore-drill", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "restore-drill", &mut script);
+            output::text(String::from_utf8_lossy(&script))?;
             Ok(exit_code::HELD)
         }
         Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()).map_err(Error::io("standard output"))?;
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(Error::io("the manual page"))?;
+            output::text(String::from_utf8_lossy(&page))?;
             Ok(exit_code::HELD)
         }
         Command::Gc { run } => {
@@ -138,7 +142,7 @@ async fn execute(cli: Cli) -> Result<u8> {
             for (what, runs) in
                 [("removed", done.removed), ("live", done.live), ("kept", done.kept), ("of other hosts", done.foreign)]
             {
-                println!("{what}: {}", if runs.is_empty() { "none".into() } else { runs.join(", ") });
+                output::line(format_args!("{what}: {}", if runs.is_empty() { "none".into() } else { runs.join(", ") }))?;
             }
             Ok(exit_code::HELD)
         }
@@ -150,7 +154,7 @@ async fn execute(cli: Cli) -> Result<u8> {
                     Level::Note => "note",
                     Level::Bad => "BAD ",
                 };
-                println!("{mark}  {:14}  {}", check.what, check.found);
+                output::line(format_args!("{mark}  {:14}  {}", check.what, check.found))?;
             }
             let bad = checks.iter().any(|c| c.level == Level::Bad);
             Ok(if bad { exit_code::ENGINE } else { exit_code::HELD })
@@ -165,7 +169,7 @@ async fn execute(cli: Cli) -> Result<u8> {
             let built =
                 images::ensure_images(&engine, &sources, &events, |done, all| phase.progress(done, all, "images")).await?;
             phase.finish(format!("{} images are there", built.len()));
-            built.values().for_each(|image| println!("{image}"));
+            built.values().try_for_each(output::line)?;
             Ok(exit_code::HELD)
         }
         Command::Audit { stack, scenario, snapshot, json } => {
@@ -178,11 +182,11 @@ async fn execute(cli: Cli) -> Result<u8> {
             audit::deployed(&scenario, &stack, snapshot.as_deref(), evidence.clone()).await?;
             let (verdict, report) = (judge::audited(&evidence)?, AuditReport::read(&evidence)?);
             if json {
-                println!("{}", serde_json::json!({"verdict": verdict, "report": report}));
+                output::line(serde_json::json!({"verdict": verdict, "report": report}))?;
             } else {
-                report.iter().for_each(|r| print!("{r}"));
-                verdict.findings.iter().for_each(|f| println!("{f}"));
-                println!("{}", verdict.status);
+                report.iter().try_for_each(output::text)?;
+                verdict.findings.iter().try_for_each(output::line)?;
+                output::line(verdict.status)?;
             }
             Ok(exit_code::of(verdict.status))
         }
@@ -191,21 +195,21 @@ async fn execute(cli: Cli) -> Result<u8> {
             let events = Events::new(vec![Box::new(Terminal::new())]);
             let outcomes = conformance::run(&scenarios, backupbot, &names, &events).await?;
             if json {
-                println!("{:#}", serde_json::json!(outcomes));
+                output::line(format_args!("{:#}", serde_json::json!(outcomes)))?;
             } else {
                 for outcome in outcomes.iter().filter(|o| !o.differences.is_empty()) {
-                    println!("{}: {}", outcome.case, outcome.why);
-                    outcome.differences.iter().for_each(|d| println!("  {d}"));
+                    output::line(format_args!("{}: {}", outcome.case, outcome.why))?;
+                    outcome.differences.iter().try_for_each(|d| output::line(format_args!("  {d}")))?;
                 }
                 let kept = outcomes.iter().filter(|o| o.differences.is_empty()).count();
-                println!("{kept} of {} cases kept", outcomes.len());
+                output::line(format_args!("{kept} of {} cases kept", outcomes.len()))?;
             }
             let all = !outcomes.is_empty() && outcomes.iter().all(|o| o.differences.is_empty());
             Ok(if all { exit_code::HELD } else { exit_code::BROKEN })
         }
         Command::List => {
-            println!("scenarios: {}", scenario::list(&scenarios).join(", "));
-            println!("profiles: {}", seeds::Profile::names().collect::<Vec<_>>().join(", "));
+            output::line(format_args!("scenarios: {}", scenario::list(&scenarios).join(", ")))?;
+            output::line(format_args!("profiles: {}", seeds::Profile::names().collect::<Vec<_>>().join(", ")))?;
             Ok(exit_code::HELD)
         }
         Command::Labels(command) => labels(command),
@@ -225,36 +229,37 @@ fn labels(command: Labels) -> Result<u8> {
                 _ => sources.read_at(&base),
             });
             let mistakes = lint(&recipe, base.transpose()?.as_ref());
-            print!("{}", lint::render(&mistakes, format));
+            output::text(lint::render(&mistakes, format))?;
             Ok(if lint::is_error(&mistakes) { exit_code::BROKEN } else { exit_code::HELD })
         }
         Labels::Explain { code: None } => {
-            lessons().iter().for_each(|l| println!("{}  {}", l.code, l.summary));
+            lessons().iter().try_for_each(|l| output::line(format_args!("{}  {}", l.code, l.summary)))?;
             Ok(exit_code::HELD)
         }
         Labels::Explain { code: Some(code) } => {
             let unknown = || Error::Usage(format!("no rule {code:?}; restore-drill labels explain lists them"));
-            print!("{}", Lesson::find(&code).ok_or_else(unknown)?.text());
+            output::text(Lesson::find(&code).ok_or_else(unknown)?.text())?;
             Ok(exit_code::HELD)
         }
         Labels::Pr { evidence, before } => {
             let before = before.map(|dir| Proof::open(&dir)).transpose()?;
-            print!("{}", pr::text(&Proof::open(&evidence)?, before.as_ref())?);
+            output::text(pr::text(&Proof::open(&evidence)?, before.as_ref())?)?;
             Ok(exit_code::HELD)
         }
         Labels::Suggest { dir, write } => {
             let suggestion = suggest(&RecipeFiles::find(&[dir])?)?;
-            suggestion.assumed.iter().for_each(|a| eprintln!("assumed: {a}"));
+            suggestion.assumed.iter().for_each(|a| output::notice(format_args!("assumed: {a}")));
             let diff = suggestion.diff();
             if diff.is_empty() {
-                eprintln!("nothing to change");
+                output::notice("nothing to change");
             } else if write {
                 suggestion.write()?;
-                eprintln!("written");
+                output::notice("written");
             }
-            print!("{diff}");
+            output::text(diff)?;
             if !suggestion.left.is_empty() {
-                eprint!("\nleft for you:\n{}", lint::render(&suggestion.left, lint::OutputFormat::Human));
+                let left = lint::render(&suggestion.left, lint::OutputFormat::Human);
+                output::notice(format_args!("\nleft for you:\n{}", left.trim_end()));
             }
             Ok(if lint::is_error(&suggestion.left) { exit_code::BROKEN } else { exit_code::HELD })
         }
@@ -281,7 +286,7 @@ async fn inject(args: FaultArgs, scenarios: PathBuf, output: OutputArgs) -> Resu
     let chosen = faults::chosen(&scenario, &args.names, args.group)?;
     if args.list {
         for fault in chosen {
-            println!("{:8}  {:32}  {}", fault.group(), fault.name(), fault.what());
+            output::line(format_args!("{:8}  {:32}  {}", fault.group(), fault.name(), fault.what()))?;
         }
         return Ok(exit_code::HELD);
     }
@@ -319,13 +324,13 @@ async fn inject(args: FaultArgs, scenarios: PathBuf, output: OutputArgs) -> Resu
     let file = dir.join("matrix.json");
     std::fs::write(&file, format!("{:#}\n", serde_json::json!(matrix))).map_err(Error::io(&file))?;
     if args.json {
-        println!("{:#}", serde_json::json!(matrix));
+        output::line(format_args!("{:#}", serde_json::json!(matrix)))?;
     } else {
-        print!("{}", matrix.text());
+        output::text(matrix.text())?;
     }
-    eprintln!("evidence: {}", dir.display());
+    output::notice(format_args!("evidence: {}", dir.display()));
     if !matrix.missed().is_empty() {
-        eprintln!("again:    restore-drill fault {name} {}", matrix.missed().join(" "));
+        output::notice(format_args!("again:    restore-drill fault {name} {}", matrix.missed().join(" ")));
     }
     ended?;
     Ok(if matrix.whole() { exit_code::HELD } else { exit_code::UNDETECTED })
@@ -346,12 +351,12 @@ async fn ladder(args: LadderArgs, scenarios: PathBuf, output: OutputArgs) -> Res
     let before = args.climb.compare.as_deref().map(Ladder::read).transpose()?;
     let (ladder, dir) = climb(&args.recipe, args.climb, scenarios, sinks(output, false)).await?;
     if args.json {
-        println!("{:#}", serde_json::json!(ladder));
+        output::line(format_args!("{:#}", serde_json::json!(ladder)))?;
     } else {
-        print!("{}", ladder.text());
-        before.iter().for_each(|b| print!("{}", ladder.compared(b)));
+        output::text(ladder.text())?;
+        before.iter().try_for_each(|b| output::text(ladder.compared(b)))?;
     }
-    eprintln!("\nevidence:  {}\nreproduce: {}", dir.display(), ladder.reproduce);
+    output::notice(format_args!("\nevidence:  {}\nreproduce: {}", dir.display(), ladder.reproduce));
     Ok(exit_code::of(ladder.status()))
 }
 
@@ -380,9 +385,14 @@ async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
         Ok((ladder, dir)) => {
             let exit_code = exit_code::of(ladder.status());
             keep(&args.out, &dir, exit_code)?;
-            print!("{}", ladder.text());
-            before.iter().for_each(|b| print!("{}", ladder.compared(b)));
-            eprintln!("\nresults:   {}\nevidence:  {}\nreproduce: {}", args.out.display(), dir.display(), ladder.reproduce);
+            output::text(ladder.text())?;
+            before.iter().try_for_each(|b| output::text(ladder.compared(b)))?;
+            output::notice(format_args!(
+                "\nresults:   {}\nevidence:  {}\nreproduce: {}",
+                args.out.display(),
+                dir.display(),
+                ladder.reproduce
+            ));
             Ok(exit_code)
         }
         Err(e) => {
@@ -411,22 +421,22 @@ async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) -> Result<u8>
         Ok(ended) => ended,
         Err(e) => {
             if let Some(dir) = begun.get() {
-                eprintln!("\nevidence:  {}", dir.display());
-                ended_early(dir).unwrap_or_else(|why| eprintln!("note: summary.json was not written: {why}"));
+                output::notice(format_args!("\nevidence:  {}", dir.display()));
+                ended_early(dir).unwrap_or_else(|why| output::notice(format_args!("note: summary.json was not written: {why}")));
             }
             if e.exit_code() != exit_code::USAGE {
-                eprintln!("reproduce: {command}");
+                output::notice(format_args!("reproduce: {command}"));
             }
             return Err(e);
         }
     };
     let report = summarize(&evidence, &verdict)?;
     if !output.quiet {
-        report.iter().for_each(|r| eprint!("\n{r}"));
+        report.iter().for_each(|r| output::notice(format_args!("\n{}", r.to_string().trim_end())));
     }
-    eprintln!("\nevidence:  {}", evidence.dir().display());
+    output::notice(format_args!("\nevidence:  {}", evidence.dir().display()));
     reproduce(&evidence)?;
-    println!("{}", verdict.status);
+    output::line(verdict.status)?;
     Ok(exit_code::of(verdict.status))
 }
 
@@ -457,7 +467,7 @@ fn report(args: ReportArgs) -> Result<u8> {
     let files = if all { OutputFiles::all(&args.dir) } else { args.files };
     files.write(&report, &logs)?;
     if all {
-        files.html.iter().for_each(|page| println!("{}", page.display()));
+        files.html.iter().try_for_each(|page| output::line(page.display()))?;
     }
     Ok(exit_code::HELD)
 }
@@ -470,16 +480,16 @@ async fn repro(dir: &Path, evidence: Option<PathBuf>, scenarios: &Path, output: 
     }
     let was = judge::judge(&before, judge::RESTORED)?;
     let options = again::options(&before, scenarios, evidence)?;
-    eprintln!("repro: {}", options.reproduce());
+    output::notice(format_args!("repro: {}", options.reproduce()));
     let Ended { value: is, evidence, .. } = drill::run(options, sinks(output, false)).await?;
     let (old, new) = (essences(&was.findings), essences(&is.findings));
-    eprintln!("\nevidence:  {}", evidence.dir().display());
+    output::notice(format_args!("\nevidence:  {}", evidence.dir().display()));
     for (mark, lines) in [("only then", old.difference(&new)), ("only now ", new.difference(&old))] {
-        lines.take(25).for_each(|line| println!("{mark}  {line}"));
+        lines.take(25).try_for_each(|line| output::line(format_args!("{mark}  {line}")))?;
     }
     let same = was.status == is.status && old == new;
     let word = if same { "repeats" } else { "does not repeat" };
-    println!("{word}: {} then, {} now", was.status, is.status);
+    output::line(format_args!("{word}: {} then, {} now", was.status, is.status))?;
     let told = was.status != Status::Unknown && is.status != Status::Unknown;
     Ok(if same {
         exit_code::HELD
@@ -492,14 +502,14 @@ async fn repro(dir: &Path, evidence: Option<PathBuf>, scenarios: &Path, output: 
 
 fn explain(finding: &str) -> Result<u8> {
     if finding.is_empty() {
-        meaning::all().iter().for_each(|m| println!("{:24}  {}", m.name, m.means));
+        meaning::all().iter().try_for_each(|m| output::line(format_args!("{:24}  {}", m.name, m.means)))?;
         return Ok(exit_code::HELD);
     }
     let found = meaning::find(finding);
     if found.is_empty() {
         return Err(Error::Usage(unknown_finding(finding)));
     }
-    found.iter().for_each(|m| print!("{}", m.text()));
+    found.iter().try_for_each(|m| output::text(m.text()))?;
     Ok(exit_code::HELD)
 }
 
@@ -514,7 +524,7 @@ fn unknown_finding(word: &str) -> String {
 
 fn reproduce(evidence: &Evidence) -> Result<()> {
     if let Some(command) = evidence.get(RunFact::Reproduce)? {
-        eprintln!("reproduce: {command}");
+        output::notice(format_args!("reproduce: {command}"));
     }
     Ok(())
 }
