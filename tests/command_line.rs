@@ -6,7 +6,9 @@ use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use clap::CommandFactory as _;
 use judge::store::{Evidence, RunFact};
+use restore_drill::cli::Cli;
 use restore_drill::exit_code;
 
 use common::{root, stderr};
@@ -78,8 +80,11 @@ fn a_reader_may_leave_whatever_is_printed() {
 
 #[test]
 fn an_error_that_nobody_reads_keeps_its_exit_code() {
-    let output = ran(program(&["explain", "no-such-finding"]).stderr(unread()));
-    assert_eq!(output.status.code(), Some(exit_code::USAGE.into()));
+    let nowhere = ["run", "radicale", "--evidence", "/nonexistent/run"];
+    for (arguments, code) in [(&["explain", "no-such-finding"][..], exit_code::USAGE), (&nowhere, exit_code::ENGINE)] {
+        let output = ran(program(arguments).env("DOCKER_HOST", "tcp://127.0.0.1:1").stdout(unread()).stderr(unread()));
+        assert_eq!(output.status.code(), Some(code.into()), "{arguments:?}");
+    }
 }
 
 #[test]
@@ -88,4 +93,23 @@ fn what_cannot_be_written_is_no_success() {
     let output = ran(program(&["list"]).stdout(full));
     assert_eq!(output.status.code(), Some(exit_code::UNKNOWN.into()));
     assert!(stderr(&output).starts_with("error: standard output: No space left on device"), "{}", stderr(&output));
+}
+
+/// The commands, each as the words that call it: none for the program itself.
+fn calls(command: &clap::Command, before: &[String]) -> Vec<Vec<String>> {
+    let below = command.get_subcommands().flat_map(|sub| calls(sub, &[before, &[sub.get_name().to_owned()]].concat()));
+    [before.to_vec()].into_iter().chain(below).collect()
+}
+
+#[test]
+fn every_command_has_its_help() {
+    let all = calls(&Cli::command(), &[]);
+    assert!(all.len() > 20, "{all:?}");
+    for words in all {
+        let mut command = program(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        let output = ran(command.arg("--help").env_clear().env("COLUMNS", "100"));
+        assert!(output.status.success(), "{words:?}: {}", stderr(&output));
+        let name = [&["help".to_owned()], &words[..]].concat().join("_");
+        insta::assert_snapshot!(name, String::from_utf8(output.stdout).expect("a text"));
+    }
 }
