@@ -27,7 +27,7 @@ use restore_drill::cli::{
 };
 use restore_drill::doctor::{Level, doctor};
 use restore_drill::drill::{self, Ended, Options};
-use restore_drill::error::{Error, Result};
+use restore_drill::error::{Error, FaultError, Result};
 use restore_drill::events::{Events, Sink};
 use restore_drill::fault::matrix::Matrix;
 use restore_drill::fault::run::{self as faults, Outcome};
@@ -313,7 +313,7 @@ async fn inject(args: FaultArgs, scenarios: PathBuf, output: OutputArgs) -> Resu
     let ended = results.into_iter().collect::<Result<()>>();
     if outcomes.iter().all(|o| o.lines.is_empty()) {
         ended?;
-        return Err(Error::Unknown("no fault was injected".into()));
+        return Err(FaultError::NoneInjected.into());
     }
     // Some faults alone need not turn every check red.
     let all = args.names.is_empty() && args.group.is_none() && ended.is_ok();

@@ -278,7 +278,7 @@ impl Climb {
             }
             let compared = Counts { trials: trials.len() as u64 + 1, ..Counts::default() };
             if trials.is_empty() {
-                return Err(Error::Unknown("nothing was tried".into()));
+                return Err(Error::NothingTried);
             }
             Ok::<_, Error>(Verdict::new(compared, findings))
         };
