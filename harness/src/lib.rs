@@ -13,6 +13,7 @@
 //! - [`images`]: stand-in images, built on the spot.
 //! - [`ladder`]: the rungs that a recipe earns, from install to lint.
 //! - [`fault`]: deliberate defects, with the findings that they must cause.
+//! - [`cli`]: the command line; [`commands`]: what its commands do.
 //! - [`events`] and [`report`]: what a run says, and to whom. [`output`]: what commands print.
 //!
 //! What is written in files is read by [`recipe`]; the corpus is made by [`seeds`]; the engine is asked through [`engine`].
@@ -21,6 +22,7 @@ pub mod again;
 pub mod audit;
 pub mod backup;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod conformance;
 pub mod doctor;
