@@ -86,7 +86,7 @@ pub fn page(report: &Report, logs: &[Log]) -> Result<String> {
             "volumes": volumes(report),
             "recovery": report.recovery.rows(),
             "rungs": rungs(report),
-            "gap": report.ladder.as_ref().and_then(crate::ladder::Ladder::gap),
+            "blocked_by": report.ladder.as_ref().and_then(crate::ladder::Ladder::blocked_by),
             "logs": logs,
         }),
     )
