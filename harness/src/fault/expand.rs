@@ -192,12 +192,8 @@ fn about(finds: &str, chosen: &Chosen<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::known::tests::known;
     use recipe::scenario::faults::Faults;
-
-    fn known(item: Item, attributes: &[(&str, &str)]) -> Known {
-        let attributes = attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Known { name: item.to_string(), item, attributes }
-    }
 
     fn items() -> Items {
         let message = |uid: u32, size| {
