@@ -198,6 +198,9 @@ pub enum Command {
         /// Remove only this run, even if it was kept.
         #[arg(long)]
         run: Option<String>,
+        /// Remove the run also if it was started on another machine or with another state directory, where it may be alive.
+        #[arg(long, requires = "run")]
+        force: bool,
     },
     /// Check the engine and this machine, and say how to fix what is missing.
     Doctor,

@@ -31,7 +31,7 @@ pub async fn execute(cli: Cli) -> Result<u8> {
         Command::History { dir, html, json } => stored::past(&dir, html, json),
         Command::Explain { finding } => stored::explain(&finding.join(" ")),
         Command::Labels(command) => labels::labels(command),
-        Command::Gc { run } => engine::gc(run.as_deref()).await,
+        Command::Gc { run, force } => engine::gc(run.as_deref(), force).await,
         Command::Doctor => engine::doctor(&scenarios).await,
         Command::Images { scenario } => engine::images(&scenarios, &scenario).await,
         Command::Audit { stack, scenario, snapshot, json } => {

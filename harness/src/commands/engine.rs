@@ -18,9 +18,14 @@ use crate::stack::gc;
 use crate::{audit, conformance, exit_code, images, output};
 
 /// Removes what killed runs left.
-pub(super) async fn gc(run: Option<&str>) -> Result<u8> {
+pub(super) async fn gc(run: Option<&str>, force: bool) -> Result<u8> {
     let engine = Engine::connect().await?;
-    let done = gc::collect(&engine, run, Duration::from_secs(120)).await?;
+    let which = match run {
+        None => gc::Which::Dead,
+        Some(run) if force => gc::Which::Forced(run),
+        Some(run) => gc::Which::Run(run),
+    };
+    let done = gc::collect(&engine, which, Duration::from_secs(120)).await?;
     for (what, runs) in [("removed", done.removed), ("live", done.live), ("kept", done.kept), ("of other hosts", done.foreign)] {
         output::line(format_args!("{what}: {}", if runs.is_empty() { "none".into() } else { runs.join(", ") }))?;
     }

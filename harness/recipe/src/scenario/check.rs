@@ -43,6 +43,10 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
     }
     users(spec, text, problems);
     doors(spec, text, problems);
+    for allowed in spec.allowed.iter().filter(|a| a.volume.is_some() && !a.what.starts_with("mount ")) {
+        let message = format!("allow {:?}: only a mount can have a volume in its place; remove `volume`", allowed.what);
+        problems.add(text.problem(&allowed.what, message));
+    }
     if let Some(file) = spec.files.first() {
         let place = file.get("volume").and_then(toml::Value::as_str).unwrap_or("file");
         let message = "remove [[file]]: all of what inventory.toml calls durable or valuable is compared. What is not to be compared is \

@@ -23,6 +23,9 @@ const OLDER: &str = "older";
 /// The key of a row that is added where keys are secret.
 const SECRET: &str = "synthetic";
 
+/// What the database took: the column that was altered, or the key of the row that was added. Else why it took none.
+type Taken = Result<String, FaultError>;
+
 /// What is done to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
@@ -107,7 +110,7 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
         };
         Change::ALL.into_iter().filter(|(change, ..)| change.is_possible(hint)).map(fault).collect::<Vec<_>>()
     };
-    tables(scenario).flat_map(of_table).chain(emptied(scenario)).collect()
+    tables(scenario).flat_map(of_table).chain(emptied(scenario)).chain(others_struck(scenario)).collect()
 }
 
 /// The same, a row of every table of a database struck at once.
@@ -128,7 +131,7 @@ pub fn together(scenario: &Scenario) -> Vec<Derived> {
         Change::ALL.into_iter().filter_map(fault).collect::<Vec<_>>()
     };
     let written = scenario.spec.databases.iter().filter(|d| !d.write.is_empty());
-    written.flat_map(of_database).chain(emptied(scenario)).collect()
+    written.flat_map(of_database).chain(emptied(scenario)).chain(others_struck(scenario)).collect()
 }
 
 /// The faults that empty all tables of which no single rows are struck.
@@ -142,6 +145,62 @@ fn emptied(scenario: &Scenario) -> Vec<Derived> {
     };
     let some = |d: &&Database| !d.write.is_empty() && !others(scenario, d).is_empty();
     scenario.spec.databases.iter().filter(some).map(of_database).collect()
+}
+
+/// The faults that alter, or add, a row of each table of which no single rows are struck.
+fn others_struck(scenario: &Scenario) -> Vec<Derived> {
+    let of_database = |database: &Database| {
+        let fault = |(change, word, what): (Change, &str, &str)| {
+            let what = format!("{what}, in every table of which scenario.toml says nothing. Database {}.", database.name);
+            let declared = Declared::new(format!("{}-other-tables-row-{word}", database.name), what, Group::Content);
+            let deed = Others { database: database.clone(), tables: others(scenario, database), change };
+            (declared, Some(Box::new(deed) as Box<dyn Deed>))
+        };
+        let changes = Change::ALL.into_iter().filter(|(change, ..)| matches!(change, Change::Altered | Change::Added));
+        changes.map(fault).collect::<Vec<_>>()
+    };
+    let some = |d: &&Database| !d.write.is_empty() && !others(scenario, d).is_empty();
+    scenario.spec.databases.iter().filter(some).flat_map(of_database).collect()
+}
+
+/// Tables of which nothing is known but what the database says of them: a row of each is altered or added, where it takes that.
+#[derive(Debug)]
+struct Others {
+    database: Database,
+    tables: Vec<String>,
+    change: Change,
+}
+
+impl Deed for Others {
+    fn when(&self) -> When {
+        When::Restored
+    }
+
+    fn strike<'a>(&'a self, drill: &'a Drill, _: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            let evidence = &drill.run.evidence;
+            let Some(baseline) = evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
+            let mut found = Vec::new();
+            for name in &self.tables {
+                let rows = evidence.rows_of(baseline, &self.database.name, name)?;
+                if rows.is_empty() {
+                    continue;
+                }
+                let table = sql::table(drill, &self.database, name)?;
+                // Of a row without a key there may be a copy, and no altered one.
+                let change = match (table.key.is_empty(), self.change) {
+                    (true, Change::Altered) => continue,
+                    (true, _) => Change::Doubled,
+                    (false, change) => change,
+                };
+                let struck = Struck { database: self.database.clone(), table: name.clone(), hint: None, change, must: true };
+                let row = struck.row(rows, &[])?;
+                // What the database refuses here is said as a check that no fault turned red.
+                found.extend(struck.struck(drill, &table, &row).await?);
+            }
+            Ok(found)
+        })
+    }
 }
 
 /// Tables that are emptied.
@@ -245,21 +304,21 @@ impl Struck {
     }
 
     /// Alters the row: the first column for which the database takes another value.
-    async fn alter(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<String> {
+    async fn alter(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<Taken> {
         let mut why = "it has no column that may be altered".to_owned();
         for (column, value) in self.alterable(table, row) {
             let condition = place(self.database.dialect, table, row);
             let statement = format!("UPDATE {} SET {} = {value} WHERE {condition}", table.sql, self.name(&column));
             match run(drill, &self.database, &statement).await? {
-                Ok(()) => return Ok(column),
+                Ok(()) => return Ok(Ok(column)),
                 Err(refused) => why = refused,
             }
         }
-        Err(FaultError::Refused { what: format!("no row of table {} can be altered", self.table), why }.into())
+        Ok(Err(FaultError::Refused { what: format!("no row of table {} can be altered", self.table), why }))
     }
 
     /// A copy of the row under another key; where it must be told from the first, with other columns. Gives the key.
-    async fn copy(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<String> {
+    async fn copy(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<Taken> {
         let columns = columns(row);
         let (key, last) = self.other_key(table, row);
         let distinct = self.hint.as_ref().map_or(&[][..], |h| &h.distinct);
@@ -283,11 +342,11 @@ impl Struck {
             let (names, values, into) = (names.join(", "), values.join(", "), &table.sql);
             let statement = format!("INSERT INTO {into} ({names}) SELECT {values} FROM {into} WHERE {condition}");
             match run(drill, &self.database, &statement).await? {
-                Ok(()) => return Ok(key),
+                Ok(()) => return Ok(Ok(key)),
                 Err(refused) => why = refused,
             }
         }
-        Err(FaultError::Refused { what: format!("no row can be added to table {}", self.table), why }.into())
+        Ok(Err(FaultError::Refused { what: format!("no row can be added to table {}", self.table), why }))
     }
 
     /// A key that no row has: it differs in its last column, whose value in SQL it gives too. A row without a key is there twice.
@@ -315,6 +374,23 @@ impl Struck {
         (format!("{rest}{}", escape(&is)), sql)
     }
 
+    /// Does it to a row. Gives what must be found, or why the database takes no such change.
+    async fn struck(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<Taken> {
+        Ok(match self.change {
+            Change::Gone => {
+                delete(drill, &item(row)).await?;
+                Ok(line(&item(row), Outcome::Lost, None))
+            }
+            Change::Altered => {
+                self.alter(drill, table, row).await?.map(|column| line(&item(row), Outcome::Altered, Some(&column)))
+            }
+            Change::Added | Change::Doubled => {
+                let added = self.copy(drill, table, row).await?;
+                added.map(|key| line(&item(&RowSeen { key, ..row.clone() }), Outcome::Unexpected, None))
+            }
+        })
+    }
+
     /// Alters a row before the baseline. Gives what the restore of the older snapshot must show.
     pub async fn depart(&self, drill: &Drill) -> Result<Vec<String>> {
         let evidence = &drill.run.evidence;
@@ -326,7 +402,7 @@ impl Struck {
         let tables = evidence.tables(older, &self.database.name)?;
         let table = tables.into_iter().find(|t| t.table == self.table);
         let table = table.ok_or_else(|| sql::no_table(&self.database, &self.table))?;
-        let column = self.alter(drill, &table, &row).await?;
+        let column = self.alter(drill, &table, &row).await??;
         Ok(vec![line(&item(&row), Outcome::Altered, Some(&column))])
     }
 }
@@ -353,17 +429,7 @@ impl Deed for Struck {
             }
             let row = self.row(baseline, &rows(crate::drill::FRESH)?)?;
             let table = sql::table(drill, &self.database, &self.table)?;
-            Ok(vec![match self.change {
-                Change::Gone => {
-                    delete(drill, &item(&row)).await?;
-                    line(&item(&row), Outcome::Lost, None)
-                }
-                Change::Altered => line(&item(&row), Outcome::Altered, Some(&self.alter(drill, &table, &row).await?)),
-                Change::Added | Change::Doubled => {
-                    let key = self.copy(drill, &table, &row).await?;
-                    line(&item(&RowSeen { key, ..row }), Outcome::Unexpected, None)
-                }
-            }])
+            Ok(vec![self.struck(drill, &table, &row).await??])
         })
     }
 }
