@@ -314,11 +314,12 @@ fn kebab(camel: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use judge::model::{Protocol, Trial, TrialKind};
 
-    fn known(item: Item, attributes: &[(&str, &str)]) -> Known {
+    /// An item with its attributes.
+    pub(in crate::fault) fn known(item: Item, attributes: &[(&str, &str)]) -> Known {
         let attributes = attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Known { name: item.to_string(), item, attributes }
     }

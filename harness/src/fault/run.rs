@@ -21,7 +21,7 @@ use super::{Fault, proven, put_back, save};
 use crate::drill::fault::{Fault as Hooks, NoFault, Trials};
 use crate::drill::proof::{BackedUp, Baseline, Restarted};
 use crate::drill::{self, Drill, Options, Sinks};
-use crate::error::{Error, Result};
+use crate::error::{Error, FaultError, Result};
 use crate::events::Event;
 use crate::stack::volumes::full_name;
 
@@ -166,7 +166,7 @@ impl Run {
     /// A backup that is not struck.
     async fn sound_backup(&self, baseline: &Baseline) -> Result<BackedUp> {
         let backup = drill::backup(&self.drill, baseline).await?;
-        backup.ok_or_else(|| Error::Unknown("the backup of a fault-free drill failed".into()))
+        backup.ok_or_else(|| FaultError::NoSoundBackup.into())
     }
 
     /// Wipe, restore and observation, once for each fault, from one snapshot.

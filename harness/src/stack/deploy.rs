@@ -261,19 +261,21 @@ pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progres
         }
         Ok(if waiting.is_empty() { Ok(()) } else { Err(format!("waiting for {}", waiting.join(", "))) })
     });
-    match result.await {
-        Err(Error::Unknown(why)) => {
-            let named = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
-            let mut services: Vec<&str> = named.filter(|w| w.starts_with(&format!("{stack}_"))).collect();
-            services.dedup();
-            let mut said = String::new();
-            for service in services.into_iter().take(3) {
-                said += &format!("\n{service} said last:\n{}", last_lines(engine, service, 5).await);
-            }
-            Err(Error::NotConverged(format!("stack {stack} did not converge: {why}{said}")))
-        }
-        result => result,
+    let Err(error) = result.await else { return Ok(()) };
+    let Some(why) = late(&error) else { return Err(error) };
+    let named = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
+    let mut services: Vec<&str> = named.filter(|w| w.starts_with(&format!("{stack}_"))).collect();
+    services.dedup();
+    let mut said = String::new();
+    for service in services.into_iter().take(3) {
+        said += &format!("\n{service} said last:\n{}", last_lines(engine, service, 5).await);
     }
+    Err(Error::NotConverged(format!("stack {stack} did not converge: {why}{said}")))
+}
+
+/// What was still waited for at the deadline, if that is what ended the wait.
+fn late(error: &Error) -> Option<String> {
+    matches!(error, Error::Docker(engine::Error::Late { .. })).then(|| error.to_string())
 }
 
 /// The last lines of a service's log, each indented.
@@ -328,6 +330,14 @@ pub fn engine_host() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_wait_that_is_over_is_told_from_an_engine_that_fails() {
+        let waiting = until(Duration::ZERO, || async { Ok::<Result<(), String>, Error>(Err("waiting for s_app".into())) });
+        assert_eq!(late(&waiting.await.expect_err("late")).as_deref(), Some("after 0 s still waiting for s_app"));
+        let failed = until(Duration::ZERO, || async { Err::<Result<(), String>, _>(Error::PortTaken("s_app".into())) });
+        assert_eq!(late(&failed.await.expect_err("failed")), None);
+    }
 
     fn stack(text: &str) -> Stack {
         Stack {

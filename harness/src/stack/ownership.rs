@@ -105,7 +105,7 @@ impl Owned {
             drop(under_way);
             made
         });
-        making.await.unwrap_or_else(|e| Err(Error::Unknown(format!("creating something: {e}"))))
+        making.await.unwrap_or_else(|e| Err(Error::bug(format_args!("creating something: {e}"))))
     }
 
     /// Whether a stack is the run's: nobody else's has the run's id in its name.
@@ -262,11 +262,8 @@ impl Owned {
             }
             if tokio::time::Instant::now() >= end {
                 let why = last.map_or_else(String::new, |e: Error| format!(": {e}"));
-                return Err(Error::Unknown(format!(
-                    "after {} s there still are {remains} of run {}{why}",
-                    deadline.as_secs(),
-                    self.run
-                )));
+                let (seconds, remains, run) = (deadline.as_secs(), remains.to_string(), self.run.clone());
+                return Err(Error::NotRemoved { seconds, remains, run, why });
             }
             // A service may have been created while the first pass ran (a deploy that was killed).
             for name in &remains.services {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::command::{UserPlaces, script};
 use super::compared::{Fact, MAIL_QUEUE, MESSAGES};
 use super::database::{self, LeftOut};
-use super::faults::{Faults, Known};
+use super::faults::{Faults, Known, Wrong};
 use super::mail::MailServer;
 use super::pages;
 use super::redis;
@@ -140,8 +140,11 @@ fn content(path: &InventoryPath, spec: &Spec) -> Option<String> {
 pub(super) fn faults(faults: &Faults, spec: &Spec, recipe: &Recipe, text: &TomlText, dir: &Path, problems: &mut Problems) {
     let databases = spec.databases.iter().filter(|d| !d.write.is_empty()).map(|d| d.name.clone()).collect();
     let known = Known { services: &recipe.services, databases: &databases, rules: &rules::names(), dir };
-    if let Err((value, message)) = faults.check(&known) {
-        problems.add(text.problem(&value, message));
+    for Wrong { below, value, message } in faults.check(&known) {
+        problems.add(match below {
+            Some(name) => text.problem_below(&name, &value, message),
+            None => text.problem(&value, message),
+        });
     }
 }
 

@@ -10,7 +10,7 @@ use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
-use crate::error::{Error, Result};
+use crate::error::{FaultError, Result};
 use crate::fault::act::in_bot;
 use crate::fault::deed::{Deed, Derived, Together, When};
 use crate::fault::known::Items;
@@ -203,7 +203,9 @@ impl Struck {
             ..Choice::default()
         };
         let found = items.chosen(&choice).into_iter().next().map(|c| c.known.item.clone());
-        found.ok_or_else(|| Error::Unknown(format!("the baseline has no file of volume {} to strike", self.volume)))
+        found.ok_or_else(|| {
+            FaultError::Nothing { what: format!("file of volume {}", self.volume), place: "the baseline".into() }.into()
+        })
     }
 
     fn place(&self, drill: &Drill, item: &Item) -> String {

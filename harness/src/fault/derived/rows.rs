@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::sql::{self, columns, literal, name, place, run, text};
 use crate::drill::Drill;
-use crate::error::{Error, Result};
+use crate::error::{Error, FaultError, Result};
 use crate::fault::deed::{Deed, Derived, Together, When};
 use crate::fault::known::Items;
 use crate::probe::Probe as _;
@@ -24,7 +24,7 @@ const OLDER: &str = "older";
 const SECRET: &str = "synthetic";
 
 /// What the database took: the column that was altered, or the key of the row that was added. Else why it took none.
-type Taken = std::result::Result<String, String>;
+type Taken = Result<String, FaultError>;
 
 /// What is done to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,7 +224,8 @@ impl Deed for Emptied {
                 let rows = evidence.rows_of(baseline, &self.database.name, table)?;
                 if !rows.is_empty() {
                     let statement = format!("DELETE FROM {}", sql::table(drill, &self.database, table)?.sql);
-                    run(drill, &self.database, &statement).await?.map_err(Error::Unknown)?;
+                    let what = format!("table {table} cannot be emptied");
+                    run(drill, &self.database, &statement).await?.map_err(|why| FaultError::Refused { what, why })?;
                 }
                 found.extend(rows.iter().map(|row| line(&item(row), Outcome::Lost, None)));
             }
@@ -239,12 +240,13 @@ pub async fn delete(drill: &Drill, row: &Item) -> Result<()> {
     let evidence = &drill.run.evidence;
     let database = drill.app.scenario.spec.databases.iter().find(|d| &d.name == database);
     let baseline = evidence.completed(judge::BASELINE)?;
-    let none = || Error::Unknown(format!("{row} is not in the baseline"));
+    let none = || FaultError::NotInBaseline { item: Box::new(row.clone()) };
     let (database, baseline) = database.zip(baseline).ok_or_else(none)?;
     let seen = evidence.rows_of(baseline, &database.name, table)?.into_iter().find(|r| &r.key == key).ok_or_else(none)?;
     let table = sql::table(drill, database, table)?;
     let statement = format!("DELETE FROM {} WHERE {}", table.sql, place(database.dialect, &table, &seen));
-    run(drill, database, &statement).await?.map_err(Error::Unknown)
+    let deleted = run(drill, database, &statement).await?;
+    Ok(deleted.map_err(|why| FaultError::Refused { what: format!("{row} cannot be deleted"), why })?)
 }
 
 /// Another value than a column has; none for one of no kind that is known.
@@ -271,8 +273,8 @@ impl Struck {
         let made = |r: &RowSeen| fresh.iter().any(|f| (&f.table, &f.key) == (&r.table, &r.key));
         let single: Vec<&RowSeen> = rows.iter().filter(is_one).collect();
         let found = single.iter().find(|r| !made(r)).or(single.first()).copied().or(rows.first());
-        let none = || Error::Unknown(format!("table {} of {} has no row to strike", self.table, self.database.name));
-        found.cloned().ok_or_else(none)
+        let place = || format!("table {} of {}", self.table, self.database.name);
+        found.cloned().ok_or_else(|| FaultError::Nothing { what: "row".into(), place: place() }.into())
     }
 
     /// The columns that are compared and may be altered, the declared one alone if there is one; texts before other kinds.
@@ -312,7 +314,7 @@ impl Struck {
                 Err(refused) => why = refused,
             }
         }
-        Ok(Err(format!("no row of table {} can be altered: {why}", self.table)))
+        Ok(Err(FaultError::Refused { what: format!("no row of table {} can be altered", self.table), why }))
     }
 
     /// A copy of the row under another key; where it must be told from the first, with other columns. Gives the key.
@@ -344,7 +346,7 @@ impl Struck {
                 Err(refused) => why = refused,
             }
         }
-        Ok(Err(format!("no row can be added to table {}: {why}", self.table)))
+        Ok(Err(FaultError::Refused { what: format!("no row can be added to table {}", self.table), why }))
     }
 
     /// A key that no row has: it differs in its last column, whose value in SQL it gives too. A row without a key is there twice.
@@ -398,9 +400,9 @@ impl Struck {
         let fresh = evidence.completed(crate::drill::FRESH)?.map(rows).transpose()?.unwrap_or_default();
         let row = self.row(rows(older)?, &fresh)?;
         let tables = evidence.tables(older, &self.database.name)?;
-        let none = || Error::Unknown(format!("database {} has no table {} to strike", self.database.name, self.table));
-        let table = tables.into_iter().find(|t| t.table == self.table).ok_or_else(none)?;
-        let column = self.alter(drill, &table, &row).await?.map_err(Error::Unknown)?;
+        let table = tables.into_iter().find(|t| t.table == self.table);
+        let table = table.ok_or_else(|| sql::no_table(&self.database, &self.table))?;
+        let column = self.alter(drill, &table, &row).await??;
         Ok(vec![line(&item(&row), Outcome::Altered, Some(&column))])
     }
 }
@@ -427,7 +429,7 @@ impl Deed for Struck {
             }
             let row = self.row(baseline, &rows(crate::drill::FRESH)?)?;
             let table = sql::table(drill, &self.database, &self.table)?;
-            Ok(vec![self.struck(drill, &table, &row).await?.map_err(Error::Unknown)?])
+            Ok(vec![self.struck(drill, &table, &row).await??])
         })
     }
 }
