@@ -58,6 +58,7 @@ const REPORTS: &[(&str, &[&str])] = &[
     ),
     ("keys of ", &["lost", "unexpected", "altered (value)", "altered (expiry)"]),
     ("mounts", &["lost"]),
+    ("new secrets", &["lost"]),
     ("fact ", &["altered"]),
     ("trial: ", &["altered"]),
 ];

@@ -156,6 +156,9 @@ pub struct Fault {
     /// Whether the wipe is left out.
     #[serde(default)]
     pub skips_wipe: bool,
+    /// Secrets that get a new value before the restore although the inventory keeps them.
+    #[serde(default)]
+    pub renew: Vec<String>,
     /// What is different about the restore.
     #[serde(default)]
     pub restore: Restore,
@@ -198,6 +201,7 @@ impl Fault {
             snapshot: None,
             after_backup: vec![],
             skips_wipe: false,
+            renew: vec![],
             restore: Restore::default(),
             before_restore: vec![],
             between_restores: vec![],
@@ -280,6 +284,8 @@ pub struct Known<'a> {
     pub services: &'a BTreeSet<String>,
     /// Its databases that take statements.
     pub databases: &'a BTreeSet<String>,
+    /// The secrets that its inventory keeps.
+    pub secrets: &'a BTreeSet<String>,
     /// The rules of `labels lint`.
     pub rules: &'a BTreeSet<String>,
     /// The scenario's folder.
@@ -335,6 +341,7 @@ impl Fault {
         self.marks().try_for_each(|m| among("service", &m.service, known.services))?;
         self.actions().try_for_each(|a| a.check(known))?;
         self.lint.iter().try_for_each(|rule| among("rule of labels lint", rule, known.rules))?;
+        self.renew.iter().try_for_each(|name| among("secret that inventory.toml keeps", name, known.secrets))?;
         for expected in self.finds.iter().chain(&self.loses) {
             expected.check(Some(&faults.targets), &faults.lost)?;
         }

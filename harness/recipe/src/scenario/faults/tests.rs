@@ -3,7 +3,8 @@ use super::*;
 fn known(dir: &Path, check: impl Fn(&Known<'_>) -> Result<(), (String, String)>) -> Result<(), (String, String)> {
     let set = |of: &[&str]| of.iter().map(|s| (*s).to_owned()).collect::<BTreeSet<_>>();
     let (services, databases, rules) = (set(&["app", "db"]), set(&["wiki"]), set(&["no-labels"]));
-    check(&Known { services: &services, databases: &databases, rules: &rules, dir })
+    let secrets = set(&["DB_PASSWORD"]);
+    check(&Known { services: &services, databases: &databases, secrets: &secrets, rules: &rules, dir })
 }
 
 fn parse(text: &str) -> Result<Faults, String> {
