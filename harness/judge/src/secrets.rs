@@ -116,9 +116,16 @@ impl Secrets {
         for secret in &self.renewed {
             let (down, again) = match self.came_with(&of, secret) {
                 Some(Came::Observed(with_new)) => (None, at(with_new)?.unwrap_or_default()),
-                // Nothing can be seen of an app that is not there: what it was that this one mended, only an only one tells.
-                Some(Came::Down(why)) if self.renewed.len() == 1 => (Some(why.clone()), mended.clone()),
-                Some(Came::Down(why)) => (Some(why.clone()), BTreeSet::new()),
+                // Nothing can be seen of an app that is not there: what is not wrong with all others new is so because of this one.
+                Some(Came::Down(why)) => {
+                    let others = self.renewed.iter().filter(|other| *other != secret).cloned().collect();
+                    let without = match self.came(&of, &others) {
+                        Some(Came::Observed(name)) => at(name)?,
+                        _ => None,
+                    };
+                    let again = without.map(|without| mended.difference(&without).cloned().collect());
+                    (Some(why.clone()), again.unwrap_or_default())
+                }
                 Some(Came::Up) | None => continue,
             };
             let wrong: BTreeSet<String> = mended.intersection(&again).cloned().collect();
@@ -272,6 +279,8 @@ mod tests {
         assert_eq!(needed(&["x", "y"], &["y"], observed("x y"), observed("y")), [a(&["x"])]);
         assert_eq!(needed(&["x", "y"], &[], observed("x"), observed("y")), [a(&["x"]), b(&["y"])]);
         assert_eq!(needed(&["x"], &[], observed("x"), down()), [a(&["x"]), b(&[])]);
+        assert_eq!(needed(&["x", "y"], &[], observed("x"), down()), [a(&["x"]), b(&["y"])]);
+        assert_eq!(needed(&["x"], &[], down(), down()), [a(&[]), b(&[])]);
     }
 
     #[test]

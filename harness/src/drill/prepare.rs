@@ -116,6 +116,7 @@ impl Ground {
             *value = value.replace("{subnet}", &subnet).replace("{certificate.host}", &host);
         }
         let secrets = Generated::of(&env, secret.clone());
+        env.extend(secrets.values());
         env.insert("STACK_NAME".into(), stack_name.clone());
         scenario.check_env(&env)?;
         let edits = options.fault.as_ref().map(|f| f.edits(&corpus)).unwrap_or_default();

@@ -17,7 +17,8 @@ pub(super) fn renew(drill: &Drill, fault: &dyn Fault) -> Result<BTreeSet<String>
     let kept = &drill.app.scenario.inventory.secrets;
     let is_kept = |name: &String| kept.iter().any(|s| s.name == *name) && !fault.renews().contains(name);
     let renewed: BTreeSet<String> = drill.app.secrets.names().into_iter().filter(|name| !is_kept(name)).collect();
-    let kept = kept.iter().map(|s| KeptSecret { name: s.name.clone(), why: s.keep.clone() }).collect();
+    let kept = kept.iter().filter(|s| is_kept(&s.name));
+    let kept = kept.map(|s| KeptSecret { name: s.name.clone(), why: s.keep.clone() }).collect();
     Secrets { renewed: renewed.clone(), kept, attempts: vec![] }.store(&drill.run.evidence)?;
     drill.app.secrets.renew(renewed.clone());
     Ok(renewed)
@@ -27,9 +28,11 @@ pub(super) fn renew(drill: &Drill, fault: &dyn Fault) -> Result<BTreeSet<String>
 /// needs. The error `why` stands where secrets do not explain it.
 pub(super) async fn start_with_needed(drill: &Drill, why: Error) -> Result<()> {
     let renewed = drill.app.secrets.renewed();
-    let (true, Error::NotConverged(said) | Error::Unknown(said)) = (!renewed.is_empty(), &why) else { return Err(why) };
+    if renewed.is_empty() || !why.is_late() {
+        return Err(why);
+    }
     let phase = drill.run.events.phase(Phase::Secrets);
-    remember(drill, Attempt { of: Trouble::Start, new: renewed.clone(), came: Came::Down(said.clone()) })?;
+    remember(drill, Attempt { of: Trouble::Start, new: renewed.clone(), came: Came::Down(why.to_string()) })?;
     let start = |new| attempt(drill, Trouble::Start, new, async || Ok(Came::Up));
     if start(BTreeSet::new()).await? == Came::Up {
         for secret in &renewed {
@@ -56,7 +59,7 @@ pub(super) async fn attempt(
     drill.app.secrets.renew(new.clone());
     let came = match drill.app.deploy_again().await {
         Ok(()) => look().await?,
-        Err(Error::NotConverged(why) | Error::Unknown(why)) => Came::Down(why),
+        Err(why) if why.is_late() => Came::Down(why.to_string()),
         Err(e) => return Err(e),
     };
     remember(drill, Attempt { of, new, came: came.clone() })?;

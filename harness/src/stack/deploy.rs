@@ -220,7 +220,8 @@ pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progres
         Ok(if waiting.is_empty() { Ok(()) } else { Err(format!("waiting for {}", waiting.join(", "))) })
     });
     match result.await {
-        Err(Error::Unknown(why)) => {
+        Err(late) if late.is_late() => {
+            let why = late.to_string();
             let named = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
             let mut services: Vec<&str> = named.filter(|w| w.starts_with(&format!("{stack}_"))).collect();
             services.dedup();
