@@ -121,18 +121,18 @@ struct Stack {
 }
 
 impl Bot {
-    #[expect(clippy::print_stderr, reason = "the log of a program")]
+    /// Logs on standard error. What nobody reads is dropped: a backup goes on without its reader.
     fn log(&self, level: &str, message: &str) {
-        if self.json {
-            eprintln!("{}", json!({"level": level, "message": message}));
-        } else {
-            eprintln!("{level} {message}");
-        }
+        let mut log = std::io::stderr();
+        let _ = match self.json {
+            true => writeln!(log, "{}", json!({"level": level, "message": message})),
+            false => writeln!(log, "{level} {message}"),
+        };
     }
 
-    #[expect(clippy::print_stdout, reason = "the output of a program")]
-    fn print(&self, line: &str) {
-        println!("{line}");
+    /// Prints a result. That nobody reads it is an error, for the client then knows no snapshot.
+    fn print(&self, line: &str) -> Result<()> {
+        writeln!(std::io::stdout(), "{line}").map_err(|e| format!("standard output: {e}"))
     }
 
     async fn run(&self, cli: &Cli) -> Result<()> {
@@ -154,9 +154,9 @@ impl Bot {
                     let tags = s["tags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(",");
                     let time = s["time"].as_str().unwrap_or_default();
                     if self.json {
-                        self.print(&json!({"time": time, "id": id, "tags": tags}).to_string());
+                        self.print(&json!({"time": time, "id": id, "tags": tags}).to_string())?;
                     } else {
-                        self.print(&format!("{time} {} {tags}", &id[..id.len().min(8)]));
+                        self.print(&format!("{time} {} {tags}", &id[..id.len().min(8)]))?;
                     }
                 }
                 Ok(())
@@ -166,7 +166,7 @@ impl Bot {
                 let listed = restic(&["ls", "--json", &id]).await?;
                 for node in listed.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()) {
                     if let (Some("file"), Some(path)) = (node["type"].as_str(), node["path"].as_str()) {
-                        self.print(&format!("{} {} {path}", node["mtime"].as_str().unwrap_or_default(), node["size"]));
+                        self.print(&format!("{} {} {path}", node["mtime"].as_str().unwrap_or_default(), node["size"]))?;
                     }
                 }
                 Ok(())
@@ -182,8 +182,7 @@ impl Bot {
                 if !dump.status.success() {
                     return Err(said("dump", &dump.stderr));
                 }
-                self.print(file);
-                Ok(())
+                self.print(file)
             }
         }
     }
@@ -256,7 +255,7 @@ impl Bot {
             };
             self.hooks(&engine, &stack, Hook::BackupPost).await?;
             let _ = std::fs::remove_dir_all(contract::SECRETS_ROOT);
-            self.print(&summary);
+            self.print(&summary)?;
         }
         Ok(())
     }
