@@ -119,6 +119,10 @@ fn run(dir: &Path) -> Evidence {
         (RunFact::Environment, r#"{"cores": "2", "engine": "28.0"}"#),
         (RunFact::Databases, "app.db"),
         (RunFact::Checks, "{}"),
+        (
+            RunFact::Secrets,
+            r#"{"renewed": [], "kept": [{"name": "SHOP_KEY", "why": "Orders are encrypted with it."}], "attempts": []}"#,
+        ),
     ] {
         evidence.set(fact, value).expect("stored");
     }

@@ -1,4 +1,5 @@
-//! Secrets that a service writes into its log are not in what a run leaves behind, in no form.
+//! Secrets: what a service writes into its log is not in what a run leaves behind, in no form; and a restored app that needs an old one
+//! is said to need it.
 
 mod common;
 
@@ -52,4 +53,47 @@ async fn planted_secrets_are_not_left_behind() {
     let logs = std::fs::read_dir(dir.path().join("run/logs")).expect("logs").flatten();
     let text: String = logs.map(|l| std::fs::read_to_string(l.path()).expect("a log")).collect();
     assert_eq!(text.matches(REDACTED).count(), 3, "{text}");
+}
+
+/// A drill of DAViCal whose inventory keeps no secret, with more in scenario.toml: what it said, and the text of each report.
+fn nothing_kept(more: &str) -> (String, Vec<String>) {
+    let copy = common::copy_of_scenarios();
+    let change = |file: &str, change: &dyn Fn(&str) -> String| {
+        let file = copy.path().join("scenarios/davical").join(file);
+        let text = std::fs::read_to_string(&file).expect("a file");
+        std::fs::write(&file, change(&text)).expect("written");
+    };
+    change("inventory.toml", &|text| text.split("[[secret]]").next().expect("what is before it").to_owned());
+    change("scenario.toml", &|text| format!("{text}\n{more}"));
+    let (root, evidence) = (copy.path().join("scenarios"), copy.path().join("run"));
+    let (root, evidence) = (root.to_str().expect("a path"), evidence.to_str().expect("a path"));
+    let output = common::restore_drill(&["--scenarios", root, "run", "davical", "--profile", "tiny", "--evidence", evidence]);
+    let said = common::stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(common::restore_drill(&["report", evidence]).status.success());
+    let reports = ["report.html", "report.json", "report.md", "junit.xml"];
+    let reports = reports.map(|file| std::fs::read_to_string(copy.path().join("run").join(file)).expect(file));
+    (said, reports.to_vec())
+}
+
+/// The dump has the password of the database's role, and the new deployment another one. The password of the app's administrator is new
+/// too, and nothing needs the old one.
+#[test]
+fn a_secret_that_nobody_kept_and_the_restored_app_needs_is_named() {
+    let (said, reports) = nothing_kept("[deadlines]\nconverge = 45\n");
+    let needs = "needs DB_PASSWORD, which no backup has";
+    assert!(said.contains(&format!("secret DB_PASSWORD: lost: the restored app {needs}")), "{said}");
+    assert!(!said.contains("secret ADMIN_PASSWORD"), "{said}");
+    assert!(reports.iter().all(|text| text.replace('\\', "").contains(needs)), "{reports:#?}");
+}
+
+/// Where the app is restarted after the restore, it waits for its database and does not come up. The drill goes on with the old value,
+/// and everything else is as before.
+#[test]
+fn an_app_that_does_not_come_up_without_an_old_secret_is_said_to_need_it() {
+    let (said, _) = nothing_kept("[restore]\nrestart = [[\"app\"]]\n[deadlines]\nconverge = 45\n");
+    let found: Vec<&str> = said.lines().filter(|line| line.starts_with("  - ")).collect();
+    let down =
+        "secret DB_PASSWORD: lost: the restored app needs DB_PASSWORD, which no backup has: with a new value it does not come up";
+    assert!(found.len() == 1 && found[0].contains(down), "{said}");
 }

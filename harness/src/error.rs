@@ -171,6 +171,11 @@ impl Error {
         }
     }
 
+    /// Whether something that was waited for did not come in time.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(self, Self::NotConverged(_) | Self::Docker(engine::Error::Late { .. }))
+    }
+
     pub(crate) fn input(file: impl Into<PathBuf>, line: Option<usize>, message: impl Into<String>) -> Self {
         recipe::Error::input(file, line, message).into()
     }

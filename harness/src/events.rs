@@ -44,6 +44,8 @@ pub enum Phase {
     Restart,
     /// The second observation.
     Observe,
+    /// The app tried with old secrets, where something is wrong that new ones may have caused.
+    Secrets,
     /// The two observations compared.
     Judge,
     /// Everything removed.
@@ -91,6 +93,7 @@ impl Phase {
             Self::Restore => "restore",
             Self::Restart => "restart",
             Self::Observe => "observe",
+            Self::Secrets => "secrets",
             Self::Judge => "judge",
             Self::Teardown => "teardown",
         }

@@ -260,6 +260,10 @@ impl hooks::Fault for Fault {
         !self.declared.skips_wipe
     }
 
+    fn renews(&self) -> &[String] {
+        &self.declared.renew
+    }
+
     fn restoring(&self, drill: &Drill) -> Restoring {
         let restore = &self.declared.restore;
         let variable = |name: &str, value: &Option<String>| value.clone().map(|value| (name.to_owned(), value));

@@ -87,7 +87,8 @@ pub fn secrets(drill: &Drill) -> Vec<String> {
     let users = &drill.run.corpus.accounts().users;
     let mut secrets: Vec<String> = users.iter().map(|u| secret.password(&u.email)).collect();
     secrets.extend(users.iter().flat_map(|u| (0..u.tokens.len()).map(|at| secret.token(at, &u.email)).collect::<Vec<_>>()));
-    secrets.extend(["restic", "SECRET_KEY"].map(|name| secret.derive(name)));
+    secrets.push(secret.derive("restic"));
+    secrets.extend(drill.app.secrets());
     secrets
 }
 

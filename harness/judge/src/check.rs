@@ -46,6 +46,8 @@ pub enum Check {
     Snapshot(String),
     /// What is tried as a user would.
     Trial(TrialKind),
+    /// That what was restored works with new values of the secrets that the run generates.
+    Secrets,
     /// A step of the bot; no scenario declares it.
     Step(BotStep),
     /// Something that the run as a whole should have read; no scenario declares it.
@@ -65,6 +67,7 @@ const FACT: &str = "fact ";
 const KEYS: &str = "keys of ";
 const MOUNTS: &str = "mounts";
 const SNAPSHOT: &str = "snapshot of ";
+const SECRETS: &str = "new secrets";
 const TRIAL: &str = "trial: ";
 
 impl Check {
@@ -84,6 +87,7 @@ impl Check {
             Item::Fact { fact } => Self::Fact(fact.clone()),
             Item::Key { service, .. } => Self::Keys(service.clone()),
             Item::Trial { trial } => Self::Trial(trial.kind.clone()),
+            Item::Secret { .. } => Self::Secrets,
             Item::Step { step } => Self::Step(*step),
             Item::Observation { what } => Self::Observation(what.clone()),
         }
@@ -107,6 +111,7 @@ impl fmt::Display for Check {
             Self::Mounts => f.write_str(MOUNTS),
             Self::Snapshot(volume) => write!(f, "{SNAPSHOT}{volume}"),
             Self::Trial(kind) => write!(f, "{TRIAL}{kind}"),
+            Self::Secrets => f.write_str(SECRETS),
             Self::Step(step) => write!(f, "step {step}"),
             Self::Observation(what) => f.write_str(what),
         }
@@ -146,6 +151,7 @@ impl FromStr for Check {
             QUOTAS => Ok(Self::Quotas),
             SCRIPTS => Ok(Self::Scripts),
             MOUNTS => Ok(Self::Mounts),
+            SECRETS => Ok(Self::Secrets),
             _ => named().ok_or_else(|| NotACheck(text.to_owned())),
         }
     }
@@ -164,6 +170,7 @@ mod tests {
             ("quotas", Check::Quotas),
             ("sieve scripts", Check::Scripts),
             ("mounts", Check::Mounts),
+            ("new secrets", Check::Secrets),
             ("database main.db", Check::Database("main.db".into())),
             ("rows of main.db, user", Check::Rows { database: "main.db".into(), table: "user".into() }),
             ("files of dkim", Check::Files("dkim".into())),

@@ -12,6 +12,7 @@ use crate::ended::Ended;
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
 use crate::say::finding;
+use crate::secrets::Secrets;
 use crate::stage::BASELINE;
 use crate::store::{Evidence, RunFact};
 
@@ -54,6 +55,12 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
         add(Check::Keys(service), n);
     }
     add(Check::Mounts, evidence.number(RunFact::Mounts)?.unwrap_or_default());
+    // A new value shows something only where what it does to the app was tried.
+    if !evidence.not_tried(stage)? {
+        // What cannot be read is a finding elsewhere.
+        let secrets: Option<Secrets> = declared::optional(evidence, RunFact::Secrets)?.unwrap_or(None);
+        add(Check::Secrets, secrets.map_or(0, |s| s.renewed.len() as u64));
+    }
     // An audit that ended before it was complete did not see all of any volume.
     if evidence.get(RunFact::Audit)?.is_some() {
         for (volume, n) in evidence.audited()? {
@@ -85,7 +92,7 @@ pub(super) fn missing(evidence: &Evidence, stage: &str) -> Result<Vec<Finding>> 
         let Ok(check) = name.parse::<Check>() else {
             return Some(unread(name, "checks.toml declares it, and there is no check of this name".into()));
         };
-        if untried && matches!(check, Check::Trial(_)) {
+        if untried && matches!(check, Check::Trial(_) | Check::Secrets) {
             return None;
         }
         let n = performed.get(&check).copied().unwrap_or_default();

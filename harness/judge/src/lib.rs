@@ -5,6 +5,7 @@
 //! - [`store`]: `evidence.db`, and what each kind of observation looks like in it; [`redact`] keeps secrets out.
 //! - [`judge()`], [`across`], [`audited`], [`seeding`]: verdicts. Behind them is one judge for each kind of state: mail, rows,
 //!   files, facts, and [`audit`] and [`live`].
+//! - [`secrets`]: which secrets had new values after the restore, and which of the old ones it needs.
 //! - [`checks`]: what was compared, beside what the scenario declares. [`coverage`]: how much of what there is that was. [`ended`]:
 //!   why a run ended before its end. [`meaning`]: what a finding means and what to do about it.
 
@@ -19,6 +20,7 @@ pub mod ended;
 pub mod error;
 mod facts;
 mod files;
+mod kept;
 mod keys;
 pub mod live;
 mod mail;
@@ -29,6 +31,7 @@ pub mod property;
 pub mod redact;
 mod rows;
 mod say;
+pub mod secrets;
 mod stage;
 mod step;
 mod steps;
@@ -44,4 +47,4 @@ pub use error::{Error, Result};
 pub use facts::trials;
 pub use rows::{ABSENT, FILE, READABLE, SETTINGS};
 pub use stage::{BASELINE, INSTALLED, MAIL_QUEUE, RESTORED, UPGRADED};
-pub use verdict::{across, audited, database_as, judge, seeding};
+pub use verdict::{across, audited, database_as, judge, may_need_secrets, old_secrets_mend, seeding};

@@ -94,9 +94,10 @@ mod tests {
         let fact = Item::Fact { fact: "mail queue".into() };
         let key = Item::Key { service: "db".into(), number: Some(0), key: "k".into() };
         let trial = Item::Trial { trial: Trial::new(TrialKind::MailOut, ["a@relayed.example"]) };
+        let secret = Item::Secret { secret: "KEY".into() };
         let observation = Item::Observation { what: "observation \"restored\"".into() };
         use Outcome::{Altered, Duplicated, Lost, Misplaced, Noted, Recovered, Resurrected, Unexpected, Unread, Unresolved};
-        let cases: [(&Item, Outcome, &[Option<&str>]); 42] = [
+        let cases: [(&Item, Outcome, &[Option<&str>]); 43] = [
             (&message, Lost, &[None]),
             (
                 &message,
@@ -170,6 +171,7 @@ mod tests {
             (&key, Unread, &[None]),
             (&trial, Altered, &[None]),
             (&trial, Unread, &[None]),
+            (&secret, Lost, &[None]),
             (&observation, Unread, &[None]),
         ];
         for (item, outcome, properties) in cases {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::count::counted;
 use crate::coverage::Coverage;
 
+pub use crate::kept::KeptSecret;
 pub use crate::message_id::MessageId;
 pub use crate::step::{BotStep, Cause, Complaint};
 pub use crate::trial::{NewData, Protocol, Route, Trial, TrialKind};
@@ -168,6 +169,11 @@ pub enum Item {
         #[serde(flatten)]
         trial: Trial,
     },
+    /// A secret of the app's deployment, which no backup has.
+    Secret {
+        /// The variable that it is the value of.
+        secret: String,
+    },
     /// A step of the drill that the bot makes.
     Step {
         /// Which.
@@ -205,6 +211,7 @@ impl fmt::Display for Item {
             Self::Key { service, number: Some(number), key } => write!(f, "redis {service}, database {number}, key {key}"),
             Self::Key { service, number: None, key } => write!(f, "redis {service}, key {key}"),
             Self::Trial { trial } => write!(f, "trial: {trial}"),
+            Self::Secret { secret } => write!(f, "secret {secret}"),
             Self::Step { step } => step.fmt(f),
             Self::Observation { what } => f.write_str(what),
         }
@@ -352,6 +359,9 @@ pub struct Verdict {
     /// How much of what there is that was.
     #[serde(default)]
     pub coverage: Coverage,
+    /// What a restore needs besides the backup.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<KeptSecret>,
     /// Every difference, sorted.
     pub findings: Vec<Finding>,
 }
@@ -375,13 +385,19 @@ impl Verdict {
     pub fn new(compared: Counts, mut findings: Vec<Finding>) -> Self {
         findings.sort();
         let status = findings.iter().filter_map(|f| f.outcome.weight()).max().unwrap_or(Status::Held);
-        Self { status, compared, coverage: Coverage::default(), findings }
+        Self { status, compared, coverage: Coverage::default(), needs: vec![], findings }
     }
 
     /// The same with how much of what there is was compared.
     #[must_use]
     pub fn covering(self, coverage: Coverage) -> Self {
         Self { coverage, ..self }
+    }
+
+    /// The same with what a restore needs besides the backup.
+    #[must_use]
+    pub fn needing(self, needs: Vec<KeptSecret>) -> Self {
+        Self { needs, ..self }
     }
 }
 

@@ -13,6 +13,7 @@ mod across;
 mod closed;
 mod live;
 mod mail;
+mod secrets;
 mod stored;
 mod words;
 

@@ -18,7 +18,7 @@ use crate::rows::{Sides, database, unsound};
 use crate::say::finding;
 use crate::stage::{BASELINE, Versions};
 use crate::store::{Evidence, FactSeen, Login, ObservationId, RunFact, Unlike};
-use crate::{audit, checks, live, property, steps};
+use crate::{audit, checks, live, property, secrets, steps};
 
 /// What the checks of a sound database say.
 pub(crate) const SOUND: [(&str, &str); 3] = [("file", "readable"), ("integrity_check", "ok"), ("foreign_key_check", "")];
@@ -38,6 +38,7 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
         findings.extend(steps::findings(evidence)?);
         findings.extend(audit::findings(evidence)?);
         findings.extend(outside(evidence)?);
+        let findings = secrets::judged(evidence, stage, findings, |_| Ok(None))?;
         return Ok(Verdict::new(Counts::default(), findings));
     };
     let (mut counts, mut findings) = compared(evidence, before, after, Versions::Same)?;
@@ -51,13 +52,35 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
         findings.extend(trials(&tried, &evidence.trials(stage)?));
         covered::add_trials(&mut coverage, evidence, BASELINE, stage)?;
     }
+    let mut findings = secrets::judged(evidence, stage, findings, |stage| seen(evidence, stage))?;
     findings.extend(steps::findings(evidence)?);
     if let Some(ended) = ended {
         findings.push(ended);
         return Ok(Verdict::new(Counts::default(), findings));
     }
     findings.extend(checks::missing(evidence, stage)?);
-    Ok(Verdict::from_findings(counts, findings).covering(coverage))
+    Ok(Verdict::from_findings(counts, findings).covering(coverage).needing(secrets::kept(evidence)?))
+}
+
+/// What an observation and what was tried with it show beside the baseline; none of one that is not complete.
+fn seen(evidence: &Evidence, stage: &str) -> Result<Option<Vec<Finding>>> {
+    let (Some(before), Some(after)) = (evidence.completed(BASELINE)?, evidence.completed(stage)?) else { return Ok(None) };
+    let (_, mut findings) = compared(evidence, before, after, Versions::Same)?;
+    if !evidence.not_tried(stage)? {
+        findings.extend(trials(&evidence.trials(BASELINE)?, &evidence.trials(stage)?));
+    }
+    Ok(Some(findings))
+}
+
+/// Whether what is wrong at a stage may come from secrets that had a new value there.
+pub fn may_need_secrets(evidence: &Evidence, stage: &str) -> Result<bool> {
+    Ok(seen(evidence, stage)?.is_some_and(|findings| findings.iter().any(secrets::may_follow)))
+}
+
+/// Whether something that is wrong at a stage was not wrong with the old values of the secrets.
+pub fn old_secrets_mend(evidence: &Evidence, stage: &str) -> Result<bool> {
+    let at = |stage: &str| seen(evidence, stage);
+    Ok(!secrets::mended(evidence, stage, at)?.is_empty())
 }
 
 /// Compares two observations of different versions of the app, and what was tried after the second one: a newer version

@@ -82,6 +82,9 @@ pub struct Inventory {
     /// Mounts of services that are not the stack's volumes and that no backup needs.
     #[serde(default, rename = "mount")]
     pub mounts: Vec<InventoryMount>,
+    /// Secrets that a restore needs and that no backup has. All others get new values before a drill restores.
+    #[serde(default, rename = "secret")]
+    pub secrets: Vec<InventorySecret>,
 }
 
 /// One volume of the inventory.
@@ -155,6 +158,16 @@ pub struct InventoryMount {
     pub mount: String,
     /// Why no backup needs it, in one sentence.
     pub why: String,
+}
+
+/// A secret of the app's deployment that must be kept outside of the backup.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InventorySecret {
+    /// The variable of `[env]` in `scenario.toml` whose value is generated.
+    pub name: String,
+    /// Why the restored app needs the old value, in one sentence.
+    pub keep: String,
 }
 
 /// The format of a dump, which decides how the audit checks that it is complete.

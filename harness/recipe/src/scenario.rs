@@ -29,6 +29,7 @@ pub mod mail;
 pub mod pages;
 pub mod redis;
 pub mod scaffold;
+pub mod secrets;
 pub mod spec;
 
 pub use command::{ServiceCommand, UserCommands, UserPlaces, Write};
@@ -175,7 +176,8 @@ impl Scenario {
         }
         let file = self.dir.join(faults::FILE);
         if file.is_file() {
-            check::faults(&self.faults, &self.spec, &recipe, &TomlText::read(&file)?, &self.dir, &mut problems);
+            let declared = (&self.spec, &self.inventory);
+            check::faults(&self.faults, declared, &recipe, &TomlText::read(&file)?, &self.dir, &mut problems);
         }
         problems.into_result()
     }

@@ -116,6 +116,23 @@ why = \"Nothing is there.\"
 }
 
 #[test]
+fn only_generated_secrets_can_be_kept_and_named() {
+    let spec = SPEC.to_owned() + "[env]\nDB_PASSWORD = \"{secret}\"\nDOMAIN = \"app.test\"\nURL = \"db://{secret.DOMAIN}@db\"\n";
+    let secret = |name: &str, keep: &str| format!("[[secret]]\nname = \"{name}\"\nkeep = \"{keep}\"\n");
+    let inventory = INVENTORY.to_owned() + &secret("DB_PASWORD", "The dump has it.") + &secret("DB_PASSWORD", " ");
+    let faults = "[[fault]]\nname = \"a\"\nwhat = \"A.\"\ngroup = \"restore\"\nrenew = [\"DOMAIN\"]\n";
+    let files = [("compose.yml", COMPOSE), ("scenario.toml", &spec), ("inventory.toml", &inventory), ("faults.toml", faults)];
+    insta::assert_snapshot!("secrets_that_are_not_generated", error(scenarios(&files).path(), "wiki"));
+    let (spec, inventory) = (
+        spec.replace("{secret.DOMAIN}", "{secret.DB_PASSWORD}"),
+        INVENTORY.to_owned() + &secret("DB_PASSWORD", "The dump has it."),
+    );
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &spec), ("inventory.toml", &inventory)]);
+    let kept = Scenario::load(root.path(), "wiki").expect("a scenario").inventory.secrets;
+    assert_eq!(kept.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["DB_PASSWORD"]);
+}
+
+#[test]
 fn a_scenario_that_never_writes_to_the_app_is_refused() {
     let spec = SPEC.split("[[write]]").next().expect("what is before it");
     let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", spec), ("inventory.toml", INVENTORY)]);

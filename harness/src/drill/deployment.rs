@@ -9,6 +9,7 @@ use recipe::scenario::{Door, MailServer, Queue, Scenario, ServiceCommand, Tls};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
+use super::generated::Generated;
 use crate::backup::Bot;
 use crate::error::{Error, Result};
 use crate::probe::STALL;
@@ -53,6 +54,8 @@ pub struct Deployment {
     pub(super) reader: Reader,
     pub(super) host: String,
     pub(super) ports: Ports,
+    /// What the variables of its compose files have that is secret.
+    pub(super) secrets: Generated,
     pub(super) alive: Arc<Alive>,
     pub(super) _slot: Slot,
 }
@@ -193,17 +196,31 @@ impl Deployment {
         }
     }
 
-    /// The stack with its doors at the ports that are chosen now.
+    /// Every secret that the run generates for the app, the old and the new values.
+    pub fn secrets(&self) -> Vec<String> {
+        self.secrets.all()
+    }
+
+    /// The stack with its doors at the ports that are chosen now, and with the secrets that it has now.
     pub(super) fn published(&self, stack: &Stack) -> Stack {
+        let mut env = stack.env.clone();
+        env.extend(self.secrets.values());
         let doors = self.scenario.spec.doors.iter();
         let ports = doors.map(|d| (d.service.clone(), d.port, self.port(&d.name))).collect();
-        Stack { ports, ..stack.clone() }
+        Stack { ports, env, ..stack.clone() }
     }
 
     /// Deploys the app's stack once more, over what runs, with these changes of the recipe; waits until it converged.
     pub(crate) async fn redeploy(&self, edits: Vec<Edit>) -> Result<()> {
         Stack { edits, ..self.published(&self.stack) }.deploy(&self.owned, &self.alive).await?;
         deploy::converged(self.engine(), &self.stack.name, self.converge_deadline(), |_, _| ()).await
+    }
+
+    /// Deploys the app's stack once more, over what runs, and restarts what is restarted after a restore.
+    pub(super) async fn deploy_again(&self) -> Result<()> {
+        self.redeploy(self.stack.edits.clone()).await?;
+        self.running(|_, _| ()).await?;
+        self.restart_waves(&self.scenario.spec.restore.restart, |_, _| ()).await
     }
 
     /// Waits until the app's services run and are ready and its doors answer.

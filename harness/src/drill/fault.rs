@@ -59,6 +59,11 @@ pub trait Fault: fmt::Debug + Send + Sync {
         true
     }
 
+    /// Secrets that get a new value at the wipe although the inventory keeps them.
+    fn renews(&self) -> &[String] {
+        &[]
+    }
+
     /// What is restored, and where to.
     fn restoring(&self, _drill: &Drill) -> Restoring {
         Restoring::default()

@@ -12,6 +12,7 @@ use super::deploying;
 use super::fault::{Fault, NoFault, Trials};
 use super::judging;
 use super::live;
+use super::needing;
 use super::observing;
 use super::restoring;
 use super::seeding;
@@ -39,12 +40,16 @@ pub async fn play(drill: &Arc<Drill>, fault: Option<&dyn Fault>) -> Result<Verdi
     if fault.trials() != Trials::None {
         trials::write_before(drill, &audited).await?;
     }
-    let wiped =
-        if fault.wipes() { wiping::wipe(drill, &baseline, &audited).await? } else { wiping::not_wiped(drill, &baseline).await? };
+    let wiped = if fault.wipes() {
+        wiping::wipe_with(drill, &baseline, &audited, fault).await?
+    } else {
+        wiping::not_wiped(drill, &baseline).await?
+    };
     let restarted = restoring::restore_with(drill, wiped, &backup, older.as_ref(), fault).await?;
     fault.strike(drill).await?;
     observing::observe(drill, &restarted, RESTORED).await?;
     trials::try_as(drill, fault.trials(), RESTORED).await?;
+    needing::needed_secrets(drill, &restarted, fault.trials(), RESTORED).await?;
     judging::judge(drill, RESTORED)
 }
 

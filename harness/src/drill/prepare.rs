@@ -12,6 +12,7 @@ use recipe::scenario::{self, Scenario};
 use seeds::Corpus;
 
 use super::deployment::Deployment;
+use super::generated::Generated;
 use super::options::{BotChoice, ImageChoice, Options};
 use super::state::{Drill, Run};
 use crate::backup::Bot;
@@ -113,11 +114,10 @@ impl Ground {
         }
         let subnet = free_subnet(engine, slot.number).await?;
         for value in env.values_mut() {
-            *value = value
-                .replace("{subnet}", &subnet)
-                .replace("{secret}", &secret.derive("SECRET_KEY"))
-                .replace("{certificate.host}", &host);
+            *value = value.replace("{subnet}", &subnet).replace("{certificate.host}", &host);
         }
+        let secrets = Generated::of(&env, secret.clone());
+        env.extend(secrets.values());
         env.insert("STACK_NAME".into(), stack_name.clone());
         scenario.check_env(&env)?;
         let edits = options.fault.as_ref().map(|f| f.edits(&corpus)).unwrap_or_default();
@@ -174,6 +174,7 @@ impl Ground {
             helper_image,
             reader,
             ports,
+            secrets,
             alive,
             _slot: slot,
         };

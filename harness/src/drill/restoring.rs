@@ -6,6 +6,7 @@ use judge::model::{BotStep, Complaint};
 
 use super::backing_up::BackedUp;
 use super::fault::{Fault, NoFault, Restoring, Times};
+use super::secrets;
 use super::state::Drill;
 use super::wiping::Wiped;
 use crate::backup::{self, Snapshot};
@@ -102,11 +103,14 @@ async fn call_restore(drill: &Drill, snapshot: &Snapshot, how: &Restoring) -> Re
     drill.app.bot().await?.restore(stack, snapshot, &more).await
 }
 
-/// Restarts the services that hold old state, wave by wave.
+/// Restarts the services that hold old state, wave by wave. Where the app does not come up because it needs old secrets, it gets them, and
+/// that is a finding.
 pub async fn restart(drill: &Drill, _: Restored) -> Result<Restarted> {
     let phase = drill.run.events.phase(Phase::Restart);
     let waves = &drill.app.scenario.spec.restore.restart;
-    drill.app.restart_waves(waves, |done, all| phase.progress(done, all, "services")).await?;
+    if let Err(why) = drill.app.restart_waves(waves, |done, all| phase.progress(done, all, "services")).await {
+        secrets::start_with_needed(drill, why).await?;
+    }
     phase.finish(format!("{} services", waves.iter().flatten().count()));
     Ok(Restarted { _private: () })
 }

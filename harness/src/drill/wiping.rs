@@ -8,6 +8,8 @@ use judge::store::{FactSeen, Login, ObservationId, RunFact};
 
 use super::backing_up::Audited;
 use super::baseline::Baseline;
+use super::fault::{Fault, NoFault};
+use super::secrets;
 use super::seeing;
 use super::state::Drill;
 use super::trials;
@@ -38,25 +40,37 @@ impl Wiped {
     }
 }
 
-/// Removes the app with all its data, deploys it afresh, and proves that nothing is left.
-pub async fn wipe(drill: &Drill, baseline: &Baseline, _: &Audited) -> Result<Wiped> {
+/// Removes the app with all its data, deploys it afresh with new secrets, and proves that nothing is left.
+pub async fn wipe(drill: &Drill, baseline: &Baseline, audited: &Audited) -> Result<Wiped> {
+    wipe_with(drill, baseline, audited, &NoFault).await
+}
+
+/// The same with what a fault changes about the secrets.
+pub(crate) async fn wipe_with(drill: &Drill, baseline: &Baseline, _: &Audited, fault: &dyn Fault) -> Result<Wiped> {
     let phase = drill.run.events.phase(Phase::Wipe);
     if let Some(newest) = drill.run.clocks().newest {
         drill.run.evidence.set_number(RunFact::NewestItemMs, newest.elapsed().as_millis() as u64)?;
     }
     // The stack's own labels are on its volumes too: everything of the stack, and only that.
     let removed = drill.app.owned.remove_all(Some(&drill.app.stack.name), drill.app.removal_deadline()).await?;
+    let renewed = secrets::renew(drill, fault)?;
     drill.app.deploy_app(&drill.app.stack, |done, all| phase.progress(done, all, "services")).await?;
-    prove(drill, baseline, removed, phase).await
+    prove(drill, baseline, removed, &renewed, phase).await
 }
 
 /// What a wipe that was skipped can prove, on purpose.
 pub(crate) async fn not_wiped(drill: &Drill, baseline: &Baseline) -> Result<Wiped> {
     let phase = drill.run.events.phase(Phase::Wipe);
-    prove(drill, baseline, BTreeSet::new(), phase).await
+    prove(drill, baseline, BTreeSet::new(), &BTreeSet::new(), phase).await
 }
 
-async fn prove(drill: &Drill, baseline: &Baseline, removed: BTreeSet<String>, phase: Running) -> Result<Wiped> {
+async fn prove(
+    drill: &Drill,
+    baseline: &Baseline,
+    removed: BTreeSet<String>,
+    renewed: &BTreeSet<String>,
+    phase: Running,
+) -> Result<Wiped> {
     let expected: BTreeSet<String> = drill.app.scenario.volumes().iter().map(|v| full_name(&drill.app.stack.name, v)).collect();
     let kept = expected.difference(&removed).next().map(|v| format!("volume {v} was not removed"));
     let logins = logins_left(drill, baseline).await?;
@@ -83,7 +97,8 @@ async fn prove(drill: &Drill, baseline: &Baseline, removed: BTreeSet<String>, ph
     let rows = drill.run.evidence.rows_besides(before, fresh)?;
     let files: u64 = drill.run.evidence.file_counts(before)?.iter().map(|c| c.entries).sum();
     let (volumes, refused) = (removed.len(), logins.len());
-    phase.finish(format!("{volumes} volumes removed; {refused} logins refused, {rows} rows and {files} files gone"));
+    let new = if renewed.is_empty() { String::new() } else { format!("; new values of {}", secrets::listed(renewed)) };
+    phase.finish(format!("{volumes} volumes removed; {refused} logins refused, {rows} rows and {files} files gone{new}"));
     Ok(Wiped { volumes })
 }
 

@@ -12,13 +12,14 @@ mod files;
 mod objects;
 mod pages;
 mod rows;
+mod secrets;
 mod sql;
 pub mod volumes;
 
 /// The faults that are derived from a scenario.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {
     if scenario.faults.derive == Derive::Together {
-        return [files::together(scenario), rows::together(scenario), objects::together(scenario)]
+        return [files::together(scenario), rows::together(scenario), objects::together(scenario), secrets::faults(scenario)]
             .into_iter()
             .flatten()
             .collect();
@@ -30,6 +31,7 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
         rows::faults(scenario),
         objects::faults(scenario),
         pages::faults(scenario),
+        secrets::faults(scenario),
     ]
     .into_iter()
     .flatten()

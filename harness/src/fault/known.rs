@@ -60,7 +60,7 @@ fn is_about(glob: &str, item: &Item) -> bool {
         Item::Fact { .. } => {
             !["trial: ", "mailbox ", "database ", "volume ", "snapshot", "redis "].iter().any(|p| glob.starts_with(p))
         }
-        Item::Mount { .. } | Item::Snapshot { .. } | Item::Step { .. } | Item::Observation { .. } => false,
+        Item::Mount { .. } | Item::Snapshot { .. } | Item::Secret { .. } | Item::Step { .. } | Item::Observation { .. } => false,
     }
 }
 

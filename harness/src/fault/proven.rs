@@ -45,6 +45,7 @@ const REPORTS: &[(&str, &[&str])] = &[
     ("objects of ", &["changed"]),
     ("keys of ", &["lost", "unexpected", "altered (value)", "altered (expiry)"]),
     ("mounts", &["lost"]),
+    ("new secrets", &["lost"]),
     ("fact ", &["altered"]),
     ("trial: ", &["altered"]),
 ];

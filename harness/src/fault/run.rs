@@ -191,14 +191,13 @@ impl Run {
                 self.add(fault, since, expected, Found { lines: found, red: BTreeSet::new() });
                 continue;
             }
-            let wiped = drill::wipe(drill, &baseline, &audited).await?;
+            let wiped = drill::wipe_with(drill, &baseline, &audited, hooks(fault)).await?;
             let edits = hooks(fault).edits(&drill.run.corpus);
             if !edits.is_empty() {
                 drill.app.redeploy(edits).await?;
             }
             let restarted = drill::restore_with(drill, wiped, &backup, older.as_ref(), hooks(fault)).await?;
-            let tried = fault.is_none_or(|f| f.trials() != Trials::None);
-            let found = self.observed(&restarted, &stage, tried).await?;
+            let found = self.observed(&restarted, &stage, fault).await?;
             let expected = match fault {
                 Some(fault) => fault.finds(drill).await?,
                 None => BTreeSet::new(),
@@ -250,7 +249,7 @@ impl Run {
             if let Some(fault) = fault {
                 fault.strike(drill).await?;
             }
-            let found = self.observed(&restarted, &stage, hooks(fault).trials() != Trials::None).await?;
+            let found = self.observed(&restarted, &stage, fault).await?;
             let mut expected = BTreeSet::new();
             if let Some(fault) = fault {
                 expected = fault.finds(drill).await?;
@@ -265,9 +264,14 @@ impl Run {
         Ok(())
     }
 
-    async fn observed(&self, restarted: &Restarted, stage: &str, tried: bool) -> Result<Found> {
+    async fn observed(&self, restarted: &Restarted, stage: &str, fault: OrTwin<'_>) -> Result<Found> {
         drill::observe(&self.drill, restarted, stage).await?;
-        drill::try_as(&self.drill, if tried { Trials::QueueHeld } else { Trials::None }, stage).await?;
+        let trials = if hooks(fault).trials() == Trials::None { Trials::None } else { Trials::QueueHeld };
+        drill::try_as(&self.drill, trials, stage).await?;
+        // What other faults do is known, and has nothing to do with secrets.
+        if !hooks(fault).renews().is_empty() {
+            drill::needed_secrets(&self.drill, restarted, trials, stage).await?;
+        }
         self.found(&drill::judge(&self.drill, stage)?.findings, stage)
     }
 }

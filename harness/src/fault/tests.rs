@@ -24,6 +24,15 @@ fn names_are_unique_and_found() {
 }
 
 #[test]
+fn each_secret_that_is_kept_has_a_fault_that_renews_it() {
+    let renewed = |scenario: &str| catalogue(scenario).iter().flat_map(|f| f.declared.renew.clone()).collect::<Vec<_>>();
+    assert_eq!(renewed("davical"), ["DB_PASSWORD"]);
+    assert_eq!(renewed("radicale"), [""; 0]);
+    let fault = find(&catalogue("davical"), "db-password-not-kept").expect("derived");
+    assert!(fault.declared.finds.contains(&Expected::Finding("secret DB_PASSWORD: lost".into())) && fault.declared.tried);
+}
+
+#[test]
 fn every_fault_is_a_sentence() {
     for scenario in ["mailu", "davical", "radicale"] {
         for fault in catalogue(scenario) {

@@ -19,7 +19,7 @@ use recipe::scenario::Scenario;
 
 use super::pinned::{Pinned, Source};
 use super::{FORM, Ladder, RungOutcome, Step, level};
-use crate::drill::fault::NoFault;
+use crate::drill::fault::{NoFault, Trials};
 use crate::drill::proof::{BackedUp, Baseline};
 use crate::drill::{self, Drill, Options, Sinks};
 use crate::error::{Error, Result};
@@ -253,6 +253,7 @@ impl Climb {
         drill::observe(drill, &restarted, RESTORED).await?;
         drill::try_after(drill, RESTORED, true).await?;
         drill::write_after(drill, RESTORED).await?;
+        drill::needed_secrets(drill, &restarted, Trials::All, RESTORED).await?;
         let own = drill::judge(drill, RESTORED)?;
         let mut findings: Vec<Finding> = own.findings.into_iter().filter(|f| !matches!(f.item, Item::Trial { .. })).collect();
         if let Some(across) = verdict {

@@ -77,6 +77,7 @@ pub fn page(report: &Report, logs: &[Log]) -> Result<String> {
             "compared": report.compared.to_string(),
             "coverage": (!report.coverage.0.is_empty()).then(|| report.coverage.to_string()),
             "left_out": report.coverage.left_out(),
+            "needs": report.needs.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "ended": report.ended.as_ref().map(ToString::to_string),
             "held": held,
             "groups": groups(report),
@@ -128,6 +129,7 @@ fn groups(report: &Report) -> Vec<Group> {
     for finding in &report.findings {
         let (order, name) = match &finding.item {
             Item::Step { .. } | Item::Observation { .. } => (0, "The drill itself".to_owned()),
+            Item::Secret { .. } => (1, "Secrets".to_owned()),
             Item::Mount { .. } => (1, "Mounts".to_owned()),
             Item::Snapshot { volume, .. } => (1, format!("Snapshot, volume {volume}")),
             Item::Database { database } | Item::Row { database, .. } | Item::Object { database, .. } => {

@@ -29,6 +29,9 @@ pub fn xml(report: &Report) -> Result<String> {
     if !report.coverage.0.is_empty() {
         suite.add_property(("coverage", report.coverage.to_string().as_str()));
     }
+    for need in &report.needs {
+        suite.add_property(("needs", need.to_string().as_str()));
+    }
     if let Some(ended) = &report.ended {
         suite.add_property(("ended", ended.to_string().as_str()));
     }

@@ -45,6 +45,9 @@ pub fn text(report: &Report) -> String {
             out.push('\n');
         }
     }
+    for need in &report.needs {
+        let _ = writeln!(out, "{}\n", escaped(&need.to_string()));
+    }
     match (report.findings.as_slice(), report.status) {
         ([], Status::Held) => {
             let _ = writeln!(out, "All that was compared was restored unchanged.\n");

@@ -9,7 +9,7 @@ use judge::audit;
 use judge::checks::{self, Check};
 use judge::coverage::Coverage;
 use judge::ended::Ended;
-use judge::model::{Counts, Finding, Item, MessageId, Status};
+use judge::model::{Counts, Finding, Item, KeptSecret, MessageId, Status};
 use judge::store::{AlteredSeen, Evidence, RunFact};
 use judge::{RESTORED, judge};
 use schemars::JsonSchema;
@@ -41,6 +41,9 @@ pub struct Report {
     /// How much of what there is was compared.
     #[serde(default)]
     pub coverage: Coverage,
+    /// What a restore needs besides the backup.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<KeptSecret>,
     /// Each check.
     pub checks: Vec<CheckResult>,
     /// Every difference, sorted.
@@ -191,6 +194,7 @@ impl Report {
             ended: Ended::read(&evidence).unwrap_or(None),
             compared: verdict.compared,
             coverage: verdict.coverage,
+            needs: verdict.needs,
             checks: checks_of(&performed, &verdict.findings),
             altered: altered(&evidence)?,
             findings: verdict.findings,

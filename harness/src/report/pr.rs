@@ -71,6 +71,7 @@ pub fn text(after: &Proof, before: Option<&Proof>) -> Result<String> {
     );
     selected(&mut out, &labels, &inventory);
     left_out(&mut out, &labels, &inventory, &report);
+    needed(&mut out, &verdict);
     written(&mut out, &labels);
     proof(&mut out, evidence, &verdict, &report, &fact)?;
     level(&mut out, after, &verdict, before)?;
@@ -127,6 +128,18 @@ fn left_out(out: &mut String, labels: &Labels, inventory: &Inventory, report: &A
         junk.bytes.div_ceil(1024),
         total.bytes.div_ceil(1024)
     );
+}
+
+/// What the restore needed besides the backup.
+fn needed(out: &mut String, verdict: &Verdict) {
+    if verdict.needs.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "## What must be kept besides the backup\n");
+    for secret in &verdict.needs {
+        let _ = writeln!(out, "- `{}`: {}", secret.name, secret.why);
+    }
+    out.push('\n');
 }
 
 fn written(out: &mut String, labels: &Labels) {

@@ -155,6 +155,7 @@ pub fn block(verdict: &Verdict) -> Vec<String> {
         lines.push(format!("  covered {}", verdict.coverage));
         lines.extend(verdict.coverage.left_out().into_iter().map(|out| format!("    {out}")));
     }
+    lines.extend(verdict.needs.iter().map(|need| format!("  {need}")));
     if verdict.findings.is_empty() {
         lines.push("  all that was compared was restored unchanged".into());
     }
@@ -168,7 +169,16 @@ pub fn block(verdict: &Verdict) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use judge::model::{Counts, Finding, Item, Outcome};
+    use judge::model::{Counts, Finding, Item, KeptSecret, Outcome};
+
+    #[test]
+    fn the_block_says_what_a_restore_needs_besides_the_backup() {
+        console::set_colors_enabled_stderr(false);
+        let needs = vec![KeptSecret { name: "DB_PASSWORD".into(), why: "The dump has it.".into() }];
+        let lines = block(&Verdict::from_findings(Counts { rows: 1, ..Counts::default() }, vec![]).needing(needs));
+        let needed = "  The restore needs DB_PASSWORD, which is in no backup and must be kept elsewhere: The dump has it.";
+        assert_eq!(lines[2..], [needed, "  all that was compared was restored unchanged"]);
+    }
 
     #[test]
     fn the_block_names_each_finding_and_counts_the_rest() {

@@ -1,7 +1,7 @@
 //! The tables of `evidence.db`.
 
 /// Version of the schema; a directory of another version is refused.
-pub(super) const VERSION: i64 = 8;
+pub(super) const VERSION: i64 = 9;
 
 /// The tables.
 pub(super) const TABLES: &str = "

@@ -35,6 +35,7 @@ fn every_item_has_a_name_and_a_check() {
             "trial: mail from another server to yet another",
             "trial: mail from another server to yet another",
         ),
+        (Item::Secret { secret: "KEY".into() }, "secret KEY", "new secrets"),
         (Item::Step { step: BotStep::Restore }, "restore", "step restore"),
         (Item::Observation { what: "run".into() }, "run", "run"),
     ] {

@@ -10,10 +10,11 @@ use super::faults::{Faults, Known, Wrong};
 use super::mail::MailServer;
 use super::pages;
 use super::redis;
+use super::secrets;
 use super::spec::{Spec, Tls};
 use crate::error::Problems;
 use crate::glob::matches;
-use crate::inventory::{Inventory, InventoryPath, InventoryVolume, Names};
+use crate::inventory::{Inventory, InventoryPath, InventorySecret, InventoryVolume, Names};
 use crate::labels::hook::hidden_by_pipe;
 use crate::labels::rules;
 use crate::near::did_you_mean;
@@ -64,6 +65,9 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
     for (value, message) in spec.redis.iter().flat_map(redis::check) {
         problems.add(text.problem(&value, message));
     }
+    for (value, message) in secrets::problems(&spec.env) {
+        problems.add(text.problem(&value, message));
+    }
     if !spec.is_written_to() {
         problems.add(text.whole(NOT_WRITTEN_TO));
     }
@@ -96,6 +100,7 @@ pub(super) fn inventory(inventory: &Inventory, spec: &Spec, recipe: &Recipe, tex
     for mount in &inventory.mounts {
         known(&format!("mount {:?}", mount.mount), "service", &mount.service, &recipe.services, text, problems);
     }
+    kept_secrets(inventory, spec, text, problems);
     for volume in inventory.deployed() {
         if !recipe.volumes.contains(&volume.name) {
             let near = did_you_mean(&volume.name, recipe.volumes.iter().map(String::as_str));
@@ -107,6 +112,22 @@ pub(super) fn inventory(inventory: &Inventory, spec: &Spec, recipe: &Recipe, tex
     for name in recipe.volumes.iter().filter(|name| !inventory.volumes.iter().any(|v| v.name == **name)) {
         let message = format!("volume {name:?} of the compose files is missing; add a [[volume]] with its class and the reason");
         problems.add(text.whole(message));
+    }
+}
+
+/// Only a secret that a drill generates can get a new value, and so only such a one can be kept.
+fn kept_secrets(inventory: &Inventory, spec: &Spec, text: &TomlText, problems: &mut Problems) {
+    let generated = secrets::generated(&spec.env);
+    for InventorySecret { name, keep } in &inventory.secrets {
+        if !generated.contains(name) {
+            let near = did_you_mean(name, generated.iter().map(String::as_str));
+            let all = secrets::listed(&generated);
+            let message = format!("secret {name:?}: [env] of scenario.toml generates no such secret; it generates: {all}{near}");
+            problems.add(text.problem(name, message));
+        }
+        if keep.trim().is_empty() {
+            problems.add(text.problem(name, format!("secret {name:?}: keep has no reason: say why the restored app needs it")));
+        }
     }
 }
 
@@ -137,9 +158,18 @@ fn content(path: &InventoryPath, spec: &Spec) -> Option<String> {
 }
 
 /// Adds what is wrong in `faults.toml`, whose text is `text`, in the scenario's folder `dir`.
-pub(super) fn faults(faults: &Faults, spec: &Spec, recipe: &Recipe, text: &TomlText, dir: &Path, problems: &mut Problems) {
+pub(super) fn faults(
+    faults: &Faults,
+    (spec, inventory): (&Spec, &Inventory),
+    recipe: &Recipe,
+    text: &TomlText,
+    dir: &Path,
+    problems: &mut Problems,
+) {
     let databases = spec.databases.iter().filter(|d| !d.write.is_empty()).map(|d| d.name.clone()).collect();
-    let known = Known { services: &recipe.services, databases: &databases, rules: &rules::names(), dir };
+    let secrets = inventory.secrets.iter().map(|s| s.name.clone()).collect();
+    let (services, rules) = (&recipe.services, &rules::names());
+    let known = Known { services, databases: &databases, secrets: &secrets, rules, dir };
     for Wrong { below, value, message } in faults.check(&known) {
         problems.add(match below {
             Some(name) => text.problem_below(&name, &value, message),

@@ -157,6 +157,9 @@ pub struct Fault {
     /// Whether the wipe is left out.
     #[serde(default)]
     pub skips_wipe: bool,
+    /// Secrets that get a new value before the restore although the inventory keeps them.
+    #[serde(default)]
+    pub renew: Vec<String>,
     /// What is different about the restore.
     #[serde(default)]
     pub restore: Restore,
@@ -199,6 +202,7 @@ impl Fault {
             snapshot: None,
             after_backup: vec![],
             skips_wipe: false,
+            renew: vec![],
             restore: Restore::default(),
             before_restore: vec![],
             between_restores: vec![],

@@ -97,7 +97,7 @@ fn scenario(name: &str, compose: &Compose) -> String {
     let mut out = format!(
         "# See docs/scenarios.md. A drill compares all files of the volumes that inventory.toml calls durable or valuable.\n\
          description = {}\ncompose = [\"compose.yml\"]\n\n\
-         # Values for the variables of the compose file. {{secret}} is replaced by a new secret in each run.\n[env]\n",
+         # Values for the variables of the compose file. {{secret}} is replaced by a secret, of which the restore gets a new one.\n[env]\n",
         quoted(&format!("{name}: TODO, one line about the app"))
     );
     for variable in variables(compose) {

@@ -23,7 +23,8 @@ pub struct Spec {
     pub compose: Vec<String>,
     /// What replaces upstream's images where they cannot be pulled.
     pub standins: Option<Standins>,
-    /// Values for the compose files' variables. `{subnet}`, `{secret}` and `{certificate.host}` are replaced by values of the run.
+    /// Values for the compose files' variables. `{subnet}`, `{secret}` and `{certificate.host}` are replaced by values of the run. Each
+    /// `{secret}` is the variable's own; `{secret.NAME}` is that of another variable.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// Published ports through which the app is reached.

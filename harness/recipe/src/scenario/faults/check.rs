@@ -11,6 +11,8 @@ pub struct Known<'a> {
     pub services: &'a BTreeSet<String>,
     /// Its databases that take statements.
     pub databases: &'a BTreeSet<String>,
+    /// The secrets that its inventory keeps.
+    pub secrets: &'a BTreeSet<String>,
     /// The rules of `labels lint`.
     pub rules: &'a BTreeSet<String>,
     /// The scenario's folder.
@@ -84,6 +86,7 @@ impl Fault {
         let mut wrong: Vec<Wrong> = edits.filter_map(|service| among("service", service, known.services)).collect();
         wrong.extend(self.actions().flat_map(|action| action.check(known)));
         wrong.extend(self.lint.iter().filter_map(|rule| among("rule of labels lint", rule, known.rules)));
+        wrong.extend(self.renew.iter().filter_map(|name| among("secret that inventory.toml keeps", name, known.secrets)));
         let expected = self.finds.iter().chain(&self.loses);
         wrong.extend(expected.filter_map(|e| e.check(Some(&faults.targets), &faults.lost)));
         wrong

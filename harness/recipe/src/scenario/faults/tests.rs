@@ -7,7 +7,8 @@ use super::*;
 fn wrong(faults: &Faults, dir: &Path) -> Vec<Wrong> {
     let set = |of: &[&str]| of.iter().map(|s| (*s).to_owned()).collect::<BTreeSet<_>>();
     let (services, databases, rules) = (set(&["app", "db"]), set(&["wiki"]), set(&["no-labels"]));
-    faults.check(&Known { services: &services, databases: &databases, rules: &rules, dir })
+    let secrets = set(&["DB_PASSWORD"]);
+    faults.check(&Known { services: &services, databases: &databases, secrets: &secrets, rules: &rules, dir })
 }
 
 fn parse(text: &str) -> Result<Faults, String> {
@@ -74,6 +75,7 @@ fn what_cannot_be_is_refused() {
         ("strike = [{ service = 'apps', run = 'true' }]", "no service \"apps\"; there are: app, db"),
         ("strike = [{ database = 'main', sql = 'x' }]", "no database that has a write command \"main\"; there are: wiki"),
         ("lint = ['none']", "no rule of labels lint \"none\""),
+        ("renew = ['SALT']", "no secret that inventory.toml keeps \"SALT\"; there are: DB_PASSWORD"),
         ("finds = ['mail']", "is no finding"),
         ("finds = ['volume a, file {key.path}: lost']", "no target \"key\""),
     ] {
