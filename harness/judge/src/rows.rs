@@ -262,6 +262,30 @@ mod tests {
         assert_eq!(found(change, Versions::Same), expected);
     }
 
+    /// A definition as a whole is told where nothing more precise is.
+    #[test]
+    fn a_table_whose_parts_differ_is_not_told_again() {
+        let change = |part: bool| {
+            move |e: &Evidence, o: ObservationId| {
+                store(e, o, &["t", "log"], &[("t", "1", "{\"a\":1}"), ("log", "3f9a", "{\"line\":\"x\"}")]);
+                let table = |property: &str| ObjectSeen {
+                    what: TABLE.into(),
+                    name: "t".into(),
+                    property: property.into(),
+                    value: "other".into(),
+                    part_of: String::new(),
+                };
+                let column =
+                    ObjectSeen { what: "column".into(), name: "t.b".into(), part_of: "t".into(), ..ObjectSeen::default() };
+                e.put_objects(o, "d", &[table("definition"), table("owner")]).expect("stored");
+                e.put_objects(o, "d", if part { std::slice::from_ref(&column) } else { &[] }).expect("stored");
+            }
+        };
+        let (owner, other) = ("database d, table t: altered (owner): was absent, is other", "was absent, is other");
+        assert_eq!(found(change(true), Versions::Same), [owner, "database d, column t.b: unexpected"]);
+        assert_eq!(found(change(false), Versions::Same), [&format!("database d, table t: altered (definition): {other}"), owner]);
+    }
+
     #[test]
     fn of_a_database_that_is_gone_or_unread_there_is_one_finding() {
         let checks = |file: &str| vec![(FILE.to_owned(), file.to_owned()), ("integrity_check".to_owned(), "ok".to_owned())];
@@ -274,6 +298,10 @@ mod tests {
         let unreadable = "database d: altered (file): was readable, is unreadable: torn";
         assert_eq!(said(&checks("unreadable: torn")[..1]), [unreadable]);
         assert_eq!(said(&[]).len(), 2, "nobody read it");
+        // One that was not there before the backup either is not lost.
+        let (mut findings, absent) = (Vec::new(), &checks(ABSENT)[..1]);
+        database("d", absent, absent, &mut findings);
+        assert_eq!(findings, []);
         let unread = |e: &Evidence, o: ObservationId| {
             e.put_checks(o, "d", &checks("unreadable: torn")[..1]).expect("stored");
         };

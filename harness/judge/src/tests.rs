@@ -11,6 +11,8 @@ use crate::*;
 
 mod across;
 mod closed;
+mod counted;
+mod links;
 mod live;
 mod mail;
 mod stored;

@@ -8,7 +8,11 @@ use crate::error::{Error, Result};
 /// Reads a file of `NAME=value` lines. Empty lines and lines that begin with `#` are skipped; one pair of quotes around a value
 /// is removed. The error names the line that is something else.
 pub fn read_env(file: &Path) -> Result<BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(file).map_err(Error::unreadable(file))?;
+    parse_env(file, &std::fs::read_to_string(file).map_err(Error::unreadable(file))?)
+}
+
+/// The same for the text of a file.
+pub fn parse_env(file: &Path, text: &str) -> Result<BTreeMap<String, String>> {
     let mut env = BTreeMap::new();
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();

@@ -303,7 +303,7 @@ impl Faults {
         }
         let lists = self.lost.iter().flat_map(|(name, list)| list.iter().map(move |e| (name, e)));
         for (name, expected) in lists {
-            if self.leads_back(name, name, 0) {
+            if self.leads_back(name) {
                 return Err((name.clone(), format!("lost {name:?} stands for itself")));
             }
             expected.check(None, &self.lost).map_err(|(value, why)| (value, format!("lost {name:?}: {why}")))?;
@@ -311,13 +311,20 @@ impl Faults {
         Ok(())
     }
 
-    /// Whether what a name of `[lost]` stands for has another one in it.
-    fn leads_back(&self, from: &str, to: &str, depth: usize) -> bool {
-        let named = self.lost.get(from).into_iter().flatten().filter_map(|e| match e {
-            Expected::Finding(name) if self.lost.contains_key(name) => Some(name),
-            _ => None,
-        });
-        depth > self.lost.len() || named.into_iter().any(|name| name == to || self.leads_back(name, to, depth + 1))
+    /// Whether a name of `[lost]` is among what it stands for. Each name is followed once: of lists that name one another, there are
+    /// more paths than anybody can wait for.
+    fn leads_back(&self, name: &str) -> bool {
+        let (mut reached, mut open) = (BTreeSet::new(), vec![name]);
+        while let Some(from) = open.pop() {
+            for expected in self.lost.get(from).into_iter().flatten() {
+                if let Expected::Finding(next) = expected
+                    && reached.insert(next.as_str())
+                {
+                    open.push(next);
+                }
+            }
+        }
+        reached.contains(name)
     }
 }
 

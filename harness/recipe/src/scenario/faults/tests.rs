@@ -87,6 +87,10 @@ fn what_is_lost_may_be_named_but_not_by_itself() {
     };
     assert_eq!(check("[lost]\nall = ['rows']\nrows = ['database a, table *: lost']"), Ok(()));
     assert_eq!(check("[lost]\na = ['b']\nb = ['a']"), Err("lost \"a\" stands for itself".into()));
+    assert_eq!(check("[lost]\na = ['b']\nb = ['c']\nc = ['b']"), Err("lost \"b\" stands for itself".into()));
+    // 2^64 paths through 65 names: the test ends, or it never does.
+    let lists: String = (0..64).map(|n| format!("n{n} = ['n{0}', 'n{0}']\n", n + 1)).collect();
+    assert_eq!(check(&format!("[lost]\n{lists}n64 = ['database a, table *: lost']\n")), Ok(()));
 }
 
 #[test]
