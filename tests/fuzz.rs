@@ -1,7 +1,7 @@
 //! Whatever reads what others wrote is fed with mutated seeds: from a fixed start, so that each run feeds the same. `make fuzz` looks
 //! for more, guided by what the inputs reach.
 
-#[path = "fuzz/src/lib.rs"]
+#[path = "fuzz/src/targets/mod.rs"]
 mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -49,7 +49,7 @@ pub fn snapshot_ids(stdout: &str) -> Vec<String> {
         .filter_map(|line| {
             // A line of digits alone is a number in JSON, and may be an id.
             if let Ok(serde_json::Value::Object(value)) = serde_json::from_str(line) {
-                if let Some(id) = ["id", "short_id"].iter().find_map(|k| value.get(k)?.as_str().filter(is_id)) {
+                if let Some(id) = ["id", "short_id"].iter().find_map(|k| value.get(*k)?.as_str().filter(is_id)) {
                     return Some(id.to_owned());
                 }
                 let message = value.get("message")?.as_str()?;

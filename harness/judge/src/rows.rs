@@ -235,6 +235,42 @@ mod tests {
         assert_eq!(found(more, Versions::OlderThenNewer), [""; 0]);
     }
 
+    /// A column that only one of the tables has is told with the table; a row's other columns are told with the row.
+    #[test]
+    fn a_column_that_came_or_went_is_not_told_for_each_row() {
+        let shaped = |table: &str, columns: &[&str]| TableSeen {
+            table: table.into(),
+            key: vec!["a".into()],
+            columns: columns.iter().map(|c| (*c).to_owned()).collect(),
+            ..TableSeen::default()
+        };
+        let row = |table: &str, columns: &str| RowSeen {
+            database: "d".into(),
+            table: table.into(),
+            key: "1".into(),
+            columns: columns.into(),
+        };
+        let told = |old: &[TableSeen], new: &[TableSeen], versions| {
+            let dir = tempfile::tempdir().expect("a directory");
+            let evidence = Evidence::create(dir.path()).expect("evidence");
+            let o = [("before", old, r#"{"a":1,"b":1}"#), ("after", new, r#"{"a":2,"c":1}"#)].map(|(name, tables, columns)| {
+                let o = evidence.observation(name).expect("an observation");
+                tables.iter().for_each(|table| evidence.put_table(o, "d", table).expect("stored"));
+                let rows = [row("t", columns), row("u", r#"{"b":1}"#)];
+                evidence.put_rows(o, "d", &[(FILE.into(), READABLE.into())], &rows).expect("stored");
+                o
+            });
+            let mut findings = Vec::new();
+            rows(&evidence, (o[0], o[1]), "d", versions, &mut findings).expect("compared");
+            findings.into_iter().filter_map(|f| f.property).collect::<Vec<_>>()
+        };
+        let other = shaped("u", &["b", "c"]);
+        let (old, new) = ([shaped("t", &["a", "b"]), other.clone()], [shaped("t", &["a", "c"]), other]);
+        assert_eq!(told(&old, &new, Versions::Same), ["a"]);
+        assert_eq!(told(&old, &old, Versions::Same), ["a", "b", "c"]);
+        assert_eq!(told(&old, &new, Versions::OlderThenNewer), ["a", "b"], "a newer version may add columns, and must keep them");
+    }
+
     #[test]
     fn rows_differ_by_column_and_without_a_key_by_their_content() {
         let change =
@@ -245,6 +281,8 @@ mod tests {
             "database d, table log, row 77aa: unexpected: {\"line\":\"y\"}",
         ];
         assert_eq!(found(change, Versions::Same), expected);
+        let lost = |e: &Evidence, o| store(e, o, &["t", "log"], &[("log", "3f9a", "{\"line\":\"x\"}")]);
+        assert_eq!(found(lost, Versions::Same), ["database d, table t, row 1: lost"]);
         let broken = |e: &Evidence, o| store(e, o, &["t", "log"], &[("t", "1", "{"), ("log", "3f9a", "{\"line\":\"x\"}")]);
         let detail = "its columns in the evidence are no JSON object";
         assert_eq!(found(broken, Versions::Same), [format!("database d, table t, row 1: unread: {detail}")]);

@@ -8,7 +8,11 @@ fn a_verdict_counts_what_was_compared_of_each_kind() {
     let (_dir, evidence) = evidence();
     store(&evidence, BASELINE, &seen());
     store(&evidence, RESTORED, &seen());
-    let compared = judge(&evidence, RESTORED).expect("judged").compared;
+    let Verdict { compared, coverage, .. } = judge(&evidence, RESTORED).expect("judged");
+    // A kind of which there is nothing is absent.
+    let said =
+        "6 of 6 durable files, 1 of 1 table, 2 of 2 folders, 3 of 3 messages, 2 of 2 sieve scripts, 1 of 1 fact, 1 of 1 trial";
+    assert_eq!(coverage.to_string(), said);
     let (accounts, folders, messages, rows) = (1, 2, 3, 1);
     let (files, paths, scripts, facts, keys, trials) = (1, 5, 2, 1, 0, 1);
     assert_eq!(compared, Counts { accounts, folders, messages, rows, files, paths, scripts, facts, keys, trials });
@@ -43,8 +47,9 @@ fn every_kind_of_check_counts_what_was_compared() {
     let key = KeySeen { database: 0, key: "k".into(), kind: "string".into(), expires: false, length: 1, value: "aa".into() };
     evidence.put_redis(before, "redis", None).expect("stored");
     evidence.put_keys(before, "redis", &[key]).expect("stored");
-    evidence.set_number(RunFact::Mounts, 4).expect("stored");
     let checks = || text(&performed(&evidence, RESTORED).expect("counted"));
+    assert!(!checks().contains("mounts"), "none was looked at: {}", checks());
+    evidence.set_number(RunFact::Mounts, 4).expect("stored");
     let expected = "\"database main.db\" = 1\n\"fact training\" = 1\n\"files of dkim\" = 1\n\"files of mail\" = 5\n\"folders\" = 2\n\
                     \"keys of redis\" = 1\n\"logins over IMAP\" = 1\n\"messages\" = 3\n\"mounts\" = 4\n\
                     \"objects of main.db, index\" = 2\n\"quotas\" = 1\n\"rows of main.db, user\" = 1\n\"sieve scripts\" = 2\n";
@@ -72,4 +77,15 @@ fn a_database_without_tables_is_no_baseline() {
     assert_eq!(seeded(""), [nothing]);
     let about = |what: &str| format!("database main.db: unread (settings): {what}");
     assert_eq!(seeded("one\ntwo"), [nothing.to_owned(), about("one"), about("two")]);
+}
+
+/// Without the keys of a Redis there is no baseline of them.
+#[test]
+fn keys_that_were_not_read_before_the_backup_are_unread() {
+    let (_dir, evidence) = evidence();
+    let o = store(&evidence, BASELINE, &seen());
+    evidence.put_redis(o, "one", None).expect("stored");
+    evidence.put_redis(o, "two", Some("no answer")).expect("stored");
+    let found: Vec<String> = seeding(&evidence, o).expect("judged").iter().map(ToString::to_string).collect();
+    assert_eq!(found, ["redis two, key *: unread: no answer"]);
 }
