@@ -336,10 +336,12 @@ mod tests {
         let unreadable = "database d: altered (file): was readable, is unreadable: torn";
         assert_eq!(said(&checks("unreadable: torn")[..1]), [unreadable]);
         assert_eq!(said(&[]).len(), 2, "nobody read it");
-        // One that was not there before the backup either is not lost.
+        // Of one that was not there before the backup either, nothing is lost; of one that was, it is enough to know that.
         let (mut findings, absent) = (Vec::new(), &checks(ABSENT)[..1]);
         database("d", absent, absent, &mut findings);
         assert_eq!(findings, []);
+        database("d", &checks(READABLE)[..1], absent, &mut findings);
+        assert_eq!(findings.iter().map(ToString::to_string).collect::<Vec<_>>(), ["database d: lost"]);
         let unread = |e: &Evidence, o: ObservationId| {
             e.put_checks(o, "d", &checks("unreadable: torn")[..1]).expect("stored");
         };

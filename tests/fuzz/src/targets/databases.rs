@@ -7,7 +7,10 @@ use futures_util::future::BoxFuture;
 use judge::store::Evidence;
 use recipe::scenario::Database;
 use restore_drill::probe::redis;
-use restore_drill::probe::rows::{self, Client, Line, Lines};
+use restore_drill::probe::rows::{
+    self,
+    client::{Client, Line, Lines},
+};
 use tempfile::TempDir;
 
 use super::{Target, now, text};
@@ -20,7 +23,7 @@ pub const SQL: Target = Target {
         b"\x08may\tt\tt\n\0T\tusr\tpublic.usr\trows\t\t\nC\tpublic.usr\tid\tnumber\t1\t\nC\tpublic.usr\tname\ttext\t0\t\nC\tpublic.usr\tpic\tblob\t0\tcomputed\n\
           S\tusr_id_seq\tpublic.usr_id_seq\tusr\t\t\nO\tindex\tusr_pkey\tdefinition\tCREATE (ARRAY['a'::character varying])::text[]\tusr\n\0\
           r\t0\t1\ta\\tb\t\\\\x00ff\nr\t0\t2\t\\N\t\\N\ns\t0\t2\tt\n",
-        b"\x0910.11-MariaDB\n\054 757372 60757372 726F7773 \n\0",
+        b"\x0910.11-MariaDB\n\x0054 757372 60757372 726F7773 \n\0",
         b"\x0910.11-MariaDB\n\0",
         b"\x00may\tf\tf\n\0",
     ],
