@@ -73,7 +73,7 @@ images: build images-there ## Build the stand-in images of every scenario
 
 fast: ## Run the tests that need no Docker
 	cargo test --workspace --lib --bins
-	cargo test -p restore-drill --test labels
+	cargo test -p restore-drill --test labels --test command_line
 	cargo test -p seeds
 
 lint: spelling licences ## Check formatting, code, documentation, spelling and licences

@@ -74,8 +74,8 @@ fn a_recipe_climbs_as_high_as_its_labels_reach_and_no_higher() {
 
     let before = ladder(dir, "before", &unlabelled);
     assert_eq!((unlabelled.status.code(), before.level), (Some(exit_code::BROKEN.into()), 2), "{}", before.text());
-    let RungOutcome::Skipped { gap } = outcome(&before, Rung::BackupRestore) else { panic!("{}", before.text()) };
-    assert_eq!(gap, "no service has backupbot.backup=true, and durable are the volumes mailu, dkim, mail, webmail");
+    let RungOutcome::Skipped { reason } = outcome(&before, Rung::BackupRestore) else { panic!("{}", before.text()) };
+    assert_eq!(reason, "no service has backupbot.backup=true, and durable are the volumes mailu, dkim, mail, webmail");
     assert_eq!(outcome(&before, Rung::Functional), &RungOutcome::Pass, "{}", before.text());
 
     let lost = ladder(dir, "losing", &losing);
@@ -88,7 +88,7 @@ fn a_recipe_climbs_as_high_as_its_labels_reach_and_no_higher() {
     let after = ladder(dir, "after", &labelled);
     assert_eq!((labelled.status.code(), after.level), (Some(exit_code::HELD.into()), 5), "{}", after.text());
     let said = String::from_utf8_lossy(&labelled.stdout).into_owned();
-    assert!(said.contains("level before 2, now 5; before, backup and restore is a gap: "), "{said}");
+    assert!(said.contains("level before 2, now 5; before, backup and restore was skipped: "), "{said}");
     assert!(said.contains("* backup and restore skipped → pass"), "{said}");
     // A pull request's text says both levels, and what was in the way.
     let (old, new) = (dir.join("before").display().to_string(), dir.join("after").display().to_string());
@@ -99,7 +99,7 @@ fn a_recipe_climbs_as_high_as_its_labels_reach_and_no_higher() {
         "{text}{}",
         common::stderr(&pr)
     );
-    assert!(text.contains("What kept the level down before: backup and restore is a gap"), "{text}");
+    assert!(text.contains("What kept the level down before: backup and restore was skipped"), "{text}");
     // The schema went from the older revision to the newer one: there was something to upgrade.
     let evidence = judge::store::Evidence::open(&dir.join("after/run")).expect("evidence");
     let revision = |name: &str| {

@@ -6,9 +6,12 @@ mod common;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bollard::models::{NetworkCreateRequest, VolumeCreateRequest};
-use bollard::query_parameters::RemoveVolumeOptions;
-use engine::Engine;
+use bollard::models::{ContainerConfig, ContainerCreateBody, NetworkCreateRequest, VolumeCreateRequest};
+use bollard::query_parameters::{
+    CommitContainerOptionsBuilder, CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions, RemoveImageOptions,
+    RemoveVolumeOptions,
+};
+use engine::{Engine, NAMESPACE_LABEL};
 use restore_drill::error::Error;
 use restore_drill::stack::ownership::Owned;
 use restore_drill::stack::slots::{self, Alive};
@@ -55,7 +58,7 @@ async fn a_volume_without_this_runs_label_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn gc_removes_the_dead_and_leaves_the_living_and_the_foreign() {
     let engine = Engine::connect().await.expect("an engine");
-    let image = standin(&engine, "db").await;
+    let image = common::standin("mailu", "db").await;
     let (repository, tag) = image.rsplit_once(':').expect("a tag");
     let foreign = GenericImage::new(repository, tag)
         .with_wait_for(WaitFor::message_on_stdout("Ready to accept connections"))
@@ -72,7 +75,7 @@ async fn gc_removes_the_dead_and_leaves_the_living_and_the_foreign() {
         let network = NetworkCreateRequest { name: format!("rd-{run}_net"), labels: Some(labels), ..Default::default() };
         engine.docker.create_network(network).await.expect("a network");
     }
-    let collected = gc::collect(&engine, None, Duration::from_secs(60)).await.expect("collected");
+    let collected = gc::collect(&engine, gc::Which::Dead, Duration::from_secs(60)).await.expect("collected");
     assert!(collected.live.contains(&live), "{collected:?}");
     assert!(!is_there(&engine, &format!("rd-{dead}_mail")).await);
     assert!(is_there(&engine, &format!("rd-{live}_mail")).await);
@@ -80,20 +83,12 @@ async fn gc_removes_the_dead_and_leaves_the_living_and_the_foreign() {
     assert!(foreign.is_running().await.expect("asked"), "a container that is not ours survives");
 
     drop(alive);
-    let collected = gc::collect(&engine, Some(&live), Duration::from_secs(60)).await.expect("collected");
+    let collected = gc::collect(&engine, gc::Which::Run(&live), Duration::from_secs(60)).await.expect("collected");
     assert_eq!(collected.removed, std::slice::from_ref(&live));
     common::assert_nothing_left(&live).await;
-    let error = gc::collect(&engine, Some("no-such-run"), Duration::from_secs(1)).await.expect_err("unknown");
+    let error = gc::collect(&engine, gc::Which::Run("no-such-run"), Duration::from_secs(1)).await.expect_err("unknown");
     assert!(matches!(error, Error::Usage(_)), "{error}");
     foreign.rm().await.expect("the test's own");
-}
-
-async fn standin(engine: &Engine, service: &str) -> String {
-    let sources = recipe::image::contexts(&common::scenarios().join("mailu/images"), "mailu").expect("sources");
-    let only = sources.into_iter().filter(|(name, _)| name == service).collect();
-    let events = restore_drill::events::Events::default();
-    let built = restore_drill::images::ensure_images(engine, &only, &events, |_, _| ()).await.expect("built");
-    built[service].clone()
 }
 
 /// Whoever waits for a creation may be dropped at any time, as an audit's readers are by an error; the engine goes on with it.
@@ -143,6 +138,43 @@ async fn a_removal_waits_for_what_is_being_created() {
     owned.remove_all(None, Duration::from_secs(1)).await.expect("nothing is there");
 }
 
+/// What `docker stack deploy` made without a label is found by the stack's name. A container of an image that has a run's label is
+/// whoever's made the image.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_unlabelled_in_the_runs_stack_is_removed_and_what_inherited_its_label_is_not() {
+    let engine = Engine::connect().await.expect("an engine");
+    let run = format!("unlabelled{}", std::process::id());
+    let alive = Alive::take(&run).expect("a lock");
+    let of_stack = |stack: &str| HashMap::from([(NAMESPACE_LABEL.to_owned(), stack.to_owned())]);
+    let (ours, others) = (format!("rd-{run}_a"), format!("rd-{run}x_a"));
+    volume(&engine, &ours, of_stack(&format!("rd-{run}"))).await;
+    volume(&engine, &others, of_stack(&format!("rd-{run}x"))).await;
+
+    let base = common::standin("mailu", "db").await;
+    let commit = |labels: HashMap<String, String>| ContainerConfig { labels: Some(labels), ..Default::default() };
+    let body = |image: &str| ContainerCreateBody { image: Some(image.into()), ..Default::default() };
+    let (docker, options) = (&engine.docker, None::<CreateContainerOptions>);
+    let source = docker.create_container(options.clone(), body(&base)).await.expect("a container").id;
+    let tag = format!("rd-ownership-{}", std::process::id());
+    let of = CommitContainerOptionsBuilder::default().container(&source).repo(&tag).tag("1").build();
+    docker.commit_container(of, commit(run_labels(&run).into_iter().collect())).await.expect("an image");
+    let theirs = docker.create_container(options, body(&format!("{tag}:1"))).await.expect("a container").id;
+
+    let owned = Owned::new(engine.clone(), &run);
+    assert_eq!(owned.remove_all(None, Duration::from_secs(30)).await.expect("removed"), [ours.clone()].into());
+    assert!(!is_there(&engine, &ours).await && is_there(&engine, &others).await);
+    docker.inspect_container(&theirs, None::<InspectContainerOptions>).await.expect("it is still there");
+    drop(alive);
+    let collected = gc::collect(&engine, gc::Which::Dead, Duration::from_secs(30)).await.expect("collected");
+    assert!(!collected.removed.contains(&run), "{collected:?}");
+
+    for container in [&theirs, &source] {
+        docker.remove_container(container, None::<RemoveContainerOptions>).await.expect("the test's own");
+    }
+    docker.remove_image(&format!("{tag}:1"), None::<RemoveImageOptions>, None).await.expect("the test's own");
+    docker.remove_volume(&others, None::<RemoveVolumeOptions>).await.expect("the test's own");
+}
+
 /// A run of another host may live: it is left alone.
 #[tokio::test]
 async fn a_run_of_another_host_is_left_alone() {
@@ -152,10 +184,14 @@ async fn a_run_of_another_host_is_left_alone() {
     labels.insert(restore_drill::stack::HOST_LABEL.into(), "elsewhere".into());
     let name = format!("rd-{run}_mail");
     volume(&engine, &name, labels.into_iter().collect()).await;
-    let collected = gc::collect(&engine, None, Duration::from_secs(30)).await.expect("collected");
+    let collected = gc::collect(&engine, gc::Which::Dead, Duration::from_secs(30)).await.expect("collected");
     assert!(collected.foreign.contains(&run), "{collected:?}");
+    let error = gc::collect(&engine, gc::Which::Run(&run), Duration::from_secs(30)).await.expect_err("it may be alive");
+    assert!(error.to_string().contains("--force"), "{error}");
     assert!(is_there(&engine, &name).await);
-    Owned::new(engine, &run).remove_all(None, Duration::from_secs(30)).await.expect("the test's own");
+    let collected = gc::collect(&engine, gc::Which::Forced(&run), Duration::from_secs(30)).await.expect("collected");
+    assert_eq!(collected.removed, [run]);
+    assert!(!is_there(&engine, &name).await);
 }
 
 /// The engine's removing calls are made in `stack/ownership.rs` and nowhere else, its creating calls by what is made there to

@@ -197,14 +197,14 @@ fn unknown(dir: &Path) -> Evidence {
     evidence
 }
 
-/// A ladder whose backup is a gap, in the directory of a run that held.
+/// A ladder whose backup was skipped, in the directory of a run that held.
 fn climbed(dir: &Path) {
     let run = dir.join("run");
     drop(held(&run));
     let steps = vec![
         Step::plain(Rung::Install, RungOutcome::Pass, "1.0.0 runs, and took users' data", 4000),
         Step::plain(Rung::Upgrade, RungOutcome::NotApplicable { reason: "there is no earlier tag".into() }, "", 0),
-        Step::plain(Rung::BackupRestore, RungOutcome::Skipped { gap: "the recipe has no labels".into() }, "", 0),
+        Step::plain(Rung::BackupRestore, RungOutcome::Skipped { reason: "the recipe has no labels".into() }, "", 0),
         Step::plain(Rung::Functional, RungOutcome::Unknown, "not reached", 0),
         Step::plain(Rung::Lint, RungOutcome::Pass, "no errors, 2 warnings", 12),
     ];

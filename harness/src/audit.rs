@@ -23,7 +23,7 @@ use recipe::scenario::{self, Scenario};
 
 use crate::backup::{self, Bot, Created, Snapshot};
 use crate::error::Context as _;
-use crate::error::{Error, Result};
+use crate::error::{Error, ReadingError, Result};
 use crate::images;
 use crate::secret::Secret;
 use crate::stack::ownership::Owned;
@@ -157,7 +157,8 @@ impl Auditor {
             let entry = match read {
                 Read::Whole(entry) | Read::InPart(entry) => entry,
                 Read::Unread(path, why) => {
-                    return Err(Error::Unknown(format!("volume {}, file {path} cannot be read: {why}", volume.name)));
+                    let what = format!("volume {}, file {path} cannot be read", volume.name);
+                    return Err(Error::from(ReadingError::Unread { what, why }));
                 }
             };
             let content = match entry.content {

@@ -12,7 +12,7 @@ use judge::model::{BotStep, Cause, Complaint};
 use judge::store::Evidence;
 
 use crate::error::Context as _;
-use crate::error::{Error, Result};
+use crate::error::{Error, ReadingError, Result};
 use crate::stack::RUN_LABEL;
 use crate::stack::volumes::{Kind, entries, read_archive};
 
@@ -96,9 +96,7 @@ impl Bot {
                     recipe::labels::BACKUP
                 ),
             )),
-            more => {
-                Err(Error::Unknown(format!("{} snapshots of stack {stack} appeared at once: another backup ran", more.len())))
-            }
+            more => Err(Error::OtherBackup { stack: stack.to_owned(), snapshots: more.len() }),
         }
     }
 
@@ -145,7 +143,7 @@ impl Bot {
         let env = [("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str()), (contract::DOWNLOAD_PATH, root)];
         let what = format!("backupbot's download of {root}");
         let (output, _) = judged(&what, self.call("download", &env).await?)?;
-        let nowhere = || Error::Unknown(format!("{what} names no archive: {:?}", output.stdout.trim()));
+        let nowhere = || ReadingError::form(what.as_str(), "the name of an archive", output.stdout.trim());
         let place = contract::downloaded(&output.stdout).ok_or_else(nowhere)?;
         let outer = self.containers.archive(&self.service, place).await.map_err(|e| gone("download", e))?.ok_or_else(nowhere)?;
         let read = move |outer: &mut dyn Read| {
@@ -174,7 +172,7 @@ pub fn step<T>(evidence: &Evidence, step: BotStep, result: Result<T>) -> Result<
 /// An error of the run itself (its evidence, the engine, a signal) ends it.
 pub fn audited(evidence: &Evidence, result: Result<()>) -> Result<()> {
     let result = match result {
-        Err(e @ (Error::Unknown(_) | Error::Io { .. })) => {
+        Err(e @ (Error::Reading(_) | Error::Bug(_) | Error::Io { .. })) => {
             let complaints = vec![Complaint { cause: Cause::Unread, message: e.to_string() }];
             Err(Error::Bot { what: "the audit".into(), complaints })
         }
@@ -320,7 +318,7 @@ mod tests {
         let restored = bot.restore("s", &Snapshot { id: "a0000000".into() }, &[]).await;
         assert!(matches!(step(&evidence, BotStep::Restore, restored), Ok(None)));
         assert_eq!(evidence.complaints().expect("read").len(), 1);
-        assert!(step::<()>(&evidence, BotStep::Restore, Err(Error::Unknown("gone".into()))).is_err());
+        assert!(step::<()>(&evidence, BotStep::Restore, Err(Error::NothingTried)).is_err());
         assert_eq!(evidence.complaints().expect("read").len(), 1);
     }
 
@@ -357,10 +355,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let evidence = Evidence::create(dir.path()).expect("evidence");
         assert!(audited(&evidence, Ok(())).is_ok());
-        assert!(audited(&evidence, Err(Error::Unknown("no archive".into()))).is_ok());
+        let unread = ReadingError::Unread { what: "volume data".into(), why: "torn".into() };
+        assert!(audited(&evidence, Err(unread.into())).is_ok());
         let stored: Vec<_> =
             evidence.complaints().expect("read").into_iter().map(|(step, c)| (step, c.cause, c.message)).collect();
-        assert_eq!(stored, [(BotStep::Audit, Cause::Unread, "no archive".to_owned())]);
+        assert_eq!(stored, [(BotStep::Audit, Cause::Unread, "volume data: torn".to_owned())]);
         assert!(audited(&evidence, Err(Error::Signal(crate::error::Signal::Interrupt))).is_err());
         assert!(audited(&evidence, Err(Error::Engine("no swarm".into()))).is_err());
         assert_eq!(evidence.complaints().expect("read").len(), 1);

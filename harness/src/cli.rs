@@ -1,19 +1,28 @@
 //! The command line.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
-use recipe::labels::lint::OutputFormat;
-use recipe::rung::Rung;
 use recipe::scenario;
-use recipe::scenario::faults::Group;
 
-use crate::drill::fault::Fault;
-use crate::drill::{BotChoice, ImageChoice, Options};
-use crate::error::Result;
+use crate::drill::BotChoice;
 use crate::exit_code;
-use crate::report::OutputFiles;
+
+mod data;
+mod fault;
+mod labels;
+mod ladder;
+mod report;
+mod run;
+mod schema;
+
+pub use data::DataArgs;
+pub use fault::FaultArgs;
+pub use labels::Labels;
+pub use ladder::{CiArgs, ClimbArgs, LadderArgs};
+pub use report::ReportArgs;
+pub use run::RunArgs;
+pub use schema::Schema;
 
 /// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.
 #[derive(Debug, Parser)]
@@ -189,6 +198,9 @@ pub enum Command {
         /// Remove only this run, even if it was kept.
         #[arg(long)]
         run: Option<String>,
+        /// Remove the run also if it was started on another machine or with another state directory, where it may be alive.
+        #[arg(long, requires = "run")]
+        force: bool,
     },
     /// Check the engine and this machine, and say how to fix what is missing.
     Doctor,
@@ -257,270 +269,10 @@ pub enum Command {
     Labels(Labels),
 }
 
-/// The options of `ci`.
-#[derive(Debug, clap::Args)]
-pub struct CiArgs {
-    /// The recipe, as for `ladder`.
-    #[arg(value_name = "RECIPE[@REVISION]", default_value = ".")]
-    pub recipe: String,
-    /// What to climb, and with which data.
-    #[command(flatten)]
-    pub climb: ClimbArgs,
-    /// The directory for the results.
-    #[arg(long, value_name = "DIR", default_value = "restore-drill-results")]
-    pub out: PathBuf,
-}
-
-/// The options of `report`. Without any, all forms are written to the run's directory.
-#[derive(Debug, clap::Args)]
-pub struct ReportArgs {
-    /// The run's directory, or the ladder's.
-    pub dir: PathBuf,
-    /// Where to write each form.
-    #[command(flatten)]
-    pub files: OutputFiles,
-}
-
-/// What has a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Schema {
-    /// `scenario.toml`.
-    Scenario,
-    /// `faults.toml`.
-    Faults,
-    /// `inventory.toml`.
-    Inventory,
-    /// `report.json`.
-    Report,
-    /// `ladder.json`.
-    Ladder,
-}
-
-impl Schema {
-    /// The schema, as JSON.
-    pub fn json(self) -> serde_json::Value {
-        let schema = match self {
-            Self::Scenario => schemars::schema_for!(recipe::scenario::Spec),
-            Self::Inventory => schemars::schema_for!(recipe::inventory::Inventory),
-            Self::Faults => schemars::schema_for!(recipe::scenario::faults::Faults),
-            Self::Report => schemars::schema_for!(crate::report::model::Report),
-            Self::Ladder => schemars::schema_for!(crate::ladder::Ladder),
-        };
-        schema.to_value()
-    }
-}
-
-/// What is done with labels.
-#[derive(Debug, Subcommand)]
-pub enum Labels {
-    /// Find mistakes in labels that lose data without any warning. Needs no Docker.
-    ///
-    /// A folder is read as its operator deploys it: the files that its scenario.toml lists, else those that COMPOSE_FILE in
-    /// its .env.sample lists, else compose.yml. If the folder has an inventory.toml, the labels are compared with it.
-    #[command(after_help = concat!(
-        "Examples:\n",
-        "  restore-drill labels lint scenarios/radicale\n",
-        "  restore-drill labels lint compose.yml compose.smtp.yml --format github\n",
-        "  restore-drill labels lint . --base HEAD~1          also checks that the version was raised\n",
-        "\nExit codes: 0 no errors (there may be warnings), 1 errors, 64 a file cannot be read\n",
-    ))]
-    Lint {
-        /// Recipe folders or compose files, in the order in which they are merged.
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-        /// The recipe before the change: a folder, or a revision of the recipe's git repository.
-        #[arg(long, value_name = "DIR|REVISION")]
-        base: Option<String>,
-        /// More values for the compose files' variables, as NAME=value lines.
-        #[arg(long, value_name = "FILE")]
-        env_file: Option<PathBuf>,
-        /// human: for people; json: for programs; github: annotations for GitHub Actions.
-        #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
-        format: OutputFormat,
-    },
-    /// Explain one rule of lint with an example. Without a code, list all rules.
-    Explain {
-        /// Its code, such as BB007, or its name, such as unknown-volume.
-        code: Option<String>,
-    },
-    /// Write the text of a pull request from a drill that held: what is backed up and why, and what was measured.
-    Pr {
-        /// The run's directory, or a ladder's; then the text also gives the level.
-        evidence: PathBuf,
-        /// The directory of a run, or of a ladder, of the recipe before the change.
-        #[arg(long, value_name = "DIR")]
-        before: Option<PathBuf>,
-    },
-    /// Suggest labels that back up what the inventory calls durable or valuable. Prints a unified diff.
-    Suggest {
-        /// The recipe's folder.
-        dir: PathBuf,
-        /// Also change the files.
-        #[arg(long)]
-        write: bool,
-    },
-}
-
-/// Which data.
-#[derive(Debug, clap::Args)]
-pub struct DataArgs {
-    /// The amount of data: tiny, smoke, default or large.
-    #[arg(long, env = "RESTORE_DRILL_PROFILE", default_value = "smoke")]
-    pub profile: String,
-    /// The seed of the corpus; the same seed and profile give the same bytes.
-    #[arg(long, env = "RESTORE_DRILL_SEED", default_value_t = 1)]
-    pub seed: u64,
-}
-
-/// The options of `fault`.
-#[derive(Debug, clap::Args)]
-pub struct FaultArgs {
-    /// The scenario.
-    pub scenario: String,
-    /// Inject only these faults.
-    pub names: Vec<String>,
-    /// Inject only the faults of this group: labels, backup, restore or content.
-    #[arg(long)]
-    pub group: Option<Group>,
-    /// List the scenario's faults and exit.
-    #[arg(long)]
-    pub list: bool,
-    /// The data.
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// The directory for the groups' evidence and matrix.json. Default: `runs/fault-<time>`.
-    #[arg(long, value_name = "DIR")]
-    pub evidence: Option<PathBuf>,
-    /// How many groups run at the same time, each in its own deployment.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
-    pub jobs: u8,
-    /// Print the matrix as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// The options of `ladder`.
-#[derive(Debug, clap::Args)]
-pub struct LadderArgs {
-    /// The recipe: its folder, its name in ~/.abra/recipes, or a scenario's name; @REVISION names a tag or commit.
-    #[arg(value_name = "RECIPE[@REVISION]")]
-    pub recipe: String,
-    /// What to climb, and with which data.
-    #[command(flatten)]
-    pub climb: ClimbArgs,
-    /// Print ladder.json.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What to climb, and with which data.
-#[derive(Debug, clap::Args)]
-pub struct ClimbArgs {
-    /// The version to upgrade from: a tag or commit of the recipe. Default: the previous version tag.
-    #[arg(long, value_name = "VERSION")]
-    pub from: Option<String>,
-    /// The scenario with the app's inventory and probes. Default: the one with the recipe's name.
-    #[arg(long)]
-    pub scenario: Option<String>,
-    /// Take the recipe's files as they are, committed or not.
-    #[arg(long)]
-    pub dirty: bool,
-    /// A ladder.json to compare with.
-    #[arg(long, value_name = "FILE")]
-    pub compare: Option<PathBuf>,
-    /// Declare that a rung does not apply, with the reason. A false declaration fails the rung.
-    #[arg(long, value_name = "RUNG=REASON", value_parser = not_applicable)]
-    pub not_applicable: Vec<(Rung, String)>,
-    /// The data.
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
-    #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
-    pub images: ImageChoice,
-    /// More values for the compose files' variables, as NAME=value lines.
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Option<PathBuf>,
-    /// The directory for copies of the recipe, the run and ladder.json. Default: `runs/ladder-<time>`.
-    #[arg(long, value_name = "DIR")]
-    pub evidence: Option<PathBuf>,
-}
-
-fn not_applicable(text: &str) -> std::result::Result<(Rung, String), String> {
-    let (rung, reason) = text.split_once('=').ok_or("expected RUNG=REASON, as in upgrade=\"the first version\"")?;
-    if reason.trim().is_empty() {
-        return Err("a reason is missing after =".into());
-    }
-    Ok((<Rung as clap::ValueEnum>::from_str(rung, false)?, reason.trim().to_owned()))
-}
-
-/// The options of `run`.
-#[derive(Debug, clap::Args)]
-pub struct RunArgs {
-    /// The scenario: a folder in the folder of scenarios.
-    pub scenario: String,
-    /// The data.
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// The run's directory. Default: `runs/<run>`.
-    #[arg(long, value_name = "DIR")]
-    pub evidence: Option<PathBuf>,
-    /// The bot to use: one that the drill deploys, or the one that is on the engine.
-    #[arg(long, env = "RESTORE_DRILL_BACKUPBOT", value_enum, default_value_t = BotChoice::Own)]
-    pub backupbot: BotChoice,
-    /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
-    #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
-    pub images: ImageChoice,
-    /// More values for the compose files' variables, as NAME=value lines.
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Option<PathBuf>,
-    /// How many SMTP connections to use at the same time.
-    #[arg(long, env = "RESTORE_DRILL_CONNECTIONS", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub connections: u8,
-    /// Keep the deployment, and print how to look inside and how to remove it.
-    #[arg(long)]
-    pub keep: bool,
-    /// Keep simulated users writing during the backup, at RATE operations per second.
-    #[arg(long, value_name = "RATE", num_args = 0..=1, default_missing_value = "12", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub live: Option<u32>,
-    /// Deploy nothing if the engine has less free disk than this, in GiB.
-    #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::stack::disk::MIN_FREE_GIB)]
-    pub min_free_gib: u64,
-    /// Inject a fault, so that the drill must not hold. `restore-drill fault --list SCENARIO` lists them.
-    #[arg(long, alias = "sabotage", value_name = "NAME")]
-    pub fault: Option<String>,
-}
-
-impl RunArgs {
-    /// As the engine takes them.
-    pub fn options(&self, scenarios: PathBuf) -> Result<Options> {
-        let fault: Option<Arc<dyn Fault>> = match &self.fault {
-            Some(name) => Some(crate::fault::named(&scenarios, &self.scenario, name)?),
-            None => None,
-        };
-        Ok(Options {
-            scenarios,
-            scenario: self.scenario.clone(),
-            profile: self.data.profile.clone(),
-            seed: self.data.seed,
-            evidence: self.evidence.clone(),
-            backupbot: self.backupbot,
-            images: self.images,
-            env_file: self.env_file.clone(),
-            connections: usize::from(self.connections),
-            keep: self.keep,
-            fault,
-            live: self.live,
-            min_free_gib: self.min_free_gib,
-            recipe: None,
-            from: None,
-            command: None,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drill::{ImageChoice, Options};
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -92,7 +92,7 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
     let alive = Alive::take(&run)?;
     let info = engine.docker.info().await.map_err(|e| Error::Engine(e.to_string()))?;
     let _slot = slots::slot(info.id.as_deref().unwrap_or("engine"), || events.note("Waiting for a drill to end.")).await?;
-    gc::collect(&engine, None, DEADLINE).await?;
+    gc::collect(&engine, gc::Which::Dead, DEADLINE).await?;
     let owned = Owned::new(engine.clone(), &run);
     let work = async {
         let phase = events.phase(Phase::Images);
@@ -119,6 +119,7 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
             compose: vec![Compose::read(&dir.join("conformance.yml"))?],
             ports: vec![],
             edits: vec![],
+            made: None,
             name,
         };
         phase.finish(format!("bot {}", bot.service));

@@ -7,6 +7,14 @@ use judge::model::Complaint;
 
 use crate::exit_code;
 
+mod fault;
+mod reading;
+mod seeding;
+
+pub use fault::FaultError;
+pub use reading::ReadingError;
+pub use seeding::SeedingError;
+
 /// An error that ends a command. What a restore lost is never an error but a finding.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -43,9 +51,55 @@ pub enum Error {
         /// What it said.
         complaints: Vec<Complaint>,
     },
-    /// The run could not get to a verdict.
-    #[error("{0}")]
-    Unknown(String),
+    /// A fault cannot be injected.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
+    /// Something could not be read whole.
+    #[error(transparent)]
+    Reading(#[from] ReadingError),
+    /// The app does not hold the data that a drill needs.
+    #[error(transparent)]
+    Seeding(#[from] SeedingError),
+    /// More than one snapshot of a stack appeared during one backup, so it is not known which is its own.
+    #[error("{snapshots} snapshots of stack {stack} appeared at once: another backup ran")]
+    OtherBackup {
+        /// The stack.
+        stack: String,
+        /// How many.
+        snapshots: usize,
+    },
+    /// A rung of the ladder tried nothing, so it says nothing.
+    #[error("nothing was tried")]
+    NothingTried,
+    /// The run is under way in another process.
+    #[error("run {run} is under way in another process")]
+    UnderWay {
+        /// The run.
+        run: String,
+    },
+    /// What was to be removed is still there.
+    #[error("after {seconds} s there still are {remains} of run {run}{why}")]
+    NotRemoved {
+        /// How long it was waited for.
+        seconds: u64,
+        /// What is there.
+        remains: String,
+        /// The run.
+        run: String,
+        /// The last error, after a colon.
+        why: String,
+    },
+    /// The system does not give what a run needs: random numbers, signal handlers, a client for the app's doors.
+    #[error("{what}: {why}")]
+    System {
+        /// What.
+        what: String,
+        /// Why not.
+        why: String,
+    },
+    /// The program itself is wrong.
+    #[error("a bug in restore-drill: {0}; please report it with the evidence directory")]
+    Bug(String),
     /// A stack's services did not all run in time.
     #[error("{0}")]
     NotConverged(String),
@@ -121,6 +175,16 @@ impl Error {
         recipe::Error::input(file, line, message).into()
     }
 
+    /// The program itself is wrong.
+    pub(crate) fn bug(what: impl fmt::Display) -> Self {
+        Self::Bug(what.to_string())
+    }
+
+    /// The system does not give what a run needs.
+    pub(crate) fn system(what: impl Into<String>, why: impl fmt::Display) -> Self {
+        Self::System { what: what.into(), why: why.to_string() }
+    }
+
     /// What makes an error of a file's I/O error.
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
@@ -136,5 +200,30 @@ pub(crate) trait Context<T> {
 impl<T> Context<T> for Result<T, bollard::errors::Error> {
     fn context(self, what: impl Into<String>) -> Result<T> {
         Ok(engine::Context::context(self, what)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_run_from_its_verdict_is_unknown() {
+        let errors: [Error; 5] = [
+            FaultError::NoneInjected.into(),
+            ReadingError::Stalled { what: "reading volume data".into(), seconds: 60 }.into(),
+            SeedingError::TooFewMessages.into(),
+            Error::bug("a task panicked"),
+            engine::Error::Late { seconds: 5, waiting: "waiting for the bot".into() }.into(),
+        ];
+        for error in errors {
+            assert_eq!(error.exit_code(), exit_code::UNKNOWN, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_shown_in_part() {
+        let error = ReadingError::form("listing the mail queue", "JSON", &"x".repeat(1000)).to_string();
+        assert_eq!(error, format!("listing the mail queue: expected JSON, found \"{}\"", "x".repeat(200)));
     }
 }

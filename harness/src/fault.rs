@@ -10,7 +10,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use judge::BASELINE;
 use recipe::compose::edit::{Change, Edit};
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{self, Accompanied, Action, Choice, Expected, Fault as Declared, Group, Times};
@@ -129,7 +128,7 @@ impl Fault {
 
     /// Does something with what fills in its texts.
     async fn filled<T>(&self, drill: &Drill, with: impl AsyncFnOnce(&Filling<'_>) -> Result<T>) -> Result<T> {
-        let items = items(drill)?;
+        let items = Items::of_baseline(drill)?;
         let Of { targets, lost, .. } = &*self.of;
         with(&Filling { corpus: &drill.run.corpus, items: &items, targets, lost }).await
     }
@@ -144,7 +143,7 @@ impl Fault {
     /// Does what data cannot say, where it is to be done now.
     async fn deed(&self, drill: &Drill, now: When) -> Result<()> {
         let Some(deed) = self.deed.as_ref().filter(|d| d.when() == now) else { return Ok(()) };
-        let items = items(drill)?;
+        let items = Items::of_baseline(drill)?;
         let found = deed.strike(drill, &items).await?;
         self.struck.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
         Ok(())
@@ -180,13 +179,6 @@ impl Fault {
     }
 }
 
-/// What the baseline has; nothing before it was observed.
-fn items(drill: &Drill) -> Result<Items> {
-    let evidence = &drill.run.evidence;
-    let Some(baseline) = evidence.completed(BASELINE)? else { return Ok(Items::default()) };
-    Items::read(evidence, &drill.run.corpus, baseline, evidence.completed(crate::drill::FRESH)?)
-}
-
 /// Saves what the faults of restored data strike.
 pub async fn save(drill: &Drill) -> Result<()> {
     scenario_wide(drill, |of| &of.save).await
@@ -200,7 +192,7 @@ pub async fn put_back(drill: &Drill) -> Result<bool> {
 }
 
 async fn scenario_wide(drill: &Drill, actions: impl Fn(&Of) -> &Vec<Action>) -> Result<()> {
-    let (of, items) = (Of::new(&drill.app.scenario), items(drill)?);
+    let (of, items) = (Of::new(&drill.app.scenario), Items::of_baseline(drill)?);
     let Of { targets, lost, .. } = &of;
     let filling = Filling { corpus: &drill.run.corpus, items: &items, targets, lost };
     act::all(drill, actions(&of), &filling).await

@@ -28,10 +28,10 @@ pub enum RungOutcome {
         /// Why.
         reason: String,
     },
-    /// Not tried, and nobody declared why it need not be: a gap.
+    /// Not tried, and nobody declared that it does not apply.
     Skipped {
-        /// What is missing.
-        gap: String,
+        /// Why it could not be tried.
+        reason: String,
     },
 }
 
@@ -82,7 +82,7 @@ impl Step {
             RungOutcome::Fail => ("failed", &self.detail),
             RungOutcome::Unknown => ("unknown", &self.detail),
             RungOutcome::NotApplicable { reason } => ("does not apply", reason),
-            RungOutcome::Skipped { gap } => ("a gap", gap),
+            RungOutcome::Skipped { reason } => ("skipped", reason),
         }
     }
 
@@ -159,7 +159,7 @@ impl Ladder {
         self.steps.len() == Rung::ALL.len() && self.steps.iter().all(|s| s.outcome.is_sound())
     }
 
-    /// The verdict of the ladder as a whole: a rung that failed, or a gap, breaks it.
+    /// The verdict of the ladder as a whole: a rung that failed, or was skipped, breaks it.
     pub fn status(&self) -> Status {
         let broken = |s: &Step| matches!(s.outcome, RungOutcome::Fail | RungOutcome::Skipped { .. });
         match self {
@@ -182,7 +182,7 @@ impl Ladder {
                 RungOutcome::Fail => ("FAIL", &step.detail),
                 RungOutcome::Unknown => ("unknown", &step.detail),
                 RungOutcome::NotApplicable { reason } => ("not applicable", reason),
-                RungOutcome::Skipped { gap } => ("SKIPPED", gap),
+                RungOutcome::Skipped { reason } => ("SKIPPED", reason),
             };
             let seconds = step.millis as f64 / 1000.0;
             out += &format!("  {} {:18} {word:14} {seconds:6.1} s  {detail}\n", step.rung.level(), step.rung.name());
@@ -194,18 +194,18 @@ impl Ladder {
             }
         }
         out += &format!("level {} of {}", self.level, Rung::ALL.len());
-        if let Some(gap) = self.gap() {
-            out += &format!(": {gap}");
+        if let Some(why) = self.blocked_by() {
+            out += &format!(": {why}");
         }
         out + "\n"
     }
 
     /// What keeps the level from being higher.
-    pub fn gap(&self) -> Option<String> {
+    pub fn blocked_by(&self) -> Option<String> {
         let step = self.steps.iter().find(|s| !s.outcome.is_sound())?;
         let name = step.rung.name();
         Some(match &step.outcome {
-            RungOutcome::Skipped { gap } => format!("{name} is a gap: {gap}"),
+            RungOutcome::Skipped { reason } => format!("{name} was skipped: {reason}"),
             RungOutcome::Fail => format!("{name} failed"),
             _ => format!("{name} is unknown"),
         })
@@ -232,8 +232,8 @@ impl Ladder {
             })
         };
         let mut out = format!("level before {}, now {}", before.level, self.level);
-        if let Some(gap) = before.gap() {
-            out += &format!("; before, {gap}");
+        if let Some(why) = before.blocked_by() {
+            out += &format!("; before, {why}");
         }
         out.push('\n');
         for rung in Rung::ALL {
@@ -267,7 +267,7 @@ mod tests {
     }
 
     fn skipped() -> RungOutcome {
-        RungOutcome::Skipped { gap: "no labels".into() }
+        RungOutcome::Skipped { reason: "no labels".into() }
     }
 
     fn declared() -> RungOutcome {
@@ -326,7 +326,7 @@ mod tests {
         std::fs::write(&file, serde_json::json!(old).to_string()).expect("written");
         assert_eq!(Ladder::read(&file).expect("read"), old);
         let text = new.compared(&old);
-        assert!(text.starts_with("level before 2, now 5; before, backup and restore is a gap: no labels\n"), "{text}");
+        assert!(text.starts_with("level before 2, now 5; before, backup and restore was skipped: no labels\n"), "{text}");
         assert!(text.contains("* backup and restore skipped → pass\n  functional         pass → pass\n"), "{text}");
         std::fs::write(&file, "{\"form\": 99}").expect("written");
         assert!(Ladder::read(&file).expect_err("newer").to_string().contains("form 99"));

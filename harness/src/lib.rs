@@ -13,7 +13,8 @@
 //! - [`images`]: stand-in images, built on the spot.
 //! - [`ladder`]: the rungs that a recipe earns, from install to lint.
 //! - [`fault`]: deliberate defects, with the findings that they must cause.
-//! - [`events`] and [`report`]: what a run says, and to whom.
+//! - [`cli`]: the command line; [`commands`]: what its commands do.
+//! - [`events`] and [`report`]: what a run says, and to whom. [`output`]: what commands print.
 //!
 //! What is written in files is read by [`recipe`]; the corpus is made by [`seeds`]; the engine is asked through [`engine`].
 
@@ -21,6 +22,7 @@ pub mod again;
 pub mod audit;
 pub mod backup;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod conformance;
 pub mod doctor;
@@ -31,6 +33,7 @@ pub mod exit_code;
 pub mod fault;
 pub mod images;
 pub mod ladder;
+pub mod output;
 pub mod probe;
 pub mod report;
 pub mod secret;

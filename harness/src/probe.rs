@@ -100,7 +100,7 @@ mod tests {
         fn observe<'a>(&'a self, _: &'a Evidence, _: ObservationId, _: Progress<'a>) -> Reading<'a> {
             Box::pin(async move {
                 self.2.lock().expect("not poisoned").push(self.0);
-                if self.0 == "broken" { Err(crate::Error::Unknown("nothing can be said".into())) } else { Ok(()) }
+                if self.0 == "broken" { Err(crate::Error::NothingTried) } else { Ok(()) }
             })
         }
     }

@@ -96,3 +96,32 @@ pub fn summary(dir: &Path, facts: &serde_json::Value, verdict: &Verdict) -> Resu
     summary["verdict"] = json!(verdict);
     std::fs::write(&path, redact(&format!("{summary:#}\n")).as_ref()).map_err(Error::io(path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pipe that nobody reads. It counts how often somebody writes to it.
+    struct Unread(std::sync::Arc<Mutex<u32>>);
+
+    impl Write for Unread {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            *self.0.lock().expect("not poisoned") += 1;
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn events_that_nobody_reads_end_no_run() {
+        let writes = std::sync::Arc::default();
+        let sink = JsonLines(Mutex::new(Unread(std::sync::Arc::clone(&writes))));
+        for message in ["one", "two"] {
+            sink.event(&Event::Note { message: message.into() });
+        }
+        assert_eq!(*writes.lock().expect("not poisoned"), 2, "the second event is written too");
+    }
+}

@@ -20,7 +20,7 @@ impl Secret {
         rustls::crypto::ring::default_provider()
             .secure_random
             .fill(&mut bytes)
-            .map_err(|_| Error::Unknown("the system gave no random numbers".into()))?;
+            .map_err(|_| Error::system("random numbers", "the system gave none"))?;
         Ok(Self(bytes))
     }
 

@@ -27,7 +27,7 @@ pub struct Authority {
 impl Authority {
     /// A new authority, and a certificate for `host`.
     pub fn issue(host: &str) -> Result<Self> {
-        let fail = |e: rcgen::Error| Error::Unknown(format!("no certificate for {host:?}: {e}"));
+        let fail = |e: rcgen::Error| Error::system(format!("no certificate for {host:?}"), e);
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "restore-drill authority of one run");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -70,7 +70,7 @@ impl Authority {
 
     /// A TLS client that trusts this authority alone.
     pub fn client(&self) -> Result<Arc<rustls::ClientConfig>> {
-        let fail = |e: rustls::Error| Error::Unknown(format!("TLS client: {e}"));
+        let fail = |e: rustls::Error| Error::system("TLS client", e);
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.root.clone()).map_err(fail)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());

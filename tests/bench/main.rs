@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use judge::store::{Evidence, ObservationId, RunFact};
 use judge::{self, BASELINE, RESTORED};
 use restore_drill::drill::{self, Drill, Options, Resources};
-use restore_drill::error::{Error, Result};
+use restore_drill::error::{Error, ReadingError, Result, SeedingError};
 use restore_drill::events::Events;
 use restore_drill::probe::Probe as _;
 use restore_drill::probe::mail::Mail;
@@ -195,7 +195,7 @@ async fn submit(drill: &Arc<Drill>, login: Option<&str>, from: &str, to: &str, m
         .buffer_unordered(CONNECTIONS)
         .try_collect::<Vec<()>>()
         .await
-        .map_err(|e| Error::Unknown(format!("submitting: {}", e.reason())))?;
+        .map_err(|e| SeedingError::refused("submitting", e.reason()))?;
     Ok(messages as f64 / since.elapsed().as_secs_f64())
 }
 
@@ -238,10 +238,10 @@ async fn cpu(drill: &Drill, service: &str) -> Result<f64> {
     use bollard::query_parameters::StatsOptionsBuilder;
     let engine = drill.app.owned.engine();
     let container = engine.container_of(&drill.app.stack.service(service)).await?;
-    let container = container.ok_or_else(|| Error::Unknown(format!("no container of {service}")))?;
+    let container = container.ok_or_else(|| Error::Engine(format!("no container of {service}")))?;
     let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
     let mut stats = Box::pin(engine.docker.stats(&container, Some(options)));
-    let stats = stats.next().await.ok_or_else(|| Error::Unknown("no statistics".into()))?;
+    let stats = stats.next().await.ok_or_else(|| Error::Engine(format!("no statistics of {container}")))?;
     let stats = stats.map_err(|e| Error::Engine(format!("statistics of {container}: {e}")))?;
     let used = stats.cpu_stats.and_then(|s| s.cpu_usage).and_then(|u| u.total_usage).unwrap_or_default();
     Ok(used as f64 / 1e9)
@@ -283,7 +283,8 @@ async fn reading(drill: &Arc<Drill>, messages: usize, rounds: usize) -> Result<V
             seen += evidence.message_count(o, account)?;
         }
         if seen < (each * accounts.len()) as u64 {
-            return Err(Error::Unknown(format!("{seen} messages were read, {messages} are there")));
+            let why = format!("{seen} messages were read, {messages} are there");
+            return Err(ReadingError::Unread { what: "mailboxes".into(), why }.into());
         }
         theirs.push(run(Command::new("mbsync").arg("-c").arg(mbsync(round)?).arg("-q").arg("-a"))?);
         let mut command = Command::new("python3");
@@ -366,7 +367,8 @@ fn run(command: &mut Command) -> Result<f64> {
         command.stdin(Stdio::null()).output().map_err(Error::io(command.get_program().to_string_lossy().into_owned()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(Error::Unknown(format!("{}: {said}", command.get_program().to_string_lossy())));
+        let what = command.get_program().to_string_lossy().into_owned();
+        return Err(ReadingError::Unread { what, why: said }.into());
     }
     Ok(since.elapsed().as_secs_f64())
 }
@@ -394,7 +396,8 @@ async fn growing(drill: &Arc<Drill>, sizes: &[usize]) -> Result<Value> {
         let verdict = judge::judge(&evidence, RESTORED)?;
         let judged = since.elapsed().as_secs_f64();
         if verdict.compared.messages < size as u64 {
-            return Err(Error::Unknown(format!("{} messages were compared, {size} are there", verdict.compared.messages)));
+            let why = format!("{} messages were compared, {size} are there", verdict.compared.messages);
+            return Err(ReadingError::Unread { what: "the mailbox".into(), why }.into());
         }
         let peak = Resources::used().map_or(0, |r| r.peak_kib) / 1024;
         println!(

@@ -8,7 +8,7 @@ use engine::Engine;
 use engine::error::Context as _;
 use futures_util::TryStreamExt as _;
 use inside::Hashed;
-use restore_drill::error::{Error, Result};
+use restore_drill::error::{Error, ReadingError, Result};
 use restore_drill::images;
 use restore_drill::secret::Secret;
 use restore_drill::stack::ownership::Owned;
@@ -102,7 +102,7 @@ async fn seconds(reader: &Reader, volume: &str) -> Result<f64> {
     };
     reader.read(volume, &Hashed::all(), &mut sink).await?;
     if entries < 5 {
-        return Err(Error::Unknown(format!("volume {volume} has {entries} entries only")));
+        return Err(ReadingError::Unread { what: format!("volume {volume}"), why: format!("{entries} entries only") }.into());
     }
     Ok(since.elapsed().as_secs_f64())
 }

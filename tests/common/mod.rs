@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use engine::Engine;
 use judge::store::Evidence;
+use recipe::scenario::Scenario;
 use restore_drill::drill::{self, Drill, Options};
 use restore_drill::events::{Event, Events, Sink};
 use restore_drill::report::JsonLines;
@@ -69,6 +70,15 @@ pub async fn assert_nothing_left(run: &str) {
     let engine = Engine::connect().await.expect("an engine");
     let remains = Owned::new(engine, run).remains(None).await.expect("a listing");
     assert!(remains.is_empty(), "run {run} left {remains}: {remains:?}");
+}
+
+/// The stand-in image of a scenario's service.
+pub async fn standin(scenario: &str, service: &str) -> String {
+    let engine = Engine::connect().await.expect("an engine");
+    let sources = Scenario::load(&scenarios(), scenario).expect("a scenario").image_contexts().expect("sources");
+    let only = sources.into_iter().filter(|(name, _)| name == service).collect();
+    let built = ::restore_drill::images::ensure_images(&engine, &only, &Events::default(), |_, _| ()).await.expect("built");
+    built[service].clone()
 }
 
 /// The secrets of a run: what users and the bot know.

@@ -125,18 +125,18 @@ struct Stack {
 }
 
 impl Bot {
-    #[expect(clippy::print_stderr, reason = "the log of a program")]
+    /// Logs on standard error. What nobody reads is dropped: a backup goes on without its reader.
     fn log(&self, level: &str, message: &str) {
-        if self.json {
-            eprintln!("{}", json!({"level": level, "message": message}));
-        } else {
-            eprintln!("{level} {message}");
-        }
+        let mut log = std::io::stderr();
+        let _ = match self.json {
+            true => writeln!(log, "{}", json!({"level": level, "message": message})),
+            false => writeln!(log, "{level} {message}"),
+        };
     }
 
-    #[expect(clippy::print_stdout, reason = "the output of a program")]
-    fn print(&self, line: &str) {
-        println!("{line}");
+    /// Prints a result. That nobody reads it is an error, for the client then knows no snapshot.
+    fn print(&self, line: &str) -> Result<()> {
+        writeln!(std::io::stdout(), "{line}").map_err(|e| format!("standard output: {e}"))
     }
 
     async fn run(&self, cli: &Cli) -> Result<()> {
@@ -156,9 +156,9 @@ impl Bot {
                 for s in self.snapshots(name.as_deref()).await? {
                     let (time, tags) = (&s.time, s.tags.join(","));
                     if self.json {
-                        self.print(&json!({"time": time, "id": s.id, "tags": tags}).to_string());
+                        self.print(&json!({"time": time, "id": s.id, "tags": tags}).to_string())?;
                     } else {
-                        self.print(&format!("{time} {} {tags}", s.short()));
+                        self.print(&format!("{time} {} {tags}", s.short()))?;
                     }
                 }
                 Ok(())
@@ -167,7 +167,7 @@ impl Bot {
                 let id = self.resolve(snapshot, name.as_deref()).await?;
                 let listed = restic(&["ls", "--json", &id]).await?;
                 for node in restic::nodes(&listed).filter(|node| node.kind == "file") {
-                    self.print(&format!("{} {} {}", node.mtime, node.size.unwrap_or_default(), node.path));
+                    self.print(&format!("{} {} {}", node.mtime, node.size.unwrap_or_default(), node.path))?;
                 }
                 Ok(())
             }
@@ -182,8 +182,7 @@ impl Bot {
                 if !dump.status.success() {
                     return Err(said("dump", &dump.stderr));
                 }
-                self.print(file);
-                Ok(())
+                self.print(file)
             }
         }
     }
@@ -256,7 +255,7 @@ impl Bot {
             };
             self.hooks(&engine, &stack, Hook::BackupPost).await?;
             let _ = std::fs::remove_dir_all(contract::SECRETS_ROOT);
-            self.print(&summary);
+            self.print(&summary)?;
         }
         Ok(())
     }

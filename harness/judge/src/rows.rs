@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
 use crate::say::{changed, finding, part};
 use crate::stage::Versions;
-use crate::store::{Evidence, ObjectAlone, ObjectPair, ObjectPairs, ObservationId, RowPairs, RowSeen, TableSeen};
+use crate::store::{Evidence, ObjectPair, ObjectPairs, ObservationId, RowPairs, RowSeen, TableSeen};
 
 /// The check that says whether a database could be read.
 pub const FILE: &str = "file";
@@ -51,82 +51,88 @@ pub(crate) fn unsound(evidence: &Evidence, o: ObservationId, name: &str, finding
     Ok(())
 }
 
-/// Compares what a database holds. Of one that was not read, nothing is said here.
-pub(crate) fn content(
-    evidence: &Evidence,
-    (before, after): (ObservationId, ObservationId),
-    name: &str,
-    versions: Versions,
-    findings: &mut Vec<Finding>,
-) -> Result<()> {
-    let checks = evidence.checks(after, name)?;
-    if checks.iter().any(|(property, how)| property == FILE && how != READABLE) {
-        return Ok(());
-    }
-    tables(evidence, (before, after), name, versions, findings)?;
-    rows(evidence, (before, after), name, versions, findings)?;
-    // A newer version may have another schema.
-    if versions == Versions::Same {
-        objects(name, evidence.object_pairs(before, after, name)?, findings);
-    }
-    Ok(())
+/// A database before the backup and after the restore.
+pub(crate) struct Sides<'a> {
+    /// Where both were stored.
+    pub evidence: &'a Evidence,
+    /// The observation before.
+    pub before: ObservationId,
+    /// The observation after.
+    pub after: ObservationId,
+    /// The database.
+    pub name: &'a str,
+    /// Which versions of the app wrote them.
+    pub versions: Versions,
 }
 
-/// Tables that only one observation has.
-fn tables(
-    evidence: &Evidence,
-    (before, after): (ObservationId, ObservationId),
-    name: &str,
-    versions: Versions,
-    findings: &mut Vec<Finding>,
-) -> Result<()> {
-    let names = |o| -> Result<BTreeSet<String>> { Ok(evidence.tables(o, name)?.into_iter().map(|t| t.table).collect()) };
-    let (old, new) = (names(before)?, names(after)?);
-    let table = |name_: &String| Item::Object { database: name.into(), what: TABLE.into(), name: name_.clone() };
-    findings.extend(old.difference(&new).map(|t| finding(table(t), Outcome::Lost, None, String::new())));
-    if versions == Versions::Same {
-        findings.extend(new.difference(&old).map(|t| finding(table(t), Outcome::Unexpected, None, String::new())));
+impl Sides<'_> {
+    /// Compares what the database holds. Of one that was not read, nothing is said here.
+    pub(crate) fn content(&self, findings: &mut Vec<Finding>) -> Result<()> {
+        let checks = self.evidence.checks(self.after, self.name)?;
+        if checks.iter().any(|(property, how)| property == FILE && how != READABLE) {
+            return Ok(());
+        }
+        self.tables(findings)?;
+        self.rows(findings)?;
+        // A newer version may have another schema.
+        if self.versions == Versions::Same {
+            objects(self.name, self.evidence.object_pairs(self.before, self.after, self.name)?, findings);
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Tables that only one observation has.
+    fn tables(&self, findings: &mut Vec<Finding>) -> Result<()> {
+        let names =
+            |o| -> Result<BTreeSet<String>> { Ok(self.evidence.tables(o, self.name)?.into_iter().map(|t| t.table).collect()) };
+        let (old, new) = (names(self.before)?, names(self.after)?);
+        let table =
+            |name: &String| (Item::Object { database: self.name.into(), what: TABLE.into(), name: name.clone() }, String::new());
+        alone(old.difference(&new).map(table), Outcome::Lost, findings);
+        if self.versions == Versions::Same {
+            alone(new.difference(&old).map(table), Outcome::Unexpected, findings);
+        }
+        Ok(())
+    }
+
+    fn rows(&self, findings: &mut Vec<Finding>) -> Result<()> {
+        let Self { evidence, before, after, name, versions } = *self;
+        let item = |r: &RowSeen| Item::Row { database: r.database.clone(), table: r.table.clone(), key: r.key.clone() };
+        let RowPairs { mut changed, mut only_before, mut only_after } = evidence.row_pairs(before, after, name)?;
+        let tables = evidence.tables(before, name)?;
+        if versions == Versions::OlderThenNewer {
+            let of_revision = |r: &RowSeen| tables.iter().any(|t| t.revision && t.table == r.table);
+            changed.retain(|(o, _)| !of_revision(o));
+            only_before.retain(|r| !of_revision(r));
+            let filled: BTreeSet<(String, String)> = evidence.row_counts(before)?.into_iter().map(|(db, t, _)| (db, t)).collect();
+            let known = |r: &RowSeen| filled.contains(&(r.database.clone(), r.table.clone())) && !of_revision(r);
+            only_after.retain(known);
+        }
+        // A column that only one of the tables has is one finding, and none on each row.
+        let shapes = evidence.tables(after, name)?;
+        let told = |table: &str, column: &String| {
+            let has = |tables: &[TableSeen]| tables.iter().any(|t| t.table == table && t.columns.contains(column));
+            versions == Versions::Same && has(&tables) != has(&shapes)
+        };
+        for (old, new) in changed {
+            altered(&item(&old), &old.columns, &new.columns, versions, |column| told(&old.table, column), findings);
+        }
+        let keyless = |r: &RowSeen| tables.iter().any(|t| t.table == r.table && t.key.is_empty());
+        let row = |r: &RowSeen| (item(r), if keyless(r) { part(&r.columns) } else { String::new() });
+        alone(only_before.iter().map(row), Outcome::Lost, findings);
+        alone(only_after.iter().map(row), Outcome::Unexpected, findings);
+        Ok(())
+    }
+}
+
+/// A finding for each item that only one observation has, with what is said of it.
+fn alone(items: impl Iterator<Item = (Item, String)>, outcome: Outcome, findings: &mut Vec<Finding>) {
+    findings.extend(items.map(|(item, detail)| finding(item, outcome, None, detail)));
 }
 
 const TABLE: &str = "table";
 /// Properties of a table that change with its parts.
 const AS_A_WHOLE: [&str; 2] = ["definition", "order of columns"];
-
-fn rows(
-    evidence: &Evidence,
-    (before, after): (ObservationId, ObservationId),
-    name: &str,
-    versions: Versions,
-    findings: &mut Vec<Finding>,
-) -> Result<()> {
-    let item = |r: &RowSeen| Item::Row { database: r.database.clone(), table: r.table.clone(), key: r.key.clone() };
-    let RowPairs { mut changed, mut only_before, mut only_after } = evidence.row_pairs(before, after, name)?;
-    let tables = evidence.tables(before, name)?;
-    if versions == Versions::OlderThenNewer {
-        let of_revision = |r: &RowSeen| tables.iter().any(|t| t.revision && t.table == r.table);
-        changed.retain(|(o, _)| !of_revision(o));
-        only_before.retain(|r| !of_revision(r));
-        let filled: BTreeSet<(String, String)> = evidence.row_counts(before)?.into_iter().map(|(db, t, _)| (db, t)).collect();
-        let known = |r: &RowSeen| filled.contains(&(r.database.clone(), r.table.clone())) && !of_revision(r);
-        only_after.retain(known);
-    }
-    let keyless = |r: &RowSeen| tables.iter().any(|t| t.table == r.table && t.key.is_empty());
-    let content = |r: &RowSeen| if keyless(r) { part(&r.columns) } else { String::new() };
-    // A column that only one of the tables has is one finding, and none on each row.
-    let shapes = evidence.tables(after, name)?;
-    let told = |table: &str, column: &String| {
-        let has = |tables: &[TableSeen]| tables.iter().any(|t| t.table == table && t.columns.contains(column));
-        versions == Versions::Same && has(&tables) != has(&shapes)
-    };
-    for (old, new) in changed {
-        altered(&item(&old), &old.columns, &new.columns, versions, |column| told(&old.table, column), findings);
-    }
-    findings.extend(only_before.iter().map(|r| finding(item(r), Outcome::Lost, None, content(r))));
-    findings.extend(only_after.iter().map(|r| finding(item(r), Outcome::Unexpected, None, content(r))));
-    Ok(())
-}
 
 /// A finding for each column in which a row differs.
 fn altered(item: &Item, old: &str, new: &str, versions: Versions, told: impl Fn(&String) -> bool, findings: &mut Vec<Finding>) {
@@ -159,13 +165,11 @@ fn objects(database: &str, pairs: ObjectPairs, findings: &mut Vec<Finding>) {
         let (was, is) = differing(before.as_deref().unwrap_or("absent"), after.as_deref().unwrap_or("absent"));
         findings.push(finding(item, Outcome::Altered, Some(&property), changed(was, is)));
     }
-    let mut add = |of: Vec<ObjectAlone>, outcome| {
+    for (of, outcome) in [(only_before, Outcome::Lost), (only_after, Outcome::Unexpected)] {
         // Tables that only one side has are told with the rows.
         let told = of.into_iter().filter(|x| x.what != TABLE);
-        findings.extend(told.map(|x| finding(object(x.what, x.name), outcome, None, String::new())));
-    };
-    add(only_before, Outcome::Lost);
-    add(only_after, Outcome::Unexpected);
+        alone(told.map(|x| (object(x.what, x.name), String::new())), outcome, findings);
+    }
 }
 
 /// Two texts from shortly before where they differ.
@@ -193,7 +197,8 @@ mod tests {
         let after = evidence.observation("after").expect("an observation");
         change(&evidence, after);
         let mut findings = Vec::new();
-        content(&evidence, (before, after), "d", versions, &mut findings).expect("compared");
+        let sides = Sides { evidence: &evidence, before, after, name: "d", versions };
+        sides.content(&mut findings).expect("compared");
         findings.iter().map(ToString::to_string).collect()
     }
 

@@ -30,7 +30,7 @@ pub(crate) use live::DELETED;
 pub use live::{LiveAction, LiveKind, LiveOp, When};
 pub use mail::{AlteredSeen, FolderSeen, Login, MessageSeen, Quota};
 pub use objects::ObjectSeen;
-pub(crate) use objects::{ObjectAlone, ObjectPair, ObjectPairs};
+pub(crate) use objects::{ObjectPair, ObjectPairs};
 pub use outside::Outside;
 pub use pairs::{MessagePairs, Unlike};
 pub(crate) use rows::RowPairs;

@@ -14,7 +14,7 @@ use crate::files::{files, outside};
 use crate::keys::{self, keys};
 use crate::mail::mail;
 use crate::model::{Counts, Finding, Item, Outcome, Verdict, essences};
-use crate::rows::{content, database, unsound};
+use crate::rows::{Sides, database, unsound};
 use crate::say::finding;
 use crate::stage::{BASELINE, Versions};
 use crate::store::{Evidence, FactSeen, Login, ObservationId, RunFact, Unlike};
@@ -100,7 +100,7 @@ fn compared(
         }
         database(&name, &old, &new, &mut findings);
         unsound(evidence, before, &name, &mut findings)?;
-        content(evidence, (before, after), &name, versions, &mut findings)?;
+        Sides { evidence, before, after, name: &name, versions }.content(&mut findings)?;
     }
     for count in evidence.file_counts(before)? {
         match count.compared {
@@ -125,7 +125,7 @@ fn compared(
 pub fn database_as(evidence: &Evidence, before: ObservationId, after: ObservationId, name: &str) -> Result<BTreeSet<String>> {
     let mut findings = Vec::new();
     database(name, &evidence.checks(before, name)?, &evidence.checks(after, name)?, &mut findings);
-    content(evidence, (before, after), name, Versions::Same, &mut findings)?;
+    Sides { evidence, before, after, name, versions: Versions::Same }.content(&mut findings)?;
     Ok(essences(&findings))
 }
 

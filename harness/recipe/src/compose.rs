@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Problem, Problems, Result};
+use crate::fence::files;
 
 pub mod edit;
 pub mod variable;
@@ -29,7 +30,7 @@ pub struct Compose {
 impl Compose {
     /// Reads a file.
     pub fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).map_err(Error::unreadable(file))?;
+        let text = files::read_text(file)?;
         Self::parse(file, &text)
     }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::fence::files;
 
 /// Reads a file of `NAME=value` lines. Empty lines and lines that begin with `#` are skipped; one pair of quotes around a value
 /// is removed. The error names the line that is something else.
 pub fn read_env(file: &Path) -> Result<BTreeMap<String, String>> {
-    parse_env(file, &std::fs::read_to_string(file).map_err(Error::unreadable(file))?)
+    parse_env(file, &files::read_text(file)?)
 }
 
 /// The same for the text of a file.

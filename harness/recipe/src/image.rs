@@ -67,7 +67,8 @@ fn collect(root: &Path, below: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> Re
         if entry.path().is_dir() {
             collect(root, &name, files)?;
         } else {
-            files.push((name, entry.path()));
+            // A link may lead anywhere on the host, and what it leads to would be in the image.
+            files.push((name, crate::fence::files::within(root, &entry.path())?));
         }
     }
     Ok(())

@@ -36,6 +36,7 @@
 pub mod compose;
 pub mod env;
 pub mod error;
+pub mod fence;
 pub mod git;
 pub mod glob;
 pub mod image;

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::compose::Compose;
 use crate::error::{Error, Problems, Result};
+use crate::fence::{files, reach};
 use crate::image::{self, ImageContext};
 use crate::inventory::Inventory;
 use crate::near::did_you_mean;
@@ -102,7 +103,7 @@ impl Scenario {
     /// The same scenario with the compose files of a recipe's folder instead of its own.
     pub fn with_recipe(&self, dir: &Path) -> Result<Self> {
         let mut scenario = self.clone();
-        let read = |file: &String| Compose::read(&dir.join(file));
+        let read = |file: &String| files::within(dir, &dir.join(file)).and_then(|_| Compose::read(&dir.join(file)));
         scenario.compose = self.spec.compose.iter().map(read).collect::<Result<Vec<_>>>()?;
         scenario.check(&TomlText::read(&self.dir.join(SPEC))?)?;
         Ok(scenario)
@@ -146,16 +147,19 @@ impl Scenario {
         self.compose.iter().flat_map(|c| c.services().map(str::to_owned)).collect()
     }
 
-    /// The named volumes of the recipe.
+    /// The named volumes of the recipe, and those that are mounted in the place of folders of the host.
     pub fn volumes(&self) -> BTreeSet<String> {
-        self.compose.iter().flat_map(|c| c.volumes().map(str::to_owned)).collect()
+        let replacing = self.spec.allowed.iter().filter_map(|a| a.volume.clone());
+        self.compose.iter().flat_map(|c| c.volumes().map(str::to_owned)).chain(replacing).collect()
     }
 
-    /// Checks that `env` has a value for every variable of the compose files that has no default. An error lists all that have none.
+    /// Checks that `env` has a value for every variable of the compose files that has no default, and that with these values nothing
+    /// reaches the host but what is allowed. An error lists everything that is wrong.
     pub fn check_env(&self, env: &BTreeMap<String, String>) -> Result<()> {
         let mut problems = Problems::default();
         for compose in self.compose.iter().chain(&self.standin_compose) {
             problems.keep(compose.check_env(env))?;
+            problems.keep(reach::check(compose, env, &self.spec.allowed))?;
         }
         problems.into_result()
     }
@@ -166,6 +170,9 @@ impl Scenario {
         let recipe = check::Recipe { services: self.services(), volumes: self.volumes() };
         check::spec(&self.spec, &recipe, text, &mut problems);
         check::inventory(&self.inventory, &self.spec, &recipe, &TomlText::read(&self.dir.join(INVENTORY))?, &mut problems);
+        for compose in self.compose.iter().chain(&self.standin_compose) {
+            problems.keep(reach::check(compose, &self.spec.env, &self.spec.allowed))?;
+        }
         let file = self.dir.join(faults::FILE);
         if file.is_file() {
             check::faults(&self.faults, &self.spec, &recipe, &TomlText::read(&file)?, &self.dir, &mut problems);

@@ -42,9 +42,23 @@ impl TomlText {
 
     /// A problem with a value, at the first line that has it in quotes.
     pub(crate) fn problem(&self, value: &str, message: impl Into<String>) -> Problem {
-        let quoted = format!("\"{value}\"");
-        let line = self.text.lines().position(|l| l.contains(&quoted)).map(|at| at + 1);
+        Problem { file: self.file.clone(), line: self.line_of(value, 1), message: message.into() }
+    }
+
+    /// A problem with a value that is written below a name: at the first line with it, from the first that has the name. A name is
+    /// a value in quotes, or a key.
+    pub(crate) fn problem_below(&self, name: &str, value: &str, message: impl Into<String>) -> Problem {
+        let is_key = |line: &str| line.split_once('=').is_some_and(|(key, _)| key.trim().trim_matches('"') == name);
+        let key = self.text.lines().position(is_key).map(|at| at + 1);
+        let from = self.line_of(name, 1).into_iter().chain(key).min().unwrap_or(1);
+        let line = self.line_of(value, from).or_else(|| self.line_of(value, 1));
         Problem { file: self.file.clone(), line, message: message.into() }
+    }
+
+    /// The first line, not before `from`, that has a value in quotes.
+    fn line_of(&self, value: &str, from: usize) -> Option<usize> {
+        let quoted = format!("\"{value}\"");
+        self.text.lines().skip(from - 1).position(|l| l.contains(&quoted)).map(|at| at + from)
     }
 
     /// A problem with the file as a whole.
@@ -80,6 +94,9 @@ mod tests {
         assert_eq!(error, "a.toml:2: unknown field `compos`, expected `compose`, in: compos = \"x\"; did you mean compose?");
         let problem = text("a = 1\nb = \"x\"\n").problem("x", "bad");
         assert_eq!(problem.to_string(), "a.toml:2: bad");
+        let twice = text("a = [\"x\"]\nb = [\n\"x\"]\n[[c]]\nname = \"d\"\nof = \"x\"\n");
+        let lines = ["a", "b", "d", "e"].map(|name| twice.problem_below(name, "x", "bad").line);
+        assert_eq!(lines, [Some(1), Some(3), Some(6), Some(1)]);
         assert_eq!(text("").whole("empty").to_string(), "a.toml: empty");
     }
 }

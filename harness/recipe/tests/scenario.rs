@@ -172,3 +172,28 @@ fn an_unknown_scenario_is_a_usage_error_with_the_nearest_one() {
     insta::assert_snapshot!("unknown_scenario", error(root.path(), "wikki"));
     insta::assert_snapshot!("no_scenarios", error(&root.path().join("wiki"), "x"));
 }
+
+const FAULTS: &str = "save = [{ service = \"apps\", run = \"true\" }]
+[lost]
+pages = [\"pages\", \"gone\"]
+[also]
+volume-gone = [\"gone\"]
+[[fault]]
+name = \"page-gone\"
+what = \"A page is gone.\"
+group = \"content\"
+strike = [{ service = \"apps\", script = \"strike.sh\" }]
+finds = [\"page {page.key}: lost\", \"gone\"]
+[[fault]]
+name = \"page-gone\"
+what = \"A page is gone.\"
+group = \"content\"
+strike = [{ database = \"wiki\", sql = \"DELETE\" }]
+";
+
+#[test]
+fn everything_that_is_wrong_with_faults_is_reported() {
+    let files = [("compose.yml", COMPOSE), ("scenario.toml", SPEC), ("inventory.toml", INVENTORY), ("faults.toml", FAULTS)];
+    let root = scenarios(&files);
+    insta::assert_snapshot!("wrong_faults", error(root.path(), "wiki"));
+}

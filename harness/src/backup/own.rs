@@ -7,13 +7,13 @@ use recipe::compose::Compose;
 use crate::error::{Context as _, Result};
 use crate::secret::Secret;
 use crate::stack::deploy::Stack;
-use crate::stack::ownership::Owned;
+use crate::stack::ownership::{Owned, bot_stack_name};
 use crate::stack::run_labels;
 use crate::stack::slots::Alive;
 
 /// The bot's stack, for a run of its own.
 pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_root: Option<&str>) -> Result<Stack> {
-    let name = format!("rd-{run}-bot");
+    let name = bot_stack_name(run);
     let mut env = BTreeMap::from([("STACK_NAME".to_owned(), name.clone())]);
     if let Some(root) = docker_root {
         env.insert("DOCKER_ROOT".into(), root.to_owned());
@@ -25,6 +25,7 @@ pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_
         images: BTreeMap::from([("app".to_owned(), image)]),
         ports: vec![],
         edits: vec![],
+        made: None,
     })
 }
 

@@ -14,7 +14,7 @@ use super::deploying::Deployed;
 use super::seeing;
 use super::state::Drill;
 use super::users::make_user;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SeedingError};
 use crate::events::{Phase, Running};
 use crate::secret::Secret;
 
@@ -61,8 +61,10 @@ async fn import(drill: &Drill, spec: &AccountImport, phase: &Running) -> Result<
         let imap = &imap;
         async move {
             let session = imap.login(&account, &drill.run.secret.password(&account)).await;
-            let mut session =
-                session.map_err(|e| Error::Unknown(format!("{account} cannot log in right after its import: {}", e.reason())))?;
+            let mut session = session.map_err(|e| {
+                let why = e.reason().to_string();
+                SeedingError::Login { account, after: "its import", why }
+            })?;
             let _ = session.logout().await;
             Ok::<_, Error>(())
         }

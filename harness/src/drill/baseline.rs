@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::shaping::Shaped;
 use super::state::Drill;
 use super::{looking, seeing};
-use crate::error::{Error, Result};
+use crate::error::{Result, SeedingError};
 use crate::events::Phase;
 
 /// What must come back was observed, whole, and is what was submitted.
@@ -34,10 +34,7 @@ pub async fn baseline(drill: &Drill, _: Shaped) -> Result<Baseline> {
     let mut wrong = judge::seeding(&drill.run.evidence, observation)?;
     wrong.extend(scripts_not_seeded(drill, observation)?);
     if let Some(first) = wrong.first() {
-        return Err(Error::Unknown(format!(
-            "the baseline is not what was submitted, so a restore of it would prove nothing: {} differences, the first: {first}",
-            wrong.len()
-        )));
+        return Err(SeedingError::Baseline { differences: wrong.len(), first: first.to_string() }.into());
     }
     phase.finish(looking::counts(drill, observation)?);
     Ok(Baseline { observation })

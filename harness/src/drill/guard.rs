@@ -123,10 +123,8 @@ where
         evidence.set_json(RunFact::Users, places)?;
     }
 
-    let interrupts = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {
-        return Err(Error::Unknown("signal handlers cannot be installed".into()));
-    };
+    let handler = |kind| signal(kind).map_err(|e| Error::system("signal handlers cannot be installed", e));
+    let (mut interrupt, mut terminate) = (handler(SignalKind::interrupt())?, handler(SignalKind::terminate())?);
     let owned = Owned::new(engine, &run);
     let keep = options.keep;
     let deadline = Duration::from_secs(scenario.spec.deadlines.removal);
@@ -149,7 +147,7 @@ where
         result
     });
     let result = tokio::select! {
-        joined = &mut work => joined.unwrap_or_else(|e| Err(Error::Unknown(format!("a bug in restore-drill: {e}; please report it with the evidence directory")))),
+        joined = &mut work => joined.unwrap_or_else(|e| Err(Error::bug(e))),
         _ = interrupt.recv() => Err(Error::Signal(Signal::Interrupt)),
         _ = terminate.recv() => Err(Error::Signal(Signal::Terminate)),
     };

@@ -18,7 +18,7 @@ use super::baseline::Baseline;
 use super::shaping::{expunge, store};
 use super::state::Drill;
 use super::users;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SeedingError};
 use crate::probe::mail::Failure;
 use crate::probe::smtp::Submission;
 
@@ -63,7 +63,7 @@ pub(crate) async fn while_others_write(
         messages: unwritten(drill, baseline)?,
     };
     if writers.messages.len() < 6 {
-        return Err(Error::Unknown("too few messages to write to while the backup runs; take a larger profile".into()));
+        return Err(SeedingError::TooFewMessages.into());
     }
     let control = async {
         // The backup begins amid the writes, and they go on when it has ended.
@@ -107,7 +107,8 @@ async fn one_of_each(seen: &mut watch::Receiver<Counts>) -> Result<Counts> {
         None => {
             let counts = *seen.borrow();
             let kinds = LiveKind::ALL.iter().zip(counts).map(|(k, n)| format!("{} {n}", k.name()));
-            Err(Error::Unknown(format!("writes stalled; ended well so far: {}", kinds.collect::<Vec<_>>().join(", "))))
+            let when = format!("before the backup; ended well so far: {}", kinds.collect::<Vec<_>>().join(", "));
+            Err(SeedingError::Stalled { when }.into())
         }
     }
 }
@@ -119,7 +120,7 @@ async fn one_more(seen: &mut watch::Receiver<Counts>, before: Counts) -> Result<
     // All that are under way may have to be given up first.
     match tokio::time::timeout(2 * PATIENCE, more).await {
         Ok(Ok(_)) => Ok(()),
-        _ => Err(Error::Unknown("writes stalled after the backup".into())),
+        _ => Err(SeedingError::Stalled { when: "after the backup".into() }.into()),
     }
 }
 

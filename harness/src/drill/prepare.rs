@@ -7,6 +7,7 @@ use std::time::Duration;
 use engine::Engine;
 use judge::store::{Evidence, RunFact};
 use recipe::compose::edit::Edit;
+use recipe::fence::own::Fence;
 use recipe::scenario::{self, Scenario};
 use seeds::Corpus;
 
@@ -20,7 +21,7 @@ use crate::events::{Events, Phase};
 use crate::images;
 use crate::secret::Secret;
 use crate::stack::deploy::{Stack, engine_host, free_subnet};
-use crate::stack::ownership::Owned;
+use crate::stack::ownership::{Owned, stack_name};
 use crate::stack::ports::Ports;
 use crate::stack::reader::Reader;
 use crate::stack::slots::{self, Alive};
@@ -66,7 +67,7 @@ impl Ground {
             events.note(format!("{} drills are under way on this engine: waiting for one to end.", slots::SLOTS));
         })
         .await?;
-        let collected = gc::collect(engine, None, Duration::from_secs(scenario.spec.deadlines.removal)).await?;
+        let collected = gc::collect(engine, gc::Which::Dead, Duration::from_secs(scenario.spec.deadlines.removal)).await?;
         if !collected.removed.is_empty() {
             events.note(format!("Removed what {} dead runs left: {}.", collected.removed.len(), collected.removed.join(", ")));
         }
@@ -105,7 +106,7 @@ impl Ground {
         let authority = Arc::new(Authority::issue(&host)?);
         let doors = &scenario.spec.doors;
         let ports = Ports::choose(slot.number, doors.iter().map(|d| d.name.as_str()))?;
-        let stack_name = format!("rd-{run}");
+        let stack_name = stack_name(&run);
         let mut env = scenario.spec.env.clone();
         if let Some(file) = &options.env_file {
             env.extend(recipe::env::read_env(file)?);
@@ -126,19 +127,25 @@ impl Ground {
             Some(image) => image,
             None => scenario.images().next().unwrap_or_default().to_owned(),
         };
-        let stack_of = |scenario: &Scenario, images, edits| Stack {
-            name: stack_name.clone(),
-            compose: scenario.deployed(standins),
-            env: env.clone(),
-            images,
+        let stack_of = |scenario: &Scenario, images, edits| {
+            let made = Arc::new(tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?);
+            let generate = |name: &str| secret.derive(&format!("the recipe's secret {name}"));
+            let fence =
+                Fence { stack: &stack_name, env: &env, allowed: &scenario.spec.allowed, dir: made.path(), secret: &generate };
+            let mut compose = scenario.deployed(standins);
+            let changes = fence.own(&mut compose)?;
             // A deployment publishes the doors where it chose to.
-            ports: vec![],
-            edits,
+            let (name, env, made) = (stack_name.clone(), env.clone(), Some(made));
+            Ok::<_, Error>((Stack { name, compose, env, images, ports: vec![], edits, made }, changes))
         };
-        let stack = stack_of(&scenario, built, edits);
+        let (stack, changes) = stack_of(&scenario, built, edits)?;
+        if !changes.is_empty() {
+            let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+            events.note(format!("The recipe is deployed behind a fence: {}.", changes.join("; ")));
+        }
         let before = before.map(|before| {
             before.check_env(&env)?;
-            Ok::<_, Error>(stack_of(&before, built_before, vec![]))
+            stack_of(&before, built_before, vec![]).map(|(stack, _)| stack)
         });
         let before = before.transpose()?;
         let bot_stack = match bot_image {

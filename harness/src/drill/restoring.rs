@@ -9,7 +9,7 @@ use super::fault::{Fault, NoFault, Restoring, Times};
 use super::state::Drill;
 use super::wiping::Wiped;
 use crate::backup::{self, Snapshot};
-use crate::error::{Error, Result};
+use crate::error::{FaultError, Result};
 use crate::events::Phase;
 
 /// The bot put the snapshot's files back, or was told not to by a fault.
@@ -41,7 +41,7 @@ pub(crate) async fn restore_with(
     let how = fault.restoring(drill);
     let snapshot = match older.filter(|_| how.older) {
         Some(older) => older,
-        None if how.older => return Err(Error::Unknown("no older snapshot was taken".into())),
+        None if how.older => return Err(FaultError::NoOlderSnapshot.into()),
         None => backup.snapshot(),
     };
     fault.before_restore(drill).await?;

@@ -9,7 +9,7 @@ use seeds::Message;
 
 use super::accounts::Provisioned;
 use super::state::Drill;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SeedingError};
 use crate::events::Phase;
 use crate::probe::smtp::{NotAccepted, Submission};
 
@@ -85,10 +85,7 @@ pub async fn seed(drill: &Drill, _: Provisioned) -> Result<Seeded> {
     let bytes = bytes?;
     let failed = drill.run.evidence.ledger_count(Sent::Failed)?;
     if failed > 0 {
-        return Err(Error::Unknown(format!(
-            "seeding failed, {failed} deliveries were refused: {}",
-            drill.run.evidence.ledger_failures()?.join("; ")
-        )));
+        return Err(SeedingError::Deliveries { failed, said: drill.run.evidence.ledger_failures()? }.into());
     }
     phase.finish(format!("{total} messages, {} deliveries, {} KiB", drill.run.evidence.ledger_count(Sent::Ok)?, bytes / 1024));
     Ok(Seeded { _private: () })

@@ -6,7 +6,7 @@ use judge::store::{Login, ObservationId};
 use recipe::scenario::{MailServer, ServiceCommand};
 
 use super::state::Drill;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SeedingError};
 use crate::events::Running;
 use crate::probe::facts::Facts;
 use crate::probe::mail::Mail;
@@ -57,7 +57,7 @@ async fn mail_probe(drill: &Drill, server: &MailServer, name: &str) -> Result<Ma
     let mut mail = Mail { imap: drill.app.imap(), accounts, secret: drill.run.secret.clone(), modseqs: None };
     if name == BASELINE {
         resync(drill, &server.resync).await?;
-        mail.stir().await.map_err(|e| Error::Unknown(format!("before the baseline: {}", e.reason())))?;
+        mail.stir().await.map_err(|e| SeedingError::refused("mail before the baseline", e.reason()))?;
     } else {
         mail.modseqs = Some(mail.first_look().await);
         resync(drill, &server.resync).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::seeding::Seeded;
 use super::state::Drill;
-use crate::error::{Error, Result};
+use crate::error::{Result, SeedingError};
 use crate::events::Phase;
 use crate::stack::until;
 
@@ -34,7 +34,7 @@ pub async fn settle(drill: &Drill, _: Seeded) -> Result<Settled> {
             })
         })
         .await;
-        let queued = result.map_err(|e| Error::Unknown(format!("mail was accepted and not delivered: {e}")))?;
+        let queued = result.map_err(|e| SeedingError::NotDelivered { why: e.to_string() })?;
         last = last.max(queued);
         phase.progress(last - queued, last, "messages");
         if queued == 0 {

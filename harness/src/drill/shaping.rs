@@ -11,7 +11,7 @@ use recipe::scenario::QUERY;
 use super::settling::Settled;
 use super::state::Drill;
 use super::users;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SeedingError};
 use crate::events::{Phase, Running};
 use crate::probe::STALL;
 use crate::probe::mail::{Failure, Session, folders, item};
@@ -47,7 +47,7 @@ async fn shape_mailboxes(drill: &Drill, phase: &Running) -> Result<String> {
     let mailboxes: Vec<&str> = drill.run.corpus.accounts().mailboxes().iter().map(|u| u.email.as_str()).collect();
     for account in drill.run.enabled().iter().filter(|a| !mailboxes.contains(&a.as_str())) {
         let done = subscribe_to_what_is_gone(drill, account).await;
-        done.map_err(|e| Error::Unknown(format!("subscribing {account} to a folder that is deleted: {}", e.reason())))?;
+        done.map_err(|e| SeedingError::refused(format!("subscribing {account} to a folder that is deleted"), e.reason()))?;
     }
     let accounts: Vec<String> = drill.run.corpus.accounts().mailboxes().iter().map(|u| u.email.clone()).collect();
     let total = accounts.len() as u64;
@@ -56,7 +56,7 @@ async fn shape_mailboxes(drill: &Drill, phase: &Running) -> Result<String> {
             Ok(()) => shape_mailbox(drill, &account).await,
             Err(e) => Err(e),
         };
-        shaped.map_err(|e| Error::Unknown(format!("shaping mailbox {account}: {}", e.reason())))
+        shaped.map_err(|e| SeedingError::refused(format!("shaping mailbox {account}"), e.reason()))
     });
     let mut shapes = futures_util::stream::iter(shapes).buffer_unordered(CONNECTIONS);
     let (mut done, mut messages) = (0, 0);
@@ -90,7 +90,7 @@ async fn mail_to_the_disabled(drill: &Drill) -> Result<()> {
             user.email
         );
         let sent = submission.send(&from, &[&user.email], message.as_bytes()).await;
-        sent.map_err(|e| Error::Unknown(format!("mail to {}, which is disabled: {}", user.email, e.reason())))?;
+        sent.map_err(|e| SeedingError::refused(format!("mail to {}, which is disabled", user.email), e.reason()))?;
     }
     submission.close().await;
     until(Duration::from_secs(drill.app.scenario.spec.deadlines.settle), || async {
@@ -106,7 +106,7 @@ async fn seed_pages(drill: &Drill) -> Result<()> {
         let accounts: Vec<String> = drill.run.corpus.accounts().mailboxes().iter().map(|u| u.email.clone()).collect();
         futures_util::stream::iter(accounts.into_iter().map(|account| async move {
             let done = users::visitor(drill, pages, &account)?.visit(&pages.seed).await;
-            done.map_err(|e| Error::Unknown(format!("seeding {} as {account}: {}", pages.name, e.reason())))
+            Ok::<_, Error>(done.map_err(|e| SeedingError::refused(format!("seeding {} as {account}", pages.name), e.reason()))?)
         }))
         .buffer_unordered(CONNECTIONS)
         .try_collect::<Vec<()>>()

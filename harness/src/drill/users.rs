@@ -6,7 +6,7 @@ use engine::exec::Output;
 use recipe::scenario::{Pages, Tls, UserCommands};
 
 use super::state::Drill;
-use crate::error::{Error, Result};
+use crate::error::{ReadingError, Result};
 use crate::probe::doors::{Answer, Doors};
 use crate::probe::pages::{Failure, Origin, Visitor};
 use crate::stack::until;
@@ -31,7 +31,7 @@ pub async fn new_account(drill: &Drill) -> Result<Option<String>> {
             Ok(let_in) if let_in == there => {}
             Ok(true) => return Ok(Some(format!("{email} logs in after it was deleted"))),
             Ok(false) => return Ok(Some(format!("{email} cannot log in after it was made"))),
-            Err(why) => return Err(Error::Unknown(format!("the login of {email}: {why}"))),
+            Err(why) => return Err(ReadingError::Unread { what: format!("the login of {email}"), why }.into()),
         }
     }
     Ok(None)

@@ -7,7 +7,7 @@ use recipe::scenario::faults::{Action, Command, FOLDER, Mark, Place};
 
 use super::expand::Filling;
 use crate::drill::Drill;
-use crate::error::{Error, Result};
+use crate::error::{Error, FaultError, Result};
 use crate::stack::until;
 
 /// The longest wait for the bot to be there again.
@@ -56,11 +56,11 @@ fn shell(text: String, args: Vec<String>) -> Vec<String> {
 
 fn database<'a>(drill: &'a Drill, name: &str) -> Result<&'a recipe::scenario::Database> {
     let found = drill.app.scenario.spec.databases.iter().find(|d| d.name == name);
-    found.ok_or_else(|| Error::Unknown(format!("no database {name:?} in the scenario")))
+    found.ok_or_else(|| FaultError::NoDatabase { name: name.to_owned() }.into())
 }
 
 fn statement_of(drill: &Drill, place: &Place, statement: &str) -> Result<Vec<String>> {
-    let Place::Database(name) = place else { return Err(Error::Unknown("a statement is for a database".into())) };
+    let Place::Database(name) = place else { return Err(Error::bug("a statement that is for no database")) };
     Ok(database(drill, name)?.write.iter().map(|word| word.replace(QUERY, statement)).collect())
 }
 

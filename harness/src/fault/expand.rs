@@ -11,7 +11,7 @@ use regex::{Captures, Regex};
 use seeds::Corpus;
 
 use super::known::{Chosen, Items, Known, numbered};
-use crate::error::{Error, Result};
+use crate::error::{FaultError, Result};
 
 /// What stands for a name in a text.
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
@@ -49,9 +49,7 @@ impl Filling<'_> {
         });
         match missing {
             None => Ok(filled.into_owned()),
-            Some(name) => Err(Error::Unknown(format!(
-                "a fault strikes {name}, and no item of the baseline is like that; take a larger profile"
-            ))),
+            Some(name) => Err(FaultError::NoTarget { name }.into()),
         }
     }
 
@@ -98,7 +96,7 @@ impl Filling<'_> {
             }
             Expected::Finding(text) if text.starts_with(AS_NEW) => {
                 let database = &text[AS_NEW.len()..];
-                let none = || Error::Unknown(format!("{text:?}: no database {database:?} was observed in a fresh deployment"));
+                let none = || FaultError::NotFresh { finding: text.clone(), database: database.to_owned() };
                 to.extend(self.items.as_new(database).ok_or_else(none)?.iter().cloned());
                 Ok(())
             }
@@ -194,12 +192,8 @@ fn about(finds: &str, chosen: &Chosen<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::known::tests::known;
     use recipe::scenario::faults::Faults;
-
-    fn known(item: Item, attributes: &[(&str, &str)]) -> Known {
-        let attributes = attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Known { name: item.to_string(), item, attributes }
-    }
 
     fn items() -> Items {
         let message = |uid: u32, size| {

@@ -11,6 +11,7 @@ use seeds::Corpus;
 use serde_json::Value;
 
 use super::glob::{Glob, any};
+use crate::drill::Drill;
 use crate::error::Result;
 
 /// An item of the baseline.
@@ -75,6 +76,13 @@ impl Items {
     pub fn with_new(database: &str, findings: &[&str], items: Vec<Known>) -> Self {
         let findings = findings.iter().map(ToString::to_string).collect();
         Self(items, BTreeMap::from([(database.to_owned(), findings)]))
+    }
+
+    /// Those of a drill's baseline; none before it was observed.
+    pub fn of_baseline(drill: &Drill) -> Result<Self> {
+        let evidence = &drill.run.evidence;
+        let Some(baseline) = evidence.completed(judge::BASELINE)? else { return Ok(Self::default()) };
+        Self::read(evidence, &drill.run.corpus, baseline, evidence.completed(crate::drill::FRESH)?)
     }
 
     /// Reads them from a run's evidence. `fresh` is what a fresh deployment has by itself.
@@ -306,11 +314,12 @@ fn kebab(camel: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use judge::model::{Protocol, Trial, TrialKind};
 
-    fn known(item: Item, attributes: &[(&str, &str)]) -> Known {
+    /// An item with its attributes.
+    pub(in crate::fault) fn known(item: Item, attributes: &[(&str, &str)]) -> Known {
         let attributes = attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Known { name: item.to_string(), item, attributes }
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use judge::checks;
+use judge::checks::{self, Check};
 use judge::model::{Finding, Item, Outcome};
+use recipe::inventory::Compared;
 
 use crate::drill::Drill;
 use crate::error::Result;
@@ -41,21 +42,7 @@ const REPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("sieve scripts", &["lost", "unexpected", "altered (bytes)", "altered (active)"]),
-    ("rows of ", &["lost", "unexpected", "altered"]),
     ("objects of ", &["changed"]),
-    (
-        "files of ",
-        &[
-            "lost",
-            "unexpected",
-            "altered (owner)",
-            "altered (mode)",
-            "altered (link)",
-            "altered (xattr)",
-            "altered (bytes)",
-            "altered (mtime)",
-        ],
-    ),
     ("keys of ", &["lost", "unexpected", "altered (value)", "altered (expiry)"]),
     ("mounts", &["lost"]),
     ("fact ", &["altered"]),
@@ -79,8 +66,42 @@ fn of_check(drill: &Drill, check: &str) -> Result<Vec<String>> {
         let of_dump: &[&str] = if has_dump(drill, volume) { &["lost (dump)", "altered (dump)"] } else { &[] };
         return Ok(["lost"].iter().chain(of_dump).map(ToString::to_string).collect());
     }
+    if let Some(volume) = check.strip_prefix("files of ") {
+        return of_files(drill, volume);
+    }
+    if let Ok(Check::Rows { database, table }) = check.parse() {
+        let altered = may_be_altered(drill, &database, &table)?.then_some("altered");
+        return Ok(["lost", "unexpected"].into_iter().chain(altered).map(str::to_owned).collect());
+    }
     let known = REPORTS.iter().find(|(name, _)| check.starts_with(name));
     Ok(known.map_or_else(Vec::new, |(_, reports)| reports.iter().map(ToString::to_string).collect()))
+}
+
+/// What can be reported of a volume's entries, by how they are compared.
+fn of_files(drill: &Drill, volume: &str) -> Result<Vec<String>> {
+    let Some(baseline) = drill.run.evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
+    let counts = drill.run.evidence.file_counts(baseline)?;
+    let mut all = BTreeSet::new();
+    for count in counts.iter().filter(|c| c.volume == volume) {
+        let (there, content): (&[&str], &[&str]) = match count.compared {
+            Compared::Whole => (&["lost", "unexpected"], &["altered (bytes)", "altered (mtime)"]),
+            Compared::Attributes => (&["lost", "unexpected"], &[]),
+            Compared::Loose => (&[], &[]),
+            Compared::No => continue,
+        };
+        let attributes = ["altered (owner)", "altered (mode)", "altered (link)", "altered (xattr)"];
+        all.extend(attributes.iter().chain(there).chain(content).map(ToString::to_string));
+    }
+    Ok(all.into_iter().collect())
+}
+
+/// Whether a row of a table may be altered: it has a key, and columns besides. A row without a key that changes is another one.
+fn may_be_altered(drill: &Drill, database: &str, table: &str) -> Result<bool> {
+    let Some(baseline) = drill.run.evidence.completed(judge::BASELINE)? else { return Ok(false) };
+    let tables = drill.run.evidence.tables(baseline, database)?;
+    let table = tables.into_iter().find(|t| t.table == table);
+    // Of a database that was not listed itself, more is not known.
+    Ok(table.is_none_or(|t| !t.key.is_empty() && t.columns.iter().any(|c| !t.key.contains(c))))
 }
 
 /// What is checked of a database, as the baseline has it.
@@ -106,11 +127,11 @@ pub(super) fn reported(findings: &[Finding]) -> BTreeSet<String> {
     let report = |f: &Finding| {
         // Of the kinds of objects a database has many; that any of a kind is told shows that it is compared.
         if let Item::Object { .. } = f.item {
-            return format!("{}: changed", checks::Check::of(&f.item));
+            return format!("{}: changed", Check::of(&f.item));
         }
         let property = f.property.as_deref().filter(|_| !matches!(f.item, Item::Row { .. }));
         let of_quota = property.is_some_and(|p| p.starts_with("quota"));
-        let check = if of_quota { "quotas".to_owned() } else { checks::Check::of(&f.item).to_string() };
+        let check = if of_quota { "quotas".to_owned() } else { Check::of(&f.item).to_string() };
         said(&check, f.outcome, property)
     };
     findings.iter().map(report).collect()

@@ -13,15 +13,15 @@ use recipe::scenario::Scenario;
 use recipe::scenario::faults::Group;
 
 use super::act::in_bot;
-use super::known::Known;
+use super::known::{Items, Known};
 use super::labels::durable;
 use super::lint::{linted, reported, rule};
 use super::matrix::{Line, TWIN};
-use super::{Fault, items, proven, put_back, save};
+use super::{Fault, proven, put_back, save};
 use crate::drill::fault::{Fault as Hooks, NoFault, Trials};
 use crate::drill::proof::{BackedUp, Baseline, Restarted};
 use crate::drill::{self, Drill, Options, Sinks};
-use crate::error::{Error, Result};
+use crate::error::{Error, FaultError, Result};
 use crate::events::Event;
 use crate::stack::volumes::full_name;
 
@@ -166,7 +166,7 @@ impl Run {
     /// A backup that is not struck.
     async fn sound_backup(&self, baseline: &Baseline) -> Result<BackedUp> {
         let backup = drill::backup(&self.drill, baseline).await?;
-        backup.ok_or_else(|| Error::Unknown("the backup of a fault-free drill failed".into()))
+        backup.ok_or_else(|| FaultError::NoSoundBackup.into())
     }
 
     /// Wipe, restore and observation, once for each fault, from one snapshot.
@@ -214,7 +214,7 @@ impl Run {
     /// What the proof of the wipe objects to, where nothing was wiped: everything of which the app has something.
     fn leftovers(&self) -> Result<BTreeSet<String>> {
         let drill = &self.drill;
-        let items = items(drill)?;
+        let items = Items::of_baseline(drill)?;
         let some = |is: &dyn Fn(&Known) -> bool| items.iter().any(is);
         let is = |known: &Known, name: &str, value: &str| known.attributes.get(name).is_some_and(|v| v == value);
         // What is looked for by name, and was not as it is in a fresh deployment.

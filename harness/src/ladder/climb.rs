@@ -141,11 +141,11 @@ impl Climb {
     }
 
     /// A rung that was not tried. `applies` tells why a declared reason is false.
-    fn not_tried(&self, rung: Rung, gap: String, applies: Option<String>) {
+    fn not_tried(&self, rung: Rung, why: String, applies: Option<String>) {
         let step = match (self.declared(rung), applies) {
             (Some(reason), None) => Step::plain(rung, RungOutcome::NotApplicable { reason: reason.to_owned() }, String::new(), 0),
             (Some(reason), Some(why)) => untrue(rung, reason, &why, 0),
-            (None, _) => Step::plain(rung, RungOutcome::Skipped { gap }, String::new(), 0),
+            (None, _) => Step::plain(rung, RungOutcome::Skipped { reason: why }, String::new(), 0),
         };
         self.add(step);
     }
@@ -204,9 +204,9 @@ impl Climb {
         if !drill.app.enables_backups(false) {
             let durable: Vec<&str> =
                 self.scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable).map(|v| v.name.as_str()).collect();
-            let gap = format!("no service has backupbot.backup=true, and durable are the volumes {}", durable.join(", "));
+            let why = format!("no service has backupbot.backup=true, and durable are the volumes {}", durable.join(", "));
             let untrue = (!durable.is_empty()).then(|| format!("durable are the volumes {}", durable.join(", ")));
-            self.not_tried(rung, gap, untrue);
+            self.not_tried(rung, why, untrue);
             return Some(if drill.app.upgrades() { UPGRADED } else { BASELINE });
         }
         if let Some(reason) = self.declared(rung) {
@@ -278,7 +278,7 @@ impl Climb {
             }
             let compared = Counts { trials: trials.len() as u64 + 1, ..Counts::default() };
             if trials.is_empty() {
-                return Err(Error::Unknown("nothing was tried".into()));
+                return Err(Error::NothingTried);
             }
             Ok::<_, Error>(Verdict::new(compared, findings))
         };
@@ -388,7 +388,7 @@ mod tests {
         let rung = Rung::BackupRestore;
         let climb_of = climb(&[]);
         climb_of.not_tried(rung, "no labels".into(), None);
-        assert_eq!(only(&climb_of).outcome, RungOutcome::Skipped { gap: "no labels".into() });
+        assert_eq!(only(&climb_of).outcome, RungOutcome::Skipped { reason: "no labels".into() });
         let declared = climb(&[(rung, "it has no state")]);
         declared.not_tried(rung, "no labels".into(), None);
         assert_eq!(only(&declared).outcome, RungOutcome::NotApplicable { reason: "it has no state".into() });

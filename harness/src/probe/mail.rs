@@ -1,240 +1,35 @@
 //! The mail probe: every mailbox and every message, through the IMAP door, as its user.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use async_imap::error::Error as ImapError;
-use async_imap::types::{Capabilities, Flag, Mailbox, QuotaResource, QuotaResourceName};
+use async_imap::types::{Capabilities, Mailbox, QuotaResource, QuotaResourceName};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use judge::model::MessageId;
 use judge::store::{Evidence, FolderSeen, Login, MessageSeen, ObservationId, Quota};
-use sha2::{Digest as _, Sha256};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
 use super::{Probe, Progress, Reading};
 use crate::error::Result;
 use crate::secret::Secret;
-use crate::tls::Authority;
 
-/// Mailboxes read at once. A server may allow some 20 connections per user and address; two cores serve about this many.
-const CONNECTIONS: usize = 4;
+mod folders;
+mod message;
+mod modseqs;
+mod session;
+
+pub use folders::{Listed, folders};
+pub use message::{header_field, item, message};
+pub use modseqs::{FirstLook, ModSeqs};
+pub use session::{Bounded, Failure, Imap, Session};
+
+use folders::subscribed_alone;
+use message::{bare, in_order};
+use modseqs::modseqs_of;
+use session::{ATTEMPTS, CONNECTIONS, in_time};
+
 /// Messages stored at once.
 const BATCH: usize = 500;
-/// The longest line that is taken, in bytes; RFC 5322 allows 998 in a message, and a parser has to hold it.
-const LINE: u64 = 16 << 20;
-/// The longest response that is taken, in bytes: a message and what is said of it.
-const RESPONSE: u64 = 96 << 20;
-/// Attempts at reading one account, where the cause may pass. The last one reads a folder that fails message by message.
-const ATTEMPTS: u32 = 3;
 /// The most messages of one folder that the server cannot serve; with more, the account counts as unread.
 const UNREADABLE: usize = 10;
-
-/// An authenticated IMAP session.
-pub type Session = async_imap::Session<Bounded>;
-
-/// A connection on which no line and no response is longer than what can be held: the client library holds both whole.
-#[derive(Debug)]
-pub struct Bounded {
-    inner: TlsStream<TcpStream>,
-    line: u64,
-    /// Bytes since the last response was handed on.
-    response: Arc<AtomicU64>,
-}
-
-impl AsyncRead for Bounded {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
-        let new = &buf.filled()[before..];
-        self.line = match new.iter().rev().position(|b| *b == b'\n') {
-            Some(since) => since as u64,
-            None => self.line + new.len() as u64,
-        };
-        let response = self.response.fetch_add(new.len() as u64, Ordering::Relaxed) + new.len() as u64;
-        for (length, most, what) in [(self.line, LINE, "line"), (response, RESPONSE, "response")] {
-            if length > most {
-                return Poll::Ready(Err(std::io::Error::other(format!("a {what} of more than {} MiB", most >> 20))));
-            }
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Bounded {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
-        // A new command is answered by new responses.
-        self.response.store(0, Ordering::Relaxed);
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-}
-
-/// The IMAP door: where it is, and whom to trust.
-#[derive(Clone)]
-pub struct Imap {
-    /// The engine's host.
-    pub host: String,
-    /// The published port of implicit TLS (993 inside).
-    pub port: u16,
-    /// The run's authority.
-    pub authority: Arc<Authority>,
-    /// The longest wait for one response; [`STALL`](super::STALL) outside tests.
-    pub patience: Duration,
-}
-
-/// Why a session or a reading failed.
-#[derive(Debug)]
-pub enum Failure {
-    /// The server denied the login: a `NO` that says so.
-    Refused(String),
-    /// Anything else.
-    Other(String),
-}
-
-impl Failure {
-    /// The reason in words.
-    pub fn reason(&self) -> &str {
-        match self {
-            Self::Refused(why) | Self::Other(why) => why,
-        }
-    }
-}
-
-impl From<ImapError> for Failure {
-    fn from(error: ImapError) -> Self {
-        Self::Other(error.to_string())
-    }
-}
-
-async fn in_time<T, E: Into<Failure>>(
-    patience: Duration,
-    what: &str,
-    step: impl Future<Output = Result<T, E>>,
-) -> Result<T, Failure> {
-    match tokio::time::timeout(patience, step).await {
-        Ok(result) => result.map_err(Into::into),
-        Err(_) => Err(Failure::Other(format!("{what}: no answer in {} s", patience.as_secs()))),
-    }
-}
-
-impl Imap {
-    /// Connects, checks the certificate, reads the greeting and logs in.
-    pub async fn login(&self, account: &str, password: &str) -> Result<Session, Failure> {
-        let other = |what: &str, e: &dyn std::fmt::Display| Failure::Other(format!("{what}: {e}"));
-        let connect = async {
-            let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| other("connecting", &e))?;
-            let tls = self.authority.encrypt(tcp).await.map_err(|e| other("TLS", &e))?;
-            let mut client = async_imap::Client::new(Bounded { inner: tls, line: 0, response: Arc::default() });
-            let greeting = client.read_response().await.map_err(|e| other("greeting", &e))?;
-            greeting.ok_or_else(|| Failure::Other("the server closed the connection before its greeting".into()))?;
-            Ok::<_, Failure>(client)
-        };
-        let client = in_time(self.patience, "connecting", connect).await?;
-        in_time(self.patience, "login", async {
-            client.login(account, password).await.map_err(|(e, _)| match &e {
-                ImapError::No(text) if refusal(text) => Failure::Refused(plain(text)),
-                _ => Failure::Other(format!("login: {e}")),
-            })
-        })
-        .await
-    }
-}
-
-/// Whether a `NO` says that the credentials are wrong (RFC 5530: AUTHENTICATIONFAILED), not that the server is unable.
-fn refusal(text: &str) -> bool {
-    let text = text.to_ascii_uppercase();
-    !text.contains("UNAVAILABLE")
-        && (text.contains("AUTHENTICATIONFAILED")
-            || text.contains("AUTHENTICATION FAILED")
-            || text.contains("CREDENTIALS INVALID"))
-}
-
-/// The server's words out of the client's rendering, `code: …, info: Some("…")`.
-fn plain(text: &str) -> String {
-    text.split_once("info: Some(\"").and_then(|(_, rest)| rest.strip_suffix("\")")).unwrap_or(text).to_owned()
-}
-
-/// A folder as LIST and LSUB tell of it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Listed {
-    /// The name as the server gives it.
-    pub name: String,
-    /// Whether LSUB has it.
-    pub subscribed: bool,
-    /// What it is for (RFC 6154), sorted, space-separated.
-    pub special_use: String,
-}
-
-/// The folders of a session, by name; names that cannot be selected are left out.
-pub async fn folders(session: &mut Session, patience: Duration) -> Result<Vec<Listed>, Failure> {
-    let listed: Vec<_> =
-        in_time(patience, "LIST", async { session.list(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
-    let subscribed: Vec<_> =
-        in_time(patience, "LSUB", async { session.lsub(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
-    use async_imap::types::NameAttribute as Attribute;
-    let absent = |a: &Attribute<'_>| match a {
-        Attribute::NoSelect => true,
-        // RFC 5258: a parent of folders that is none itself.
-        Attribute::Extension(name) => name.eq_ignore_ascii_case("\\NonExistent"),
-        _ => false,
-    };
-    let mut names: Vec<Listed> = listed
-        .iter()
-        .filter(|n| !n.attributes().iter().any(absent))
-        .map(|n| Listed {
-            name: n.name().to_owned(),
-            subscribed: subscribed.iter().any(|s| s.name() == n.name()),
-            special_use: special_use(n.attributes()),
-        })
-        .collect();
-    names.sort();
-    Ok(names)
-}
-
-/// The folders that LSUB has and that are not among `listed`: a subscription outlives its folder (RFC 9051, 6.3.7).
-async fn subscribed_alone(session: &mut Session, patience: Duration, listed: &[Listed]) -> Result<Vec<String>, Failure> {
-    let subscribed: Vec<_> =
-        in_time(patience, "LSUB", async { session.lsub(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
-    let there = |name: &str| listed.iter().any(|l| l.name == name);
-    Ok(subscribed.iter().map(|s| s.name().to_owned()).filter(|name| !there(name)).collect())
-}
-
-/// The attributes of RFC 6154 among those of a folder.
-fn special_use(attributes: &[async_imap::types::NameAttribute<'_>]) -> String {
-    use async_imap::types::NameAttribute as Attribute;
-    let name = |a: &Attribute<'_>| {
-        Some(match a {
-            Attribute::All => "\\All",
-            Attribute::Archive => "\\Archive",
-            Attribute::Drafts => "\\Drafts",
-            Attribute::Flagged => "\\Flagged",
-            Attribute::Junk => "\\Junk",
-            Attribute::Sent => "\\Sent",
-            Attribute::Trash => "\\Trash",
-            _ => return None,
-        })
-    };
-    let mut names: Vec<&str> = attributes.iter().filter_map(name).collect();
-    names.sort_unstable();
-    names.join(" ")
-}
-
-/// HIGHESTMODSEQ of folders, by account and name.
-pub type ModSeqs = HashMap<(String, String), u64>;
 
 /// A folder to be read, and what is known of it by now.
 struct Opened<'a> {
@@ -264,14 +59,6 @@ pub struct Mail {
     pub secret: Secret,
     /// What [`Self::first_look`] saw, where it was before the mail server was made to look at its files again.
     pub modseqs: Option<FirstLook>,
-}
-
-/// What was seen before the mail server was made to look at its files again.
-#[derive(Debug, Default)]
-pub struct FirstLook {
-    seen: ModSeqs,
-    /// Accounts of which it could not be seen, and why.
-    unread: BTreeMap<String, String>,
 }
 
 impl Probe for Mail {
@@ -418,33 +205,6 @@ impl Mail {
         Ok((session, seen, messages))
     }
 
-    /// HIGHESTMODSEQ of some folders; of none where the server does not offer CONDSTORE.
-    async fn modseqs_of(
-        &self,
-        session: &mut Session,
-        offered: &Capabilities,
-        account: &str,
-        listed: &[Listed],
-    ) -> Result<ModSeqs, Failure> {
-        let mut seen = ModSeqs::new();
-        if !offered.has_str("CONDSTORE") {
-            return Ok(seen);
-        }
-        for folder in listed {
-            let status = in_time(self.imap.patience, "STATUS", async {
-                match session.status(&folder.name, "(HIGHESTMODSEQ)").await {
-                    // A list may have what is not there any more; reading in full tells.
-                    Err(ImapError::No(_)) => Ok(None),
-                    result => result.map(|status| status.highest_modseq),
-                }
-            });
-            if let Some(modseq) = status.await? {
-                seen.insert((account.to_owned(), folder.name.clone()), modseq);
-            }
-        }
-        Ok(seen)
-    }
-
     /// What servers tell that have the extensions: quota, and HIGHESTMODSEQ where no first look saw it.
     async fn extensions(
         &self,
@@ -459,7 +219,7 @@ impl Mail {
                 return Err(Failure::Other(format!("before indexes were dropped: {}", unread[account])));
             }
             Some(look) => Cow::Borrowed(&look.seen),
-            None => Cow::Owned(self.modseqs_of(session, &offered, account, listed).await?),
+            None => Cow::Owned(modseqs_of(self.imap.patience, session, &offered, account, listed).await?),
         };
         Ok((quota, modseqs))
     }
@@ -475,63 +235,14 @@ impl Mail {
         Ok(resource.map(|r| Quota { used: r.usage, most: r.limit }))
     }
 
-    /// HIGHESTMODSEQ of every folder, before anything makes the mail server look at its files again: it is in the indexes,
-    /// and rebuilt ones count anew. What cannot be read here has none; reading it in full says why.
+    /// What has to be seen before the mail server is made to look at its files again.
     pub async fn first_look(&self) -> FirstLook {
-        let look = |account: String| async move {
-            let mut seen = self.look(&account).await;
-            for _ in 1..ATTEMPTS {
-                if matches!(seen, Err(Failure::Other(_))) {
-                    seen = self.look(&account).await;
-                }
-            }
-            (account, seen)
-        };
-        let looks = futures_util::stream::iter(self.accounts.clone()).map(look).buffer_unordered(CONNECTIONS);
-        let mut all = FirstLook::default();
-        for (account, seen) in looks.collect::<Vec<_>>().await {
-            match seen {
-                Ok(seen) => all.seen.extend(seen),
-                // The login is refused to the observation that follows too, and said to be.
-                Err(Failure::Refused(_)) => {}
-                Err(Failure::Other(why)) => drop(all.unread.insert(account, why)),
-            }
-        }
-        all
+        modseqs::first_look(&self.imap, &self.accounts, &self.secret).await
     }
 
-    async fn look(&self, account: &str) -> Result<ModSeqs, Failure> {
-        let mut session = self.imap.login(account, &self.secret.password(account)).await?;
-        let listed = folders(&mut session, self.imap.patience).await?;
-        let offered = in_time(self.imap.patience, "CAPABILITY", session.capabilities()).await?;
-        let seen = self.modseqs_of(&mut session, &offered, account, &listed).await?;
-        let _ = tokio::time::timeout(self.imap.patience, session.logout()).await;
-        Ok(seen)
-    }
-
-    /// Changes a flag of a message of every INBOX and takes the change back, so that HIGHESTMODSEQ is not what a rebuilt
-    /// index would begin with.
+    /// Moves every HIGHESTMODSEQ on, so that it is not what a rebuilt index would begin with.
     pub async fn stir(&self) -> Result<(), Failure> {
-        let stir = |account: String| async move {
-            let mut session = self.imap.login(&account, &self.secret.password(&account)).await?;
-            if in_time(self.imap.patience, "SELECT", session.select("INBOX")).await?.exists > 0 {
-                let first: Vec<_> = in_time(self.imap.patience, "FETCH", async {
-                    session.fetch("1", "(FLAGS)").await?.try_collect::<Vec<_>>().await
-                })
-                .await?;
-                let has = first.iter().flat_map(|f| f.flags()).any(|flag| flag == Flag::Deleted);
-                for sign in if has { ["-", "+"] } else { ["+", "-"] } {
-                    let change = format!("{sign}FLAGS.SILENT (\\Deleted)");
-                    in_time(self.imap.patience, "STORE", async {
-                        session.store("1", &change).await?.try_collect::<Vec<_>>().await.map(drop)
-                    })
-                    .await?;
-                }
-            }
-            let _ = tokio::time::timeout(self.imap.patience, session.logout()).await;
-            Ok(())
-        };
-        futures_util::stream::iter(self.accounts.clone()).map(stir).buffer_unordered(CONNECTIONS).try_collect().await
+        modseqs::stir(&self.imap, &self.accounts, &self.secret).await
     }
 
     /// A folder that is made anew or grows while it is read is no observation: whatever was read is of two folders.
@@ -607,95 +318,5 @@ impl Mail {
         }
         evidence.put_folder(o, account, &seen)?;
         Ok(Ok(()))
-    }
-}
-
-/// Message numbers are in the order of UIDs (RFC 3501, 2.3.1.2): clients show messages so.
-fn in_order(last: &mut (u32, u32), number: u32, uid: u32) -> Result<(), Failure> {
-    let (last_number, last_uid) = std::mem::replace(last, (number, uid));
-    if (number > last_number) == (uid > last_uid) {
-        return Ok(());
-    }
-    Err(Failure::Other(format!("message {last_number} has UID {last_uid}, and message {number} UID {uid}: not in order")))
-}
-
-/// A message without its bytes.
-fn bare(folder: &str, fetch: &async_imap::types::Fetch) -> Result<MessageSeen, Failure> {
-    let (Some(uid), Some(date)) = (fetch.uid, fetch.internal_date()) else {
-        return Err(Failure::Other("a FETCH response without UID or INTERNALDATE".into()));
-    };
-    let (mut flags, mut keywords) = (Vec::new(), Vec::new());
-    for flag in fetch.flags() {
-        match flag {
-            Flag::Recent => {}
-            Flag::Custom(name) if !name.starts_with('\\') => keywords.push(name.into_owned()),
-            Flag::Custom(name) => flags.push(name.into_owned()),
-            system => flags.push(format!("\\{system:?}")),
-        }
-    }
-    flags.sort();
-    keywords.sort();
-    Ok(MessageSeen {
-        folder: folder.to_owned(),
-        uid,
-        sha256: vec![],
-        body_sha256: vec![],
-        size: 0,
-        flags: flags.join(" "),
-        keywords: keywords.join(" "),
-        internal_date: date.timestamp(),
-        item: None,
-    })
-}
-
-/// A message; none for a FETCH response that only tells of changed flags.
-pub fn message(folder: &str, fetch: &async_imap::types::Fetch) -> Result<Option<MessageSeen>, Failure> {
-    let Some(body) = fetch.body() else { return Ok(None) };
-    let Some(size) = fetch.size else { return Err(Failure::Other("a FETCH response without RFC822.SIZE".into())) };
-    let header_end = body.windows(4).position(|w| w == b"\r\n\r\n").map_or(body.len(), |at| at + 4);
-    Ok(Some(MessageSeen {
-        sha256: Sha256::digest(body).to_vec(),
-        body_sha256: Sha256::digest(&body[header_end..]).to_vec(),
-        size: u64::from(size),
-        item: item(&body[..header_end]),
-        ..bare(folder, fetch)?
-    }))
-}
-
-/// Which of the run's own messages a message is, by its header.
-pub fn item(header: &[u8]) -> Option<MessageId> {
-    header_field(header, seeds::ITEM_HEADER)?.parse().ok()
-}
-
-/// The value of a header field that is on one line.
-pub fn header_field(message: &[u8], field: &str) -> Option<String> {
-    let prefix = format!("{field}:");
-    let end = message.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or(message.len());
-    message[..end].split(|b| *b == b'\n').find_map(|line| {
-        let line = std::str::from_utf8(line).ok()?;
-        let (name, value) = line.split_at_checked(prefix.len())?;
-        name.eq_ignore_ascii_case(&prefix).then(|| value.trim().to_owned())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_item_is_read_from_the_header() {
-        assert_eq!(item(b"From: a@mail.test\r\nrestore-drill-ITEM: 42\r\n\r\n"), Some(MessageId::Corpus(42)));
-        assert_eq!(item(b"Restore-Drill-Item: second\r\n\r\n"), None);
-        assert_eq!(item(b"Subject: Restore-Drill-Item: 42\r\n\r\n"), None);
-        assert_eq!(item(b"Subject: \xff\r\n\r\n"), None);
-    }
-
-    #[test]
-    fn only_a_denial_of_the_credentials_is_a_refusal() {
-        assert!(refusal("code: None, info: Some(\"[AUTHENTICATIONFAILED] Authentication credentials invalid\")"));
-        assert!(refusal("code: None, info: Some(\"Authentication failed.\")"));
-        assert!(!refusal("code: None, info: Some(\"[UNAVAILABLE] Temporary authentication failure\")"));
-        assert!(!refusal("code: None, info: Some(\"internal server error\")"));
-        assert_eq!(plain("code: None, info: Some(\"no\")"), "no");
     }
 }

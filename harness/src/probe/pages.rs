@@ -62,7 +62,7 @@ pub struct Visitor<'a> {
 impl<'a> Visitor<'a> {
     /// A browser without cookies in front of a door.
     pub fn new(spec: &'a Spec, origin: &Origin, corpus: &Corpus, account: &str, password: &str) -> Result<Self> {
-        let fail = |e: &dyn std::fmt::Display| Error::Unknown(format!("HTTP client: {e}"));
+        let fail = |e: &dyn std::fmt::Display| Error::system("HTTP client", e);
         let Origin { doors, port, tls } = origin;
         let host = &doors.authority.host;
         let addresses = (doors.host.as_str(), *port).to_socket_addrs().map_err(|e| fail(&e))?;

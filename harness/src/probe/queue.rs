@@ -6,7 +6,7 @@ use recipe::scenario::Queue;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ReadingError, Result};
 use crate::stack::deploy::Stack;
 
 /// A message in the queue.
@@ -74,7 +74,7 @@ pub async fn list_whole(engine: &Engine, stack: &Stack, queue: &Queue) -> Result
 pub fn parse(text: &str) -> Result<Vec<Queued>> {
     let one = |line: &str| {
         serde_json::from_str(line)
-            .map_err(|e| Error::Unknown(format!("listing the mail queue: expected JSON, found {line:?}: {e}")))
+            .map_err(|e| Error::from(ReadingError::form("listing the mail queue", format!("JSON ({e})"), line)))
     };
     text.lines().filter(|l| !l.trim().is_empty()).map(one).collect()
 }

@@ -7,7 +7,7 @@ use recipe::glob::matches;
 use recipe::scenario::Redis as Spec;
 
 use super::{Probe, Progress, Reading};
-use crate::error::{Error, Result};
+use crate::error::{Error, ReadingError, Result};
 use crate::stack::deploy::Stack;
 
 /// What reads one page.
@@ -85,11 +85,13 @@ pub fn databases(info: &str) -> Vec<u32> {
 /// The cursor of the next page, and the keys of this one, without those that are soon gone.
 pub fn parse(database: u32, page: &str) -> Result<(String, Vec<KeySeen>)> {
     let mut lines = page.lines();
-    let wrong = |line: &str| Error::Unknown(format!("reading keys: expected type, time, length, hash and key, found {line:?}"));
+    let wrong = |line: &str| Error::from(ReadingError::form("reading keys", "type, time, length, hash and key", line));
     let cursor =
         lines.next().filter(|c| c.parse::<u64>().is_ok()).ok_or_else(|| wrong(page.lines().next().unwrap_or_default()))?;
     let key = |line: &str| {
-        let [kind, left, length, value, key] = line.splitn(5, ' ').collect::<Vec<_>>()[..] else { return Err(wrong(line)) };
+        let [kind, left, length, value, key] = line.splitn(5, ' ').collect::<Vec<_>>()[..] else {
+            return Err(wrong(line));
+        };
         let left: i64 = left.parse().map_err(|_| wrong(line))?;
         let length = length.parse().map_err(|_| wrong(line))?;
         let seen = KeySeen { database, key: key.into(), kind: kind.into(), expires: left >= 0, length, value: value.into() };

@@ -86,7 +86,7 @@ pub fn page(report: &Report, logs: &[Log]) -> Result<String> {
             "volumes": volumes(report),
             "recovery": report.recovery.rows(),
             "rungs": rungs(report),
-            "gap": report.ladder.as_ref().and_then(crate::ladder::Ladder::gap),
+            "blocked_by": report.ladder.as_ref().and_then(crate::ladder::Ladder::blocked_by),
             "logs": logs,
         }),
     )
@@ -117,7 +117,7 @@ pub fn history(past: &[Past]) -> Result<String> {
 fn render(template: &str, context: &serde_json::Value) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let fail = |e: minijinja::Error| Error::Unknown(format!("the report's template: {e:#}"));
+    let fail = |e: minijinja::Error| Error::bug(format_args!("the report's template: {e:#}"));
     environment.add_template("page", template).map_err(fail)?;
     environment.get_template("page").and_then(|t| t.render(minijinja::value::Serde(context))).map_err(fail)
 }

@@ -54,7 +54,7 @@ pub fn xml(report: &Report) -> Result<String> {
         }
         junit.add_test_suite(suite);
     }
-    let xml = junit.to_string().map_err(|e| Error::Unknown(format!("JUnit: {e}")))?;
+    let xml = junit.to_string().map_err(|e| Error::bug(format_args!("JUnit: {e}")))?;
     // An extension of nextest's that Jenkins' xUnit plugin refuses; what is skipped stands at its suite.
     Ok(xml.replacen(&format!(" skipped=\"{}\"", junit.skipped), "", 1))
 }

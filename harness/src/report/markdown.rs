@@ -21,8 +21,8 @@ pub fn text(report: &Report) -> String {
         None => writeln!(out, "## Restore drill of {}: {}\n", run.scenario, report.status.word()),
     };
     if let Some(ladder) = &report.ladder {
-        if let Some(gap) = ladder.gap() {
-            let _ = writeln!(out, "What blocks the next level: {}.\n", escaped(&gap));
+        if let Some(why) = ladder.blocked_by() {
+            let _ = writeln!(out, "What blocks the next level: {}.\n", escaped(&why));
         }
         let _ = writeln!(out, "| rung | | |\n| --- | --- | --- |");
         for step in &ladder.steps {

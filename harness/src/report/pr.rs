@@ -205,8 +205,8 @@ fn level(out: &mut String, proof: &Proof, after: &Verdict, before: Option<&Proof
             let _ = writeln!(out, "| recipe | level | verdict | differences |\n| --- | --- | --- | --- |");
             let _ = writeln!(out, "| before | {} | {} | {} |", before.level(), was.status, was.findings.len());
             let _ = writeln!(out, "| after | {} | {} | {} |", proof.level(), after.status, after.findings.len());
-            if let Some(gap) = before.ladder.as_ref().and_then(Ladder::gap) {
-                let _ = writeln!(out, "\nWhat kept the level down before: {gap}.");
+            if let Some(why) = before.ladder.as_ref().and_then(Ladder::blocked_by) {
+                let _ = writeln!(out, "\nWhat kept the level down before: {why}.");
             }
             if let Some(first) = was.findings.first() {
                 let _ = writeln!(out, "\nThe first difference before: {first}.");

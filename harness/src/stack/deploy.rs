@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bollard::models::{HealthStatusEnum, TaskSpec, TaskState};
@@ -15,8 +15,10 @@ use bollard::query_parameters::{
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use futures_util::StreamExt as _;
 use recipe::compose::edit::Edit;
+use recipe::compose::variable::{Part, interpolate, parts};
 use recipe::compose::{Compose, labels};
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
 use super::ownership::Owned;
 use super::run_labels;
@@ -40,7 +42,25 @@ pub struct Stack {
     pub ports: Vec<(String, u16, u16)>,
     /// Changes of the recipe, on purpose.
     pub edits: Vec<Edit>,
+    /// Where files are that were made for it; they are removed with the last copy of this.
+    pub made: Option<Arc<TempDir>>,
 }
+
+/// What the docker command needs of the environment of whoever calls. A recipe sees none of it.
+const OF_CALLER: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "DOCKER_HOST",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_API_VERSION",
+    "SSH_AUTH_SOCK",
+    "XDG_RUNTIME_DIR",
+    "LANG",
+];
 
 impl Stack {
     /// The full name of a service.
@@ -57,8 +77,9 @@ impl Stack {
                 service.as_object_mut().and_then(|s| s.remove("ports"));
             }
             self.edits.iter().for_each(|e| e.apply(file));
+            shield(file, &self.env);
             // `docker stack deploy` merges services, but of volumes and networks the last file's wins whole.
-            for section in ["volumes", "networks"] {
+            for section in ["volumes", "networks", "secrets", "configs"] {
                 for object in file.get_mut(section).and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
                     add_labels(object, run);
                 }
@@ -94,7 +115,8 @@ impl Stack {
             })
             .collect();
         let mut overlay = json!({"version": "3.8", "services": services});
-        if self.compose.iter().all(|c| c.networks().next().is_none()) {
+        // It is made for services that name no network, also beside declared ones.
+        if !self.compose.iter().flat_map(Compose::networks).any(|name| name == "default") {
             overlay["networks"] = json!({"default": {"labels": run}});
         }
         overlay
@@ -112,7 +134,9 @@ impl Stack {
         }
         command
             .arg(&self.name)
-            .envs(&self.env)
+            .env_clear()
+            .envs(self.env.iter().filter(|(name, _)| !OF_CALLER.contains(&name.as_str())))
+            .envs(std::env::vars_os().filter(|(name, _)| OF_CALLER.iter().any(|kept| name == kept)))
             .stdin(alive.inherit()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -143,7 +167,25 @@ fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(Error::io(path))
 }
 
-/// Adds labels to a volume or network, which may have no properties yet and may not be ours to label.
+/// Replaces the variables in each text that names one which the docker command has from the caller's environment: its value is the
+/// scenario's, or none.
+fn shield(value: &mut Value, env: &BTreeMap<String, String>) {
+    match value {
+        Value::String(text) => {
+            let of_caller = |part: &Part| matches!(part, Part::Variable(v) if OF_CALLER.contains(&v.name));
+            if parts(text).is_ok_and(|parts| parts.iter().any(of_caller))
+                && let Ok((filled, _)) = interpolate(text, env)
+            {
+                *text = filled.replace('$', "$$");
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|v| shield(v, env)),
+        Value::Object(map) => map.values_mut().for_each(|v| shield(v, env)),
+        _ => {}
+    }
+}
+
+/// Adds labels to a volume, network, secret or config, which may have no properties yet and may not be ours to label.
 fn add_labels(object: &mut Value, add: &BTreeMap<String, String>) {
     if object.is_null() {
         *object = json!({});
@@ -219,19 +261,21 @@ pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progres
         }
         Ok(if waiting.is_empty() { Ok(()) } else { Err(format!("waiting for {}", waiting.join(", "))) })
     });
-    match result.await {
-        Err(Error::Unknown(why)) => {
-            let named = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
-            let mut services: Vec<&str> = named.filter(|w| w.starts_with(&format!("{stack}_"))).collect();
-            services.dedup();
-            let mut said = String::new();
-            for service in services.into_iter().take(3) {
-                said += &format!("\n{service} said last:\n{}", last_lines(engine, service, 5).await);
-            }
-            Err(Error::NotConverged(format!("stack {stack} did not converge: {why}{said}")))
-        }
-        result => result,
+    let Err(error) = result.await else { return Ok(()) };
+    let Some(why) = late(&error) else { return Err(error) };
+    let named = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
+    let mut services: Vec<&str> = named.filter(|w| w.starts_with(&format!("{stack}_"))).collect();
+    services.dedup();
+    let mut said = String::new();
+    for service in services.into_iter().take(3) {
+        said += &format!("\n{service} said last:\n{}", last_lines(engine, service, 5).await);
     }
+    Err(Error::NotConverged(format!("stack {stack} did not converge: {why}{said}")))
+}
+
+/// What was still waited for at the deadline, if that is what ended the wait.
+fn late(error: &Error) -> Option<String> {
+    matches!(error, Error::Docker(engine::Error::Late { .. })).then(|| error.to_string())
 }
 
 /// The last lines of a service's log, each indented.
@@ -287,6 +331,14 @@ pub fn engine_host() -> String {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn a_wait_that_is_over_is_told_from_an_engine_that_fails() {
+        let waiting = until(Duration::ZERO, || async { Ok::<Result<(), String>, Error>(Err("waiting for s_app".into())) });
+        assert_eq!(late(&waiting.await.expect_err("late")).as_deref(), Some("after 0 s still waiting for s_app"));
+        let failed = until(Duration::ZERO, || async { Err::<Result<(), String>, _>(Error::PortTaken("s_app".into())) });
+        assert_eq!(late(&failed.await.expect_err("failed")), None);
+    }
+
     fn stack(text: &str) -> Stack {
         Stack {
             name: "s".into(),
@@ -295,6 +347,7 @@ mod tests {
             images: BTreeMap::from([("app".into(), "standin:1".into())]),
             ports: vec![("app".into(), 993, 22_001)],
             edits: vec![Edit::set("app", "backupbot.backup.volumes.mail", "false"), Edit::unset("app", "gone")],
+            made: None,
         }
     }
 
@@ -329,7 +382,16 @@ mod tests {
                     "deploy": {"labels": run, "endpoint_mode": "dnsrr"},
                     "ports": [{"target": 993, "published": 22_001, "mode": "host"}],
                 }},
+                "networks": {"default": {"labels": run}},
             })
         );
+    }
+
+    #[test]
+    fn a_recipe_sees_nothing_of_the_callers_environment() {
+        let mut value = json!({"a": ["${HOME:-/root} $$x ${OTHER}"], "b": "${OTHER}", "c": "${PATH}"});
+        let env = BTreeMap::from([("OTHER".to_owned(), "o".to_owned()), ("PATH".to_owned(), "/scenario's".to_owned())]);
+        shield(&mut value, &env);
+        assert_eq!(value, json!({"a": ["/root $$x o"], "b": "${OTHER}", "c": "/scenario's"}));
     }
 }

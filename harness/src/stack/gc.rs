@@ -49,8 +49,26 @@ pub fn keep(run: &str, secret: &str) -> Result<std::path::PathBuf> {
     Ok(path)
 }
 
-/// Removes what dead runs of this host left. With `only`, that run's, kept or not.
-pub async fn collect(engine: &Engine, only: Option<&str>, deadline: Duration) -> Result<Collected> {
+/// Which runs are collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// The dead ones of this host.
+    Dead,
+    /// This one, kept or not, unless it is alive.
+    Run(&'a str),
+    /// This one, also if it was started on another host, where it may be alive.
+    Forced(&'a str),
+}
+
+/// Removes what runs left.
+///
+/// # Errors
+/// The engine does not do it in time; or the run that was named is unknown, or may be alive elsewhere.
+pub async fn collect(engine: &Engine, which: Which<'_>, deadline: Duration) -> Result<Collected> {
+    let only = match which {
+        Which::Dead => None,
+        Which::Run(run) | Which::Forced(run) => Some(run),
+    };
     let mut collected = Collected::default();
     let host = host_id()?;
     let runs = runs(engine).await?;
@@ -63,7 +81,13 @@ pub async fn collect(engine: &Engine, only: Option<&str>, deadline: Duration) ->
         if only.is_some_and(|o| o != run) {
             continue;
         }
-        if of != host && only.is_none() {
+        if of != host && !matches!(which, Which::Forced(_)) {
+            if only.is_some() {
+                return Err(Error::Usage(format!(
+                    "run {run} was started on another machine or with another state directory, so it may be alive; nothing was \
+                     removed. Call gc there, or end the run with --force"
+                )));
+            }
             collected.foreign.push(run);
         } else if lives(&run)? {
             collected.live.push(run);

@@ -1,6 +1,7 @@
 //! Everything on the engine that carries a label, of every kind that a stack can have.
 
 use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::query_parameters::{
@@ -67,7 +68,9 @@ async fn objects_now(engine: &Engine, filter: &HashMap<String, Vec<String>>) -> 
     }
     let options = ListContainersOptionsBuilder::default().all(true).filters(filter).build();
     for container in docker.list_containers(Some(options)).await.context("listing containers")? {
-        add(Kind::Container, container.id, container.labels);
+        if !inherits(engine, container.image_id.as_deref().unwrap_or_default()).await? {
+            add(Kind::Container, container.id, container.labels);
+        }
     }
     let options = ListVolumesOptionsBuilder::default().filters(filter).build();
     for volume in docker.list_volumes(Some(options)).await.context("listing volumes")?.volumes.unwrap_or_default() {
@@ -86,6 +89,25 @@ async fn objects_now(engine: &Engine, filter: &HashMap<String, Vec<String>>) -> 
         add(Kind::Config, config.id, config.spec.and_then(|s| s.labels));
     }
     Ok(found)
+}
+
+/// Whether containers of an image have a run's label from it: somebody made it of a run's container, and what they run is theirs.
+async fn inherits(engine: &Engine, image: &str) -> Result<bool> {
+    // An image's id is a hash of what it has, its labels among it.
+    static KNOWN: LazyLock<Mutex<HashMap<String, bool>>> = LazyLock::new(Mutex::default);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(inherits) = known().get(image) {
+        return Ok(*inherits);
+    }
+    let labels = match engine.docker.inspect_image(image).await {
+        Ok(found) => found.config.and_then(|c| c.labels).unwrap_or_default(),
+        // Images may be removed before their containers.
+        Err(e) if engine::is_not_found(&e) => return Ok(false),
+        Err(e) => return Err(e).context(format!("inspecting image {image}")),
+    };
+    let inherits = labels.contains_key(super::RUN_LABEL);
+    known().insert(image.to_owned(), inherits);
+    Ok(inherits)
 }
 
 fn says(error: &bollard::errors::Error, text: &str) -> bool {

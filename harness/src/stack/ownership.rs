@@ -30,6 +30,16 @@ pub struct Owned {
     creating: Arc<RwLock<()>>,
 }
 
+/// The name of a run's stack.
+pub fn stack_name(run: &str) -> String {
+    format!("rd-{run}")
+}
+
+/// The name of the stack of a run's bot.
+pub fn bot_stack_name(run: &str) -> String {
+    format!("{}-bot", stack_name(run))
+}
+
 /// What of a run is there.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Remains {
@@ -95,11 +105,20 @@ impl Owned {
             drop(under_way);
             made
         });
-        making.await.unwrap_or_else(|e| Err(Error::Unknown(format!("creating something: {e}"))))
+        making.await.unwrap_or_else(|e| Err(Error::bug(format_args!("creating something: {e}"))))
+    }
+
+    /// Whether a stack is the run's: nobody else's has the run's id in its name.
+    fn is_own_stack(&self, stack: &str) -> bool {
+        let rest = stack.strip_prefix(&stack_name(&self.run));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
     fn check(&self, kind: &'static str, name: &str, labels: Option<&HashMap<String, String>>) -> Result<()> {
+        let stack = labels.and_then(|l| l.get(NAMESPACE_LABEL));
         match labels.and_then(|l| l.get(RUN_LABEL)) {
+            // `docker stack deploy` made it and did not label it.
+            None if stack.is_some_and(|stack| self.is_own_stack(stack)) => Ok(()),
             Some(run) if *run == self.run => Ok(()),
             Some(run) => Err(Error::NotOurs { kind, name: name.to_owned(), found: format!("it is run {run}'s") }),
             None => Err(Error::NotOurs { kind, name: name.to_owned(), found: format!("it has no label {RUN_LABEL}") }),
@@ -199,9 +218,20 @@ impl Owned {
 
     /// What of the run is there; with `stack`, of that stack only.
     pub async fn remains(&self, stack: Option<&str>) -> Result<Remains> {
-        let labels = [(RUN_LABEL, self.run.as_str())].into_iter().chain(stack.map(|s| (NAMESPACE_LABEL, s)));
         let mut remains = Remains::default();
-        for Object { kind, id, .. } in objects(&self.engine, &label_filter(labels)).await? {
+        let mut found = Vec::new();
+        if stack.is_none() {
+            found = objects(&self.engine, &label_filter([(RUN_LABEL, self.run.as_str())])).await?;
+        }
+        // The stacks are asked for by name too: what is theirs may lack the run's label.
+        let own = [stack_name(&self.run), bot_stack_name(&self.run)];
+        for stack in stack.map_or_else(|| own.iter().map(String::as_str).collect(), |stack| vec![stack]) {
+            let more = objects(&self.engine, &label_filter([(NAMESPACE_LABEL, stack)])).await?;
+            let more = more.into_iter().filter(|o| self.check("", &o.id, Some(&o.labels)).is_ok());
+            let new: Vec<Object> = more.filter(|o| !found.contains(o)).collect();
+            found.extend(new);
+        }
+        for Object { kind, id, .. } in found {
             match kind {
                 Kind::Service => remains.services.push(id),
                 Kind::Container => remains.containers.push(id),
@@ -232,11 +262,8 @@ impl Owned {
             }
             if tokio::time::Instant::now() >= end {
                 let why = last.map_or_else(String::new, |e: Error| format!(": {e}"));
-                return Err(Error::Unknown(format!(
-                    "after {} s there still are {remains} of run {}{why}",
-                    deadline.as_secs(),
-                    self.run
-                )));
+                let (seconds, remains, run) = (deadline.as_secs(), remains.to_string(), self.run.clone());
+                return Err(Error::NotRemoved { seconds, remains, run, why });
             }
             // A service may have been created while the first pass ran (a deploy that was killed).
             for name in &remains.services {

@@ -14,7 +14,7 @@ use recipe::glob::matches;
 use super::ownership::Owned;
 use super::run_labels;
 use super::volumes::{self, Helper, digest};
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, ReadingError, Result};
 use crate::images::reader::PATH;
 
 /// The longest wait for the next line: hashing one file of some hundred GiB.
@@ -68,7 +68,7 @@ impl Reader {
         let what = || format!("reading volume {volume}");
         // Mounting a volume by name would create it.
         docker.inspect_volume(volume).await.context(format!("inspecting volume {volume}"))?;
-        let hashed = serde_json::to_string(hashed).map_err(|e| Error::Unknown(format!("{}: {e}", what())))?;
+        let hashed = serde_json::to_string(hashed).map_err(Error::bug)?;
         let body = ContainerCreateBody {
             image: Some(image.into()),
             cmd: Some(vec![PATH.into(), "read".into(), VOLUME.into(), "--hashed".into(), hashed]),
@@ -141,7 +141,7 @@ pub async fn lines(
     let (mut rest, mut said, mut entries, mut end) = (Vec::new(), Vec::new(), 0, None);
     loop {
         let next = tokio::time::timeout(STALL, output.next()).await;
-        let next = next.map_err(|_| Error::Unknown(format!("{}: nothing for {} s", what(), STALL.as_secs())))?;
+        let next = next.map_err(|_| ReadingError::Stalled { what: what(), seconds: STALL.as_secs() })?;
         let Some(chunk) = next else { break };
         let known = rest.len();
         match chunk.context(what())? {
@@ -152,7 +152,8 @@ pub async fn lines(
         // What was known has no end of a line.
         let Some(last) = rest[known..].iter().rposition(|b| *b == b'\n').map(|at| known + at) else { continue };
         for line in rest[..last].split(|b| *b == b'\n') {
-            match serde_json::from_slice(line).map_err(|e| Error::Unknown(format!("{}: {e}", what())))? {
+            let form = |e: serde_json::Error| ReadingError::form(what(), format!("JSON ({e})"), &String::from_utf8_lossy(line));
+            match serde_json::from_slice(line).map_err(form)? {
                 Line::Entry(entry) => {
                     entries += 1;
                     sink(Read::Whole(entry))?;
@@ -168,7 +169,7 @@ pub async fn lines(
     }
     let said = String::from_utf8_lossy(&said).trim().to_owned();
     let said = if said.is_empty() { format!("it ended after {entries} entries") } else { said };
-    Err(Error::Unknown(format!("{} was cut off: {said}", what())))
+    Err(ReadingError::CutOff { what: what(), said }.into())
 }
 
 /// An entry as an archive has it.

@@ -77,11 +77,7 @@ impl Alive {
     /// Takes the lock of `run`.
     pub fn take(run: &str) -> Result<Self> {
         let (path, file) = open(&format!("run-{run}.lock"))?;
-        if try_lock(&file, &path)? {
-            Ok(Self { file, path })
-        } else {
-            Err(Error::Unknown(format!("run {run} is under way in another process")))
-        }
+        if try_lock(&file, &path)? { Ok(Self { file, path }) } else { Err(Error::UnderWay { run: run.to_owned() }) }
     }
 
     /// A standard input for a child process that keeps the run alive until the child has

@@ -239,7 +239,7 @@ pub async fn read_archive<T: Send + 'static>(
         }
     }
     drop(tx);
-    let done = parse.await.map_err(|e| Error::Unknown(format!("{what}: {e}")))?;
+    let done = parse.await.map_err(|e| Error::bug(format_args!("{what}: {e}")))?;
     done.map_err(Error::io(what))
 }
 

@@ -13,6 +13,7 @@ use crate::compose::variable::{interpolate, refusal};
 use crate::compose::yaml::{Node, Yaml};
 use crate::env::read_env;
 use crate::error::{Error, Result};
+use crate::fence::files;
 use crate::git::git;
 use crate::inventory::Inventory;
 use crate::scenario::Spec;
@@ -133,6 +134,7 @@ impl RecipeFiles {
             }
             let (scenario, sample) = (path.join("scenario.toml"), path.join(".env.sample"));
             if sample.is_file() {
+                files::within(path, &sample)?;
                 found.env.extend(read_env(&sample)?);
             }
             let names = if scenario.is_file() {
@@ -143,7 +145,14 @@ impl RecipeFiles {
                 let listed = found.env.get("COMPOSE_FILE").map_or("compose.yml", String::as_str);
                 listed.split(':').filter(|n| !n.is_empty()).map(str::to_owned).collect()
             };
-            found.files.extend(names.iter().map(|n| path.join(n)));
+            for name in names {
+                let file = path.join(name);
+                // One that is not there is said where it is read.
+                if file.exists() {
+                    files::within(path, &file)?;
+                }
+                found.files.push(file);
+            }
             let inventory = path.join("inventory.toml");
             if inventory.is_file() {
                 found.inventory = Some(inventory);
@@ -154,7 +163,7 @@ impl RecipeFiles {
 
     /// Reads the files.
     pub fn read(&self) -> Result<Recipe> {
-        let read = |file: &PathBuf| Ok((file.clone(), std::fs::read_to_string(file).map_err(Error::unreadable(file))?));
+        let read = |file: &PathBuf| Ok((file.clone(), files::read_text(file)?));
         self.parse(self.files.iter().map(read).collect::<Result<Vec<_>>>()?)
     }
 

@@ -11,6 +11,7 @@ use super::rules::Rule;
 use super::version::Version;
 use super::{BACKUP, Hook, VOLUMES};
 use crate::error::{Error, Result};
+use crate::fence::files;
 use crate::inventory::Class;
 
 /// Labels with one of these mistakes are removed, and what they meant is written again.
@@ -71,7 +72,7 @@ impl Suggestion {
 ///
 /// It is an error if a label that must change shares its line with other text.
 pub fn suggest(sources: &RecipeFiles) -> Result<Suggestion> {
-    let read = |file: &PathBuf| Ok((file.clone(), std::fs::read_to_string(file).map_err(Error::unreadable(file))?));
+    let read = |file: &PathBuf| Ok((file.clone(), files::read_text(file)?));
     suggest_for(sources, sources.files.iter().map(read).collect::<Result<Vec<_>>>()?)
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::command::{UserPlaces, script};
 use super::compared::{Fact, MAIL_QUEUE, MESSAGES};
 use super::database::{self, LeftOut};
-use super::faults::{Faults, Known};
+use super::faults::{Faults, Known, Wrong};
 use super::mail::MailServer;
 use super::pages;
 use super::redis;
@@ -43,6 +43,10 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
     }
     users(spec, text, problems);
     doors(spec, text, problems);
+    for allowed in spec.allowed.iter().filter(|a| a.volume.is_some() && !a.what.starts_with("mount ")) {
+        let message = format!("allow {:?}: only a mount can have a volume in its place; remove `volume`", allowed.what);
+        problems.add(text.problem(&allowed.what, message));
+    }
     if let Some(file) = spec.files.first() {
         let place = file.get("volume").and_then(toml::Value::as_str).unwrap_or("file");
         let message = "remove [[file]]: all of what inventory.toml calls durable or valuable is compared. What is not to be compared is \
@@ -136,8 +140,11 @@ fn content(path: &InventoryPath, spec: &Spec) -> Option<String> {
 pub(super) fn faults(faults: &Faults, spec: &Spec, recipe: &Recipe, text: &TomlText, dir: &Path, problems: &mut Problems) {
     let databases = spec.databases.iter().filter(|d| !d.write.is_empty()).map(|d| d.name.clone()).collect();
     let known = Known { services: &recipe.services, databases: &databases, rules: &rules::names(), dir };
-    if let Err((value, message)) = faults.check(&known) {
-        problems.add(text.problem(&value, message));
+    for Wrong { below, value, message } in faults.check(&known) {
+        problems.add(match below {
+            Some(name) => text.problem_below(&name, &value, message),
+            None => text.problem(&value, message),
+        });
     }
 }
 

@@ -1,9 +1,8 @@
 //! `faults.toml`: the faults of an app that no other has, what must be found of each, and what helps to derive the others.
 //! Parsed and checked with the scenario; every error names the file and the line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -11,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::compose::edit::Edit;
 
 pub mod action;
+mod check;
 pub mod expected;
 
 pub use action::{Action, Beside, Command, Interrupt, Mark, Place, Restore, Times};
+pub use check::{Known, Wrong};
 pub use expected::{Change, Choice, Each, Expected, Globs, Usage};
 
 /// The file beside `scenario.toml`.
@@ -274,97 +275,6 @@ pub struct Unproven {
     pub reason: String,
 }
 
-/// What a scenario has that its faults may name.
-pub struct Known<'a> {
-    /// The services of its compose files.
-    pub services: &'a BTreeSet<String>,
-    /// Its databases that take statements.
-    pub databases: &'a BTreeSet<String>,
-    /// The rules of `labels lint`.
-    pub rules: &'a BTreeSet<String>,
-    /// The scenario's folder.
-    pub dir: &'a Path,
-}
-
-impl Faults {
-    /// Checks what parsing alone does not. An error has the value that is wrong, and why.
-    pub fn check(&self, known: &Known<'_>) -> Result<(), (String, String)> {
-        let mut names = BTreeSet::new();
-        for fault in &self.faults {
-            if !names.insert(fault.name.as_str()) {
-                return Err((fault.name.clone(), format!("two faults are called {:?}", fault.name)));
-            }
-            fault.check(self, known).map_err(|(value, why)| (value, format!("fault {:?}: {why}", fault.name)))?;
-        }
-        self.save.iter().chain(&self.put_back).try_for_each(|a| a.check(known))?;
-        for (name, expected) in self.also.iter().flat_map(|(name, list)| list.iter().map(move |e| (name, e))) {
-            let checked = expected.check(Some(&self.targets), &self.lost);
-            checked.map_err(|(value, why)| (value, format!("also {name:?}: {why}")))?;
-        }
-        let lists = self.lost.iter().flat_map(|(name, list)| list.iter().map(move |e| (name, e)));
-        for (name, expected) in lists {
-            if self.leads_back(name) {
-                return Err((name.clone(), format!("lost {name:?} stands for itself")));
-            }
-            expected.check(None, &self.lost).map_err(|(value, why)| (value, format!("lost {name:?}: {why}")))?;
-        }
-        Ok(())
-    }
-
-    /// Whether a name of `[lost]` is among what it stands for. Each name is followed once: of lists that name one another, there are
-    /// more paths than anybody can wait for.
-    fn leads_back(&self, name: &str) -> bool {
-        let (mut reached, mut open) = (BTreeSet::new(), vec![name]);
-        while let Some(from) = open.pop() {
-            for expected in self.lost.get(from).into_iter().flatten() {
-                if let Expected::Finding(next) = expected
-                    && reached.insert(next.as_str())
-                {
-                    open.push(next);
-                }
-            }
-        }
-        reached.contains(name)
-    }
-}
-
-fn among(what: &str, name: &str, all: &BTreeSet<String>) -> Result<(), (String, String)> {
-    if all.contains(name) {
-        return Ok(());
-    }
-    let all = if all.is_empty() { "none".to_owned() } else { all.iter().map(String::as_str).collect::<Vec<_>>().join(", ") };
-    Err((name.to_owned(), format!("no {what} {name:?}; there are: {all}")))
-}
-
-impl Fault {
-    fn check(&self, faults: &Faults, known: &Known<'_>) -> Result<(), (String, String)> {
-        self.edits.iter().try_for_each(|e| among("service", &e.service, known.services))?;
-        self.marks().try_for_each(|m| among("service", &m.service, known.services))?;
-        self.actions().try_for_each(|a| a.check(known))?;
-        self.lint.iter().try_for_each(|rule| among("rule of labels lint", rule, known.rules))?;
-        for expected in self.finds.iter().chain(&self.loses) {
-            expected.check(Some(&faults.targets), &faults.lost)?;
-        }
-        Ok(())
-    }
-}
-
-impl Action {
-    fn check(&self, known: &Known<'_>) -> Result<(), (String, String)> {
-        match &self.place {
-            Place::Service(service) => among("service", service, known.services)?,
-            Place::Database(database) => among("database that has a write command", database, known.databases)?,
-            Place::Bot => {}
-        }
-        match &self.command {
-            Command::File(file, _) if !known.dir.join(FOLDER).join(file).is_file() => {
-                Err((file.clone(), format!("no script {file:?} in the folder {FOLDER}/ of the scenario")))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 /// The words that end a finding, with a property in parentheses after them or without.
 const OUTCOMES: [&str; 10] =
     ["altered", "lost", "misplaced", "duplicated", "unexpected", "resurrected", "recovered", "unresolved", "failed", "unread"];
@@ -374,38 +284,6 @@ pub fn parted(finding: &str) -> Option<(&str, &str)> {
     let (item, outcome) = finding.rsplit_once(": ")?;
     let word = outcome.split_once(" (").map_or(outcome, |(word, _)| word);
     (OUTCOMES.contains(&word) || word == "left").then_some((item, outcome))
-}
-
-impl Expected {
-    /// `targets` are those that may be named; none where no target is chosen yet.
-    fn check(
-        &self,
-        targets: Option<&BTreeMap<String, Choice>>,
-        lost: &BTreeMap<String, Vec<Expected>>,
-    ) -> Result<(), (String, String)> {
-        let finding = match self {
-            Self::Usage(_) => return Ok(()),
-            Self::Finding(text) if lost.contains_key(text) || text == EVERYTHING || text.starts_with(AS_NEW) => return Ok(()),
-            Self::Finding(text) => text,
-            Self::Each(each) => &each.finds,
-        };
-        if parted(finding).is_none() {
-            let names: Vec<&str> = lost.keys().map(String::as_str).collect();
-            let names = if names.is_empty() { String::new() } else { format!(", or one of [lost]: {}", names.join(", ")) };
-            let why = format!("{finding:?} is no finding: expected an item, a colon and one of {}{names}", OUTCOMES.join(", "));
-            return Err((finding.clone(), why));
-        }
-        let Some(targets) = targets else { return Ok(()) };
-        // A name with a dot is a target's.
-        let named = finding.split('{').skip(1).filter_map(|rest| rest.split_once('}')?.0.split_once('.'));
-        for (target, _) in named {
-            if !targets.contains_key(target) {
-                let all = targets.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                return Err((finding.clone(), format!("{{{target}.…}}: no target {target:?}; there are: {all}")));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The name of all state, as a restore that did nothing loses it.

@@ -10,6 +10,7 @@ use super::database::Database;
 use super::mail::MailServer;
 use super::pages::Pages;
 use super::redis::Redis;
+use crate::fence::Allowed;
 use crate::rung::Rung;
 
 /// `scenario.toml`.
@@ -66,6 +67,9 @@ pub struct Spec {
     /// Commands in containers whose output is compared as text.
     #[serde(default, rename = "fact")]
     pub facts: Vec<Fact>,
+    /// What of the host the recipe may reach. Anything else of the kind is refused.
+    #[serde(default, rename = "allow")]
+    pub allowed: Vec<Allowed>,
     /// How long to wait at most, in seconds.
     #[serde(default)]
     pub deadlines: Deadlines,

@@ -6,7 +6,7 @@ use recipe::scenario::Outside;
 
 use super::delivery::{DELIVERY, Handed, Mail, hand_in, mark};
 use crate::drill::state::Drill;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SeedingError};
 use crate::probe::queue::Queued;
 use crate::stack::until;
 
@@ -50,9 +50,9 @@ pub(super) async fn released(drill: &Drill, outside: &Outside) -> Result<TrialSe
 /// again and again would be another file each time.
 pub(super) async fn park(drill: &Drill) -> Result<()> {
     let Some(mail) = outgoing(drill, TrialKind::QueuedMail, PARKED) else { return Ok(()) };
-    let fail = |why: String| Error::Unknown(format!("mail to {PARKED}, which was to be left in the queue: {why}"));
+    let fail = |why: String| SeedingError::refused(format!("mail to {PARKED}, which was to be left in the queue"), why);
     if let Handed::Refused(why) = hand_in(drill, "parked", 0, &mail).await.map_err(fail)? {
-        return Err(fail(why));
+        return Err(fail(why).into());
     }
     let deferred = |q: &Queued| q.is_for(PARKED) && q.queue_name == "deferred";
     until(DELIVERY, || async {
@@ -62,7 +62,7 @@ pub(super) async fn park(drill: &Drill) -> Result<()> {
     .await?;
     drill.app.have_queue(|queue| &queue.hold, "holding the mail queue").await?;
     if !drill.app.queue().await?.iter().any(|q| q.is_for(PARKED) && q.is_held()) {
-        return Err(fail("it is not held".into()));
+        return Err(fail("it is not held".into()).into());
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use judge::store::RunFact;
 
 use crate::drill::state::Drill;
-use crate::error::{Error, Result};
+use crate::error::{Error, ReadingError, Result};
 use crate::probe::dkim;
 use crate::stack::volumes::{Helper, full_name};
 
@@ -32,7 +32,7 @@ pub(super) async fn remember_keys(drill: &Drill) -> Result<()> {
     }
     helper.close().await?;
     if let Some(why) = missing {
-        return Err(Error::Unknown(format!("DKIM keys: {why}")));
+        return Err(ReadingError::Unread { what: "DKIM keys".into(), why }.into());
     }
     Ok(drill.run.evidence.set_json(RunFact::DkimKeys, &records)?)
 }

@@ -12,7 +12,7 @@ use recipe::scenario::Scenario;
 use super::{files, rows};
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
-use crate::error::{Error, Result};
+use crate::error::{Result, SeedingError};
 use crate::fault::deed::{Deed, When};
 use crate::fault::known::Items;
 use crate::fault::labels::Labels;
@@ -71,7 +71,7 @@ impl Deed for Departure {
 /// Expunges a message of the first mailbox and flags another one. Gives what the restore of the older snapshot must show.
 async fn mail(drill: &Drill) -> Result<Vec<String>> {
     let account = drill.run.corpus.accounts().mailboxes()[0].email.clone();
-    let fail = |e: Failure| Error::Unknown(format!("changing mail after the older snapshot: {}", e.reason()));
+    let fail = |e: Failure| SeedingError::refused("changing mail after the older snapshot", e.reason());
     let (expunged, flagged) = change_messages(drill, &account).await.map_err(fail)?;
     drill.run.evidence.expunged(expunged.1, &account)?;
     let message = |(uid, corpus): (u32, MessageId)| Item::Message {

@@ -10,7 +10,7 @@ use recipe::scenario::faults::{Choice, Fault as Declared, Globs, Group};
 
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
-use crate::error::{Error, Result};
+use crate::error::{FaultError, Result};
 use crate::fault::act::in_bot;
 use crate::fault::deed::{Deed, Derived, Together, When};
 use crate::fault::known::Items;
@@ -51,6 +51,9 @@ impl Change {
         (Self::Folder, "folder-added", "There is a folder that never was."),
     ];
 
+    /// What shows of a file of which only the attributes are compared.
+    const ATTRIBUTES: [Self; 4] = [Self::Mode, Self::Owner, Self::Attribute, Self::Linked];
+
     /// What is run: `$1` is the file.
     fn script(self) -> &'static str {
         match self {
@@ -67,12 +70,22 @@ impl Change {
         }
     }
 
+    /// What undoes a change of attributes: `$1` is the file, `$2` its mode before, `$3` its owner.
+    fn undoing(self) -> Option<&'static str> {
+        match self {
+            Self::Mode => Some("chmod \"$2\" \"$1\""),
+            Self::Owner => Some("chown \"$3\" \"$1\""),
+            Self::Attribute => Some("setfattr -x user.restore-drill \"$1\""),
+            _ => None,
+        }
+    }
+
     /// Whether it strikes what was not there.
     fn adds(self) -> bool {
         matches!(self, Self::Added | Self::Folder)
     }
 
-    fn findings(self, item: &Item) -> Vec<String> {
+    fn findings(self, item: &Item, compared: Compared) -> Vec<String> {
         vec![match self {
             Self::Altered => line(item, Outcome::Altered, Some("bytes")),
             Self::Gone => line(item, Outcome::Lost, None),
@@ -82,7 +95,9 @@ impl Change {
             Self::Time | Self::Fraction => line(item, Outcome::Altered, Some("mtime")),
             Self::Attribute => line(item, Outcome::Altered, Some("xattr")),
             Self::Linked => {
-                return vec![line(item, Outcome::Altered, Some("link")), line(&linked(item), Outcome::Unexpected, None)];
+                // A name that is new is no finding where a server names its files itself.
+                let second = (compared != Compared::Loose).then(|| line(&linked(item), Outcome::Unexpected, None));
+                return std::iter::once(line(item, Outcome::Altered, Some("link"))).chain(second).collect();
             }
         }]
     }
@@ -102,6 +117,8 @@ pub struct Struck {
     volume: String,
     change: Change,
     when: When,
+    /// What is compared of the file.
+    compared: Compared,
 }
 
 /// The durable volumes in which any file may be struck: what is new in them is compared whole, and no mail server serves it.
@@ -111,32 +128,50 @@ pub fn compared(scenario: &Scenario) -> impl Iterator<Item = &str> {
     durable(scenario).filter(is_whole).filter(move |v| !is_mail(v)).map(|v| v.name.as_str())
 }
 
+/// The durable volumes whose files a server names itself. Of a file that is there before and after, the attributes are compared.
+fn of_servers(scenario: &Scenario) -> impl Iterator<Item = &str> {
+    durable(scenario).filter(|v| v.treatment(ADDED).1 == Compared::Loose).map(|v| v.name.as_str())
+}
+
+/// A change of a file, as a fault of its own.
+fn fault(volume: &str, (change, name, what): (Change, &str, &str), compared: Compared) -> Derived {
+    let declared = Declared::new(format!("{volume}-{name}"), format!("{what} Volume: {volume}."), Group::Content);
+    let struck = Struck { volume: volume.to_owned(), change, when: When::Restored, compared };
+    (declared, Some(Box::new(struck)))
+}
+
 /// The faults of a scenario's files.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {
     let of_volume = |volume: &str| {
-        let mut faults = Vec::new();
-        for (change, name, what) in Change::ALL {
-            let declared = Declared::new(format!("{volume}-{name}"), format!("{what} Volume: {volume}."), Group::Content);
-            let struck = Struck { volume: volume.to_owned(), change, when: When::Restored };
-            faults.push((declared, Some(Box::new(struck) as Box<dyn Deed>)));
-        }
+        let mut faults: Vec<Derived> = Change::ALL.into_iter().map(|c| fault(volume, c, Compared::Whole)).collect();
         let newer = Declared::new(
             format!("{volume}-restored-over-newer"),
             format!("The restore goes over volume {volume}, which has a newer file."),
             Group::Restore,
         );
-        let struck = Struck { volume: volume.to_owned(), change: Change::Added, when: When::BeforeRestore };
+        let (change, when) = (Change::Added, When::BeforeRestore);
+        let struck = Struck { volume: volume.to_owned(), change, when, compared: Compared::Whole };
         faults.push((newer, Some(Box::new(struck))));
         faults
     };
-    compared(scenario).flat_map(of_volume).collect()
+    let of_server = |volume: &str| {
+        let changes = Change::ALL.into_iter().filter(|(change, ..)| Change::ATTRIBUTES.contains(change));
+        changes.map(|c| fault(volume, c, Compared::Loose)).collect::<Vec<_>>()
+    };
+    compared(scenario).flat_map(of_volume).chain(of_servers(scenario).flat_map(of_server)).collect()
 }
 
 /// The same, a file of every volume struck at once.
 pub fn together(scenario: &Scenario) -> Vec<Derived> {
     let fault = |(change, name, what): (Change, &str, &str)| {
-        let strike = |volume: &str| Box::new(Struck { volume: volume.to_owned(), change, when: When::Restored }) as Box<dyn Deed>;
-        let struck: Vec<_> = compared(scenario).map(strike).collect();
+        let strike = |volume: &str, compared| {
+            Box::new(Struck { volume: volume.to_owned(), change, when: When::Restored, compared }) as Box<dyn Deed>
+        };
+        let of_servers = of_servers(scenario).filter(|_| Change::ATTRIBUTES.contains(&change));
+        let struck: Vec<_> = compared(scenario)
+            .map(|v| strike(v, Compared::Whole))
+            .chain(of_servers.map(|v| strike(v, Compared::Loose)))
+            .collect();
         let declared =
             Declared::new(format!("every-{name}"), format!("{}, in every volume.", what.trim_end_matches('.')), Group::Content);
         (!struck.is_empty()).then(|| (declared, Some(Box::new(Together(struck)) as Box<dyn Deed>)))
@@ -147,7 +182,7 @@ pub fn together(scenario: &Scenario) -> Vec<Derived> {
 impl Struck {
     /// A file added to a volume, before the baseline.
     pub fn added(volume: &str) -> Self {
-        Self { volume: volume.into(), change: Change::Added, when: When::Departing }
+        Self { volume: volume.into(), change: Change::Added, when: When::Departing, compared: Compared::Whole }
     }
 
     /// The file that is added.
@@ -156,17 +191,21 @@ impl Struck {
         Item::File { volume: self.volume.clone(), path: name.to_owned() }
     }
 
-    /// The first file of the baseline that is compared whole and has one name.
+    /// The first file of the baseline that is compared in this way and has one name.
     fn target(&self, items: &Items) -> Result<Item> {
         let text = |text: &str| Globs(vec![text.to_owned()]);
         let choice = Choice {
             item: Globs(vec![format!("volume {}, file *", self.volume)]),
-            having: [("whole", text("true")), ("type", text("file")), ("link", text(""))].map(|(k, v)| (k.to_owned(), v)).into(),
+            having: [("compared", text(self.compared.name())), ("type", text("file")), ("link", text(""))]
+                .map(|(k, v)| (k.to_owned(), v))
+                .into(),
             unless: [("size".to_owned(), text("0"))].into(),
             ..Choice::default()
         };
         let found = items.chosen(&choice).into_iter().next().map(|c| c.known.item.clone());
-        found.ok_or_else(|| Error::Unknown(format!("the baseline has no file of volume {} to strike", self.volume)))
+        found.ok_or_else(|| {
+            FaultError::Nothing { what: format!("file of volume {}", self.volume), place: "the baseline".into() }.into()
+        })
     }
 
     fn place(&self, drill: &Drill, item: &Item) -> String {
@@ -184,7 +223,7 @@ impl Deed for Struck {
         Box::pin(async move {
             let item = if self.change.adds() { self.new_file() } else { self.target(items)? };
             in_bot(drill, self.change.script(), &[&self.place(drill, &item)]).await?;
-            Ok(self.change.findings(&item))
+            Ok(self.change.findings(&item, self.compared))
         })
     }
 
@@ -196,6 +235,14 @@ impl Deed for Struck {
             if self.change == Change::Linked {
                 let dir = volume_dir(&full_name(&drill.app.stack.name, &self.volume));
                 in_bot(drill, "find \"$1\" -name '*.linked' -type f -delete", &[&dir]).await?;
+            }
+            // What a hook dumps is not restored as files, so restoring again puts no attribute back.
+            if let Some(undoing) = self.change.undoing().filter(|_| self.compared == Compared::Loose) {
+                let items = Items::of_baseline(drill)?;
+                let target = self.target(&items)?;
+                let had = items.iter().find(|k| k.item == target);
+                let had = |name: &str| had.and_then(|k| k.attributes.get(name)).map_or("", String::as_str);
+                in_bot(drill, undoing, &[&self.place(drill, &target), had("mode"), had("owner")]).await?;
             }
             Ok(())
         })

@@ -11,7 +11,7 @@ use recipe::scenario::{Database, Dialect, Scenario};
 use super::sql::{name, run};
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
-use crate::error::{Error, Result};
+use crate::error::{FaultError, Result};
 use crate::fault::deed::{Deed, Derived, Together, When};
 use crate::fault::known::Items;
 
@@ -216,7 +216,7 @@ impl Deed for Changed {
                     Err(refused) => why = refused,
                 }
             }
-            Err(Error::Unknown(format!("database {of} cannot be struck by {:?}: {why}", self.change)))
+            Err(FaultError::Refused { what: format!("database {of} cannot be struck by {:?}", self.change), why }.into())
         })
     }
 
@@ -224,7 +224,9 @@ impl Deed for Changed {
         Box::pin(async move {
             if self.change == Change::RoleAdded {
                 let word = if self.database.dialect == Dialect::Mariadb { "USER" } else { "ROLE" };
-                run(drill, &self.database, &format!("DROP {word} {ROLE}")).await?.map_err(Error::Unknown)?;
+                let what = format!("the role {ROLE} cannot be dropped");
+                let dropped = run(drill, &self.database, &format!("DROP {word} {ROLE}")).await?;
+                dropped.map_err(|why| FaultError::Refused { what, why })?;
             }
             Ok(())
         })

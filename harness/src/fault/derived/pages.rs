@@ -9,7 +9,7 @@ use recipe::scenario::{Pages, Scenario};
 use super::files;
 use super::rows::delete;
 use crate::drill::{self, Drill};
-use crate::error::{Error, Result};
+use crate::error::{FaultError, Result};
 use crate::fault::act::in_bot;
 use crate::fault::deed::{Deed, Derived, When};
 use crate::fault::known::Items;
@@ -47,7 +47,7 @@ impl Deed for DataGone {
     fn strike<'a>(&'a self, drill: &'a Drill, items: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
         Box::pin(async move {
             let first = drill.run.corpus.accounts().mailboxes().first().map(|u| u.email.clone());
-            let user = first.ok_or_else(|| Error::Unknown("the corpus has no user".into()))?;
+            let user = first.ok_or_else(|| FaultError::Nothing { what: "user".into(), place: "the corpus".into() })?;
             let text = drill::visitor(drill, &self.pages, &user)?.filled(&self.expect);
             let trial = Item::Trial { trial: Trial::new(TrialKind::Page(self.pages.name.clone()), [user.as_str()]) };
             let mut found = vec![line(&trial, Outcome::Altered, None)];

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::sql::{self, columns, literal, name, place, run, text};
 use crate::drill::Drill;
-use crate::error::{Error, Result};
+use crate::error::{Error, FaultError, Result};
 use crate::fault::deed::{Deed, Derived, Together, When};
 use crate::fault::known::Items;
 use crate::probe::Probe as _;
@@ -22,6 +22,9 @@ use crate::probe::Probe as _;
 const OLDER: &str = "older";
 /// The key of a row that is added where keys are secret.
 const SECRET: &str = "synthetic";
+
+/// What the database took: the column that was altered, or the key of the row that was added. Else why it took none.
+type Taken = Result<String, FaultError>;
 
 /// What is done to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +110,7 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
         };
         Change::ALL.into_iter().filter(|(change, ..)| change.is_possible(hint)).map(fault).collect::<Vec<_>>()
     };
-    tables(scenario).flat_map(of_table).chain(emptied(scenario)).collect()
+    tables(scenario).flat_map(of_table).chain(emptied(scenario)).chain(others_struck(scenario)).collect()
 }
 
 /// The same, a row of every table of a database struck at once.
@@ -128,7 +131,7 @@ pub fn together(scenario: &Scenario) -> Vec<Derived> {
         Change::ALL.into_iter().filter_map(fault).collect::<Vec<_>>()
     };
     let written = scenario.spec.databases.iter().filter(|d| !d.write.is_empty());
-    written.flat_map(of_database).chain(emptied(scenario)).collect()
+    written.flat_map(of_database).chain(emptied(scenario)).chain(others_struck(scenario)).collect()
 }
 
 /// The faults that empty all tables of which no single rows are struck.
@@ -142,6 +145,62 @@ fn emptied(scenario: &Scenario) -> Vec<Derived> {
     };
     let some = |d: &&Database| !d.write.is_empty() && !others(scenario, d).is_empty();
     scenario.spec.databases.iter().filter(some).map(of_database).collect()
+}
+
+/// The faults that alter, or add, a row of each table of which no single rows are struck.
+fn others_struck(scenario: &Scenario) -> Vec<Derived> {
+    let of_database = |database: &Database| {
+        let fault = |(change, word, what): (Change, &str, &str)| {
+            let what = format!("{what}, in every table of which scenario.toml says nothing. Database {}.", database.name);
+            let declared = Declared::new(format!("{}-other-tables-row-{word}", database.name), what, Group::Content);
+            let deed = Others { database: database.clone(), tables: others(scenario, database), change };
+            (declared, Some(Box::new(deed) as Box<dyn Deed>))
+        };
+        let changes = Change::ALL.into_iter().filter(|(change, ..)| matches!(change, Change::Altered | Change::Added));
+        changes.map(fault).collect::<Vec<_>>()
+    };
+    let some = |d: &&Database| !d.write.is_empty() && !others(scenario, d).is_empty();
+    scenario.spec.databases.iter().filter(some).flat_map(of_database).collect()
+}
+
+/// Tables of which nothing is known but what the database says of them: a row of each is altered or added, where it takes that.
+#[derive(Debug)]
+struct Others {
+    database: Database,
+    tables: Vec<String>,
+    change: Change,
+}
+
+impl Deed for Others {
+    fn when(&self) -> When {
+        When::Restored
+    }
+
+    fn strike<'a>(&'a self, drill: &'a Drill, _: &'a Items) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            let evidence = &drill.run.evidence;
+            let Some(baseline) = evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
+            let mut found = Vec::new();
+            for name in &self.tables {
+                let rows = evidence.rows_of(baseline, &self.database.name, name)?;
+                if rows.is_empty() {
+                    continue;
+                }
+                let table = sql::table(drill, &self.database, name)?;
+                // Of a row without a key there may be a copy, and no altered one.
+                let change = match (table.key.is_empty(), self.change) {
+                    (true, Change::Altered) => continue,
+                    (true, _) => Change::Doubled,
+                    (false, change) => change,
+                };
+                let struck = Struck { database: self.database.clone(), table: name.clone(), hint: None, change, must: true };
+                let row = struck.row(rows, &[])?;
+                // What the database refuses here is said as a check that no fault turned red.
+                found.extend(struck.struck(drill, &table, &row).await?);
+            }
+            Ok(found)
+        })
+    }
 }
 
 /// Tables that are emptied.
@@ -165,7 +224,8 @@ impl Deed for Emptied {
                 let rows = evidence.rows_of(baseline, &self.database.name, table)?;
                 if !rows.is_empty() {
                     let statement = format!("DELETE FROM {}", sql::table(drill, &self.database, table)?.sql);
-                    run(drill, &self.database, &statement).await?.map_err(Error::Unknown)?;
+                    let what = format!("table {table} cannot be emptied");
+                    run(drill, &self.database, &statement).await?.map_err(|why| FaultError::Refused { what, why })?;
                 }
                 found.extend(rows.iter().map(|row| line(&item(row), Outcome::Lost, None)));
             }
@@ -180,12 +240,13 @@ pub async fn delete(drill: &Drill, row: &Item) -> Result<()> {
     let evidence = &drill.run.evidence;
     let database = drill.app.scenario.spec.databases.iter().find(|d| &d.name == database);
     let baseline = evidence.completed(judge::BASELINE)?;
-    let none = || Error::Unknown(format!("{row} is not in the baseline"));
+    let none = || FaultError::NotInBaseline { item: Box::new(row.clone()) };
     let (database, baseline) = database.zip(baseline).ok_or_else(none)?;
     let seen = evidence.rows_of(baseline, &database.name, table)?.into_iter().find(|r| &r.key == key).ok_or_else(none)?;
     let table = sql::table(drill, database, table)?;
     let statement = format!("DELETE FROM {} WHERE {}", table.sql, place(database.dialect, &table, &seen));
-    run(drill, database, &statement).await?.map_err(Error::Unknown)
+    let deleted = run(drill, database, &statement).await?;
+    Ok(deleted.map_err(|why| FaultError::Refused { what: format!("{row} cannot be deleted"), why })?)
 }
 
 /// Another value than a column has; none for one of no kind that is known.
@@ -212,8 +273,8 @@ impl Struck {
         let made = |r: &RowSeen| fresh.iter().any(|f| (&f.table, &f.key) == (&r.table, &r.key));
         let single: Vec<&RowSeen> = rows.iter().filter(is_one).collect();
         let found = single.iter().find(|r| !made(r)).or(single.first()).copied().or(rows.first());
-        let none = || Error::Unknown(format!("table {} of {} has no row to strike", self.table, self.database.name));
-        found.cloned().ok_or_else(none)
+        let place = || format!("table {} of {}", self.table, self.database.name);
+        found.cloned().ok_or_else(|| FaultError::Nothing { what: "row".into(), place: place() }.into())
     }
 
     /// The columns that are compared and may be altered, the declared one alone if there is one; texts before other kinds.
@@ -243,21 +304,21 @@ impl Struck {
     }
 
     /// Alters the row: the first column for which the database takes another value.
-    async fn alter(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<String> {
+    async fn alter(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<Taken> {
         let mut why = "it has no column that may be altered".to_owned();
         for (column, value) in self.alterable(table, row) {
             let condition = place(self.database.dialect, table, row);
             let statement = format!("UPDATE {} SET {} = {value} WHERE {condition}", table.sql, self.name(&column));
             match run(drill, &self.database, &statement).await? {
-                Ok(()) => return Ok(column),
+                Ok(()) => return Ok(Ok(column)),
                 Err(refused) => why = refused,
             }
         }
-        Err(Error::Unknown(format!("no row of table {} can be altered: {why}", self.table)))
+        Ok(Err(FaultError::Refused { what: format!("no row of table {} can be altered", self.table), why }))
     }
 
     /// A copy of the row under another key; where it must be told from the first, with other columns. Gives the key.
-    async fn copy(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<String> {
+    async fn copy(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<Taken> {
         let columns = columns(row);
         let (key, last) = self.other_key(table, row);
         let distinct = self.hint.as_ref().map_or(&[][..], |h| &h.distinct);
@@ -281,11 +342,11 @@ impl Struck {
             let (names, values, into) = (names.join(", "), values.join(", "), &table.sql);
             let statement = format!("INSERT INTO {into} ({names}) SELECT {values} FROM {into} WHERE {condition}");
             match run(drill, &self.database, &statement).await? {
-                Ok(()) => return Ok(key),
+                Ok(()) => return Ok(Ok(key)),
                 Err(refused) => why = refused,
             }
         }
-        Err(Error::Unknown(format!("no row can be added to table {}: {why}", self.table)))
+        Ok(Err(FaultError::Refused { what: format!("no row can be added to table {}", self.table), why }))
     }
 
     /// A key that no row has: it differs in its last column, whose value in SQL it gives too. A row without a key is there twice.
@@ -313,6 +374,23 @@ impl Struck {
         (format!("{rest}{}", escape(&is)), sql)
     }
 
+    /// Does it to a row. Gives what must be found, or why the database takes no such change.
+    async fn struck(&self, drill: &Drill, table: &TableSeen, row: &RowSeen) -> Result<Taken> {
+        Ok(match self.change {
+            Change::Gone => {
+                delete(drill, &item(row)).await?;
+                Ok(line(&item(row), Outcome::Lost, None))
+            }
+            Change::Altered => {
+                self.alter(drill, table, row).await?.map(|column| line(&item(row), Outcome::Altered, Some(&column)))
+            }
+            Change::Added | Change::Doubled => {
+                let added = self.copy(drill, table, row).await?;
+                added.map(|key| line(&item(&RowSeen { key, ..row.clone() }), Outcome::Unexpected, None))
+            }
+        })
+    }
+
     /// Alters a row before the baseline. Gives what the restore of the older snapshot must show.
     pub async fn depart(&self, drill: &Drill) -> Result<Vec<String>> {
         let evidence = &drill.run.evidence;
@@ -322,9 +400,9 @@ impl Struck {
         let fresh = evidence.completed(crate::drill::FRESH)?.map(rows).transpose()?.unwrap_or_default();
         let row = self.row(rows(older)?, &fresh)?;
         let tables = evidence.tables(older, &self.database.name)?;
-        let none = || Error::Unknown(format!("database {} has no table {} to strike", self.database.name, self.table));
-        let table = tables.into_iter().find(|t| t.table == self.table).ok_or_else(none)?;
-        let column = self.alter(drill, &table, &row).await?;
+        let table = tables.into_iter().find(|t| t.table == self.table);
+        let table = table.ok_or_else(|| sql::no_table(&self.database, &self.table))?;
+        let column = self.alter(drill, &table, &row).await??;
         Ok(vec![line(&item(&row), Outcome::Altered, Some(&column))])
     }
 }
@@ -351,17 +429,7 @@ impl Deed for Struck {
             }
             let row = self.row(baseline, &rows(crate::drill::FRESH)?)?;
             let table = sql::table(drill, &self.database, &self.table)?;
-            Ok(vec![match self.change {
-                Change::Gone => {
-                    delete(drill, &item(&row)).await?;
-                    line(&item(&row), Outcome::Lost, None)
-                }
-                Change::Altered => line(&item(&row), Outcome::Altered, Some(&self.alter(drill, &table, &row).await?)),
-                Change::Added | Change::Doubled => {
-                    let key = self.copy(drill, &table, &row).await?;
-                    line(&item(&RowSeen { key, ..row }), Outcome::Unexpected, None)
-                }
-            }])
+            Ok(vec![self.struck(drill, &table, &row).await??])
         })
     }
 }

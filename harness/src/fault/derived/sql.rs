@@ -5,7 +5,7 @@ use recipe::scenario::{Database, Dialect, QUERY};
 use serde_json::{Map, Value};
 
 use crate::drill::Drill;
-use crate::error::{Error, Result};
+use crate::error::{FaultError, Result};
 
 /// Runs a statement; whether the database took it.
 pub async fn run(drill: &Drill, database: &Database, statement: &str) -> Result<std::result::Result<(), String>> {
@@ -20,8 +20,12 @@ pub fn table(drill: &Drill, database: &Database, name: &str) -> Result<TableSeen
     let evidence = &drill.run.evidence;
     let baseline = evidence.completed(judge::BASELINE)?;
     let tables = baseline.map(|o| evidence.tables(o, &database.name)).transpose()?.unwrap_or_default();
-    let none = || Error::Unknown(format!("database {} has no table {name} to strike", database.name));
-    tables.into_iter().find(|t| t.table == name).ok_or_else(none)
+    tables.into_iter().find(|t| t.table == name).ok_or_else(|| no_table(database, name).into())
+}
+
+/// The error of a table that is not there.
+pub fn no_table(database: &Database, name: &str) -> FaultError {
+    FaultError::Nothing { what: format!("table {name}"), place: format!("database {}", database.name) }
 }
 
 /// A name in SQL.

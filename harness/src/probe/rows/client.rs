@@ -38,6 +38,37 @@ pub trait Client: Send + Sync {
     fn ask<'a>(&'a self, query: &'a str, line: Line<'a>) -> BoxFuture<'a, Result<Result<(), String>>>;
 }
 
+/// The last line of an answer that is whole: a query ends by asking for it.
+pub(super) const END: &str = "end";
+
+/// Takes a line of an answer; an error says what is wrong with it.
+pub(super) type Checked<'a> = &'a mut (dyn FnMut(&[u8]) -> Result<(), String> + Send);
+
+/// Runs a query that ends with [`END`], and hands over each line before that until one is wrong. `is_absent` tells from what the
+/// client said that there is no such database.
+pub(super) async fn ask_whole(
+    client: &dyn Client,
+    query: &str,
+    line: Checked<'_>,
+    is_absent: impl Fn(&str) -> bool,
+) -> Result<Result<(), Failed>> {
+    let (mut wrong, mut ended) = (None, false);
+    let mut take = |bytes: &[u8]| {
+        if bytes == END.as_bytes() {
+            ended = true;
+        } else if wrong.is_none() {
+            wrong = line(bytes).err();
+        }
+    };
+    let asked = client.ask(query, &mut take).await?;
+    Ok(match (asked, wrong) {
+        (Err(said), _) => Err(Failed::of(said, is_absent)),
+        (Ok(()), Some(wrong)) => Err(Failed::Unreadable(wrong)),
+        (Ok(()), None) if !ended => Err(Failed::Unreadable("the client's answer ended before its end".into())),
+        (Ok(()), None) => Ok(()),
+    })
+}
+
 /// A client program in the container of a service.
 pub struct InContainer<'a> {
     /// The engine.
@@ -109,6 +140,42 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A client that always says the same.
+    struct Says(Result<&'static str, &'static str>);
+
+    impl Client for Says {
+        fn ask<'a>(&'a self, _: &'a str, line: Line<'a>) -> BoxFuture<'a, Result<Result<(), String>>> {
+            Box::pin(async move {
+                Ok(match self.0 {
+                    Ok(text) => {
+                        text.lines().for_each(|l| line(l.as_bytes()));
+                        Ok(())
+                    }
+                    Err(said) => Err(said.to_owned()),
+                })
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_counts_only_if_it_is_whole() {
+        let asked = async |says| {
+            let mut lines = Vec::new();
+            let mut line = |bytes: &[u8]| {
+                lines.push(String::from_utf8_lossy(bytes).into_owned());
+                if bytes == b"bad" { Err("a bad line".to_owned()) } else { Ok(()) }
+            };
+            let answer = ask_whole(&Says(says), "", &mut line, |said| said == "none").await.expect("asked");
+            (answer, lines.join(" "))
+        };
+        let unreadable = |why: &str| Err(Failed::Unreadable(why.to_owned()));
+        assert_eq!(asked(Ok("a\nb\nend")).await, (Ok(()), "a b".into()));
+        assert_eq!(asked(Ok("a\nb")).await, (unreadable("the client's answer ended before its end"), "a b".into()));
+        assert_eq!(asked(Ok("a\nbad\nc\nend")).await, (unreadable("a bad line"), "a bad".into()));
+        assert_eq!(asked(Err("none")).await, (Err(Failed::Absent), String::new()));
+        assert_eq!(asked(Err("gone")).await, (unreadable("gone"), String::new()));
+    }
 
     #[test]
     fn lines_come_in_any_parts() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::cell;
 use super::choice::{Column, Plan, Shape};
-use super::client::{Client, Failed, QUERY_BYTES};
+use super::client::{Checked, Client, END, Failed, QUERY_BYTES, ask_whole};
 use super::store::Store;
 use crate::error::Result;
 
@@ -34,8 +34,6 @@ const SYSTEM: &str = "'mariadb[.]sys|mysql[.]'";
 const SESSION: &str =
     "SET SESSION time_zone = '+00:00', group_concat_max_len = 16777216, lock_wait_timeout = 60, sql_mode = ''; ";
 const SNAPSHOT: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; ";
-/// What the last line of an answer is.
-const END: &str = "end";
 
 /// Reads a database.
 pub(super) async fn read(client: &dyn Client, store: &mut Store<'_>) -> Result<Result<(), Failed>> {
@@ -94,27 +92,9 @@ struct Catalog {
     objects: Vec<ObjectSeen>,
 }
 
-async fn ask(
-    client: &dyn Client,
-    query: &str,
-    line: &mut (dyn FnMut(&[u8]) -> Result<(), String> + Send),
-) -> Result<Result<(), Failed>> {
-    let (mut wrong, mut ended) = (None, false);
+async fn ask(client: &dyn Client, query: &str, line: Checked<'_>) -> Result<Result<(), Failed>> {
     let query = format!("{SESSION}{SNAPSHOT}{query}SELECT '{END}'; COMMIT");
-    let mut take = |bytes: &[u8]| {
-        if bytes == END.as_bytes() {
-            ended = true;
-        } else if wrong.is_none() {
-            wrong = line(bytes).err();
-        }
-    };
-    let asked = client.ask(&query, &mut take).await?;
-    Ok(match (asked, wrong) {
-        (Err(said), _) => Err(Failed::of(said, is_absent)),
-        (Ok(()), Some(wrong)) => Err(Failed::Unreadable(wrong)),
-        (Ok(()), None) if !ended => Err(Failed::Unreadable("the client's answer ended before its end".into())),
-        (Ok(()), None) => Ok(()),
-    })
+    ask_whole(client, &query, line, is_absent).await
 }
 
 /// Whether the server answered, and has no such database.

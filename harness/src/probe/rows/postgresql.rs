@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::cell;
 use super::choice::{Column, Plan, Shape};
-use super::client::{Client, Failed, QUERY_BYTES};
+use super::client::{Checked, Client, END, Failed, QUERY_BYTES, ask_whole};
 use super::store::Store;
 use crate::error::Result;
 
@@ -22,8 +22,6 @@ const OWN_LARGE_OBJECT: &str = "encode(sha256(lo_get(m.oid)), 'hex')";
 const SESSION: &str = "SET search_path = pg_catalog; SET TIME ZONE 'UTC'; SET DateStyle = ISO; SET IntervalStyle = postgres; \
                        SET extra_float_digits = 3; SET bytea_output = hex; SET lc_monetary = 'C'; SET row_security = off; \
                        SET lock_timeout = '60s'; ";
-/// What the last line of an answer is.
-const END: &str = "end";
 
 /// Reads a database.
 pub(super) async fn read(client: &dyn Client, store: &mut Store<'_>) -> Result<Result<(), Failed>> {
@@ -77,28 +75,10 @@ struct Catalog {
     objects: Vec<ObjectSeen>,
 }
 
-async fn ask(
-    client: &dyn Client,
-    query: &str,
-    line: &mut (dyn FnMut(&[u8]) -> Result<(), String> + Send),
-) -> Result<Result<(), Failed>> {
-    let (mut wrong, mut ended) = (None, false);
+async fn ask(client: &dyn Client, query: &str, line: Checked<'_>) -> Result<Result<(), Failed>> {
     let query =
         format!("{SESSION}BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {query}COPY (SELECT '{END}') TO STDOUT; COMMIT");
-    let mut take = |bytes: &[u8]| {
-        if bytes == END.as_bytes() {
-            ended = true;
-        } else if wrong.is_none() {
-            wrong = line(bytes).err();
-        }
-    };
-    let asked = client.ask(&query, &mut take).await?;
-    Ok(match (asked, wrong) {
-        (Err(said), _) => Err(Failed::of(said, is_absent)),
-        (Ok(()), Some(wrong)) => Err(Failed::Unreadable(wrong)),
-        (Ok(()), None) if !ended => Err(Failed::Unreadable("the client's answer ended before its end".into())),
-        (Ok(()), None) => Ok(()),
-    })
+    ask_whole(client, &query, line, is_absent).await
 }
 
 /// Whether the server answered, and has no such database.

@@ -1,9 +1,13 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use super::*;
 
-fn known(dir: &Path, check: impl Fn(&Known<'_>) -> Result<(), (String, String)>) -> Result<(), (String, String)> {
+/// What is wrong with the faults of a scenario in `dir`.
+fn wrong(faults: &Faults, dir: &Path) -> Vec<Wrong> {
     let set = |of: &[&str]| of.iter().map(|s| (*s).to_owned()).collect::<BTreeSet<_>>();
     let (services, databases, rules) = (set(&["app", "db"]), set(&["wiki"]), set(&["no-labels"]));
-    check(&Known { services: &services, databases: &databases, rules: &rules, dir })
+    faults.check(&Known { services: &services, databases: &databases, rules: &rules, dir })
 }
 
 fn parse(text: &str) -> Result<Faults, String> {
@@ -40,11 +44,12 @@ fn a_fault_is_read_with_all_that_it_does() {
     assert!(matches!(&fault.finds[3], Expected::Usage(usage) if usage.change == Change::Less));
     assert_eq!(faults.targets["page"].having["title"], Globs(vec!["A*".into()]));
     let dir = tempfile::tempdir().expect("a directory");
-    let missing = known(dir.path(), |k| faults.check(k)).expect_err("no script");
-    assert_eq!(missing.0, "undo.py");
+    let missing = wrong(&faults, dir.path());
+    let places: Vec<_> = missing.iter().map(|w| (w.below.as_deref(), w.value.as_str())).collect();
+    assert_eq!(places, [(Some("page-gone"), "undo.py")]);
     std::fs::create_dir(dir.path().join(FOLDER)).expect("made");
     std::fs::write(dir.path().join(FOLDER).join("undo.py"), "").expect("written");
-    assert_eq!(known(dir.path(), |k| faults.check(k)), Ok(()));
+    assert_eq!(wrong(&faults, dir.path()), []);
 }
 
 #[test]
@@ -73,8 +78,10 @@ fn what_cannot_be_is_refused() {
         ("finds = ['volume a, file {key.path}: lost']", "no target \"key\""),
     ] {
         let faults = fault(more).expect(more);
-        let (_, why) = known(dir.path(), |k| faults.check(k)).expect_err(more);
-        assert!(why.contains(says), "{more}: {why}");
+        match &wrong(&faults, dir.path())[..] {
+            [one] => assert!(one.message.contains(says), "{more}: {}", one.message),
+            other => panic!("{more}: {other:?}"),
+        }
     }
 }
 
@@ -83,14 +90,17 @@ fn what_is_lost_may_be_named_but_not_by_itself() {
     let dir = tempfile::tempdir().expect("a directory");
     let check = |text: &str| {
         let faults = parse(text).expect(text);
-        known(dir.path(), |k| faults.check(k)).map_err(|(_, why)| why)
+        wrong(&faults, dir.path()).into_iter().map(|w| w.message).collect::<Vec<_>>()
     };
-    assert_eq!(check("[lost]\nall = ['rows']\nrows = ['database a, table *: lost']"), Ok(()));
-    assert_eq!(check("[lost]\na = ['b']\nb = ['a']"), Err("lost \"a\" stands for itself".into()));
-    assert_eq!(check("[lost]\na = ['b']\nb = ['c']\nc = ['b']"), Err("lost \"b\" stands for itself".into()));
+    assert!(check("[lost]\nall = ['rows']\nrows = ['database a, table *: lost']").is_empty());
+    assert_eq!(check("[lost]\na = ['b']\nb = ['a']"), ["a", "b"].map(|name| format!("lost {name:?} stands for itself")));
+    assert_eq!(
+        check("[lost]\na = ['b']\nb = ['c']\nc = ['b']"),
+        ["b", "c"].map(|name| format!("lost {name:?} stands for itself"))
+    );
     // 2^64 paths through 65 names: the test ends, or it never does.
     let lists: String = (0..64).map(|n| format!("n{n} = ['n{0}', 'n{0}']\n", n + 1)).collect();
-    assert_eq!(check(&format!("[lost]\n{lists}n64 = ['database a, table *: lost']\n")), Ok(()));
+    assert!(check(&format!("[lost]\n{lists}n64 = ['database a, table *: lost']\n")).is_empty());
 }
 
 #[test]

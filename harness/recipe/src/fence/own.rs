@@ -1,0 +1,356 @@
+//! What is deployed of a recipe: what it takes from outside is made anew for the run, and what speaks to the world outside is left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{Allowed, files, reach};
+use crate::compose::variable::interpolate;
+use crate::compose::{Compose, labels};
+use crate::error::{Error, Result};
+
+/// The labels that are deployed: those of the bot, and those that say the recipe's version. Any other speaks to a program outside of
+/// the stack, such as a proxy, an updater or a scheduler, and those serve production.
+const KEPT: [&str; 2] = ["backupbot.", "coop-cloud."];
+/// The longest name of a config or secret.
+const LONGEST: usize = 64;
+/// What an external config holds that nobody can know. Swarm takes no empty one.
+const EMPTY: &str = "\n";
+
+/// What is deployed in another way than the recipe says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Something that the recipe takes from outside is made anew for the run.
+    Own {
+        /// `network`, `volume`, `secret` or `config`.
+        kind: &'static str,
+        /// Its name in the recipe.
+        name: String,
+        /// Its name outside.
+        outside: String,
+    },
+    /// A volume of the run is mounted in the place of a folder of the host.
+    Replaced {
+        /// The service.
+        service: String,
+        /// The folder of the host.
+        path: String,
+        /// The volume.
+        volume: String,
+    },
+    /// Labels that speak to programs outside of the stack are not deployed.
+    Unlabelled {
+        /// What their names begin with, up to the first dot.
+        of: String,
+    },
+    /// Logs stay on the engine.
+    Logging {
+        /// The service.
+        service: String,
+        /// Where they would have gone.
+        driver: String,
+    },
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own { kind, name, outside } if name == outside => write!(f, "{kind} {name} is the run's own"),
+            Self::Own { kind, name, outside } => write!(f, "{kind} {name} is the run's own and not {outside}"),
+            Self::Replaced { service, path, volume } => write!(f, "{service} has volume {volume} in the place of {path}"),
+            Self::Unlabelled { of } => write!(f, "labels of {of} are left out"),
+            Self::Logging { service, driver } => write!(f, "the logs of {service} stay here and do not go to {driver}"),
+        }
+    }
+}
+
+/// How a recipe becomes the run's own.
+pub struct Fence<'a> {
+    /// The stack's name, with which the names of configs and secrets begin.
+    pub stack: &'a str,
+    /// The values of variables.
+    pub env: &'a BTreeMap<String, String>,
+    /// What the scenario allows.
+    pub allowed: &'a [Allowed],
+    /// A folder of the run's, for what is made in the place of external secrets and configs.
+    pub dir: &'a Path,
+    /// Makes a secret, by its name in the recipe.
+    pub secret: &'a dyn Fn(&str) -> String,
+}
+
+impl Fence<'_> {
+    /// Changes compose files so that nothing in them is somebody else's. Gives what is deployed in another way.
+    ///
+    /// # Errors
+    /// A file that the recipe names cannot be used, or one of the run's cannot be written.
+    pub fn own(&self, all: &mut [Compose]) -> Result<BTreeSet<Change>> {
+        let mut changes = BTreeSet::new();
+        for compose in all {
+            let folder = compose.file.parent().map(Path::to_owned).unwrap_or_else(|| PathBuf::from("."));
+            for (section, kind) in [("networks", "network"), ("volumes", "volume")] {
+                for (name, object) in entries(&mut compose.value, section) {
+                    changes.extend(self.taken_over(kind, name, object));
+                }
+            }
+            for (section, kind) in [("secrets", "secret"), ("configs", "config")] {
+                for (name, object) in entries(&mut compose.value, section) {
+                    changes.extend(self.taken_over(kind, name, object));
+                    self.fill(kind, name, object, &folder)?;
+                }
+            }
+            let mut volumes = BTreeSet::new();
+            for (name, service) in entries(&mut compose.value, "services") {
+                changes.extend(without_labels(service));
+                changes.extend(without_logging(name, service));
+                self.env_files(service, &folder)?;
+                for change in self.replace_mounts(name, service) {
+                    if let Change::Replaced { volume, .. } = &change {
+                        volumes.insert(volume.clone());
+                    }
+                    changes.insert(change);
+                }
+            }
+            if let Some(root) = compose.value.as_object_mut().filter(|_| !volumes.is_empty()) {
+                let section = root.entry("volumes").or_insert_with(|| json!({}));
+                for volume in volumes {
+                    section.as_object_mut().map(|s| s.entry(volume).or_insert_with(|| json!({})));
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    fn filled(&self, text: &str) -> String {
+        interpolate(text, self.env).map_or_else(|_| text.to_owned(), |(filled, _)| filled)
+    }
+
+    /// Takes `external` and an absolute name off an object, so that it is made for the stack.
+    fn taken_over(&self, kind: &'static str, name: &str, object: &mut Value) -> Option<Change> {
+        if object.is_null() {
+            *object = json!({});
+        }
+        let object = object.as_object_mut()?;
+        let named = object.remove("name").and_then(|n| n.as_str().map(|n| self.filled(n)));
+        let external = object.remove("external");
+        let is_external = match &external {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::String(text)) => self.filled(text) != "false",
+            Some(_) => true,
+        };
+        let inner = external.and_then(|e| e.get("name").and_then(Value::as_str).map(|n| self.filled(n)));
+        let outside = inner.or(named).or_else(|| is_external.then(|| name.to_owned()))?;
+        // A name that begins with the stack's is not somebody else's, if the recipe makes the object.
+        let ours = !is_external && outside.starts_with(&format!("{}_", self.stack));
+        (!ours).then(|| Change::Own { kind, name: name.to_owned(), outside })
+    }
+
+    /// Gives a secret or config its content: the recipe's file, or one that is made in the place of what is outside. Its name has a hash
+    /// of the content in it, as Swarm changes neither.
+    fn fill(&self, kind: &'static str, name: &str, object: &mut Value, folder: &Path) -> Result<()> {
+        let Some(object) = object.as_object_mut() else { return Ok(()) };
+        object.remove("driver");
+        let file = match object.get("file").and_then(Value::as_str) {
+            Some(file) => files::usable(folder, &folder.join(self.filled(file)))?,
+            None => {
+                let content = if kind == "secret" { (self.secret)(name) } else { EMPTY.to_owned() };
+                let file = self.dir.join(format!("{kind}-{}", hex::encode(Sha256::digest(name))));
+                write(&file, &content)?;
+                file
+            }
+        };
+        let content = std::fs::read(&file).map_err(Error::unreadable(&file))?;
+        let hash = hex::encode(Sha256::digest(&content));
+        let room = LONGEST.saturating_sub(self.stack.len() + 2 + 12);
+        let short: String = name.chars().take(room).collect();
+        object.insert("name".into(), json!(format!("{}_{short}_{}", self.stack, &hash[..12])));
+        object.insert("file".into(), json!(literal(&file)));
+        Ok(())
+    }
+
+    /// Names of files of variables are taken from the recipe's folder.
+    fn env_files(&self, service: &mut Value, folder: &Path) -> Result<()> {
+        let Some(list) = service.get_mut("env_file") else { return Ok(()) };
+        let mut all = if list.is_array() { list.as_array().cloned().unwrap_or_default() } else { vec![list.clone()] };
+        for item in &mut all {
+            let Some(file) = item.as_str().or_else(|| item["path"].as_str()) else { continue };
+            *item = json!(literal(&files::usable(folder, &folder.join(self.filled(file)))?));
+        }
+        *list = json!(all);
+        Ok(())
+    }
+
+    /// Mounts volumes of the run where the scenario says so.
+    fn replace_mounts(&self, name: &str, service: &mut Value) -> Vec<Change> {
+        let mounts = service.get_mut("volumes").and_then(Value::as_array_mut);
+        let mut changes = Vec::new();
+        for mount in mounts.into_iter().flatten() {
+            let source = match mount.as_str() {
+                Some(text) => self.filled(text).split_once(':').map(|(source, _)| source.to_owned()),
+                None => mount["source"].as_str().map(|s| self.filled(s)),
+            };
+            let Some(path) = source.filter(|s| reach::is_path(s)) else { continue };
+            let is_it = |a: &&Allowed| a.service == name && a.what == format!("mount {path}");
+            let Some(volume) = self.allowed.iter().find(is_it).and_then(|a| a.volume.clone()) else { continue };
+            match mount.as_str().map(|t| self.filled(t)) {
+                Some(text) => *mount = json!(format!("{volume}{}", &text[path.len()..])),
+                None => {
+                    mount["type"] = json!("volume");
+                    mount["source"] = json!(volume);
+                    mount.as_object_mut().map(|m| m.remove("bind"));
+                }
+            }
+            changes.push(Change::Replaced { service: name.to_owned(), path, volume });
+        }
+        changes
+    }
+}
+
+/// A path in which docker finds no variables.
+fn literal(path: &Path) -> String {
+    path.display().to_string().replace('$', "$$")
+}
+
+fn entries<'a>(value: &'a mut Value, section: &str) -> impl Iterator<Item = (&'a String, &'a mut Value)> {
+    value.get_mut(section).and_then(Value::as_object_mut).into_iter().flat_map(Map::iter_mut)
+}
+
+/// Takes labels off a service that are not to be deployed.
+fn without_labels(service: &mut Value) -> BTreeSet<Change> {
+    let mut left_out = BTreeSet::new();
+    let mut keep = |place: &mut Value| {
+        if place.is_null() {
+            return;
+        }
+        let mut all = labels(Some(place));
+        all.retain(|name, _| {
+            let kept = KEPT.iter().any(|prefix| name.starts_with(prefix));
+            if !kept {
+                left_out.insert(Change::Unlabelled { of: name.split('.').next().unwrap_or(name).to_owned() });
+            }
+            kept
+        });
+        *place = json!(all);
+    };
+    if let Some(labels) = service.get_mut("labels") {
+        keep(labels);
+    }
+    if let Some(labels) = service.get_mut("deploy").and_then(|d| d.get_mut("labels")) {
+        keep(labels);
+    }
+    left_out
+}
+
+/// Takes a logging driver off a service that sends logs elsewhere; a drill reads them.
+fn without_logging(name: &str, service: &mut Value) -> Option<Change> {
+    let logging = service.as_object_mut()?.remove("logging")?;
+    let driver = logging["driver"].as_str().filter(|d| !matches!(*d, "json-file" | "local" | "journald"))?.to_owned();
+    Some(Change::Logging { service: name.to_owned(), driver })
+}
+
+/// Writes a file that only its owner may read.
+fn write(file: &Path, content: &str) -> Result<()> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    let opened = options.create(true).truncate(true).write(true).mode(0o600).open(file);
+    opened.and_then(|mut f| f.write_all(content.as_bytes())).map_err(Error::io(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(text: &str, allowed: &[Allowed]) -> (Value, Vec<String>, tempfile::TempDir) {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("backup.sh"), "pg_dump").expect("written");
+        let mut all = [Compose::parse(&dir.path().join("compose.yml"), text).expect("valid")];
+        let env = BTreeMap::from([("STACK_NAME".to_owned(), "rd-1".to_owned()), ("V".to_owned(), "v1".to_owned())]);
+        let secret = |name: &str| format!("generated {name}");
+        let fence = Fence { stack: "rd-1", env: &env, allowed, dir: dir.path(), secret: &secret };
+        let changes = fence.own(&mut all).expect("owned").iter().map(ToString::to_string).collect();
+        (all[0].value.clone(), changes, dir)
+    }
+
+    const RECIPE: &str = "\
+services:
+  app:
+    image: x
+    labels: {ofelia.enabled: 'true'}
+    logging: {driver: syslog, options: {syslog-address: 'udp://logs.example.org'}}
+    volumes: ['/srv/media:/media:ro', 'data:/data']
+    deploy:
+      labels:
+        - traefik.http.routers.app.rule=Host(`app.example.org`)
+        - traefik.enable=true
+        - backupbot.backup=true
+        - coop-cloud.${STACK_NAME}.version=1.0.0+1
+networks:
+  proxy: {external: true}
+  other: {external: {name: production}}
+  internal:
+volumes:
+  data: {name: '/absolute', external: false}
+  theirs: {external: true, name: 'traefik_${V}'}
+  mine:
+secrets:
+  db: {external: true, name: '${STACK_NAME}_db_${V}'}
+configs:
+  backup: {name: '${STACK_NAME}_backup_${V}', file: backup.sh}
+  theirs: {external: true}
+";
+
+    #[test]
+    fn what_is_outside_is_made_anew() {
+        let allow =
+            Allowed { service: "app".into(), what: "mount /srv/media".into(), volume: Some("media".into()), why: "Data.".into() };
+        let (value, changes, dir) = own(RECIPE, &[allow]);
+        let expected = [
+            "config theirs is the run's own",
+            "network other is the run's own and not production",
+            "network proxy is the run's own",
+            "secret db is the run's own and not rd-1_db_v1",
+            "volume data is the run's own and not /absolute",
+            "volume theirs is the run's own and not traefik_v1",
+            "app has volume media in the place of /srv/media",
+            "labels of ofelia are left out",
+            "labels of traefik are left out",
+            "the logs of app stay here and do not go to syslog",
+        ];
+        assert_eq!(changes, expected);
+        let text = value.to_string();
+        assert!(!text.contains("external") && !text.contains("traefik") && !text.contains("syslog"), "{text}");
+        assert_eq!(value["networks"], json!({"proxy": {}, "other": {}, "internal": {}}));
+        assert_eq!(value["volumes"], json!({"data": {}, "theirs": {}, "mine": {}, "media": {}}));
+        assert_eq!(value["services"]["app"]["volumes"], json!(["media:/media:ro", "data:/data"]));
+        let deployed = json!({"backupbot.backup": "true", "coop-cloud.${STACK_NAME}.version": "1.0.0+1"});
+        assert_eq!(value["services"]["app"]["deploy"]["labels"], deployed);
+        let content = |place: &str| {
+            let file = value.pointer(place).and_then(Value::as_str).expect(place);
+            std::fs::read_to_string(file).expect("read")
+        };
+        assert_eq!(content("/secrets/db/file"), "generated db");
+        assert_eq!(content("/configs/theirs/file"), "\n");
+        assert_eq!(content("/configs/backup/file"), "pg_dump");
+        let hash = &hex::encode(Sha256::digest("pg_dump"))[..12];
+        assert_eq!(value["configs"]["backup"]["name"], json!(format!("rd-1_backup_{hash}")));
+        assert!(dir.path().join("backup.sh").exists());
+    }
+
+    #[test]
+    fn a_recipe_that_takes_nothing_from_outside_stays_as_it_is() {
+        let (value, changes, _dir) = own("services: {app: {image: x}}\nvolumes: {data: {driver: local}}\n", &[]);
+        assert_eq!(changes, Vec::<String>::new());
+        assert_eq!(value, json!({"services": {"app": {"image": "x"}}, "volumes": {"data": {"driver": "local"}}}));
+    }
+
+    #[test]
+    fn names_of_configs_are_not_too_long() {
+        let long = "c".repeat(80);
+        let (value, ..) = own(&format!("services: {{app: {{image: x}}}}\nconfigs: {{{long}: {{external: true}}}}\n"), &[]);
+        let name = value["configs"][&long]["name"].as_str().expect("a name");
+        assert!(name.len() <= LONGEST && name.starts_with("rd-1_ccc"), "{name}");
+    }
+}

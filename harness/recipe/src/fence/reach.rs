@@ -1,0 +1,289 @@
+//! What of the host a recipe asks for: folders, devices, namespaces, capabilities, drivers that mount what is elsewhere.
+
+use std::collections::BTreeMap;
+
+use super::Allowed;
+use super::files;
+use crate::compose::Compose;
+use crate::compose::variable::interpolate;
+use crate::compose::yaml::Node;
+use crate::error::{Problem, Problems, Result};
+
+/// What of a service gives it something of the host, whatever the value is.
+const NAMESPACES: [&str; 9] =
+    ["network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup", "cgroup_parent", "credential_spec", "runtime"];
+/// Lists of a service whose items each give it something of the host, and what an item is called.
+const LISTS: [(&str, &str); 6] = [
+    ("devices", "device"),
+    ("cap_add", "capability"),
+    ("security_opt", "security_opt"),
+    ("device_cgroup_rules", "device_cgroup_rule"),
+    ("volumes_from", "volumes_from"),
+    ("gpus", "gpus"),
+];
+/// The socket of the engine, whose owner can do anything on its host.
+const SOCKET: &str = "docker.sock";
+
+/// Something that a recipe asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Reach {
+    /// Who: a service, or a volume.
+    who: String,
+    /// What, in the words with which a scenario allows it.
+    what: String,
+    /// What can be done about it besides.
+    hint: &'static str,
+    /// The line.
+    line: usize,
+}
+
+/// Checks that a compose file reaches nothing of the host but what is allowed, and that the files that it names are the recipe's own.
+/// Variables that `env` lacks stay as they are written.
+///
+/// # Errors
+/// Everything that does, with file and line.
+pub fn check(compose: &Compose, env: &BTreeMap<String, String>, allowed: &[Allowed]) -> Result<()> {
+    let mut problems = Problems::default();
+    let mut add = |line, message| problems.add(Problem { file: compose.file.clone(), line: Some(line), message });
+    let is_allowed = |r: &Reach| allowed.iter().any(|a| a.service == r.who && a.what == r.what);
+    for reach in reaches(compose, env).into_iter().filter(|r| !is_allowed(r)) {
+        let Reach { who, what, hint, line } = reach;
+        add(
+            line,
+            format!(
+                "{who}: {what} reaches the host on which the drill runs: remove it{hint}; or allow it in scenario.toml with \
+                 [[allow]], service = {who:?}, what = {what:?} and the reason as why"
+            ),
+        );
+    }
+    for (section, name, node, file) in named_files(compose, env) {
+        let root = compose.file.parent().unwrap_or_else(|| std::path::Path::new("."));
+        if let Err(e) = files::usable(root, &root.join(&file)) {
+            add(node.line, format!("{section} {name}: file {file:?} cannot be used: {e}"));
+        }
+    }
+    problems.into_result()
+}
+
+/// What a text says with the values of its variables.
+fn filled(text: &str, env: &BTreeMap<String, String>) -> String {
+    interpolate(text, env).map_or_else(|_| text.to_owned(), |(filled, _)| filled)
+}
+
+fn reaches(compose: &Compose, env: &BTreeMap<String, String>) -> Vec<Reach> {
+    let mut all = Vec::new();
+    let section = |name: &str| compose.tree.get(name).into_iter().flat_map(Node::entries);
+    for (name, _, service) in section("services") {
+        of_service(name, service, env, &mut all);
+    }
+    for (name, _, volume) in section("volumes") {
+        of_volume(name, volume, env, &mut all);
+    }
+    for (name, _, network) in section("networks") {
+        let driver = network.get("driver").and_then(|d| Some((filled(&d.scalar()?, env), d.line)));
+        if let Some((driver, line)) = driver.filter(|(driver, _)| driver != "overlay") {
+            let what = format!("network driver {driver}");
+            all.push(Reach { who: name.to_owned(), what, hint: ", as stacks have overlay networks", line });
+        }
+    }
+    all
+}
+
+fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &mut Vec<Reach>) {
+    let mut add = |what: String, hint, line| all.push(Reach { who: name.to_owned(), what, hint, line });
+    for mount in service.get("volumes").into_iter().flat_map(Node::items) {
+        if let Some(source) = bound(mount, env) {
+            let hint = if source.ends_with(SOCKET) {
+                ", as whoever has the engine's socket can do anything there"
+            } else {
+                ", or use a named volume"
+            };
+            add(format!("mount {source}"), hint, mount.line);
+        }
+    }
+    if let Some(privileged) = service.get("privileged").filter(|p| p.scalar().is_some_and(|p| filled(&p, env) != "false")) {
+        add("privileged".to_owned(), "", privileged.line);
+    }
+    for key in NAMESPACES {
+        if let Some(node) = service.get(key) {
+            let value = node.scalar().map_or_else(|| "…".to_owned(), |v| filled(&v, env));
+            add(format!("{key} {value}"), "", node.line);
+        }
+    }
+    for (key, word) in LISTS {
+        let Some(list) = service.get(key) else { continue };
+        let items = if list.items().is_empty() { std::slice::from_ref(list) } else { list.items() };
+        for item in items {
+            let value = item.scalar().map_or_else(|| "…".to_owned(), |v| filled(&v, env));
+            // An empty list asks for nothing.
+            let is_empty_list = item.scalar().is_none() && item.items().is_empty() && item.entries().next().is_none();
+            if !value.is_empty() && !is_empty_list {
+                add(format!("{word} {value}"), "", item.line);
+            }
+        }
+    }
+}
+
+fn of_volume(name: &str, volume: &Node, env: &BTreeMap<String, String>, all: &mut Vec<Reach>) {
+    let mut add =
+        |what, line| all.push(Reach { who: name.to_owned(), what, hint: ", so that the volume is the run's own", line });
+    if let Some(driver) = volume.get("driver") {
+        let value = driver.scalar().map(|d| filled(&d, env)).unwrap_or_default();
+        if !matches!(value.as_str(), "" | "local") {
+            add(format!("volume driver {value}"), driver.line);
+        }
+    }
+    // With options, the local driver mounts what the engine's host can mount: folders, disks, shares.
+    if let Some(options) = volume.get("driver_opts").filter(|o| o.entries().next().is_some()) {
+        let of = |key: &str| options.get(key).and_then(Node::scalar).map(|v| filled(&v, env));
+        let in_memory = of("type").as_deref() == Some("tmpfs") && of("device").is_none_or(|d| d == "tmpfs");
+        if !in_memory {
+            let what = of("device").or_else(|| of("type")).unwrap_or_else(|| "…".to_owned());
+            add(format!("driver_opts {what}"), options.line);
+        }
+    }
+}
+
+/// The folder or file of the host that an entry of `volumes` binds.
+fn bound(mount: &Node, env: &BTreeMap<String, String>) -> Option<String> {
+    let Some(text) = mount.scalar() else {
+        let of = |key: &str| mount.get(key).and_then(Node::scalar).map(|v| filled(&v, env));
+        return match of("type").as_deref() {
+            Some("volume" | "tmpfs") => None,
+            // Without a type, docker refuses the entry.
+            _ => of("source").or_else(|| of("src")).or_else(|| Some("…".to_owned())),
+        };
+    };
+    let text = filled(&text, env);
+    let (source, _) = text.split_once(':')?;
+    is_path(source).then(|| source.to_owned())
+}
+
+/// Whether docker takes the source of a mount for a path and not for the name of a volume.
+pub(super) fn is_path(source: &str) -> bool {
+    source.starts_with(['.', '/', '~', '\\']) || source.contains('/')
+}
+
+/// The files that secrets, configs and `env_file` name: section, name, node, file.
+fn named_files<'a>(compose: &'a Compose, env: &BTreeMap<String, String>) -> Vec<(&'static str, &'a str, &'a Node, String)> {
+    let mut all = Vec::new();
+    for (section, word) in [("secrets", "secret"), ("configs", "config")] {
+        for (name, _, object) in compose.tree.get(section).into_iter().flat_map(Node::entries) {
+            if let Some((node, file)) = object.get("file").and_then(|f| Some((f, filled(&f.scalar()?, env)))) {
+                all.push((word, name, node, file));
+            }
+        }
+    }
+    for (name, _, service) in compose.tree.get("services").into_iter().flat_map(Node::entries) {
+        let Some(list) = service.get("env_file") else { continue };
+        let items = if list.items().is_empty() { std::slice::from_ref(list) } else { list.items() };
+        for item in items {
+            let file = item.scalar().or_else(|| item.get("path").and_then(Node::scalar));
+            all.extend(file.map(|f| ("service", name, item, filled(&f, env))));
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn said(text: &str, allowed: &[Allowed]) -> Vec<String> {
+        let compose = Compose::parse(Path::new("compose.yml"), text).expect("valid");
+        let env = BTreeMap::from([("DATA".to_owned(), "/srv/data".to_owned())]);
+        match check(&compose, &env, allowed) {
+            Ok(()) => vec![],
+            Err(e) => {
+                let text = e.to_string();
+                let lines = text.lines().map(str::trim).filter(|l| l.starts_with("compose.yml:"));
+                lines.map(|l| l.split(" reaches").next().unwrap_or_default().to_owned()).collect()
+            }
+        }
+    }
+
+    const RECIPE: &str = "\
+services:
+  app:
+    image: x
+    privileged: true
+    network_mode: host
+    pid: host
+    cap_add: [NET_ADMIN, SYS_ADMIN]
+    devices:
+      - /dev/kvm:/dev/kvm
+    volumes:
+      - /var/run/docker.sock:/var/run/docker.sock
+      - ${DATA}:/data
+      - ./own:/own:ro
+      - named:/named
+      - /anonymous
+      - type: bind
+        source: /etc
+        target: /etc
+      - {type: volume, source: named, target: /x}
+      - {type: tmpfs, target: /tmp}
+volumes:
+  named:
+  bound:
+    driver_opts: {type: none, o: bind, device: /srv/x}
+  memory:
+    driver_opts: {type: tmpfs, device: tmpfs}
+  share:
+    driver: rexray
+networks:
+  lan: {driver: macvlan}
+  internal: {driver: overlay}
+";
+
+    #[test]
+    fn what_reaches_the_host_is_refused_with_its_line() {
+        let expected = [
+            "compose.yml:4: app: privileged",
+            "compose.yml:5: app: network_mode host",
+            "compose.yml:6: app: pid host",
+            "compose.yml:7: app: capability NET_ADMIN",
+            "compose.yml:7: app: capability SYS_ADMIN",
+            "compose.yml:9: app: device /dev/kvm:/dev/kvm",
+            "compose.yml:11: app: mount /var/run/docker.sock",
+            "compose.yml:12: app: mount /srv/data",
+            "compose.yml:13: app: mount ./own",
+            "compose.yml:16: app: mount /etc",
+            "compose.yml:24: bound: driver_opts /srv/x",
+            "compose.yml:28: share: volume driver rexray",
+            "compose.yml:30: lan: network driver macvlan",
+        ];
+        assert_eq!(said(RECIPE, &[]), expected);
+    }
+
+    #[test]
+    fn what_a_scenario_allows_is_not_refused() {
+        let allow = |service: &str, what: &str| Allowed {
+            service: service.into(),
+            what: what.into(),
+            volume: None,
+            why: "It must.".into(),
+        };
+        let text = "services:\n  app:\n    cap_add: [NET_ADMIN]\n    volumes: ['/etc/localtime:/etc/localtime:ro']\n";
+        assert_eq!(said(text, &[]).len(), 2);
+        assert_eq!(said(text, &[allow("app", "capability NET_ADMIN"), allow("app", "mount /etc/localtime")]).len(), 0);
+        assert_eq!(said(text, &[allow("db", "capability NET_ADMIN")]).len(), 2, "of another service");
+    }
+
+    #[test]
+    fn files_outside_of_the_folder_are_refused_with_their_line() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("own.sh"), "x").expect("written");
+        let text = "services:\n  app:\n    env_file: /etc/passwd\nconfigs:\n  own: {file: own.sh}\n  other: {file: ../../etc/hostname}\n\
+                    secrets:\n  s: {file: absent}\n";
+        let compose = Compose::parse(&dir.path().join("compose.yml"), text).expect("valid");
+        let said = check(&compose, &BTreeMap::new(), &[]).expect_err("three").to_string();
+        assert!(said.starts_with("3 problems:"), "{said}");
+        for part in
+            ["compose.yml:3: service app: file \"/etc/passwd\"", "compose.yml:6: config other:", "compose.yml:8: secret s:"]
+        {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The options of `fault`.
+
+use std::path::PathBuf;
+
+use recipe::scenario::faults::Group;
+
+use super::data::DataArgs;
+
+/// The options of `fault`.
+#[derive(Debug, clap::Args)]
+pub struct FaultArgs {
+    /// The scenario.
+    pub scenario: String,
+    /// Inject only these faults.
+    pub names: Vec<String>,
+    /// Inject only the faults of this group: labels, backup, restore or content.
+    #[arg(long)]
+    pub group: Option<Group>,
+    /// List the scenario's faults and exit.
+    #[arg(long)]
+    pub list: bool,
+    /// The data.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// The directory for the groups' evidence and matrix.json. Default: `runs/fault-<time>`.
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
+    /// How many groups run at the same time, each in its own deployment.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub jobs: u8,
+    /// Print the matrix as JSON.
+    #[arg(long)]
+    pub json: bool,
+}

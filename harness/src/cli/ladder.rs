@@ -1,0 +1,76 @@
+//! The options of `ladder` and `ci`, which climb a recipe's ladder.
+
+use std::path::PathBuf;
+
+use recipe::rung::Rung;
+
+use super::data::DataArgs;
+use crate::drill::ImageChoice;
+
+/// The options of `ladder`.
+#[derive(Debug, clap::Args)]
+pub struct LadderArgs {
+    /// The recipe: its folder, its name in ~/.abra/recipes, or a scenario's name; @REVISION names a tag or commit.
+    #[arg(value_name = "RECIPE[@REVISION]")]
+    pub recipe: String,
+    /// What to climb, and with which data.
+    #[command(flatten)]
+    pub climb: ClimbArgs,
+    /// Print ladder.json.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to climb, and with which data.
+#[derive(Debug, clap::Args)]
+pub struct ClimbArgs {
+    /// The version to upgrade from: a tag or commit of the recipe. Default: the previous version tag.
+    #[arg(long, value_name = "VERSION")]
+    pub from: Option<String>,
+    /// The scenario with the app's inventory and probes. Default: the one with the recipe's name.
+    #[arg(long)]
+    pub scenario: Option<String>,
+    /// Take the recipe's files as they are, committed or not.
+    #[arg(long)]
+    pub dirty: bool,
+    /// A ladder.json to compare with.
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    /// Declare that a rung does not apply, with the reason. A false declaration fails the rung.
+    #[arg(long, value_name = "RUNG=REASON", value_parser = not_applicable)]
+    pub not_applicable: Vec<(Rung, String)>,
+    /// The data.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
+    #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
+    pub images: ImageChoice,
+    /// More values for the compose files' variables, as NAME=value lines.
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// The directory for copies of the recipe, the run and ladder.json. Default: `runs/ladder-<time>`.
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
+}
+
+fn not_applicable(text: &str) -> std::result::Result<(Rung, String), String> {
+    let (rung, reason) = text.split_once('=').ok_or("expected RUNG=REASON, as in upgrade=\"the first version\"")?;
+    if reason.trim().is_empty() {
+        return Err("a reason is missing after =".into());
+    }
+    Ok((<Rung as clap::ValueEnum>::from_str(rung, false)?, reason.trim().to_owned()))
+}
+
+/// The options of `ci`.
+#[derive(Debug, clap::Args)]
+pub struct CiArgs {
+    /// The recipe, as for `ladder`.
+    #[arg(value_name = "RECIPE[@REVISION]", default_value = ".")]
+    pub recipe: String,
+    /// What to climb, and with which data.
+    #[command(flatten)]
+    pub climb: ClimbArgs,
+    /// The directory for the results.
+    #[arg(long, value_name = "DIR", default_value = "restore-drill-results")]
+    pub out: PathBuf,
+}

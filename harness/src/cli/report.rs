@@ -1,0 +1,15 @@
+//! The options of `report`.
+
+use std::path::PathBuf;
+
+use crate::report::OutputFiles;
+
+/// The options of `report`. Without any, all forms are written to the run's directory.
+#[derive(Debug, clap::Args)]
+pub struct ReportArgs {
+    /// The run's directory, or the ladder's.
+    pub dir: PathBuf,
+    /// Where to write each form.
+    #[command(flatten)]
+    pub files: OutputFiles,
+}

@@ -1,0 +1,74 @@
+//! The options of `run`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::data::DataArgs;
+use crate::drill::fault::Fault;
+use crate::drill::{BotChoice, ImageChoice, Options};
+use crate::error::Result;
+
+/// The options of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// The scenario: a folder in the folder of scenarios.
+    pub scenario: String,
+    /// The data.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// The run's directory. Default: `runs/<run>`.
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
+    /// The bot to use: one that the drill deploys, or the one that is on the engine.
+    #[arg(long, env = "RESTORE_DRILL_BACKUPBOT", value_enum, default_value_t = BotChoice::Own)]
+    pub backupbot: BotChoice,
+    /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
+    #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
+    pub images: ImageChoice,
+    /// More values for the compose files' variables, as NAME=value lines.
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// How many SMTP connections to use at the same time.
+    #[arg(long, env = "RESTORE_DRILL_CONNECTIONS", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub connections: u8,
+    /// Keep the deployment, and print how to look inside and how to remove it.
+    #[arg(long)]
+    pub keep: bool,
+    /// Keep simulated users writing during the backup, at RATE operations per second.
+    #[arg(long, value_name = "RATE", num_args = 0..=1, default_missing_value = "12", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub live: Option<u32>,
+    /// Deploy nothing if the engine has less free disk than this, in GiB.
+    #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::stack::disk::MIN_FREE_GIB)]
+    pub min_free_gib: u64,
+    /// Inject a fault, so that the drill must not hold. `restore-drill fault --list SCENARIO` lists them.
+    #[arg(long, alias = "sabotage", value_name = "NAME")]
+    pub fault: Option<String>,
+}
+
+impl RunArgs {
+    /// As the engine takes them.
+    pub fn options(&self, scenarios: PathBuf) -> Result<Options> {
+        let fault: Option<Arc<dyn Fault>> = match &self.fault {
+            Some(name) => Some(crate::fault::named(&scenarios, &self.scenario, name)?),
+            None => None,
+        };
+        Ok(Options {
+            scenarios,
+            scenario: self.scenario.clone(),
+            profile: self.data.profile.clone(),
+            seed: self.data.seed,
+            evidence: self.evidence.clone(),
+            backupbot: self.backupbot,
+            images: self.images,
+            env_file: self.env_file.clone(),
+            connections: usize::from(self.connections),
+            keep: self.keep,
+            fault,
+            live: self.live,
+            min_free_gib: self.min_free_gib,
+            recipe: None,
+            from: None,
+            command: None,
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! The commands: each does what its options say, prints what came of it, and gives the exit code.
+
+use recipe::scenario;
+
+use crate::cli::{Cli, Command};
+use crate::error::Result;
+
+mod about;
+mod engine;
+mod fault;
+mod labels;
+mod ladder;
+mod run;
+mod sinks;
+mod stored;
+
+/// Does what the command line says. Gives the exit code.
+///
+/// # Errors
+/// What ends the command before its end.
+pub async fn execute(cli: Cli) -> Result<u8> {
+    let (asked, scenarios) = (cli.scenarios.clone(), scenario::folder(cli.scenarios));
+    match cli.command {
+        Command::Run(args) => run::run(&args, &scenarios, cli.output).await,
+        Command::Repro { dir, evidence } => run::repro(&dir, evidence, &scenarios, cli.output).await,
+        Command::Fault(args) => fault::inject(args, scenarios, cli.output).await,
+        Command::Ladder(args) => ladder::ladder(args, scenarios, cli.output).await,
+        Command::Ci(args) => ladder::ci(args, scenarios).await,
+        Command::Judge { dir, observation, json, checks } => stored::judge(&dir, &observation, json, checks),
+        Command::Report(args) => stored::report(args),
+        Command::History { dir, html, json } => stored::past(&dir, html, json),
+        Command::Explain { finding } => stored::explain(&finding.join(" ")),
+        Command::Labels(command) => labels::labels(command),
+        Command::Gc { run, force } => engine::gc(run.as_deref(), force).await,
+        Command::Doctor => engine::doctor(&scenarios).await,
+        Command::Images { scenario } => engine::images(&scenarios, &scenario).await,
+        Command::Audit { stack, scenario, snapshot, json } => {
+            engine::audit(&scenarios, &stack, scenario, snapshot.as_deref(), json).await
+        }
+        Command::Conformance { names, backupbot, json } => engine::conformance(&scenarios, backupbot, &names, json).await,
+        Command::List => about::list(&scenarios),
+        Command::Schema { of } => about::schema(of),
+        Command::Config => about::template(),
+        Command::Completions { shell } => about::completions(shell),
+        Command::Man => about::man(),
+        Command::New { name, compose } => about::new(&asked, &name, &compose),
+    }
+}

@@ -1,0 +1,106 @@
+//! What is asked of the engine and what runs on it: `gc`, `doctor`, `images`, `audit`, `conformance`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Engine;
+use judge::audit::AuditReport;
+use judge::store::Evidence;
+use recipe::scenario::{self, Scenario};
+
+use crate::doctor::{self, Level};
+use crate::drill::BotChoice;
+use crate::error::{Error, Result};
+use crate::events::{Events, Phase};
+use crate::report::terminal::Terminal;
+use crate::stack::gc;
+use crate::{audit, conformance, exit_code, images, output};
+
+/// Removes what killed runs left.
+pub(super) async fn gc(run: Option<&str>, force: bool) -> Result<u8> {
+    let engine = Engine::connect().await?;
+    let which = match run {
+        None => gc::Which::Dead,
+        Some(run) if force => gc::Which::Forced(run),
+        Some(run) => gc::Which::Run(run),
+    };
+    let done = gc::collect(&engine, which, Duration::from_secs(120)).await?;
+    for (what, runs) in [("removed", done.removed), ("live", done.live), ("kept", done.kept), ("of other hosts", done.foreign)] {
+        output::line(format_args!("{what}: {}", if runs.is_empty() { "none".into() } else { runs.join(", ") }))?;
+    }
+    Ok(exit_code::HELD)
+}
+
+/// Checks the engine and this machine.
+pub(super) async fn doctor(scenarios: &Path) -> Result<u8> {
+    let checks = doctor::doctor(scenarios).await;
+    for check in &checks {
+        let mark = match check.level {
+            Level::Ok => "ok  ",
+            Level::Note => "note",
+            Level::Bad => "BAD ",
+        };
+        output::line(format_args!("{mark}  {:14}  {}", check.what, check.found))?;
+    }
+    let bad = checks.iter().any(|c| c.level == Level::Bad);
+    Ok(if bad { exit_code::ENGINE } else { exit_code::HELD })
+}
+
+/// Builds a scenario's stand-in images.
+pub(super) async fn images(scenarios: &Path, name: &str) -> Result<u8> {
+    let scenario = Scenario::load(scenarios, name)?;
+    let mut sources = images::bot::source(&scenario::bot(scenarios)).await?;
+    sources.extend(scenario.image_contexts()?);
+    let engine = Engine::connect().await?;
+    let events = Events::new(vec![Box::new(Terminal::new())]);
+    let phase = events.phase(Phase::Images);
+    let built = images::ensure_images(&engine, &sources, &events, |done, all| phase.progress(done, all, "images")).await?;
+    phase.finish(format!("{} images are there", built.len()));
+    built.values().try_for_each(output::line)?;
+    Ok(exit_code::HELD)
+}
+
+/// Audits a snapshot of a deployed stack.
+pub(super) async fn audit(
+    scenarios: &Path,
+    stack: &str,
+    scenario: Option<String>,
+    snapshot: Option<&str>,
+    json: bool,
+) -> Result<u8> {
+    let scenario = match scenario {
+        Some(name) => Scenario::load(scenarios, &name)?,
+        None => audit::scenario_of(scenarios, stack).await?,
+    };
+    let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+    let evidence = Arc::new(Evidence::create(dir.path())?);
+    audit::deployed(&scenario, stack, snapshot, evidence.clone()).await?;
+    let (verdict, report) = (judge::audited(&evidence)?, AuditReport::read(&evidence)?);
+    if json {
+        output::line(serde_json::json!({"verdict": verdict, "report": report}))?;
+    } else {
+        report.iter().try_for_each(output::text)?;
+        verdict.findings.iter().try_for_each(output::line)?;
+        output::line(verdict.status)?;
+    }
+    Ok(exit_code::of(verdict.status))
+}
+
+/// Tests a bot against its specification.
+pub(super) async fn conformance(scenarios: &Path, backupbot: BotChoice, names: &[String], json: bool) -> Result<u8> {
+    let events = Events::new(vec![Box::new(Terminal::new())]);
+    let outcomes = conformance::run(scenarios, backupbot, names, &events).await?;
+    if json {
+        output::line(format_args!("{:#}", serde_json::json!(outcomes)))?;
+    } else {
+        for outcome in outcomes.iter().filter(|o| !o.differences.is_empty()) {
+            output::line(format_args!("{}: {}", outcome.case, outcome.why))?;
+            outcome.differences.iter().try_for_each(|d| output::line(format_args!("  {d}")))?;
+        }
+        let kept = outcomes.iter().filter(|o| o.differences.is_empty()).count();
+        output::line(format_args!("{kept} of {} cases kept", outcomes.len()))?;
+    }
+    let all = !outcomes.is_empty() && outcomes.iter().all(|o| o.differences.is_empty());
+    Ok(if all { exit_code::HELD } else { exit_code::BROKEN })
+}
