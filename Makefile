@@ -1,5 +1,5 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: help demo test compiled images-there test-signals test-faults test-others setup build dist image images lint spelling licences fast faults bench soak gc
+.PHONY: help demo test fuzz coverage mutants compiled images-there test-signals test-faults test-others setup build dist image images lint spelling licences fast faults bench soak gc
 
 SCENARIOS = mailu radicale davical
 TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs harness/*/tests/*.rs)))
@@ -33,6 +33,24 @@ test-faults:
 
 test-others:
 	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals ladder faults live catalogue,$(TESTS)))
+
+# Targets that libFuzzer feeds. It needs neither a nightly compiler nor a sanitizer: there is no unsafe code to watch.
+FUZZ = $(or $(TARGET),$(sort $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))))
+
+fuzz: ## Feed what reads others' files and answers with RUNS inputs for each TARGET, guided by libFuzzer; needs cargo-fuzz
+	@command -v cargo-fuzz >/dev/null || { echo "make: cargo-fuzz is not installed; run 'cargo install cargo-fuzz --locked'" >&2; exit 1; }
+	for t in $(FUZZ); do cargo fuzz run --fuzz-dir tests/fuzz -s none $$t -- -runs=$(or $(RUNS),100000) -max_len=4096 -timeout=10 || exit 1; done
+
+# LLVM's tools of the compiler, or Debian's.
+LLVM = $(if $(shell command -v llvm-cov-19),LLVM_COV=llvm-cov-19 LLVM_PROFDATA=llvm-profdata-19)
+
+coverage: ## Measure how many lines of harness/judge its tests run, at least 98 %; needs cargo-llvm-cov and LLVM's tools
+	@command -v cargo-llvm-cov >/dev/null || { echo "make: cargo-llvm-cov is not installed; run 'cargo install cargo-llvm-cov --locked'" >&2; exit 1; }
+	$(LLVM) cargo llvm-cov -p judge --lib --fail-under-lines 98
+
+mutants: ## Change harness/judge in every way that its tests should notice, takes hours; needs cargo-mutants
+	@command -v cargo-mutants >/dev/null || { echo "make: cargo-mutants is not installed; run 'cargo install cargo-mutants --locked'" >&2; exit 1; }
+	cargo mutants -p judge -C --lib -o target
 
 faults: setup images ## Inject every fault of Mailu, some 40 minutes; `make test` injects those of the other scenarios
 	cargo test --workspace --test catalogue

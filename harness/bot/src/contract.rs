@@ -41,14 +41,15 @@ pub fn no_repository(stderr: &str) -> bool {
     stderr.contains("unable to open config file") || stderr.contains("Is there a repository at the following location")
 }
 
-/// The snapshot ids in what `snapshots` prints, in order: each line's first word of 8 or
-/// more hexadecimal digits, in plain lines and in lines of JSON. (recalled: the line's form)
+/// The snapshot ids in what `snapshots` prints, in order: each line's first word of 8 or 64 hexadecimal digits, in plain lines and in
+/// lines of JSON. (recalled: the line's form)
 pub fn snapshot_ids(stdout: &str) -> Vec<String> {
     stdout
         .lines()
         .filter_map(|line| {
-            if let Ok(value) = serde_json::from_str::<serde_json::Value>(line) {
-                if let Some(id) = ["id", "short_id"].iter().find_map(|k| value.get(k)?.as_str()) {
+            // A line of digits alone is a number in JSON, and may be an id.
+            if let Ok(serde_json::Value::Object(value)) = serde_json::from_str(line) {
+                if let Some(id) = ["id", "short_id"].iter().find_map(|k| value.get(*k)?.as_str().filter(is_id)) {
                     return Some(id.to_owned());
                 }
                 let message = value.get("message")?.as_str()?;
@@ -59,8 +60,11 @@ pub fn snapshot_ids(stdout: &str) -> Vec<String> {
         .collect()
 }
 
+fn is_id(word: &&str) -> bool {
+    (word.len() == 8 || word.len() == 64) && word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 fn hex_word(line: &str) -> Option<String> {
-    let is_id = |w: &&str| (w.len() == 8 || w.len() == 64) && w.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     line.split(|c: char| !c.is_ascii_alphanumeric()).find(is_id).map(str::to_owned)
 }
 
@@ -81,7 +85,8 @@ pub fn downloaded(stdout: &str) -> Option<&str> {
 /// leading slash, or relative to the directory of the volumes.
 pub fn whole_path(name: &str) -> String {
     let name = name.trim_start_matches('/');
-    if name.starts_with(&VOLUMES_ROOT[1..]) { format!("/{name}") } else { format!("{VOLUMES_ROOT}/{name}") }
+    let below = name.strip_prefix(&VOLUMES_ROOT[1..]).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if below { format!("/{name}") } else { format!("{VOLUMES_ROOT}/{name}") }
 }
 
 /// What `create` says that restic read and stored of a stack, in bytes. (recalled: that it prints restic's own summary)
@@ -144,6 +149,10 @@ mod tests {
         let json =
             format!("{{\"id\":\"{long}\",\"short_id\":\"abababab\"}}\n{{\"message\":\"x 1a2b3c4d\"}}\n{{\"level\":\"INFO\"}}\n");
         assert_eq!(snapshot_ids(&json), [long.as_str(), "1a2b3c4d"]);
+        let (none, short) = ("{\"id\":\"\"}\n{\"id\":\"--help\"}\n{\"id\":5}\n", "{\"id\":null,\"short_id\":\"1a2b3c4d\"}\n");
+        assert_eq!(snapshot_ids(none), [""; 0]);
+        assert_eq!(snapshot_ids(short), ["1a2b3c4d"]);
+        assert_eq!(snapshot_ids("12345678\n"), ["12345678"]);
     }
 
     #[test]
@@ -152,6 +161,7 @@ mod tests {
         {
             assert_eq!(whole_path(name), "/var/lib/docker/volumes/rd_mail/_data/a/b");
         }
+        assert_eq!(whole_path("var/lib/docker/volumes_old/a"), "/var/lib/docker/volumes/var/lib/docker/volumes_old/a");
         assert_eq!(downloaded("writing\n/tmp/backup.tar\n"), Some("/tmp/backup.tar"));
         assert_eq!(path("2026-11-24T01:02:03Z 17 /a/b c"), Some("/a/b c"));
     }

@@ -14,10 +14,13 @@ use bollard::query_parameters::ListServicesOptionsBuilder;
 use clap::{Parser, Subcommand};
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use recipe::labels::{self, Hook, Selection};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::process::Command;
 
+use restic::{Node, Snapshot};
+
 pub mod contract;
+pub mod restic;
 
 /// Backs up and restores the stacks whose services carry backupbot v2 labels.
 #[derive(Parser)]
@@ -81,7 +84,8 @@ enum Cmd {
     },
 }
 
-type Result<T, E = String> = std::result::Result<T, E>;
+/// What was asked for, or the words that the log gets.
+pub type Result<T, E = String> = std::result::Result<T, E>;
 
 /// The whole program: reads the command line and the environment, does what they say, and logs an error as the contract has it.
 pub fn main() -> ExitCode {
@@ -150,13 +154,11 @@ impl Bot {
             }
             Cmd::Snapshots => {
                 for s in self.snapshots(name.as_deref()).await? {
-                    let id = s["id"].as_str().unwrap_or_default();
-                    let tags = s["tags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(",");
-                    let time = s["time"].as_str().unwrap_or_default();
+                    let (time, tags) = (&s.time, s.tags.join(","));
                     if self.json {
-                        self.print(&json!({"time": time, "id": id, "tags": tags}).to_string())?;
+                        self.print(&json!({"time": time, "id": s.id, "tags": tags}).to_string())?;
                     } else {
-                        self.print(&format!("{time} {} {tags}", &id[..id.len().min(8)]))?;
+                        self.print(&format!("{time} {} {tags}", s.short()))?;
                     }
                 }
                 Ok(())
@@ -164,10 +166,8 @@ impl Bot {
             Cmd::Ls { snapshot } => {
                 let id = self.resolve(snapshot, name.as_deref()).await?;
                 let listed = restic(&["ls", "--json", &id]).await?;
-                for node in listed.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()) {
-                    if let (Some("file"), Some(path)) = (node["type"].as_str(), node["path"].as_str()) {
-                        self.print(&format!("{} {} {path}", node["mtime"].as_str().unwrap_or_default(), node["size"]))?;
-                    }
+                for node in restic::nodes(&listed).filter(|node| node.kind == "file") {
+                    self.print(&format!("{} {} {}", node.mtime, node.size.unwrap_or_default(), node.path))?;
                 }
                 Ok(())
             }
@@ -307,24 +307,15 @@ impl Bot {
         }
     }
 
-    async fn snapshots(&self, stack: Option<&str>) -> Result<Vec<Value>> {
-        let listed: Vec<Value> =
-            serde_json::from_str(&restic(&["snapshots", "--json"]).await?).map_err(|e| format!("restic snapshots: {e}"))?;
-        let of = |s: &Value, prefix: &str| {
-            s["tags"].as_array().into_iter().flatten().any(|t| t.as_str().is_some_and(|t| t.starts_with(prefix)))
-        };
-        Ok(match stack {
-            None => listed,
-            Some(stack) => listed.into_iter().filter(|s| of(s, &format!("{stack}:"))).collect(),
-        })
+    async fn snapshots(&self, stack: Option<&str>) -> Result<Vec<Snapshot>> {
+        restic::snapshots(&restic(&["snapshots", "--json"]).await?, stack)
     }
 
     async fn resolve(&self, snapshot: &str, stack: Option<&str>) -> Result<String> {
-        let snapshots = self.snapshots(stack).await?;
-        let id = |s: &Value| s["id"].as_str().map(str::to_owned);
+        let mut snapshots = self.snapshots(stack).await?.into_iter().map(|s| s.id);
         let found = match snapshot {
-            "latest" => snapshots.last().and_then(id),
-            _ => snapshots.iter().filter_map(id).find(|i| i.starts_with(snapshot)),
+            "latest" => snapshots.next_back(),
+            _ => snapshots.find(|id| id.starts_with(snapshot)),
         };
         found.ok_or_else(|| format!("no snapshot {snapshot} of stack {}", stack.unwrap_or("any")))
     }
@@ -441,12 +432,11 @@ impl Aside {
     async fn make_way(id: &str, target: &str, paths: &[String]) -> Result<Self> {
         let listed = restic(&["ls", "--json", id]).await?;
         let mut in_the_way = Vec::new();
-        for node in listed.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()) {
-            let (Some("symlink" | "file"), Some(path)) = (node["type"].as_str(), node["path"].as_str()) else { continue };
+        for Node { path, .. } in restic::nodes(&listed).filter(|node| matches!(node.kind.as_str(), "symlink" | "file")) {
             let place = Path::new(target).join(path.trim_start_matches('/'));
             let Ok(there) = place.symlink_metadata() else { continue };
             let linked = there.is_symlink() || (there.is_file() && there.nlink() > 1);
-            if linked && paths.iter().any(|p| Path::new(path).starts_with(p)) {
+            if linked && paths.iter().any(|p| Path::new(&path).starts_with(p)) {
                 // A name that begins with a dot is no message in a Maildir.
                 let name = format!(".before-restore.{}", place.file_name().unwrap_or_default().display());
                 in_the_way.push((place.clone(), place.with_file_name(name)));

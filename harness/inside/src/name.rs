@@ -19,8 +19,12 @@ pub fn escape(name: &[u8]) -> String {
     text
 }
 
-/// The name that was escaped; none where a text is no escaped name.
+/// The name that was escaped; none where a text is no escaped name: each name has one text.
 pub fn unescape(text: &str) -> Option<Vec<u8>> {
+    Some(taken_apart(text)?).filter(|name| escape(name) == text)
+}
+
+fn taken_apart(text: &str) -> Option<Vec<u8>> {
     let mut name = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
@@ -71,7 +75,7 @@ mod tests {
             assert_eq!(escape(name), text);
             assert_eq!(unescape(text).as_deref(), Some(name));
         }
-        for text in ["\\", "\\x", "\\x4", "\\y41", "\\xzz", "\\xé"] {
+        for text in ["\\", "\\x", "\\x4", "\\y41", "\\xzz", "\\xé", "\\x+a", "\\xE9", "\\x41", "a\n"] {
             assert_eq!(unescape(text), None, "{text}");
         }
     }

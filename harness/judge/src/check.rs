@@ -173,6 +173,7 @@ mod tests {
             ("new secrets", Check::Secrets),
             ("database main.db", Check::Database("main.db".into())),
             ("rows of main.db, user", Check::Rows { database: "main.db".into(), table: "user".into() }),
+            ("objects of main.db, index", Check::Objects { database: "main.db".into(), what: "index".into() }),
             ("files of dkim", Check::Files("dkim".into())),
             ("fact mail queue", Check::Fact("mail queue".into())),
             ("keys of db", Check::Keys("db".into())),

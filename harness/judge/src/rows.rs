@@ -240,6 +240,42 @@ mod tests {
         assert_eq!(found(more, Versions::OlderThenNewer), [""; 0]);
     }
 
+    /// A column that only one of the tables has is told with the table; a row's other columns are told with the row.
+    #[test]
+    fn a_column_that_came_or_went_is_not_told_for_each_row() {
+        let shaped = |table: &str, columns: &[&str]| TableSeen {
+            table: table.into(),
+            key: vec!["a".into()],
+            columns: columns.iter().map(|c| (*c).to_owned()).collect(),
+            ..TableSeen::default()
+        };
+        let row = |table: &str, columns: &str| RowSeen {
+            database: "d".into(),
+            table: table.into(),
+            key: "1".into(),
+            columns: columns.into(),
+        };
+        let told = |old: &[TableSeen], new: &[TableSeen], versions| {
+            let dir = tempfile::tempdir().expect("a directory");
+            let evidence = Evidence::create(dir.path()).expect("evidence");
+            let o = [("before", old, r#"{"a":1,"b":1}"#), ("after", new, r#"{"a":2,"c":1}"#)].map(|(name, tables, columns)| {
+                let o = evidence.observation(name).expect("an observation");
+                tables.iter().for_each(|table| evidence.put_table(o, "d", table).expect("stored"));
+                let rows = [row("t", columns), row("u", r#"{"b":1}"#)];
+                evidence.put_rows(o, "d", &[(FILE.into(), READABLE.into())], &rows).expect("stored");
+                o
+            });
+            let mut findings = Vec::new();
+            rows(&evidence, (o[0], o[1]), "d", versions, &mut findings).expect("compared");
+            findings.into_iter().filter_map(|f| f.property).collect::<Vec<_>>()
+        };
+        let other = shaped("u", &["b", "c"]);
+        let (old, new) = ([shaped("t", &["a", "b"]), other.clone()], [shaped("t", &["a", "c"]), other]);
+        assert_eq!(told(&old, &new, Versions::Same), ["a"]);
+        assert_eq!(told(&old, &old, Versions::Same), ["a", "b", "c"]);
+        assert_eq!(told(&old, &new, Versions::OlderThenNewer), ["a", "b"], "a newer version may add columns, and must keep them");
+    }
+
     #[test]
     fn rows_differ_by_column_and_without_a_key_by_their_content() {
         let change =
@@ -250,6 +286,8 @@ mod tests {
             "database d, table log, row 77aa: unexpected: {\"line\":\"y\"}",
         ];
         assert_eq!(found(change, Versions::Same), expected);
+        let lost = |e: &Evidence, o| store(e, o, &["t", "log"], &[("log", "3f9a", "{\"line\":\"x\"}")]);
+        assert_eq!(found(lost, Versions::Same), ["database d, table t, row 1: lost"]);
         let broken = |e: &Evidence, o| store(e, o, &["t", "log"], &[("t", "1", "{"), ("log", "3f9a", "{\"line\":\"x\"}")]);
         let detail = "its columns in the evidence are no JSON object";
         assert_eq!(found(broken, Versions::Same), [format!("database d, table t, row 1: unread: {detail}")]);
@@ -267,6 +305,30 @@ mod tests {
         assert_eq!(found(change, Versions::Same), expected);
     }
 
+    /// A definition as a whole is told where nothing more precise is.
+    #[test]
+    fn a_table_whose_parts_differ_is_not_told_again() {
+        let change = |part: bool| {
+            move |e: &Evidence, o: ObservationId| {
+                store(e, o, &["t", "log"], &[("t", "1", "{\"a\":1}"), ("log", "3f9a", "{\"line\":\"x\"}")]);
+                let table = |property: &str| ObjectSeen {
+                    what: TABLE.into(),
+                    name: "t".into(),
+                    property: property.into(),
+                    value: "other".into(),
+                    part_of: String::new(),
+                };
+                let column =
+                    ObjectSeen { what: "column".into(), name: "t.b".into(), part_of: "t".into(), ..ObjectSeen::default() };
+                e.put_objects(o, "d", &[table("definition"), table("owner")]).expect("stored");
+                e.put_objects(o, "d", if part { std::slice::from_ref(&column) } else { &[] }).expect("stored");
+            }
+        };
+        let (owner, other) = ("database d, table t: altered (owner): was absent, is other", "was absent, is other");
+        assert_eq!(found(change(true), Versions::Same), [owner, "database d, column t.b: unexpected"]);
+        assert_eq!(found(change(false), Versions::Same), [&format!("database d, table t: altered (definition): {other}"), owner]);
+    }
+
     #[test]
     fn of_a_database_that_is_gone_or_unread_there_is_one_finding() {
         let checks = |file: &str| vec![(FILE.to_owned(), file.to_owned()), ("integrity_check".to_owned(), "ok".to_owned())];
@@ -279,6 +341,12 @@ mod tests {
         let unreadable = "database d: altered (file): was readable, is unreadable: torn";
         assert_eq!(said(&checks("unreadable: torn")[..1]), [unreadable]);
         assert_eq!(said(&[]).len(), 2, "nobody read it");
+        // Of one that was not there before the backup either, nothing is lost; of one that was, it is enough to know that.
+        let (mut findings, absent) = (Vec::new(), &checks(ABSENT)[..1]);
+        database("d", absent, absent, &mut findings);
+        assert_eq!(findings, []);
+        database("d", &checks(READABLE)[..1], absent, &mut findings);
+        assert_eq!(findings.iter().map(ToString::to_string).collect::<Vec<_>>(), ["database d: lost"]);
         let unread = |e: &Evidence, o: ObservationId| {
             e.put_checks(o, "d", &checks("unreadable: torn")[..1]).expect("stored");
         };

@@ -11,6 +11,8 @@ use crate::*;
 
 mod across;
 mod closed;
+mod counted;
+mod links;
 mod live;
 mod mail;
 mod secrets;
@@ -253,8 +255,10 @@ fn extended_attributes_are_named_and_not_shown() {
         FileSeen { xattrs: Some(xattrs), ..file("key", "aa") }
     };
     let (_dir, evidence) = evidence();
-    let before = with(&[("security.capability", "00"), ("system.posix_acl_access", "00"), ("user.a", "00"), ("user.b", "00")]);
-    let after = with(&[("system.posix_acl_access", "01"), ("user.b", "01"), ("user.c", "00")]);
+    let same = ("user.same", "00");
+    let before =
+        with(&[("security.capability", "00"), ("system.posix_acl_access", "00"), ("user.a", "00"), ("user.b", "00"), same]);
+    let after = with(&[("system.posix_acl_access", "01"), ("user.b", "01"), ("user.c", "00"), same]);
     store(&evidence, BASELINE, &Seen { files: vec![before], ..seen() });
     store(&evidence, RESTORED, &Seen { files: vec![after], ..seen() });
     let found: Vec<String> = judge(&evidence, RESTORED).expect("judged").findings.iter().map(ToString::to_string).collect();
@@ -312,8 +316,26 @@ fn holes_that_come_back_full_are_noted() {
     let note = "volume dkim, file sparse: noted (holes): it had holes and came back full: it takes 1048576 KiB of the disk, 4 KiB \
                 before, 262144 times as much";
     assert_eq!(verdict.findings.iter().map(ToString::to_string).collect::<Vec<_>>(), [note]);
-    store(&evidence, RESTORED, &Seen { files: vec![sparse(8192)], ..seen() });
-    assert_eq!(judge(&evidence, RESTORED).expect("judged").findings, []);
+    // Worth a note are more than twice as much and more than a mebibyte more, of a file that had holes.
+    const KIB: u64 = 1 << 10;
+    let noted = |size, before, after| {
+        let seen = |allocated| Seen { files: vec![FileSeen { size, ..sparse(allocated) }], ..seen() };
+        store(&evidence, BASELINE, &seen(before));
+        store(&evidence, RESTORED, &seen(after));
+        !judge(&evidence, RESTORED).expect("judged").findings.is_empty()
+    };
+    for (size, before, after, expected) in [
+        (1 << 30, 4, 8, false),
+        (1 << 30, 300, 1000, false),
+        (1 << 30, 256, 1280, false),
+        (1 << 30, 256, 1281, true),
+        (1 << 30, 4096, 8192, false),
+        (1 << 30, 4096, 8193, true),
+        (4096 * KIB, 4096, 16384, false),
+        (4096 * KIB + 1, 4096, 16384, true),
+    ] {
+        assert_eq!(noted(size, before * KIB, after * KIB), expected, "{size} {before} {after}");
+    }
 }
 
 /// What a server names anew each time need not be there; what it has kept must have its attributes.

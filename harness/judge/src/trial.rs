@@ -288,6 +288,13 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_has_the_parts_that_json_has() {
+        let schema = schemars::schema_for!(Trial).to_value();
+        let parts: Vec<&str> = schema["properties"].as_object().into_iter().flat_map(|p| p.keys()).map(String::as_str).collect();
+        assert_eq!((schema["title"].as_str(), parts), (Some("Trial"), vec!["of", "trial", "tried"]));
+    }
+
+    #[test]
     fn a_trial_says_whom_it_is_about_and_its_kind_names_nobody() {
         for (trial, text, kind) in [
             (

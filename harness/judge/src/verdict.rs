@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use recipe::inventory::Compared;
+use recipe::inventory::{Compared, Inventory};
 
 use crate::covered;
 use crate::declared;
@@ -45,6 +45,9 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
     findings.extend(audit::findings(evidence)?);
     findings.extend(outside(evidence)?);
     let mut findings = live::judged(evidence, before, after, findings)?;
+    // What users wrote while the backup ran is held against it already.
+    let inventory = declared::optional::<Inventory>(evidence, RunFact::Inventory)?;
+    findings.extend(inventory.err().filter(|unread| !findings.contains(unread)));
     let mut coverage = covered::read(evidence, before, after)?;
     if !evidence.not_tried(stage)? {
         let tried = evidence.trials(BASELINE)?;

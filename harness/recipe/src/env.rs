@@ -9,7 +9,11 @@ use crate::fence::files;
 /// Reads a file of `NAME=value` lines. Empty lines and lines that begin with `#` are skipped; one pair of quotes around a value
 /// is removed. The error names the line that is something else.
 pub fn read_env(file: &Path) -> Result<BTreeMap<String, String>> {
-    let text = files::read_text(file)?;
+    parse_env(file, &files::read_text(file)?)
+}
+
+/// The same for the text of a file.
+pub fn parse_env(file: &Path, text: &str) -> Result<BTreeMap<String, String>> {
     let mut env = BTreeMap::new();
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();

@@ -12,6 +12,11 @@ pub fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T> {
     TomlText::read(file)?.parse()
 }
 
+/// Parses the text of a file.
+pub fn parse_toml<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T> {
+    TomlText { file: file.to_owned(), text: text.to_owned() }.parse()
+}
+
 /// The text of a TOML file, which knows in which line a value is written.
 #[derive(Debug)]
 pub(crate) struct TomlText {

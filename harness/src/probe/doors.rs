@@ -80,7 +80,7 @@ impl Doors {
 }
 
 /// What POP3's last answer says. A server that is unable says so (RFC 3206), and is not one that refuses.
-fn pop3_answer(answer: &str) -> Answer {
+pub fn pop3_answer(answer: &str) -> Answer {
     let said = answer.trim_end();
     if said.starts_with("+OK") {
         return Ok(true);

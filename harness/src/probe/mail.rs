@@ -17,12 +17,12 @@ mod modseqs;
 mod session;
 
 pub use folders::{Listed, folders};
-pub use message::{header_field, item};
+pub use message::{header_field, item, message};
 pub use modseqs::{FirstLook, ModSeqs};
 pub use session::{Bounded, Failure, Imap, Session};
 
 use folders::subscribed_alone;
-use message::{bare, in_order, message};
+use message::{bare, in_order};
 use modseqs::modseqs_of;
 use session::{ATTEMPTS, CONNECTIONS, in_time};
 

@@ -161,7 +161,7 @@ impl<'a> Visitor<'a> {
 }
 
 /// The begin of what an answer says, without its tags.
-fn said(content: &str) -> String {
+pub fn said(content: &str) -> String {
     let (mut text, mut tag) = (String::new(), false);
     for c in content.chars() {
         match c {
@@ -186,7 +186,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Whether an answer has a text: as it is, or as HTML, a string of JSON, or one within the other has it.
-fn says(content: &str, text: &str) -> bool {
+pub fn says(content: &str, text: &str) -> bool {
     if content.contains(text) {
         return true;
     }

@@ -70,7 +70,8 @@ pub async fn list_whole(engine: &Engine, stack: &Stack, queue: &Queue) -> Result
     Ok(all)
 }
 
-fn parse(text: &str) -> Result<Vec<Queued>> {
+/// What the server's list says, one message in JSON a line.
+pub fn parse(text: &str) -> Result<Vec<Queued>> {
     let one = |line: &str| {
         serde_json::from_str(line)
             .map_err(|e| Error::from(ReadingError::form("listing the mail queue", format!("JSON ({e})"), line)))

@@ -77,13 +77,13 @@ impl Redis {
     }
 }
 
-/// The numbers of the databases that have keys: `db0:keys=1,…`.
-fn databases(info: &str) -> Vec<u32> {
+/// The numbers of the databases that have keys, out of what `INFO keyspace` says: `db0:keys=1,…`.
+pub fn databases(info: &str) -> Vec<u32> {
     info.lines().filter_map(|line| line.strip_prefix("db")?.split_once(':')?.0.parse().ok()).collect()
 }
 
-/// The cursor of the next page, and the keys of this one.
-fn parse(database: u32, page: &str) -> Result<(String, Vec<KeySeen>)> {
+/// The cursor of the next page, and the keys of this one, without those that are soon gone.
+pub fn parse(database: u32, page: &str) -> Result<(String, Vec<KeySeen>)> {
     let mut lines = page.lines();
     let wrong = |line: &str| Error::from(ReadingError::form("reading keys", "type, time, length, hash and key", line));
     let cursor =

@@ -38,13 +38,17 @@ pub struct Session(BufReader<TlsStream<TcpStream>>);
 
 /// A string or an atom of a response; a literal counts as a string.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Token {
+pub enum Token {
+    /// A string.
     Text(Vec<u8>),
+    /// An atom, or a response code.
     Atom(String),
 }
 
-type Line = Vec<Token>;
-type Try<T> = std::result::Result<T, String>;
+/// A line of a response.
+pub type Line = Vec<Token>;
+/// What was asked for, or why there is none.
+pub type Try<T> = std::result::Result<T, String>;
 
 async fn in_time<T>(what: &str, step: impl Future<Output = Try<T>>) -> Try<T> {
     let late = |_| Err(format!("{what}: no answer in {} s", STALL.as_secs()));
@@ -100,13 +104,7 @@ impl Session {
 
     /// The scripts: name, whether it is active.
     pub async fn list(&mut self) -> Try<Vec<(String, bool)>> {
-        let lines = self.command("LISTSCRIPTS", b"LISTSCRIPTS\r\n").await?;
-        let one = |line: Line| match line.as_slice() {
-            [Token::Text(name)] => Ok((text(name), false)),
-            [Token::Text(name), Token::Atom(active)] if active.eq_ignore_ascii_case("ACTIVE") => Ok((text(name), true)),
-            other => Err(format!("LISTSCRIPTS: unexpected line {other:?}")),
-        };
-        lines.into_iter().map(one).collect()
+        scripts(&self.command("LISTSCRIPTS", b"LISTSCRIPTS\r\n").await?)
     }
 
     /// A script's bytes.
@@ -129,6 +127,21 @@ impl Session {
     }
 }
 
+/// The scripts that a response to LISTSCRIPTS lists. Their names go into commands: one that no script can have (RFC 5804, 1.6) could
+/// be a command of its own.
+pub fn scripts(lines: &[Line]) -> Try<Vec<(String, bool)>> {
+    let name = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(name) if !name.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) => Ok(name.to_owned()),
+        _ => Err(format!("LISTSCRIPTS: \"{}\" is no script's name", bytes.escape_ascii())),
+    };
+    let one = |line: &Line| match line.as_slice() {
+        [Token::Text(bytes)] => Ok((name(bytes)?, false)),
+        [Token::Text(bytes), Token::Atom(active)] if active.eq_ignore_ascii_case("ACTIVE") => Ok((name(bytes)?, true)),
+        other => Err(format!("LISTSCRIPTS: unexpected line {other:?}")),
+    };
+    lines.iter().map(one).collect()
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -143,7 +156,7 @@ async fn send(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Try<()> {
 }
 
 /// The lines of a response up to its `OK`; `NO` and `BYE` are errors.
-async fn response(from: &mut (impl AsyncBufRead + Unpin)) -> Try<Vec<Line>> {
+pub async fn response(from: &mut (impl AsyncBufRead + Unpin)) -> Try<Vec<Line>> {
     let mut lines = Vec::new();
     loop {
         let line = line(from).await?;
@@ -298,6 +311,14 @@ mod tests {
         assert_eq!(active, Ok(vec![vec![Token::Text(b"a".to_vec()), Token::Atom("ACTIVE".into())]]));
         assert_eq!(read(b"NO (QUOTA) \"too much\"\r\n").await, Err("NO (QUOTA) too much".into()));
         assert_eq!(read(b"BYE {3}\r\noff\r\n").await, Err("BYE off".into()));
+    }
+
+    #[test]
+    fn a_name_that_no_script_can_have_goes_into_no_command() {
+        let listed = |name: &[u8]| scripts(&[vec![Token::Text(name.to_vec()), Token::Atom("active".into())]]);
+        assert_eq!(listed("Abwesenheit für \"Büro\"".as_bytes()), Ok(vec![("Abwesenheit für \"Büro\"".into(), true)]));
+        assert_eq!(listed(b"a\r\nLOGOUT"), Err("LISTSCRIPTS: \"a\\r\\nLOGOUT\" is no script's name".into()));
+        assert!(listed(b"\xff").is_err());
     }
 
     #[tokio::test]

@@ -129,7 +129,10 @@ impl Reader {
 }
 
 /// Hands over the lines that the program writes, up to the last.
-async fn lines(
+///
+/// # Errors
+/// A line is none of the program's, or the last one is missing or counts something else.
+pub async fn lines(
     mut output: impl Stream<Item = std::result::Result<LogOutput, bollard::errors::Error>> + Unpin,
     volume: &str,
     sink: Sink<'_>,
@@ -140,12 +143,14 @@ async fn lines(
         let next = tokio::time::timeout(STALL, output.next()).await;
         let next = next.map_err(|_| ReadingError::Stalled { what: what(), seconds: STALL.as_secs() })?;
         let Some(chunk) = next else { break };
+        let known = rest.len();
         match chunk.context(what())? {
             LogOutput::StdErr { message } => said.extend_from_slice(&message[..message.len().min(SAID - said.len().min(SAID))]),
             LogOutput::StdOut { message } | LogOutput::Console { message } => rest.extend_from_slice(&message),
             LogOutput::StdIn { .. } => {}
         }
-        let Some(last) = rest.iter().rposition(|b| *b == b'\n') else { continue };
+        // What was known has no end of a line.
+        let Some(last) = rest[known..].iter().rposition(|b| *b == b'\n').map(|at| known + at) else { continue };
         for line in rest[..last].split(|b| *b == b'\n') {
             let form = |e: serde_json::Error| ReadingError::form(what(), format!("JSON ({e})"), &String::from_utf8_lossy(line));
             match serde_json::from_slice(line).map_err(form)? {

@@ -24,6 +24,13 @@ fn across_versions_more_is_allowed_and_other_is_not() {
     assert_eq!(across(|s| s.rows[0].columns = r#"{"enabled":1,"quota_bytes":5,"invented":0}"#.into()), [""; 0]);
     assert_eq!(across(|s| s.rows.push(RowSeen { table: "invented".into(), ..row("1", "{}") })), [""; 0]);
     let user = "database main.db, table user, row u1@mail.test";
+    assert_eq!(
+        across(|s| s.rows.push(row("u2@mail.test", "{}"))),
+        ["database main.db, table user, row u2@mail.test: unexpected"]
+    );
+    let changed =
+        |s: &mut Seen| s.rows.iter_mut().for_each(|r| r.key = if r.table == "revision" { "older".into() } else { r.key.clone() });
+    assert_eq!(across(changed), [""; 0], "a newer version may keep the revision");
     assert_eq!(across(|s| s.rows[0].columns = r#"{"enabled":0,"quota_bytes":5}"#.into()), [format!("{user}: altered (enabled)")]);
     assert_eq!(across(|s| s.rows[0].columns = r#"{"enabled":1}"#.into()), [format!("{user}: altered (quota_bytes)")]);
     assert_eq!(across(|s| s.rows.clear()), [format!("{user}: lost")], "the revision may change");

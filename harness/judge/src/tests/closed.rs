@@ -25,6 +25,7 @@ fn a_declaration_that_is_not_there_or_cannot_be_read_is_unknown() {
         (RunFact::MayBeEmpty, true),
         (RunFact::Ended, true),
         (RunFact::Secrets, true),
+        (RunFact::Inventory, true),
         // Nobody wrote while the backup ran: the places of users are not asked for.
         (RunFact::Users, false),
     ] {

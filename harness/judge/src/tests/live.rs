@@ -145,3 +145,81 @@ fn users_that_must_be_there() {
     }
     assert_eq!(users(), ["deleted-later@mail.test", "kept@mail.test"]);
 }
+
+/// What writes explain is taken away, and nothing else.
+#[test]
+fn findings_that_writes_explain() {
+    let (_dir, evidence) = evidence();
+    evidence.put_live_backup((100, 200)).expect("stored");
+    let inventory = "[[volume]]\nname = \"data\"\nservice = \"app\"\nmount = \"/data\"\nclass = \"durable\"\nwhy = \"All.\"\n\
+                     [[volume.path]]\npath = \"m.db\"\nclass = \"durable\"\ncontent = \"rows of m.db\"\nwhy = \"Rows.\"\n";
+    let inventory: recipe::inventory::Inventory = toml::from_str(inventory).expect("an inventory");
+    evidence.set_json(RunFact::Inventory, &inventory).expect("stored");
+    evidence.put_live(&op("u2@mail.test", LiveAction::Flag { uid: 1, flag: "\\Seen".into() }, DURING)).expect("stored");
+    evidence.put_live(&op("u3@mail.test", LiveAction::Expunge { uid: 1 }, DURING)).expect("stored");
+    let (before, after) = (store(&evidence, BASELINE, &seen()), store(&evidence, RESTORED, &seen()));
+    let is_left = |item: &Item, outcome, property: Option<&str>| {
+        let finding = Finding { item: item.clone(), outcome, property: property.map(str::to_owned), detail: String::new() };
+        let left = crate::live::judged(&evidence, before, after, vec![finding.clone()]).expect("judged");
+        assert!(left.len() <= 1, "{left:?}");
+        left.contains(&finding)
+    };
+    use Outcome::{Altered, Lost, Unexpected, Unread};
+    let key = Item::Key { service: "db".into(), number: Some(0), key: "k".into() };
+    assert_eq!([Unexpected, Altered, Lost, Unread].map(|outcome| is_left(&key, outcome, None)), [false, false, true, true]);
+    let file = |volume: &str, path: &str| Item::File { volume: volume.into(), path: path.into() };
+    for (item, written) in [
+        (file("mail", "u/cur/1"), true),
+        (file("data", "m.db"), true),
+        (file("data", "other"), false),
+        (file("dkim", "mail.test.dkim.key"), false),
+    ] {
+        for property in [property::BYTES, property::MTIME, property::LINK] {
+            assert_eq!(is_left(&item, Altered, Some(property)), !written, "{item} {property}");
+        }
+        assert_eq!([Lost, Unexpected].map(|outcome| is_left(&item, outcome, None)), [!written; 2], "{item}");
+        assert!(is_left(&item, Altered, Some(property::OWNER)) && is_left(&item, Unread, None), "{item}");
+    }
+    let snapshot = Item::Snapshot { volume: "v".into(), path: "p".into() };
+    assert!(!is_left(&snapshot, Lost, None) && is_left(&snapshot, Altered, Some(property::DUMP)));
+    // A flag is no message more or less.
+    for (account, usage) in [("u1@mail.test", true), ("u2@mail.test", true), ("u3@mail.test", false)] {
+        let item = Item::Account { account: account.into() };
+        assert_eq!(is_left(&item, Altered, Some(property::QUOTA_USAGE)), usage, "{account}");
+        assert!(is_left(&item, Altered, Some(property::QUOTA_LIMIT)), "{account}");
+    }
+}
+
+/// Mail that was on its way may be in the queue in addition; what was in it must be there.
+#[test]
+fn the_queue_may_have_more_and_not_less() {
+    let queue =
+        |value: &'static str| move |s: &mut Seen| s.facts.push(FactSeen { fact: MAIL_QUEUE.into(), value: Some(value.into()) });
+    let judged = |was: &'static str, is: &'static str| {
+        let (_dir, evidence) = evidence();
+        evidence.put_live_backup((100, 200)).expect("stored");
+        for (name, value) in [(BASELINE, was), (RESTORED, is)] {
+            let mut seen = seen();
+            queue(value)(&mut seen);
+            store(&evidence, name, &seen);
+        }
+        judge(&evidence, RESTORED).expect("a verdict").findings.iter().map(essence).collect::<Vec<_>>()
+    };
+    assert_eq!(judged("a to b; c to d", "c to d; a to b; e to f"), [""; 0]);
+    assert_eq!(judged("a to b; c to d", "c to d"), ["mail queue: altered"]);
+    assert_eq!(judged("a to b", "c to d"), ["mail queue: altered"]);
+}
+
+#[test]
+fn mail_that_came_into_another_folder_or_mailbox_is_misplaced() {
+    let action = || LiveAction::Deliver { message: MessageId::Live(0), body_sha256: "09".repeat(32) };
+    let deliver = |account: &str, times| [op(account, action(), times)];
+    let there = |folder: &'static str| move |s: &mut Seen| s.messages.push(message(folder, 9, 9, "live-0"));
+    let line = |account: &str, folder: &str| {
+        vec![format!("mailbox {account}, folder {folder}, message with UID 9 (message live-0): misplaced")]
+    };
+    for times in [BEFORE, DURING, AFTER] {
+        assert_eq!(judged_live(&deliver(ACCOUNT, times), there("Archive")), line(ACCOUNT, "Archive"));
+        assert_eq!(judged_live(&deliver("u2@mail.test", times), there("INBOX")), line("u2@mail.test", "INBOX"));
+    }
+}

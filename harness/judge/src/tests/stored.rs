@@ -191,3 +191,49 @@ fn seeding_finds_what_was_not_read_or_is_not_as_submitted() {
     ];
     assert_eq!(found, expected);
 }
+
+#[test]
+fn what_was_read_of_a_service_or_a_database_can_be_forgotten() {
+    let (_dir, evidence) = evidence();
+    let o = store(&evidence, RESTORED, &seen());
+    let key = KeySeen { database: 0, key: "k".into(), kind: "string".into(), expires: true, length: 3, value: "aa".into() };
+    for service in ["one", "two"] {
+        evidence.put_keys(o, service, std::slice::from_ref(&key)).expect("stored");
+    }
+    evidence.clear_keys(o, "one").expect("cleared");
+    assert_eq!(evidence.key_counts(o).expect("read"), [("two".to_owned(), 1)]);
+    assert_eq!(evidence.keys(o, "two", None).expect("read"), [(key, false)]);
+    let index = |value: &str| ObjectSeen {
+        what: "index".into(),
+        name: "i".into(),
+        property: "definition".into(),
+        value: value.into(),
+        part_of: "user".into(),
+    };
+    let table = TableSeen { table: "user".into(), ..TableSeen::default() };
+    let rest = |database: &str| {
+        let count = |n: usize| n as u64;
+        let rows = evidence.row_counts(o).expect("read").into_iter().filter(|(of, ..)| of == database).map(|(.., n)| n).sum();
+        let checks = count(evidence.checks(o, database).expect("read").len());
+        let tables = count(evidence.tables(o, database).expect("read").len());
+        [rows, checks, tables, count(evidence.objects(o, database).expect("read").len())]
+    };
+    for database in ["main.db", "other.db"] {
+        evidence.put_table(o, database, &table).expect("stored");
+        evidence.put_objects(o, database, &[index("old")]).expect("stored");
+        evidence.put_objects(o, database, &[index("new")]).expect("stored");
+        assert_eq!(evidence.objects(o, database).expect("read"), [index("new")]);
+    }
+    assert_eq!([rest("main.db"), rest("other.db")], [[1, 3, 1, 1], [0, 0, 1, 1]]);
+    evidence.forget_database(o, "main.db").expect("forgotten");
+    assert_eq!([rest("main.db"), rest("other.db")], [[0; 4], [0, 0, 1, 1]]);
+}
+
+/// An error of the store is none of a declaration.
+#[test]
+fn a_store_that_cannot_be_read_is_an_error_and_no_finding() {
+    let (dir, evidence) = evidence();
+    rusqlite::Connection::open(dir.path().join("evidence.db")).expect("opened").execute_batch("DROP TABLE run").expect("dropped");
+    let error = judge(&evidence, RESTORED).expect_err("no table").to_string();
+    assert!(error.ends_with("no such table: run"), "{error}");
+}

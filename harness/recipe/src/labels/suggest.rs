@@ -73,7 +73,11 @@ impl Suggestion {
 /// It is an error if a label that must change shares its line with other text.
 pub fn suggest(sources: &RecipeFiles) -> Result<Suggestion> {
     let read = |file: &PathBuf| Ok((file.clone(), files::read_text(file)?));
-    let before = sources.files.iter().map(read).collect::<Result<Vec<_>>>()?;
+    suggest_for(sources, sources.files.iter().map(read).collect::<Result<Vec<_>>>()?)
+}
+
+/// The same for files that have these texts.
+pub fn suggest_for(sources: &RecipeFiles, before: Vec<(PathBuf, String)>) -> Result<Suggestion> {
     let recipe = sources.parse(before.clone())?;
     let (main, service) = main_service(&recipe)?;
     let mut assumed = Vec::new();

@@ -23,8 +23,8 @@ pub fn new(root: &Path, name: &str, compose: &Path) -> Result<Vec<PathBuf>> {
         return Err(Error::Usage(format!("{} exists already; nothing was changed", dir.display())));
     }
     let text = std::fs::read_to_string(compose).map_err(Error::unreadable(compose))?;
-    let parsed = Compose::parse(compose, &text)?;
-    let files = [("compose.yml", text), ("scenario.toml", scenario(name, &parsed)), ("inventory.toml", inventory(&parsed)?)];
+    let [spec, inventory] = texts(name, &Compose::parse(compose, &text)?)?;
+    let files = [("compose.yml", text), ("scenario.toml", spec), ("inventory.toml", inventory)];
     std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
     let mut written = Vec::new();
     for (file, text) in files {
@@ -34,6 +34,13 @@ pub fn new(root: &Path, name: &str, compose: &Path) -> Result<Vec<PathBuf>> {
     }
     // A drill could read what was written.
     Scenario::load(root, name).map(|_| written)
+}
+
+/// The texts of `scenario.toml` and `inventory.toml`.
+///
+/// It is an error if no service mounts one of the volumes.
+pub fn texts(name: &str, compose: &Compose) -> Result<[String; 2]> {
+    Ok([scenario(name, compose), inventory(compose)?])
 }
 
 /// Where services mount named volumes: the volume, the service, and the path in its container.

@@ -47,7 +47,7 @@ pub(super) fn bare(folder: &str, fetch: &Fetch) -> Result<MessageSeen, Failure> 
 }
 
 /// A message; none for a FETCH response that only tells of changed flags.
-pub(super) fn message(folder: &str, fetch: &Fetch) -> Result<Option<MessageSeen>, Failure> {
+pub fn message(folder: &str, fetch: &Fetch) -> Result<Option<MessageSeen>, Failure> {
     let Some(body) = fetch.body() else { return Ok(None) };
     let Some(size) = fetch.size else { return Err(Failure::Other("a FETCH response without RFC822.SIZE".into())) };
     let header_end = body.windows(4).position(|w| w == b"\r\n\r\n").map_or(body.len(), |at| at + 4);

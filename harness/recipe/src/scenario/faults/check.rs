@@ -54,7 +54,7 @@ impl Faults {
             wrong.extend(found.map(|w| w.below(name, "also")));
         }
         for (name, expected) in &self.lost {
-            if self.leads_back(name, name, 0) {
+            if self.leads_back(name) {
                 wrong.push(Wrong::new(name, format!("lost {name:?} stands for itself")));
             }
             wrong.extend(expected.iter().filter_map(|e| e.check(None, &self.lost)).map(|w| w.below(name, "lost")));
@@ -70,13 +70,20 @@ impl Faults {
         twice.map(|(name, count)| Wrong::new(name, format!("{count} faults are called {name:?}"))).collect()
     }
 
-    /// Whether what a name of `[lost]` stands for has another one in it.
-    fn leads_back(&self, from: &str, to: &str, depth: usize) -> bool {
-        let named = self.lost.get(from).into_iter().flatten().filter_map(|e| match e {
-            Expected::Finding(name) if self.lost.contains_key(name) => Some(name),
-            _ => None,
-        });
-        depth > self.lost.len() || named.into_iter().any(|name| name == to || self.leads_back(name, to, depth + 1))
+    /// Whether a name of `[lost]` is among what it stands for. Each name is followed once: of lists that name one another, there are
+    /// more paths than anybody can wait for.
+    fn leads_back(&self, name: &str) -> bool {
+        let (mut reached, mut open) = (BTreeSet::new(), vec![name]);
+        while let Some(from) = open.pop() {
+            for expected in self.lost.get(from).into_iter().flatten() {
+                if let Expected::Finding(next) = expected
+                    && reached.insert(next.as_str())
+                {
+                    open.push(next);
+                }
+            }
+        }
+        reached.contains(name)
     }
 }
 

@@ -96,6 +96,13 @@ fn what_is_lost_may_be_named_but_not_by_itself() {
     };
     assert!(check("[lost]\nall = ['rows']\nrows = ['database a, table *: lost']").is_empty());
     assert_eq!(check("[lost]\na = ['b']\nb = ['a']"), ["a", "b"].map(|name| format!("lost {name:?} stands for itself")));
+    assert_eq!(
+        check("[lost]\na = ['b']\nb = ['c']\nc = ['b']"),
+        ["b", "c"].map(|name| format!("lost {name:?} stands for itself"))
+    );
+    // 2^64 paths through 65 names: the test ends, or it never does.
+    let lists: String = (0..64).map(|n| format!("n{n} = ['n{0}', 'n{0}']\n", n + 1)).collect();
+    assert!(check(&format!("[lost]\n{lists}n64 = ['database a, table *: lost']\n")).is_empty());
 }
 
 #[test]
