@@ -266,7 +266,8 @@ mod tests {
                 o
             });
             let mut findings = Vec::new();
-            rows(&evidence, (o[0], o[1]), "d", versions, &mut findings).expect("compared");
+            let sides = Sides { evidence: &evidence, before: o[0], after: o[1], name: "d", versions };
+            sides.rows(&mut findings).expect("compared");
             findings.into_iter().filter_map(|f| f.property).collect::<Vec<_>>()
         };
         let other = shaped("u", &["b", "c"]);

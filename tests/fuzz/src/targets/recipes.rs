@@ -164,7 +164,7 @@ fn toml(data: &[u8]) {
         Err(e) => wrong.push(e),
         Ok(faults) => {
             let names = ["app".to_owned()].into();
-            let known = Known { services: &names, databases: &names, rules: &names, dir: Path::new("/nowhere") };
+            let known = Known { services: &names, databases: &names, secrets: &names, rules: &names, dir: Path::new("/nowhere") };
             let _ = faults.check(&known);
         }
     }
