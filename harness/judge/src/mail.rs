@@ -50,8 +50,10 @@ pub(crate) fn mail(
                 continue;
             }
         }
-        folders(&account, &old_folders, &evidence.folders(after, &account)?, findings);
-        subscriptions(&account, &evidence.subscriptions(before, &account)?, &evidence.subscriptions(after, &account)?, findings);
+        let new_folders = evidence.folders(after, &account)?;
+        folders(&account, &old_folders, &new_folders, findings);
+        let (old, new) = (evidence.subscriptions(before, &account)?, evidence.subscriptions(after, &account)?);
+        subscriptions(&account, (&old, &old_folders), (&new, &new_folders), findings);
         quota(&account, evidence.quota(before, &account)?, evidence.quota(after, &account)?, findings);
         counts.scripts += scripts(&account, evidence.scripts(before, &account)?, evidence.scripts(after, &account)?, findings);
         let pairs = evidence.message_pairs(before, after, &account)?;
@@ -62,12 +64,21 @@ pub(crate) fn mail(
     Ok(())
 }
 
-/// Subscriptions of folders that are not there (RFC 9051, 6.3.7: a server keeps them). A folder that came or went is a finding of
-/// its own.
-fn subscriptions(account: &str, old: &BTreeSet<String>, new: &BTreeSet<String>, findings: &mut Vec<Finding>) {
-    for folder in old.symmetric_difference(new) {
+/// Subscriptions of folders that are not there (RFC 9051, 6.3.7: a server keeps them), beside the folders that are. A folder that
+/// came or went is a finding of its own: its subscription is not another one if it was kept.
+fn subscriptions(
+    account: &str,
+    old: (&BTreeSet<String>, &[FolderSeen]),
+    new: (&BTreeSet<String>, &[FolderSeen]),
+    findings: &mut Vec<Finding>,
+) {
+    let is_subscribed = |folders: &[FolderSeen], name: &str| folders.iter().any(|f| f.subscribed && f.folder == name);
+    for folder in old.0.symmetric_difference(new.0) {
+        if is_subscribed(old.1, folder) || is_subscribed(new.1, folder) {
+            continue;
+        }
         let item = Item::Folder { account: account.into(), folder: folder.clone() };
-        let detail = changed(old.contains(folder), new.contains(folder)) + "; the folder is not there";
+        let detail = changed(old.0.contains(folder), new.0.contains(folder)) + "; the folder is not there";
         findings.push(finding(item, Outcome::Altered, Some(property::SUBSCRIPTION), detail));
     }
 }

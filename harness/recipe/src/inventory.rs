@@ -77,7 +77,7 @@ impl Compared {
 #[serde(deny_unknown_fields)]
 pub struct Inventory {
     /// Every volume of the stack.
-    #[serde(rename = "volume")]
+    #[serde(default, rename = "volume")]
     pub volumes: Vec<InventoryVolume>,
     /// Mounts of services that are not the stack's volumes and that no backup needs.
     #[serde(default, rename = "mount")]

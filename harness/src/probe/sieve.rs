@@ -1,6 +1,7 @@
 //! The sieve probe: every script of every account, through the ManageSieve door (RFC 5804), as its user.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,6 +22,16 @@ const CONNECTIONS: usize = 4;
 const MOST: usize = 1 << 20;
 /// The most lines in a response.
 const LINES: usize = 10_000;
+
+/// How long a server that is not able to check a password is asked again.
+const LATER: Duration = Duration::from_secs(20);
+/// The time between two tries.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Whether a server refused because it could not check the password now (RFC 5804, 1.3: TRYLATER).
+fn is_temporary(why: &str) -> bool {
+    why.contains("(TRYLATER)") || why.contains("Temporary authentication failure")
+}
 
 /// The ManageSieve door: where it is, and whom to trust.
 #[derive(Clone)]
@@ -56,8 +67,19 @@ async fn in_time<T>(what: &str, step: impl Future<Output = Try<T>>) -> Try<T> {
 }
 
 impl Sieve {
-    /// Connects, has the connection encrypted, checks the certificate and logs in. Never sends a password in the clear.
+    /// Connects, has the connection encrypted, checks the certificate and logs in. Never sends a password in the clear. A server that
+    /// asks to come back later is asked again, for a while.
     pub async fn login(&self, account: &str, password: &str) -> Try<Session> {
+        let end = tokio::time::Instant::now() + LATER;
+        loop {
+            match self.login_now(account, password).await {
+                Err(why) if is_temporary(&why) && tokio::time::Instant::now() < end => tokio::time::sleep(AGAIN).await,
+                done => return done,
+            }
+        }
+    }
+
+    async fn login_now(&self, account: &str, password: &str) -> Try<Session> {
         let connect = async {
             let fail = |e: &dyn std::fmt::Display| e.to_string();
             let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| fail(&e))?;
@@ -311,6 +333,12 @@ mod tests {
         assert_eq!(active, Ok(vec![vec![Token::Text(b"a".to_vec()), Token::Atom("ACTIVE".into())]]));
         assert_eq!(read(b"NO (QUOTA) \"too much\"\r\n").await, Err("NO (QUOTA) too much".into()));
         assert_eq!(read(b"BYE {3}\r\noff\r\n").await, Err("BYE off".into()));
+    }
+
+    #[test]
+    fn only_a_server_that_is_not_able_is_asked_again() {
+        assert!(is_temporary("login: NO (TRYLATER) Temporary authentication failure. [host:2026-11-26 16:17:40]"));
+        assert!(!is_temporary("login: NO Authentication failed."));
     }
 
     #[test]

@@ -69,6 +69,22 @@ fn folders() {
     broken(|s| s.closed.clear(), &[&subscription("Closed")]);
     broken(|s| s.closed.push("Other".into()), &[&subscription("Other")]);
     broken(|s| s.folders.push(folder("New")), &["mailbox u1@mail.test, folder New: unexpected"]);
+    // A folder that came or went with its subscription kept is one finding.
+    broken(
+        |s| {
+            s.folders.pop();
+            s.messages.pop();
+            s.closed.push("Archive".into());
+        },
+        &[&format!("{archive}: lost"), &format!("{archive}, message with UID 1 (corpus message 3): lost")],
+    );
+    broken(
+        |s| {
+            s.closed.clear();
+            s.folders.push(folder("Closed"));
+        },
+        &["mailbox u1@mail.test, folder Closed: unexpected"],
+    );
     for lower in [Some(4), None] {
         broken(|s| s.folders[1].modseq = lower, &[&format!("{archive}: altered (highestmodseq)")]);
     }

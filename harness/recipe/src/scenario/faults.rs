@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::compose::edit::Edit;
 
 pub mod action;
-mod check;
+pub mod check;
 pub mod expected;
 
 pub use action::{Action, Beside, Command, Interrupt, Mark, Place, Restore, Times};
-pub use check::{Known, Wrong};
 pub use expected::{Change, Choice, Each, Expected, Globs, Usage};
 
 /// The file beside `scenario.toml`.

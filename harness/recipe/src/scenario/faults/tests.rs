@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::check::{Known, Wrong};
 use super::*;
 
 /// What is wrong with the faults of a scenario in `dir`.
