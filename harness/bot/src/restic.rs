@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use crate::Result;
-
 /// A snapshot in restic's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -23,7 +21,7 @@ impl Snapshot {
 }
 
 /// The snapshots that `snapshots` lists, oldest first; with `stack` those of that stack. One without an id is none.
-pub fn snapshots(json: &str, stack: Option<&str>) -> Result<Vec<Snapshot>> {
+pub fn snapshots(json: &str, stack: Option<&str>) -> Result<Vec<Snapshot>, String> {
     let listed: Vec<Value> = serde_json::from_str(json).map_err(|e| format!("restic snapshots: {e}"))?;
     let one = |s: &Value| {
         let tags = s["tags"].as_array().into_iter().flatten().filter_map(|t| t.as_str().map(str::to_owned)).collect();

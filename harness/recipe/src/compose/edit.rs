@@ -101,7 +101,7 @@ impl Edit {
     pub fn apply(&self, file: &mut Value) {
         let place = format!("/services/{}", self.service);
         let Some(service) = file.pointer_mut(&place).and_then(Value::as_object_mut) else { return };
-        let mut deploy = service.get("deploy").cloned().unwrap_or_else(|| json!({}));
+        let mut deploy = service.get("deploy").filter(|d| d.is_object()).cloned().unwrap_or_else(|| json!({}));
         let mut relabel = |change: &dyn Fn(&mut BTreeMap<String, String>)| {
             let mut all = labels(deploy.get("labels"));
             change(&mut all);
