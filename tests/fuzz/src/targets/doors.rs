@@ -133,7 +133,8 @@ fn page(data: &[u8]) {
     let (content, wanted) = (text(content), text(wanted));
     let _ = pages::says(&content, &wanted);
     assert!(pages::says(&format!("{content}{wanted}"), &wanted));
-    if !wanted.chars().any(char::is_control) {
+    // What looks like an entity is read as one, in JSON too.
+    if !wanted.contains('&') && !wanted.chars().any(char::is_control) {
         let as_json = serde_json::json!(wanted).to_string();
         assert!(pages::says(&as_json, &wanted), "{as_json}");
     }
