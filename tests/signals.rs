@@ -17,6 +17,11 @@ use common::assert_nothing_left;
 /// A run that has not reached its phase by then never will.
 const DEADLINE: Duration = Duration::from_secs(300);
 
+/// The phases of a drill that holds. The question about old secrets is asked only where the restored app is broken.
+fn phases() -> impl Iterator<Item = Phase> {
+    Phase::ALL.into_iter().filter(|phase| *phase != Phase::Secrets)
+}
+
 struct Run {
     child: Child,
     dir: tempfile::TempDir,
@@ -107,19 +112,19 @@ async fn ended(signal: &str, expected: u8, phases: impl Iterator<Item = Phase>, 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigint_in_every_phase_leaves_nothing() {
-    ended("INT", exit_code::SIGINT, Phase::ALL.into_iter(), |_| Run::start("mailu")).await;
+    ended("INT", exit_code::SIGINT, phases(), |_| Run::start("mailu")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_leaves_nothing() {
     // It goes SIGINT's way: some phases tell whether it is handled at all, early and late.
-    ended("TERM", exit_code::SIGTERM, Phase::ALL.into_iter().skip(1).step_by(5), Run::with).await;
+    ended("TERM", exit_code::SIGTERM, phases().skip(1).step_by(5), Run::with).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigkill_in_every_phase_leaves_nothing_after_gc() {
     let foreign = Foreign::create();
-    for phase in Phase::ALL {
+    for phase in phases() {
         let mut run = Run::with(phase);
         run.reach(phase).await;
         run.signal("KILL");

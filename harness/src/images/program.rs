@@ -85,6 +85,13 @@ impl Program {
             command.arg("--release");
         }
         command.args(["--", "-C", "target-feature=+crt-static"]);
+        // What cargo tells a program that it runs, as a test is, would have it build dependencies once more that look at it.
+        let of_cargo = |name: &std::ffi::OsString| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix))
+        };
+        for (name, _) in std::env::vars_os().filter(|(name, _)| of_cargo(name)) {
+            command.env_remove(name);
+        }
         let output = command.current_dir(CHECKOUT).stdin(Stdio::null()).kill_on_drop(true).output().await;
         let output = output.map_err(|e| Error::Engine(format!("cargo cannot be run to build the program `{name}`: {e}")))?;
         let said = String::from_utf8_lossy(&output.stdout);
