@@ -21,7 +21,7 @@ use crate::events::{Events, Phase};
 use crate::images;
 use crate::secret::Secret;
 use crate::stack::deploy::Stack;
-use crate::stack::ownership::Owned;
+use crate::stack::ownership::{Owned, stack_name};
 use crate::stack::slots::{self, Alive};
 use crate::stack::volumes::full_name;
 use crate::stack::{self, deploy};
@@ -112,7 +112,7 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
                 Bot::find(&engine, Some(&run)).await?
             }
         };
-        let name = format!("rd-{run}");
+        let name = stack_name(&run);
         let stack = Stack {
             env: BTreeMap::from([("STACK_NAME".to_owned(), name.clone())]),
             images: SERVICES.iter().map(|(service, _)| ((*service).to_owned(), image.clone())).collect(),

@@ -1,4 +1,4 @@
-//! What the program says of itself and writes for its users: `list`, `schema`, `config`, `completions`, `man`, `new`.
+//! Commands about the program itself, and files that it writes for users: `list`, `schema`, `config`, `completions`, `man`, `new`.
 
 use std::path::Path;
 

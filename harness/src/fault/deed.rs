@@ -3,7 +3,7 @@
 use std::fmt;
 
 use futures_util::future::BoxFuture;
-use recipe::scenario::faults::Fault as Declared;
+use recipe::scenario::faults::{Fault as Declared, Group};
 
 use super::known::Items;
 use crate::drill::Drill;
@@ -39,6 +39,11 @@ pub trait Deed: fmt::Debug + Send + Sync {
 
 /// A fault, and what it does that data cannot say.
 pub type Derived = (Declared, Option<Box<dyn Deed>>);
+
+/// A fault in restored data: its name, what is wrong, what it does.
+pub fn in_content(name: String, what: String, deed: impl Deed + 'static) -> Derived {
+    (Declared::new(name, what, Group::Content), Some(Box::new(deed)))
+}
 
 /// Several deeds in one.
 #[derive(Debug)]

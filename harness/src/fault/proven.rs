@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use judge::checks::{self, Check};
 use judge::model::{Finding, Item, Outcome};
+use judge::store::{ObservationId, TableSeen};
 use recipe::inventory::Compared;
 
 use crate::drill::Drill;
@@ -52,39 +53,50 @@ const REPORTS: &[(&str, &[&str])] = &[
 
 /// What the judge can report of the checks that a run makes, each as `check: outcome (property)`.
 pub(super) fn reportable(drill: &Drill, stage: &str) -> Result<BTreeSet<String>> {
+    let evidence = &drill.run.evidence;
     let mut all = BTreeSet::new();
-    for check in checks::performed(&drill.run.evidence, stage)?.keys().map(ToString::to_string) {
-        all.extend(of_check(drill, &check)?.into_iter().map(|what| format!("{check}: {what}")));
+    let Some(baseline) = evidence.completed(judge::BASELINE)? else { return Ok(all) };
+    for check in checks::performed(evidence, stage)?.keys() {
+        all.extend(of_check(drill, baseline, check)?.into_iter().map(|what| format!("{check}: {what}")));
     }
     Ok(all)
 }
 
-fn of_check(drill: &Drill, check: &str) -> Result<Vec<String>> {
-    if let Some(database) = check.strip_prefix("database ") {
-        return Ok(of_database(drill, database)?.iter().map(|property| format!("altered ({property})")).collect());
-    }
-    if let Some(volume) = check.strip_prefix("snapshot of ") {
-        let of_dump: &[&str] = if has_dump(drill, volume) { &["lost (dump)", "altered (dump)"] } else { &[] };
-        return Ok(["lost"].iter().chain(of_dump).map(ToString::to_string).collect());
-    }
-    if let Some(volume) = check.strip_prefix("files of ") {
-        return of_files(drill, volume);
-    }
-    if let Ok(Check::Rows { database, table }) = check.parse() {
-        let altered = may_be_altered(drill, &database, &table)?.then_some("altered");
-        return Ok(["lost", "unexpected"].into_iter().chain(altered).map(str::to_owned).collect());
-    }
-    let known = REPORTS.iter().find(|(name, _)| check.starts_with(name));
-    Ok(known.map_or_else(Vec::new, |(_, reports)| reports.iter().map(ToString::to_string).collect()))
+fn of_check(drill: &Drill, baseline: ObservationId, check: &Check) -> Result<Vec<String>> {
+    let evidence = &drill.run.evidence;
+    let own = |reports: &[&str]| reports.iter().map(ToString::to_string).collect();
+    Ok(match check {
+        Check::Database(database) => {
+            let properties = evidence.checks(baseline, database)?.into_iter().map(|(property, _)| property);
+            properties.filter(|p| p != judge::SETTINGS).map(|property| format!("altered ({property})")).collect()
+        }
+        Check::Snapshot(volume) if has_dump(drill, volume) => own(&["lost", "lost (dump)", "altered (dump)"]),
+        Check::Snapshot(_) => own(&["lost"]),
+        Check::Files(volume) => {
+            let counts = evidence.file_counts(baseline)?;
+            of_files(counts.into_iter().filter(|c| c.volume == *volume).map(|c| c.compared))
+        }
+        Check::Rows { database, table } => {
+            let table = evidence.tables(baseline, database)?.into_iter().find(|t| t.table == *table);
+            // Of a database that was not listed itself, more is not known.
+            if table.is_none_or(|t| may_be_altered(&t)) {
+                own(&["lost", "unexpected", "altered"])
+            } else {
+                own(&["lost", "unexpected"])
+            }
+        }
+        _ => {
+            let name = check.to_string();
+            REPORTS.iter().find(|(begins, _)| name.starts_with(begins)).map_or_else(Vec::new, |(_, reports)| own(reports))
+        }
+    })
 }
 
 /// What can be reported of a volume's entries, by how they are compared.
-fn of_files(drill: &Drill, volume: &str) -> Result<Vec<String>> {
-    let Some(baseline) = drill.run.evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
-    let counts = drill.run.evidence.file_counts(baseline)?;
+fn of_files(compared: impl Iterator<Item = Compared>) -> Vec<String> {
     let mut all = BTreeSet::new();
-    for count in counts.iter().filter(|c| c.volume == volume) {
-        let (there, content): (&[&str], &[&str]) = match count.compared {
+    for compared in compared {
+        let (there, content): (&[&str], &[&str]) = match compared {
             Compared::Whole => (&["lost", "unexpected"], &["altered (bytes)", "altered (mtime)"]),
             Compared::Attributes => (&["lost", "unexpected"], &[]),
             Compared::Loose => (&[], &[]),
@@ -93,29 +105,12 @@ fn of_files(drill: &Drill, volume: &str) -> Result<Vec<String>> {
         let attributes = ["altered (owner)", "altered (mode)", "altered (link)", "altered (xattr)"];
         all.extend(attributes.iter().chain(there).chain(content).map(ToString::to_string));
     }
-    Ok(all.into_iter().collect())
+    all.into_iter().collect()
 }
 
-/// Whether a row of a table may be altered: it has a key, and columns besides. A row without a key that changes is another one.
-fn may_be_altered(drill: &Drill, database: &str, table: &str) -> Result<bool> {
-    let Some(baseline) = drill.run.evidence.completed(judge::BASELINE)? else { return Ok(false) };
-    let tables = drill.run.evidence.tables(baseline, database)?;
-    let table = tables.into_iter().find(|t| t.table == table);
-    // Of a database that was not listed itself, more is not known.
-    Ok(table.is_none_or(|t| !t.key.is_empty() && t.columns.iter().any(|c| !t.key.contains(c))))
-}
-
-/// What is checked of a database, as the baseline has it.
-fn of_database(drill: &Drill, database: &str) -> Result<Vec<String>> {
-    let Some(baseline) = drill.run.evidence.completed(judge::BASELINE)? else { return Ok(vec![]) };
-    Ok(drill
-        .run
-        .evidence
-        .checks(baseline, database)?
-        .into_iter()
-        .map(|(property, _)| property)
-        .filter(|p| p != judge::SETTINGS)
-        .collect())
+/// Whether a row of a table can be altered: the table has a key and other columns. Without a key, a changed row is a different row.
+fn may_be_altered(table: &TableSeen) -> bool {
+    !table.key.is_empty() && table.columns.iter().any(|c| !table.key.contains(c))
 }
 
 fn has_dump(drill: &Drill, volume: &str) -> bool {

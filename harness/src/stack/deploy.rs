@@ -15,7 +15,7 @@ use bollard::query_parameters::{
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use futures_util::StreamExt as _;
 use recipe::compose::edit::Edit;
-use recipe::compose::variable::{Part, interpolate, parts};
+use recipe::compose::variable::{Part, interpolate, literal, parts};
 use recipe::compose::{Compose, labels};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -176,7 +176,7 @@ fn shield(value: &mut Value, env: &BTreeMap<String, String>) {
             if parts(text).is_ok_and(|parts| parts.iter().any(of_caller))
                 && let Ok((filled, _)) = interpolate(text, env)
             {
-                *text = filled.replace('$', "$$");
+                *text = literal(&filled);
             }
         }
         Value::Array(list) => list.iter_mut().for_each(|v| shield(v, env)),

@@ -159,5 +159,15 @@ pub fn interpolate<'a>(text: &'a str, env: &BTreeMap<String, String>) -> Result<
     Ok((out, unset))
 }
 
+/// The text with the variables that have a value replaced. A text that cannot be interpolated stays as it is written.
+pub fn filled(text: &str, env: &BTreeMap<String, String>) -> String {
+    interpolate(text, env).map_or_else(|_| text.to_owned(), |(filled, _)| filled)
+}
+
+/// A text as it is written so that docker finds no variables in it.
+pub fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,11 @@ impl Node {
         if let Yaml::List(list) = &self.value { list } else { &[] }
     }
 
+    /// The items of a sequence; any other node alone, as where compose takes one item in the place of a list of them.
+    pub fn items_or_itself(&self) -> &[Node] {
+        if self.items().is_empty() { std::slice::from_ref(self) } else { self.items() }
+    }
+
     /// The value under a key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entries().find(|(k, ..)| *k == key).map(|(.., v)| v)

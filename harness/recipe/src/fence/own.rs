@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{Allowed, files, reach};
-use crate::compose::variable::interpolate;
+use crate::compose::variable::{self, literal};
 use crate::compose::{Compose, labels};
 use crate::error::{Error, Result};
 
@@ -21,7 +21,7 @@ const LONGEST: usize = 64;
 /// What an external config holds that nobody can know. Swarm takes no empty one.
 const EMPTY: &str = "\n";
 
-/// What is deployed in another way than the recipe says.
+/// A difference between the recipe and what is deployed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
     /// Something that the recipe takes from outside is made anew for the run.
@@ -83,7 +83,7 @@ pub struct Fence<'a> {
 }
 
 impl Fence<'_> {
-    /// Changes compose files so that nothing in them is somebody else's. Gives what is deployed in another way.
+    /// Changes compose files so that nothing in them is somebody else's. Gives the differences.
     ///
     /// # Errors
     /// A file that the recipe names cannot be used, or one of the run's cannot be written.
@@ -125,7 +125,7 @@ impl Fence<'_> {
     }
 
     fn filled(&self, text: &str) -> String {
-        interpolate(text, self.env).map_or_else(|_| text.to_owned(), |(filled, _)| filled)
+        variable::filled(text, self.env)
     }
 
     /// Takes `external` and an absolute name off an object, so that it is made for the stack.
@@ -167,7 +167,7 @@ impl Fence<'_> {
         let room = LONGEST.saturating_sub(self.stack.len() + 2 + 12);
         let short: String = name.chars().take(room).collect();
         object.insert("name".into(), json!(format!("{}_{short}_{}", self.stack, &hash[..12])));
-        object.insert("file".into(), json!(literal(&file)));
+        object.insert("file".into(), json!(literal(&file.display().to_string())));
         Ok(())
     }
 
@@ -177,7 +177,8 @@ impl Fence<'_> {
         let mut all = if list.is_array() { list.as_array().cloned().unwrap_or_default() } else { vec![list.clone()] };
         for item in &mut all {
             let Some(file) = item.as_str().or_else(|| item["path"].as_str()) else { continue };
-            *item = json!(literal(&files::usable(folder, &folder.join(self.filled(file)))?));
+            let file = files::usable(folder, &folder.join(self.filled(file)))?;
+            *item = json!(literal(&file.display().to_string()));
         }
         *list = json!(all);
         Ok(())
@@ -207,11 +208,6 @@ impl Fence<'_> {
         }
         changes
     }
-}
-
-/// A path in which docker finds no variables.
-fn literal(path: &Path) -> String {
-    path.display().to_string().replace('$', "$$")
 }
 
 fn entries<'a>(value: &'a mut Value, section: &str) -> impl Iterator<Item = (&'a String, &'a mut Value)> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Allowed;
 use super::files;
 use crate::compose::Compose;
-use crate::compose::variable::interpolate;
+use crate::compose::variable::filled;
 use crate::compose::yaml::Node;
 use crate::error::{Problem, Problems, Result};
 
@@ -65,11 +65,6 @@ pub fn check(compose: &Compose, env: &BTreeMap<String, String>, allowed: &[Allow
     problems.into_result()
 }
 
-/// What a text says with the values of its variables.
-fn filled(text: &str, env: &BTreeMap<String, String>) -> String {
-    interpolate(text, env).map_or_else(|_| text.to_owned(), |(filled, _)| filled)
-}
-
 fn reaches(compose: &Compose, env: &BTreeMap<String, String>) -> Vec<Reach> {
     let mut all = Vec::new();
     let section = |name: &str| compose.tree.get(name).into_iter().flat_map(Node::entries);
@@ -112,8 +107,7 @@ fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &
     }
     for (key, word) in LISTS {
         let Some(list) = service.get(key) else { continue };
-        let items = if list.items().is_empty() { std::slice::from_ref(list) } else { list.items() };
-        for item in items {
+        for item in list.items_or_itself() {
             let value = item.scalar().map_or_else(|| "…".to_owned(), |v| filled(&v, env));
             // An empty list asks for nothing.
             let is_empty_list = item.scalar().is_none() && item.items().is_empty() && item.entries().next().is_none();
@@ -176,8 +170,7 @@ fn named_files<'a>(compose: &'a Compose, env: &BTreeMap<String, String>) -> Vec<
     }
     for (name, _, service) in compose.tree.get("services").into_iter().flat_map(Node::entries) {
         let Some(list) = service.get("env_file") else { continue };
-        let items = if list.items().is_empty() { std::slice::from_ref(list) } else { list.items() };
-        for item in items {
+        for item in list.items_or_itself() {
             let file = item.scalar().or_else(|| item.get("path").and_then(Node::scalar));
             all.extend(file.map(|f| ("service", name, item, filled(&f, env))));
         }

@@ -167,7 +167,7 @@ pub(super) fn faults(
     dir: &Path,
     problems: &mut Problems,
 ) {
-    let databases = spec.databases.iter().filter(|d| !d.write.is_empty()).map(|d| d.name.clone()).collect();
+    let databases = spec.written_databases().map(|d| d.name.clone()).collect();
     let secrets = inventory.secrets.iter().map(|s| s.name.clone()).collect();
     let (services, rules) = (&recipe.services, &rules::names());
     let known = Known { services, databases: &databases, secrets: &secrets, rules, dir };

@@ -83,6 +83,11 @@ impl Spec {
         mail || self.pages.iter().any(|p| !p.write.is_empty()) || !self.writes.is_empty()
     }
 
+    /// The databases that take statements.
+    pub fn written_databases(&self) -> impl Iterator<Item = &Database> {
+        self.databases.iter().filter(|d| !d.write.is_empty())
+    }
+
     /// The facts whose output may be empty before the backup, each with the reason.
     pub fn may_be_empty(&self) -> BTreeMap<&str, &str> {
         self.facts.iter().filter_map(|f| Some((f.name.as_str(), f.may_be_empty.as_deref()?))).collect()

@@ -12,7 +12,7 @@ use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::{FaultError, Result};
 use crate::fault::act::in_bot;
-use crate::fault::deed::{Deed, Derived, Together, When};
+use crate::fault::deed::{Deed, Derived, Together, When, in_content};
 use crate::fault::known::Items;
 use crate::fault::labels::durable;
 use crate::stack::volumes::full_name;
@@ -135,9 +135,8 @@ fn of_servers(scenario: &Scenario) -> impl Iterator<Item = &str> {
 
 /// A change of a file, as a fault of its own.
 fn fault(volume: &str, (change, name, what): (Change, &str, &str), compared: Compared) -> Derived {
-    let declared = Declared::new(format!("{volume}-{name}"), format!("{what} Volume: {volume}."), Group::Content);
     let struck = Struck { volume: volume.to_owned(), change, when: When::Restored, compared };
-    (declared, Some(Box::new(struck)))
+    in_content(format!("{volume}-{name}"), format!("{what} Volume: {volume}."), struck)
 }
 
 /// The faults of a scenario's files.
@@ -172,9 +171,8 @@ pub fn together(scenario: &Scenario) -> Vec<Derived> {
             .map(|v| strike(v, Compared::Whole))
             .chain(of_servers.map(|v| strike(v, Compared::Loose)))
             .collect();
-        let declared =
-            Declared::new(format!("every-{name}"), format!("{}, in every volume.", what.trim_end_matches('.')), Group::Content);
-        (!struck.is_empty()).then(|| (declared, Some(Box::new(Together(struck)) as Box<dyn Deed>)))
+        let what = format!("{}, in every volume.", what.trim_end_matches('.'));
+        (!struck.is_empty()).then(|| in_content(format!("every-{name}"), what, Together(struck)))
     };
     Change::ALL.into_iter().filter_map(fault).collect()
 }

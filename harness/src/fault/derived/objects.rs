@@ -5,14 +5,13 @@ use futures_util::future::BoxFuture;
 use judge::checks::Check;
 use judge::model::{Item, Outcome, essence as line};
 use judge::store::{ObjectSeen, TableSeen};
-use recipe::scenario::faults::{Fault as Declared, Group};
 use recipe::scenario::{Database, Dialect, Scenario};
 
 use super::sql::{name, run};
 use crate::drill::Drill;
 use crate::drill::fault::Strike;
 use crate::error::{FaultError, Result};
-use crate::fault::deed::{Deed, Derived, Together, When};
+use crate::fault::deed::{Deed, Derived, Together, When, in_content};
 use crate::fault::known::Items;
 
 /// The role that is added.
@@ -91,24 +90,16 @@ fn possible<'a>(
     Change::ALL.into_iter().filter(|(change, ..)| change.is_possible(scenario, database))
 }
 
-fn written(scenario: &Scenario) -> impl Iterator<Item = &Database> {
-    scenario.spec.databases.iter().filter(|d| !d.write.is_empty())
-}
-
 /// The faults of a scenario's databases.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {
     let of_database = |database: &Database| {
         let fault = |(change, word, what): (Change, &str, &str)| {
-            let declared = Declared::new(
-                format!("{}-{word}", database.name),
-                format!("{what}. Database {}.", database.name),
-                Group::Content,
-            );
-            (declared, Some(Box::new(Changed { database: database.clone(), change }) as Box<dyn Deed>))
+            let (name, what) = (format!("{}-{word}", database.name), format!("{what}. Database {}.", database.name));
+            in_content(name, what, Changed { database: database.clone(), change })
         };
         possible(scenario, database).map(fault).collect::<Vec<_>>()
     };
-    written(scenario).flat_map(of_database).collect()
+    scenario.spec.written_databases().flat_map(of_database).collect()
 }
 
 /// The same, all of a database at once.
@@ -117,10 +108,10 @@ pub fn together(scenario: &Scenario) -> Vec<Derived> {
         let deed = |(change, ..): (Change, &str, &str)| Box::new(Changed { database: database.clone(), change }) as Box<dyn Deed>;
         let deeds: Vec<_> = possible(scenario, database).map(deed).collect();
         let what = format!("An index, a trigger, a counter and more of the kind have changed. Database {}.", database.name);
-        let declared = Declared::new(format!("{}-objects-changed", database.name), what, Group::Content);
-        (!deeds.is_empty()).then(|| (declared, Some(Box::new(Together(deeds)) as Box<dyn Deed>)))
+        let name = format!("{}-objects-changed", database.name);
+        (!deeds.is_empty()).then(|| in_content(name, what, Together(deeds)))
     };
-    written(scenario).filter_map(of_database).collect()
+    scenario.spec.written_databases().filter_map(of_database).collect()
 }
 
 /// Whether a name needs no quotes in any dialect.

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use judge::checks::Check;
 use judge::model::{Item, Outcome, essence as line};
 use judge::store::{RowSeen, TableSeen};
-use recipe::scenario::faults::{Fault as Declared, Group, Table as Hint};
+use recipe::scenario::faults::Table as Hint;
 use recipe::scenario::{Database, Dialect, Scenario};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::sql::{self, columns, literal, name, place, run, text};
 use crate::drill::Drill;
 use crate::error::{Error, FaultError, Result};
-use crate::fault::deed::{Deed, Derived, Together, When};
+use crate::fault::deed::{Deed, Derived, Together, When, in_content};
 use crate::fault::known::Items;
 use crate::probe::Probe as _;
 
@@ -68,8 +68,7 @@ pub struct Struck {
 
 /// The tables of a scenario of which single rows are struck: those of which the scenario, or its faults, say something.
 pub fn tables(scenario: &Scenario) -> impl Iterator<Item = (&Database, &str)> {
-    let written = scenario.spec.databases.iter().filter(|d| !d.write.is_empty());
-    written.flat_map(|d| {
+    scenario.spec.written_databases().flat_map(|d| {
         let said = d.tables.iter().map(|t| t.name.as_str());
         let hints = scenario.faults.tables.iter().filter(|h| h.database == d.name).map(|h| h.name.as_str());
         // In their order, each once.
@@ -83,14 +82,18 @@ pub fn tables(scenario: &Scenario) -> impl Iterator<Item = (&Database, &str)> {
     })
 }
 
-/// The tables of a database that have rows, and of which no single rows are struck.
-fn others(scenario: &Scenario, database: &Database) -> Vec<String> {
-    let struck: BTreeSet<&str> = tables(scenario).filter(|(d, _)| d.name == database.name).map(|(_, t)| t).collect();
-    let table = |check: &String| match check.parse() {
-        Ok(Check::Rows { database: of, table }) => (of == database.name && !struck.contains(table.as_str())).then_some(table),
-        _ => None,
+/// The databases with their tables that have rows, and of which no single rows are struck; none without such a table.
+fn others(scenario: &Scenario) -> impl Iterator<Item = (&Database, Vec<String>)> {
+    let of_database = |database: &Database| -> Vec<String> {
+        let struck: BTreeSet<&str> = tables(scenario).filter(|(d, _)| d.name == database.name).map(|(_, t)| t).collect();
+        let table = |check: &String| match check.parse() {
+            Ok(Check::Rows { database: of, table }) => (of == database.name && !struck.contains(table.as_str())).then_some(table),
+            _ => None,
+        };
+        scenario.checks.keys().filter_map(table).collect()
     };
-    scenario.checks.keys().filter_map(table).collect()
+    let all = scenario.spec.written_databases().map(move |database| (database, of_database(database)));
+    all.filter(|(_, tables)| !tables.is_empty())
 }
 
 /// What the scenario says of a table.
@@ -104,13 +107,13 @@ pub fn faults(scenario: &Scenario) -> Vec<Derived> {
         let hint = hint(scenario, database, table);
         let fault = |(change, word, what): (Change, &str, &str)| {
             let what = format!("{what}. Database {}, table {table}.", database.name);
-            let declared = Declared::new(format!("{}-{table}-row-{word}", database.name), what, Group::Content);
+            let name = format!("{}-{table}-row-{word}", database.name);
             let (database, table, hint) = (database.clone(), table.to_owned(), hint.cloned());
-            (declared, Some(Box::new(Struck { database, table, hint, change, must: true }) as Box<dyn Deed>))
+            in_content(name, what, Struck { database, table, hint, change, must: true })
         };
         Change::ALL.into_iter().filter(|(change, ..)| change.is_possible(hint)).map(fault).collect::<Vec<_>>()
     };
-    tables(scenario).flat_map(of_table).chain(emptied(scenario)).chain(others_struck(scenario)).collect()
+    tables(scenario).flat_map(of_table).chain(of_others(scenario)).collect()
 }
 
 /// The same, a row of every table of a database struck at once.
@@ -125,42 +128,31 @@ pub fn together(scenario: &Scenario) -> Vec<Derived> {
             };
             let struck: Vec<_> = tables(scenario).filter(|(d, _)| d.name == database.name).filter_map(strike).collect();
             let what = format!("{what}, in every table. Database {}.", database.name);
-            let declared = Declared::new(format!("{}-rows-{word}", database.name), what, Group::Content);
-            (!struck.is_empty()).then(|| (declared, Some(Box::new(Together(struck)) as Box<dyn Deed>)))
+            let name = format!("{}-rows-{word}", database.name);
+            (!struck.is_empty()).then(|| in_content(name, what, Together(struck)))
         };
         Change::ALL.into_iter().filter_map(fault).collect::<Vec<_>>()
     };
-    let written = scenario.spec.databases.iter().filter(|d| !d.write.is_empty());
-    written.flat_map(of_database).chain(emptied(scenario)).chain(others_struck(scenario)).collect()
+    scenario.spec.written_databases().flat_map(of_database).chain(of_others(scenario)).collect()
 }
 
-/// The faults that empty all tables of which no single rows are struck.
-fn emptied(scenario: &Scenario) -> Vec<Derived> {
-    let of_database = |database: &Database| {
-        let tables = others(scenario, database);
+/// The faults of the tables of which no single rows are struck: all are emptied, or a row of each is altered or added.
+fn of_others(scenario: &Scenario) -> impl Iterator<Item = Derived> {
+    let emptied = |(database, tables): (&Database, Vec<String>)| {
         let what = format!("Tables of which scenario.toml says nothing are empty. Database {}.", database.name);
-        let declared = Declared::new(format!("{}-other-tables-emptied", database.name), what, Group::Content);
-        let deed = Box::new(Emptied { database: database.clone(), tables }) as Box<dyn Deed>;
-        (declared, Some(deed))
+        let name = format!("{}-other-tables-emptied", database.name);
+        in_content(name, what, Emptied { database: database.clone(), tables })
     };
-    let some = |d: &&Database| !d.write.is_empty() && !others(scenario, d).is_empty();
-    scenario.spec.databases.iter().filter(some).map(of_database).collect()
-}
-
-/// The faults that alter, or add, a row of each table of which no single rows are struck.
-fn others_struck(scenario: &Scenario) -> Vec<Derived> {
-    let of_database = |database: &Database| {
+    let struck = |(database, tables): (&Database, Vec<String>)| {
         let fault = |(change, word, what): (Change, &str, &str)| {
             let what = format!("{what}, in every table of which scenario.toml says nothing. Database {}.", database.name);
-            let declared = Declared::new(format!("{}-other-tables-row-{word}", database.name), what, Group::Content);
-            let deed = Others { database: database.clone(), tables: others(scenario, database), change };
-            (declared, Some(Box::new(deed) as Box<dyn Deed>))
+            let name = format!("{}-other-tables-row-{word}", database.name);
+            in_content(name, what, Others { database: database.clone(), tables: tables.clone(), change })
         };
         let changes = Change::ALL.into_iter().filter(|(change, ..)| matches!(change, Change::Altered | Change::Added));
         changes.map(fault).collect::<Vec<_>>()
     };
-    let some = |d: &&Database| !d.write.is_empty() && !others(scenario, d).is_empty();
-    scenario.spec.databases.iter().filter(some).flat_map(of_database).collect()
+    others(scenario).map(emptied).chain(others(scenario).flat_map(struck))
 }
 
 /// Tables of which nothing is known but what the database says of them: a row of each is altered or added, where it takes that.
