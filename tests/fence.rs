@@ -1,9 +1,10 @@
 //! The fence: what a recipe takes from outside is made anew for the run. What others have beside the drill is, to the byte and to
-//! the label, what it was.
+//! the label, what it was; nobody there reaches the drill, and nothing gets out of it.
 
 mod common;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +22,10 @@ use judge::model::Status;
 use restore_drill::drill::{self, Drill, Options};
 use restore_drill::exit_code;
 use restore_drill::stack::objects::{Kind, objects};
-use restore_drill::stack::{RUN_LABEL, ensure_swarm};
+use restore_drill::stack::{RUN_LABEL, ensure_swarm, through_engine};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use common::{assert_nothing_left, guarded};
 
@@ -171,8 +174,8 @@ async fn a_drill_beside_production_touches_nothing_of_it() {
     assert!(one(&before), "{before:?}");
 
     // In a task of its own, so that what stands beside goes also where a check fails.
-    let (engine, name) = (foreign.engine.clone(), foreign.name.clone());
-    let drilled = tokio::spawn(drill_beside(engine, name)).await;
+    let (engine, name, container) = (foreign.engine.clone(), foreign.name.clone(), foreign.container.clone());
+    let drilled = tokio::spawn(drill_beside(engine, name, container)).await;
     let after = foreign.seen().await;
     foreign.remove().await;
     assert_nothing_left(&drilled.expect("a drill")).await;
@@ -180,7 +183,7 @@ async fn a_drill_beside_production_touches_nothing_of_it() {
 }
 
 /// A whole drill of a recipe that takes everything from what stands beside it. Gives the run.
-async fn drill_beside(engine: Engine, name: String) -> String {
+async fn drill_beside(engine: Engine, name: String, production: String) -> String {
     let scenarios = common::copy_of_scenarios();
     recipe(&name, &scenarios.path().join("scenarios/radicale"));
     let inventory = scenarios.path().join("scenarios/radicale/inventory.toml");
@@ -203,6 +206,8 @@ async fn drill_beside(engine: Engine, name: String) -> String {
         for kind in [Kind::Service, Kind::Volume, Kind::Network, Kind::Secret, Kind::Config] {
             assert!(all.iter().any(|o| o.kind == kind), "no {kind:?}: {all:?}");
         }
+        nobody_reaches_it(&engine, &drill, &production).await;
+        nothing_gets_out(&engine, &drill, &production).await;
         let script = "echo $TOKEN $CALLER; cat /settings /theirs.conf; ls -A /theirs 2>/dev/null; wc -c < /run/secrets/api_key";
         let output = engine.exec(&drill.app.stack.service("app"), &["sh", "-c", script], &[], None).await?;
         let joined = engine.docker.inspect_network(&name, None::<InspectNetworkOptions>).await.expect("a network");
@@ -218,6 +223,102 @@ async fn drill_beside(engine: Engine, name: String) -> String {
     assert!(!said.contains("production"), "{said}");
     assert!(on_their_network <= 2, "the foreign container and the network's own endpoint: {on_their_network}");
     run
+}
+
+/// An address of this machine that others on its networks reach.
+fn address_of_host() -> IpAddr {
+    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    // Nothing is sent: the system chooses the address from which it would be.
+    socket.connect("192.0.2.1:9").expect("a route");
+    socket.local_addr().expect("an address").ip()
+}
+
+/// What a container hears at an address: what is said there, to a request of HTTP; or what Python says. A machine's own network may
+/// answer for any address, so that something answers means nothing.
+async fn hears(engine: &Engine, container: &str, address: SocketAddr) -> String {
+    let script = "\
+import socket, sys
+try:
+    c = socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)
+    c.settimeout(3)
+    c.sendall(b'HEAD / HTTP/1.0\\r\\n\\r\\n')
+    print(c.recv(4096))
+except OSError as e:
+    print(e)";
+    let (ip, port) = (address.ip().to_string(), address.port().to_string());
+    engine.exec_in(container, &["python3", "-c", script, &ip, &port], &[], None).await.expect("run").stdout
+}
+
+/// What is said at an address of this machine, to a request of HTTP.
+async fn says(address: SocketAddr) -> std::io::Result<String> {
+    let asked = async {
+        let mut connection = TcpStream::connect(address).await?;
+        connection.write_all(b"HEAD / HTTP/1.0\r\n\r\n").await?;
+        let mut said = String::new();
+        connection.read_to_string(&mut said).await.map(|_| said)
+    };
+    tokio::time::timeout(Duration::from_secs(20), asked).await.expect("an answer")
+}
+
+/// The doors answer on 127.0.0.1 and at no other address, and no container outside reaches what runs.
+async fn nobody_reaches_it(engine: &Engine, drill: &Drill, production: &str) {
+    let port = drill.app.relay.port("http").expect("open");
+    let radicale = "WSGIServer";
+    assert!(says((Ipv4Addr::LOCALHOST, port).into()).await.expect("an answer").contains(radicale));
+    assert!(TcpStream::connect((address_of_host(), port)).await.is_err(), "{}:{port} answers", address_of_host());
+
+    let filter = label_filter([(RUN_LABEL, drill.app.owned.run())]);
+    let mut tried = 0;
+    for object in objects(engine, &filter).await.expect("listed").into_iter().filter(|o| o.kind == Kind::Container) {
+        let found = engine.docker.inspect_container(&object.id, None).await.expect("a container");
+        let settings = found.network_settings.expect("settings");
+        for binding in settings.ports.unwrap_or_default().into_values().flatten().flatten() {
+            assert_eq!(binding.host_ip.as_deref(), Some("127.0.0.1"), "{object:?}");
+        }
+        let addresses = settings.networks.unwrap_or_default().into_values().filter_map(|n| n.ip_address?.parse::<IpAddr>().ok());
+        // Radicale's port, and those of the relay: where it says whose it is, and the first door.
+        for address in addresses.flat_map(|a| [5232, 10_000, 10_001].map(|port| (a, port).into())) {
+            let said = hears(engine, production, address).await;
+            assert!(!said.contains(radicale) && !said.contains(drill.app.owned.run()), "{address} of {object:?}: {said}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 12, "the app, the way in, the resolver: {tried}");
+    let app = format!("{}_app", drill.app.stack.name);
+    let found = engine.exec_in(production, &["getent", "hosts", &app], &[], None).await.expect("run");
+    assert_eq!(found.stdout, "", "the drill's services have no names outside");
+
+    // The way in for those who reach the engine alone.
+    let relay = drill.app.relay.container().expect("open");
+    let (port, listening) = through_engine::listen(engine, &relay, "app", 5232).await.expect("a port");
+    assert!(says((Ipv4Addr::LOCALHOST, port).into()).await.expect("an answer").contains(radicale));
+    drop(listening);
+}
+
+/// Of a listener on this machine, and of production's container: production reaches the first, the app neither. No name of the world
+/// is found but the one that the resolver knows.
+async fn nothing_gets_out(engine: &Engine, drill: &Drill, production: &str) {
+    let listener = TcpListener::bind("0.0.0.0:0").await.expect("a port");
+    let outside = SocketAddr::new(address_of_host(), listener.local_addr().expect("an address").port());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let _ = client.write_all(b"outside").await;
+        }
+    });
+    assert_eq!(hears(engine, production, outside).await, "b'outside'\n");
+    let app = engine.container_of(&drill.app.stack.service("app")).await.expect("asked").expect("the app");
+    let said = hears(engine, &app, outside).await;
+    assert!(said.contains("unreachable"), "{said}");
+    let relay = drill.app.relay.container().expect("open");
+    for container in [&app, &relay] {
+        let found = engine.docker.inspect_container(container, None).await.expect("a container");
+        let networks = found.network_settings.and_then(|s| s.networks).unwrap_or_default();
+        assert!(!networks.contains_key("bridge") && !networks.contains_key("docker_gwbridge"), "{networks:?}");
+    }
+    let look_up = "import socket\ntry:\n    print(socket.gethostbyname('debian.org'))\n\
+                   except OSError as e:\n    print('no name')\nprint(socket.gethostbyname('example.org'))";
+    let said = engine.exec_in(&app, &["python3", "-c", look_up], &[], None).await.expect("run").stdout;
+    assert_eq!(said, "no name\n192.0.2.1\n");
 }
 
 /// Before anything is created, with file and line.

@@ -9,6 +9,7 @@ use bot::contract;
 use engine::Engine;
 use recipe::compose::Compose;
 use recipe::compose::edit::Edit;
+use recipe::fence::closed::Closed;
 use recipe::scenario::{self};
 use recipe::toml_file::read_toml;
 use serde::{Deserialize, Serialize};
@@ -113,11 +114,12 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
             }
         };
         let name = stack_name(&run);
+        let mut compose = [Compose::read(&dir.join("conformance.yml"))?];
+        Closed::default().close(&mut compose);
         let stack = Stack {
             env: BTreeMap::from([("STACK_NAME".to_owned(), name.clone())]),
             images: SERVICES.iter().map(|(service, _)| ((*service).to_owned(), image.clone())).collect(),
-            compose: vec![Compose::read(&dir.join("conformance.yml"))?],
-            ports: vec![],
+            compose: compose.to_vec(),
             edits: vec![],
             made: None,
             name,

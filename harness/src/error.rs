@@ -103,9 +103,6 @@ pub enum Error {
     /// A stack's services did not all run in time.
     #[error("{0}")]
     NotConverged(String),
-    /// A port on the host was taken by somebody else between its choice and its use.
-    #[error("a port on the host is taken: waiting for {0}")]
-    PortTaken(String),
     /// The wipe left something behind, so that a restore would prove nothing.
     #[error("wipe not proven, restore refused: {}", .0.iter().map(|l| l.what.as_str()).collect::<Vec<_>>().join("; "))]
     WipeNotProven(Vec<Leftover>),

@@ -10,14 +10,17 @@ use crate::error::Context as _;
 use crate::error::{Error, Result, Signal};
 use crate::events::Events;
 
+pub mod companion;
 pub mod deploy;
 pub mod disk;
 pub mod gc;
 pub mod objects;
 pub mod ownership;
-pub mod ports;
 pub mod reader;
+pub mod relay;
+pub mod resolver;
 pub mod slots;
+pub mod through_engine;
 pub mod volumes;
 
 /// The label that names the run on everything that the run creates.

@@ -1,13 +1,15 @@
 //! The program `inside`.
 
-use std::io::{BufWriter, stdout};
-use std::path::PathBuf;
+use std::io::{self, BufWriter, Write as _, stdout};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use inside::Hashed;
+use inside::relay::{self, Door, Target};
+use inside::{Hashed, Zone, resolve};
 
-/// Works beside an app's data. restore-drill starts it in a container; nobody else needs it.
+/// Works beside an app's data, and in its stack. restore-drill starts it in a container; nobody else needs it.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -24,20 +26,53 @@ enum Command {
         #[arg(long, default_value = r#"{"globs":[],"others":true}"#)]
         hashed: String,
     },
+    /// Passes connections on to the services of a stack.
+    Relay {
+        /// What it says to whoever connects to the port `--hello`.
+        #[arg(long)]
+        name: String,
+        /// That port.
+        #[arg(long)]
+        hello: u16,
+        /// A port to listen at, and where its connections go: 10001=app:993.
+        doors: Vec<Door>,
+    },
+    /// Passes standard input on to a service, and what that says to standard output.
+    Connect {
+        /// The service: app:993.
+        to: Target,
+    },
+    /// Answers questions about names.
+    Resolve {
+        /// The names that exist, as JSON: {"mail.test": {"a": ["192.0.2.1"], "mx": ["front.mail.test"], "txt": ["v=spf1 -all"]}}.
+        zone: String,
+    },
 }
 
 fn main() -> ExitCode {
-    let Command::Read { folder, hashed } = Arguments::parse().command;
-    let read = serde_json::from_str::<Hashed>(&hashed).map_err(|e| format!("--hashed: {e}")).and_then(|hashed| {
-        inside::read(&folder, &hashed, BufWriter::new(stdout())).map_err(|e| format!("{}: {e}", folder.display()))
-    });
-    match read {
+    let done = match Arguments::parse().command {
+        Command::Read { folder, hashed } => read(&folder, &hashed),
+        Command::Relay { name, hello, doors } => relay::relay(&name, hello, &doors).map_err(|e| e.to_string()),
+        Command::Connect { to } => relay::connect(&to).map_err(|e| format!("{}:{}: {e}", to.host, to.port)),
+        Command::Resolve { zone } => answer(&zone),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            use std::io::Write as _;
             // There is nobody else to tell.
-            let _ = writeln!(std::io::stderr(), "inside: {why}");
+            let _ = writeln!(io::stderr(), "inside: {why}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn read(folder: &Path, hashed: &str) -> Result<(), String> {
+    let hashed: Hashed = serde_json::from_str(hashed).map_err(|e| format!("--hashed: {e}"))?;
+    inside::read(folder, &hashed, BufWriter::new(stdout())).map_err(|e| format!("{}: {e}", folder.display()))
+}
+
+fn answer(zone: &str) -> Result<(), String> {
+    let zone: Zone = serde_json::from_str(zone).map_err(|e| format!("zone: {e}"))?;
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, resolve::PORT)).map_err(|e| format!("port {}: {e}", resolve::PORT))?;
+    resolve::resolve(&zone, &socket).map_err(|e| e.to_string())
 }

@@ -3,11 +3,13 @@
 //!
 //! - [`reach`]: what of the host a recipe asks for. It is refused, with file and line, unless the scenario allows it with a reason.
 //! - [`own`]: what is deployed in the place of external networks, volumes, secrets and configs, and which labels are left out.
+//! - [`closed`]: the networks that it is deployed on, which nothing leaves.
 //! - [`files`]: the files that a recipe may name: regular ones, in its own folder, not too large.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub mod closed;
 pub mod files;
 pub mod own;
 pub mod reach;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use recipe::compose::Compose;
+use recipe::fence::closed::Closed;
 
 use crate::error::{Context as _, Result};
 use crate::secret::Secret;
@@ -18,12 +19,13 @@ pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_
     if let Some(root) = docker_root {
         env.insert("DOCKER_ROOT".into(), root.to_owned());
     }
+    let mut compose = [Compose::read(&dir.join("compose.yml"))?];
+    Closed::default().close(&mut compose);
     Ok(Stack {
         name,
-        compose: vec![Compose::read(&dir.join("compose.yml"))?],
+        compose: compose.to_vec(),
         env,
         images: BTreeMap::from([("app".to_owned(), image)]),
-        ports: vec![],
         edits: vec![],
         made: None,
     })

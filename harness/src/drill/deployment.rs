@@ -1,5 +1,7 @@
 //! The deployment of a drill: the app's stack and the bot's, the doors that lead in, and the right to all of it.
 
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use tokio::net::TcpStream;
 
 use super::generated::Generated;
 use crate::backup::Bot;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::probe::STALL;
 use crate::probe::doors::Doors;
 use crate::probe::files::Files;
@@ -23,15 +25,12 @@ use crate::probe::sieve::Sieve;
 use crate::probe::smtp::Submission;
 use crate::stack::deploy::{self, Stack};
 use crate::stack::ownership::Owned;
-use crate::stack::ports::Ports;
 use crate::stack::reader::Reader;
+use crate::stack::relay::{HOST, Relay};
 use crate::stack::slots::{Alive, Slot};
-use crate::stack::until;
 use crate::stack::volumes::Helper;
+use crate::stack::{resolver, until};
 use crate::tls::Authority;
-
-/// How often a stack is deployed, each time at other ports, where somebody else took one that was chosen.
-const PORT_TRIES: u32 = 4;
 
 /// The app as it is deployed.
 pub struct Deployment {
@@ -52,8 +51,10 @@ pub struct Deployment {
     pub(super) helper_image: String,
     /// Reads volumes.
     pub(super) reader: Reader,
-    pub(super) host: String,
-    pub(super) ports: Ports,
+    /// The doors of the app.
+    pub relay: Relay,
+    /// The address of the stack's resolver in each network, by its name in the recipe; none where the app may ask the world.
+    pub(super) resolvers: BTreeMap<String, Ipv4Addr>,
     /// What the variables of its compose files have that is secret.
     pub(super) secrets: Generated,
     pub(super) alive: Arc<Alive>,
@@ -77,13 +78,13 @@ impl Deployment {
         self.scenario.spec.mail.as_ref()
     }
 
-    /// The host and the port of a door; port 0 where the scenario has no such door.
+    /// The host and the port of a door; port 0 while it is not open.
     pub fn door(&self, name: &str) -> (&str, u16) {
-        (&self.host, self.port(name))
+        (HOST, self.port(name))
     }
 
     pub(crate) fn port(&self, door: &str) -> u16 {
-        self.ports.get(door).unwrap_or_default()
+        self.relay.port(door).unwrap_or_default()
     }
 
     /// Whom the front's certificate is from.
@@ -92,7 +93,7 @@ impl Deployment {
     }
 
     pub(crate) fn doors_of_run(&self) -> Doors {
-        Doors { host: self.host.clone(), authority: self.authority.clone() }
+        Doors { host: HOST.into(), authority: self.authority.clone() }
     }
 
     /// A client that submits mail as an account, or hands it in as another server does.
@@ -103,13 +104,13 @@ impl Deployment {
 
     /// The IMAP door.
     pub fn imap(&self) -> Imap {
-        Imap { host: self.host.clone(), port: self.port("imaps"), authority: self.authority.clone(), patience: STALL }
+        Imap { host: HOST.into(), port: self.port("imaps"), authority: self.authority.clone(), patience: STALL }
     }
 
     /// The ManageSieve door, if the scenario has one.
     pub(crate) fn sieve(&self) -> Option<Sieve> {
-        let port = self.ports.get("managesieve")?;
-        Some(Sieve { host: self.host.clone(), port, authority: self.authority.clone() })
+        let port = self.relay.port("managesieve")?;
+        Some(Sieve { host: HOST.into(), port, authority: self.authority.clone() })
     }
 
     pub(crate) async fn queue(&self) -> Result<Vec<Queued>> {
@@ -168,8 +169,7 @@ impl Deployment {
 
     /// The doors with their addresses, as text.
     pub(super) fn door_list(&self) -> String {
-        let doors: Vec<String> =
-            self.ports.all().into_iter().map(|(name, port)| format!("{name} {}:{port}", self.host)).collect();
+        let doors: Vec<String> = self.relay.ports().into_iter().map(|(name, port)| format!("{name} {HOST}:{port}")).collect();
         doors.join(", ")
     }
 
@@ -184,16 +184,23 @@ impl Deployment {
             helper.write(&files).await?;
             helper.close().await?;
         }
-        self.ports.choose_taken_again()?;
-        let mut tries = 1;
-        loop {
-            self.published(stack).deploy(&self.owned, &self.alive).await?;
-            match self.up(&progress).await {
-                Err(Error::PortTaken(_)) if tries < PORT_TRIES => self.ports.choose_all_again()?,
-                result => return result,
+        self.with_secrets(stack).deploy(&self.owned, &self.alive).await?;
+        tokio::try_join!(self.open_doors(), self.running(progress))?;
+        self.answering().await
+    }
+
+    /// Starts what a stack that is deployed has besides its services: its resolver, and the way in.
+    pub(super) async fn open_doors(&self) -> Result<()> {
+        let (owned, stack) = (&self.owned, &self.stack.name);
+        let resolver = async {
+            match &self.reader.image {
+                Some(image) if !self.resolvers.is_empty() => {
+                    resolver::start(owned, image, stack, &self.resolvers).await.map(drop)
+                }
+                _ => Ok(()),
             }
-            tries += 1;
-        }
+        };
+        tokio::try_join!(resolver, self.relay.open(owned, stack)).map(drop)
     }
 
     /// Every secret that the run generates for the app, the old and the new values.
@@ -201,18 +208,16 @@ impl Deployment {
         self.secrets.all()
     }
 
-    /// The stack with its doors at the ports that are chosen now, and with the secrets that it has now.
-    pub(super) fn published(&self, stack: &Stack) -> Stack {
+    /// The stack with the secrets that it has now.
+    pub(super) fn with_secrets(&self, stack: &Stack) -> Stack {
         let mut env = stack.env.clone();
         env.extend(self.secrets.values());
-        let doors = self.scenario.spec.doors.iter();
-        let ports = doors.map(|d| (d.service.clone(), d.port, self.port(&d.name))).collect();
-        Stack { ports, env, ..stack.clone() }
+        Stack { env, ..stack.clone() }
     }
 
     /// Deploys the app's stack once more, over what runs, with these changes of the recipe; waits until it converged.
     pub(crate) async fn redeploy(&self, edits: Vec<Edit>) -> Result<()> {
-        Stack { edits, ..self.published(&self.stack) }.deploy(&self.owned, &self.alive).await?;
+        Stack { edits, ..self.with_secrets(&self.stack) }.deploy(&self.owned, &self.alive).await?;
         deploy::converged(self.engine(), &self.stack.name, self.converge_deadline(), |_, _| ()).await
     }
 
@@ -221,12 +226,6 @@ impl Deployment {
         self.redeploy(self.stack.edits.clone()).await?;
         self.running(|_, _| ()).await?;
         self.restart_waves(&self.scenario.spec.restore.restart, |_, _| ()).await
-    }
-
-    /// Waits until the app's services run and are ready and its doors answer.
-    pub(crate) async fn up(&self, progress: impl Fn(u64, u64)) -> Result<()> {
-        self.running(progress).await?;
-        self.answering().await
     }
 
     /// Restarts services wave by wave; the doors need answer only after the last, as the front may keep the address of a
@@ -294,7 +293,7 @@ impl Deployment {
     pub(crate) fn welcome(&self, door: &Door, line: &str) -> std::result::Result<(), String> {
         match &door.greeting {
             Some(expected) if !line.starts_with(expected) => Err(format!("it says {line:?}, expected {expected:?}")),
-            // An engine's proxy accepts connections before the app does, and a front says 502 to 504 of an app that is not there.
+            // The relay accepts connections before the app does, and a front says 502 to 504 of an app that is not there.
             None if self.has_pages(door) => match line.split_whitespace().collect::<Vec<_>>()[..] {
                 [protocol, "502" | "503" | "504", ..] if protocol.starts_with("HTTP/") => Err(format!("it says {line:?}")),
                 [protocol, _, ..] if protocol.starts_with("HTTP/") => Ok(()),
@@ -316,15 +315,15 @@ impl Deployment {
             Ok(line)
         }
         let port = self.port(&door.name);
-        let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.host);
+        let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", HOST);
         // What is sent before a line is read.
         let first = match &door.greeting {
             Some(_) => Some(""),
             None => self.has_pages(door).then_some(request.as_str()),
         };
         match door.tls {
-            Tls::Implicit => line(self.authority.connect(&self.host, port).await?, first).await,
-            Tls::Starttls | Tls::None => line(TcpStream::connect((self.host.as_str(), port)).await?, first).await,
+            Tls::Implicit => line(self.authority.connect(HOST, port).await?, first).await,
+            Tls::Starttls | Tls::None => line(TcpStream::connect((HOST, port)).await?, first).await,
         }
     }
 }

@@ -1,12 +1,14 @@
-//! Preparing a run: a slot, what dead runs left, images, ports, a subnet.
+//! Preparing a run: a slot, what dead runs left, images, subnets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::Engine;
+use ipnet::Ipv4Net;
 use judge::store::{Evidence, RunFact};
 use recipe::compose::edit::Edit;
+use recipe::fence::closed::{Closed, networks};
 use recipe::fence::own::Fence;
 use recipe::scenario::{self, Scenario};
 use seeds::Corpus;
@@ -21,10 +23,10 @@ use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
 use crate::secret::Secret;
-use crate::stack::deploy::{Stack, engine_host, free_subnet};
+use crate::stack::deploy::{Stack, free_subnets};
 use crate::stack::ownership::{Owned, stack_name};
-use crate::stack::ports::Ports;
 use crate::stack::reader::Reader;
+use crate::stack::relay::Relay;
 use crate::stack::slots::{self, Alive};
 use crate::stack::{disk, ensure_swarm, gc};
 use crate::tls::Authority;
@@ -47,7 +49,7 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Waits for a slot, collects what dead runs left, finds or builds the images, chooses ports and a subnet.
+    /// Waits for a slot, collects what dead runs left, finds or builds the images, chooses subnets.
     pub(super) async fn prepare(self) -> Result<Drill> {
         let Self { run, options, scenario, before, corpus, evidence, events, owned, secret, alive } = self;
         let engine = owned.engine();
@@ -105,21 +107,25 @@ impl Ground {
 
         let host = scenario.spec.certificate.as_ref().map_or(NO_CERTIFICATE, |c| &c.host).to_owned();
         let authority = Arc::new(Authority::issue(&host)?);
-        let doors = &scenario.spec.doors;
-        let ports = Ports::choose(slot.number, doors.iter().map(|d| d.name.as_str()))?;
         let stack_name = stack_name(&run);
         let mut env = scenario.spec.env.clone();
         if let Some(file) = &options.env_file {
             env.extend(recipe::env::read_env(file)?);
         }
-        let subnet = free_subnet(engine, slot.number).await?;
+        let both: Vec<&Scenario> = [&scenario].into_iter().chain(before.as_ref()).collect();
+        let mut subnets = free_subnets(engine, slot.number, 2 + count_to_choose(&both, standins)).await?.into_iter();
+        let [of_recipe, of_relay] = [(); 2].map(|()| subnets.next().map(|s| s.to_string()).unwrap_or_default());
         for value in env.values_mut() {
-            *value = value.replace("{subnet}", &subnet).replace("{certificate.host}", &host);
+            *value = value.replace("{subnet}", &of_recipe).replace("{certificate.host}", &host);
         }
         let secrets = Generated::of(&env, secret.clone());
         env.extend(secrets.values());
         env.insert("STACK_NAME".into(), stack_name.clone());
         scenario.check_env(&env)?;
+        let closed = closed(&both, standins, &env, subnets);
+        if let Some(why) = &scenario.spec.egress {
+            events.note(format!("The app can reach the world outside, as scenario.toml says: {why}"));
+        }
         let edits = options.fault.as_ref().map(|f| f.edits(&corpus)).unwrap_or_default();
         evidence.set_json(RunFact::Recipe, &deployed_labels(&scenario, &edits))?;
         evidence.set_json(RunFact::Inventory, &scenario.inventory)?;
@@ -134,9 +140,9 @@ impl Ground {
                 Fence { stack: &stack_name, env: &env, allowed: &scenario.spec.allowed, dir: made.path(), secret: &generate };
             let mut compose = scenario.deployed(standins);
             let changes = fence.own(&mut compose)?;
-            // A deployment publishes the doors where it chose to.
+            closed.close(&mut compose);
             let (name, env, made) = (stack_name.clone(), env.clone(), Some(made));
-            Ok::<_, Error>((Stack { name, compose, env, images, ports: vec![], edits, made }, changes))
+            Ok::<_, Error>((Stack { name, compose, env, images, edits, made }, changes))
         };
         let (stack, changes) = stack_of(&scenario, built, edits)?;
         if !changes.is_empty() {
@@ -152,6 +158,7 @@ impl Ground {
             None => None,
             Some(image) => Some(bot_stack(&bot_dir, &run, image, info.docker_root_dir.as_deref())?),
         };
+        let relay = Relay::new(reader_image.clone(), of_relay, &scenario.spec.doors);
         let reader = Reader { owned: owned.clone(), image: reader_image, helper_image: helper_image.clone() };
         let run = Run {
             corpus,
@@ -163,7 +170,6 @@ impl Ground {
             clocks: Mutex::default(),
         };
         let app = Deployment {
-            host: engine_host(),
             scenario,
             owned,
             stack,
@@ -173,7 +179,8 @@ impl Ground {
             authority,
             helper_image,
             reader,
-            ports,
+            relay,
+            resolvers: closed.resolvers(),
             secrets,
             alive,
             _slot: slot,
@@ -192,6 +199,26 @@ fn deployed_labels(scenario: &Scenario, edits: &[Edit]) -> BTreeMap<String, BTre
         }
     }
     labels
+}
+
+/// How many networks have no subnet of the recipe's.
+fn count_to_choose(all: &[&Scenario], standins: bool) -> usize {
+    let networks = all.iter().flat_map(|s| networks(&s.deployed(standins), &BTreeMap::new()));
+    networks.filter(|(_, subnet)| subnet.is_none()).map(|(name, _)| name).collect::<BTreeSet<_>>().len()
+}
+
+/// How the networks of a run are deployed: those of the recipe under test, and of the one before, which have the same subnets.
+fn closed(all: &[&Scenario], standins: bool, env: &BTreeMap<String, String>, mut free: impl Iterator<Item = Ipv4Net>) -> Closed {
+    let mut closed = Closed::default();
+    for scenario in all {
+        for (name, subnet) in networks(&scenario.deployed(standins), env) {
+            let subnet = closed.subnets.get(&name).copied().or(subnet).or_else(|| free.next());
+            closed.subnets.extend(subnet.map(|subnet| (name, subnet)));
+        }
+        closed.doors.extend(scenario.spec.doors.iter().map(|d| d.service.clone()));
+        closed.egress |= scenario.spec.egress.is_some();
+    }
+    closed
 }
 
 async fn use_standins(engine: &Engine, of: impl Iterator<Item = &Scenario>, choice: ImageChoice) -> Result<bool> {

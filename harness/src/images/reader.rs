@@ -24,7 +24,8 @@ pub const PATH: &str = "/inside";
 /// The program cannot be had, or the engine does not take the image.
 pub async fn ensure(engine: &Engine) -> Result<Option<String>> {
     let version = engine.docker.version().await.context("asking the engine for its version")?;
-    if version.arch.as_deref() != Some(architecture()) || version.os.as_deref() != Some("linux") {
+    let is_other = version.arch.as_deref() != Some(architecture()) || version.os.as_deref() != Some("linux");
+    if is_other && std::env::var_os(INSIDE.variable).is_none() {
         return Ok(None);
     }
     let path = INSIDE.get().await?;

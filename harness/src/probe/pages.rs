@@ -39,9 +39,12 @@ impl Failure {
     }
 }
 
+/// Redirections that are followed one after another.
+const REDIRECTIONS: usize = 10;
+
 /// Where the app's pages are.
 pub struct Origin {
-    /// The engine's host, and whom to trust there.
+    /// The host of the doors, and whom to trust there.
     pub doors: Doors,
     /// The port of the door.
     pub port: u16,
@@ -65,13 +68,14 @@ impl<'a> Visitor<'a> {
         let fail = |e: &dyn std::fmt::Display| Error::system("HTTP client", e);
         let Origin { doors, port, tls } = origin;
         let host = &doors.authority.host;
+        let scheme = if *tls { "https" } else { "http" };
         let addresses = (doors.host.as_str(), *port).to_socket_addrs().map_err(|e| fail(&e))?;
         let client = Client::builder()
             .tls_backend_preconfigured(Arc::unwrap_or_clone(doors.authority.client()?))
             .resolve_to_addrs(host, &addresses.collect::<Vec<_>>())
             .no_proxy()
             .cookie_store(true)
-            .redirect(redirect::Policy::limited(10))
+            .redirect(within(scheme, host, *port))
             .timeout(STALL)
             .build()
             .map_err(|e| fail(&e))?;
@@ -82,7 +86,6 @@ impl<'a> Visitor<'a> {
                 values.insert(format!("person.{n}.{what}"), value);
             }
         }
-        let scheme = if *tls { "https" } else { "http" };
         Ok(Self { spec, client, origin: format!("{scheme}://{host}:{port}"), values, strict: false })
     }
 
@@ -158,6 +161,21 @@ impl<'a> Visitor<'a> {
     pub(crate) fn filled(&self, text: &str) -> String {
         fill(text, |name| self.values.get(name).cloned()).unwrap_or_else(|_| text.to_owned())
     }
+}
+
+/// Follows what leads to the door itself. An app says its port or, as it does not know where it is published, none. Anything else is
+/// somebody else's, and what leads there is the answer.
+fn within(scheme: &'static str, host: &str, port: u16) -> redirect::Policy {
+    let host = host.to_owned();
+    redirect::Policy::custom(move |attempt| {
+        let url = attempt.url();
+        let is_door = url.scheme() == scheme && url.host_str() == Some(&host) && url.port().is_none_or(|p| p == port);
+        match attempt.previous().len() {
+            0..=REDIRECTIONS if is_door => attempt.follow(),
+            0..=REDIRECTIONS => attempt.stop(),
+            _ => attempt.error("too many redirections"),
+        }
+    })
 }
 
 /// The begin of what an answer says, without its tags.
@@ -244,6 +262,60 @@ mod tests {
             assert!(!says(&content, "Zoe"), "{content}");
         }
         assert_eq!(plain("a & b &unknown; \\n &#xffffffff;"), "a & b &unknown; \\n &#xffffffff;");
+    }
+
+    /// A server that leads everybody to another place; counts who came.
+    async fn leading_to(place: String) -> (u16, Arc<std::sync::atomic::AtomicUsize>) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let came = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = came.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let n = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                let mut request = [0; 1024];
+                let _ = client.read(&mut request).await;
+                let answer = if place == "itself" && n == 0 {
+                    "HTTP/1.1 302 Found\r\nLocation: http://app.test/there\r\n".to_owned()
+                } else if place == "itself" {
+                    "HTTP/1.1 200 OK\r\n".to_owned()
+                } else {
+                    format!("HTTP/1.1 302 Found\r\nLocation: {place}\r\n")
+                };
+                let _ = client.write_all(format!("{answer}Content-Length: 0\r\nConnection: close\r\n\r\n").as_bytes()).await;
+            }
+        });
+        (port, came)
+    }
+
+    #[tokio::test]
+    async fn a_visitor_stays_at_the_door() {
+        let came = |came: &std::sync::atomic::AtomicUsize| came.load(std::sync::atomic::Ordering::SeqCst);
+        let (other, came_there) = leading_to("itself".into()).await;
+        let spec: Spec = toml::from_str("name = 'pages'\ndoor = 'http'\nlogin = []\n").expect("a spec");
+        let get: Request = toml::from_str("get = '/'").expect("a request");
+        let authority = Arc::new(crate::tls::Authority::issue("app.test").expect("an authority"));
+        let visit = async |port| {
+            let doors = Doors { host: "127.0.0.1".into(), authority: authority.clone() };
+            let corpus = Corpus::new(1, seeds::Profile::named("tiny").expect("built in"));
+            let visitor =
+                Visitor::new(&spec, &Origin { doors, port, tls: false }, &corpus, "a@app.test", "p").expect("a visitor");
+            visitor.visit(std::slice::from_ref(&get)).await
+        };
+        for place in [format!("http://127.0.0.1:{other}/"), format!("http://app.test:{other}/"), "https://app.test/".to_owned()] {
+            let (port, _) = leading_to(place.clone()).await;
+            let answer = visit(port).await;
+            assert!(
+                matches!(&answer, Err(Failure::Answered(why)) if why.contains("302")),
+                "{place}: {:?}",
+                answer.err().map(|e| e.reason().to_owned())
+            );
+        }
+        assert_eq!(came(&came_there), 0, "nobody was led there");
+        let (port, came_here) = leading_to("itself".into()).await;
+        assert!(visit(port).await.is_ok(), "an app leads to itself, without the port that it does not know");
+        assert_eq!(came(&came_here), 2);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Deploying a stack as its operators do: `docker stack deploy` merges and interpolates the
 //! recipe's files and one of ours, which adds only what a drill needs: the run's labels,
-//! images, free host ports, and an endpoint mode that works on kernels without IPVS.
+//! images, and an endpoint mode that works on kernels without IPVS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::models::{HealthStatusEnum, TaskSpec, TaskState};
 use bollard::query_parameters::{
@@ -14,6 +14,7 @@ use bollard::query_parameters::{
 };
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use futures_util::StreamExt as _;
+use ipnet::Ipv4Net;
 use recipe::compose::edit::Edit;
 use recipe::compose::variable::{Part, interpolate, literal, parts};
 use recipe::compose::{Compose, labels};
@@ -38,8 +39,6 @@ pub struct Stack {
     pub env: BTreeMap<String, String>,
     /// Images that replace the recipe's, by service.
     pub images: BTreeMap<String, String>,
-    /// Published ports: (service, port in the container, port on the host).
-    pub ports: Vec<(String, u16, u16)>,
     /// Changes of the recipe, on purpose.
     pub edits: Vec<Edit>,
     /// Where files are that were made for it; they are removed with the last copy of this.
@@ -68,8 +67,8 @@ impl Stack {
         format!("{}_{service}", self.name)
     }
 
-    /// The files as handed to `docker stack deploy`: the recipe's without their published
-    /// ports (which would collide), then ours.
+    /// The files as handed to `docker stack deploy`: the recipe's without their published ports, which would collide and which
+    /// anybody could reach, then ours. All say the same version of the format: docker refuses others.
     fn files(&self, run: &BTreeMap<String, String>) -> Vec<Value> {
         let mut files: Vec<Value> = self.compose.iter().map(|c| c.value.clone()).collect();
         for file in &mut files {
@@ -86,6 +85,10 @@ impl Stack {
             }
         }
         files.push(self.overlay(run));
+        let version = version(&files);
+        for file in files.iter_mut().filter_map(Value::as_object_mut) {
+            file.insert("version".into(), json!(version));
+        }
         files
     }
 
@@ -102,19 +105,10 @@ impl Stack {
                 if let Some(image) = self.images.get(&name) {
                     service["image"] = json!(image);
                 }
-                let ports: Vec<Value> = self
-                    .ports
-                    .iter()
-                    .filter(|(s, ..)| *s == name)
-                    .map(|(_, target, published)| json!({"target": target, "published": published, "mode": "host"}))
-                    .collect();
-                if !ports.is_empty() {
-                    service["ports"] = json!(ports);
-                }
                 (name, service)
             })
             .collect();
-        let mut overlay = json!({"version": "3.8", "services": services});
+        let mut overlay = json!({"services": services});
         // It is made for services that name no network, also beside declared ones.
         if !self.compose.iter().flat_map(Compose::networks).any(|name| name == "default") {
             overlay["networks"] = json!({"default": {"labels": run}});
@@ -196,15 +190,19 @@ fn add_labels(object: &mut Value, add: &BTreeMap<String, String>) {
     object.insert("labels".into(), json!(all));
 }
 
-/// What Swarm and the engine say of a port on the host that is somebody else's.
-const PORT_TAKEN: [&str; 3] = ["port already in use", "address already in use", "port is already allocated"];
-/// How long a port may be taken: a task that ends has its port until then.
-const PORT_PATIENCE: Duration = Duration::from_secs(30);
+/// The version of the format that all files get: the highest that one of them names, and at least 3.8.
+fn version(files: &[Value]) -> String {
+    let minor = |file: &Value| match file.get("version")? {
+        Value::String(text) => text.strip_prefix("3.")?.parse().ok(),
+        Value::Number(number) => number.to_string().strip_prefix("3.")?.parse().ok(),
+        _ => None,
+    };
+    format!("3.{}", files.iter().filter_map(minor).fold(8, u32::max))
+}
 
 /// Waits until every service of the stack runs as many tasks as it should, healthy where it has a health check.
 /// `progress` is told (running, wanted).
 pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progress: impl Fn(u64, u64)) -> Result<()> {
-    let taken_since: Mutex<Option<Instant>> = Mutex::new(None);
     let result = until(deadline, || async {
         let filter = label_filter([(NAMESPACE_LABEL, stack)]);
         let what = "listing services";
@@ -251,14 +249,6 @@ pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progres
             }
         }
         progress(ready, wanted);
-        let mut since = taken_since.lock().unwrap_or_else(PoisonError::into_inner);
-        match waiting.iter().find(|why| PORT_TAKEN.iter().any(|taken| why.contains(taken))) {
-            None => *since = None,
-            Some(why) if since.get_or_insert_with(Instant::now).elapsed() >= PORT_PATIENCE => {
-                return Err(Error::PortTaken(why.clone()));
-            }
-            Some(_) => {}
-        }
         Ok(if waiting.is_empty() { Ok(()) } else { Err(format!("waiting for {}", waiting.join(", "))) })
     });
     let Err(error) = result.await else { return Ok(()) };
@@ -304,27 +294,24 @@ async fn healthy(engine: &Engine, container: &str) -> Result<bool> {
     }
 }
 
-/// A /24 that no network of the engine uses, from the part of 10.213.0.0/16 that belongs to the slot.
-pub async fn free_subnet(engine: &Engine, slot: u8) -> Result<String> {
+/// /24s that no network of the engine uses, from the part of 10.213.0.0/16 that belongs to the slot.
+///
+/// # Errors
+/// The engine fails, or too few are free.
+pub async fn free_subnets(engine: &Engine, slot: u8, count: usize) -> Result<Vec<Ipv4Net>> {
     let networks = engine.docker.list_networks(None::<ListNetworksOptions>).await.context("listing networks")?;
-    let used: Vec<String> =
-        networks.into_iter().filter_map(|n| n.ipam).flat_map(|i| i.config.unwrap_or_default()).filter_map(|c| c.subnet).collect();
+    let configs = networks.into_iter().filter_map(|n| n.ipam).flat_map(|i| i.config.unwrap_or_default());
+    let used: Vec<Ipv4Net> = configs.filter_map(|c| c.subnet?.parse().ok()).collect();
     // Start at another place each time: another state directory's drills take theirs from the same ones.
     let offset = (std::process::id() % 100) as u8;
-    (0..100u8)
-        .map(|n| format!("10.213.{}.0/24", slot * 100 + (offset + n) % 100))
-        .find(|s| !used.contains(s))
-        .ok_or_else(|| Error::Engine("no free subnet in 10.213.0.0/16; `restore-drill gc` removes what dead runs left".into()))
-}
-
-/// The host on which published ports are reached.
-pub fn engine_host() -> String {
-    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-    let Some(rest) = host.strip_prefix("tcp://").or_else(|| host.strip_prefix("ssh://")) else {
-        return "127.0.0.1".into();
-    };
-    let rest = rest.rsplit('@').next().unwrap_or(rest);
-    rest.split([':', '/']).next().unwrap_or("127.0.0.1").to_owned()
+    let all = (0..100u8).map(|n| Ipv4Net::new_assert([10, 213, slot * 100 + (offset + n) % 100, 0].into(), 24));
+    let is_free = |subnet: &Ipv4Net| !used.iter().any(|u| u.contains(subnet) || subnet.contains(u));
+    let free: Vec<Ipv4Net> = all.filter(is_free).take(count).collect();
+    if free.len() < count {
+        let needed = format!("fewer than {count} free subnets in 10.213.0.0/16");
+        return Err(Error::Engine(format!("{needed}; `restore-drill gc` removes what dead runs left")));
+    }
+    Ok(free)
 }
 
 #[cfg(test)]
@@ -335,7 +322,7 @@ mod tests {
     async fn a_wait_that_is_over_is_told_from_an_engine_that_fails() {
         let waiting = until(Duration::ZERO, || async { Ok::<Result<(), String>, Error>(Err("waiting for s_app".into())) });
         assert_eq!(late(&waiting.await.expect_err("late")).as_deref(), Some("after 0 s still waiting for s_app"));
-        let failed = until(Duration::ZERO, || async { Err::<Result<(), String>, _>(Error::PortTaken("s_app".into())) });
+        let failed = until(Duration::ZERO, || async { Err::<Result<(), String>, _>(Error::Engine("s_app".into())) });
         assert_eq!(late(&failed.await.expect_err("failed")), None);
     }
 
@@ -345,14 +332,13 @@ mod tests {
             compose: vec![Compose::parse(Path::new("compose.yml"), text).expect("valid")],
             env: BTreeMap::new(),
             images: BTreeMap::from([("app".into(), "standin:1".into())]),
-            ports: vec![("app".into(), 993, 22_001)],
             edits: vec![Edit::set("app", "backupbot.backup.volumes.mail", "false"), Edit::unset("app", "gone")],
             made: None,
         }
     }
 
     #[test]
-    fn the_overlay_labels_everything_and_replaces_the_ports() {
+    fn the_overlay_labels_everything_and_no_port_is_published() {
         let files = stack(
             "services:\n  app:\n    image: upstream\n    ports: [\"993:993\"]\n    deploy:\n      labels: [\"a=1\", \"gone=1\"]\n\
              volumes:\n  mail:\n  not-ours: {external: true}\n\
@@ -365,6 +351,7 @@ mod tests {
         assert_eq!(
             files[0],
             json!({
+                "version": "3.8",
                 "services": {"app": {
                     "image": "upstream",
                     "deploy": {"labels": {"a": "1", "backupbot.backup.volumes.mail": "false"}},
@@ -380,11 +367,16 @@ mod tests {
                 "services": {"app": {
                     "labels": run, "init": true, "image": "standin:1",
                     "deploy": {"labels": run, "endpoint_mode": "dnsrr"},
-                    "ports": [{"target": 993, "published": 22_001, "mode": "host"}],
                 }},
                 "networks": {"default": {"labels": run}},
             })
         );
+    }
+
+    #[test]
+    fn all_files_say_the_highest_version() {
+        let files = [json!({"version": "3.3"}), json!({"version": 3.13}), json!({}), json!({"version": "2.4"})];
+        assert_eq!((version(&files), version(&files[..1])), ("3.13".to_owned(), "3.8".to_owned()));
     }
 
     #[test]

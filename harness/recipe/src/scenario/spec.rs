@@ -27,7 +27,7 @@ pub struct Spec {
     /// `{secret}` is the variable's own; `{secret.NAME}` is that of another variable.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Published ports through which the app is reached.
+    /// Ports of services through which the app is reached.
     #[serde(default, rename = "door")]
     pub doors: Vec<Door>,
     /// Where the server's certificate is put, if a door uses TLS.
@@ -71,6 +71,8 @@ pub struct Spec {
     /// What of the host the recipe may reach. Anything else of the kind is refused.
     #[serde(default, rename = "allow")]
     pub allowed: Vec<Allowed>,
+    /// Why the app must reach the world outside, in one sentence. Without it, nothing leaves the app's networks.
+    pub egress: Option<String>,
     /// How long to wait at most, in seconds.
     #[serde(default)]
     pub deadlines: Deadlines,
@@ -108,13 +110,13 @@ pub struct Standins {
     pub ready: Vec<ServiceCommand>,
 }
 
-/// A door: a published port through which the app is reached.
+/// A door: a port of a service through which the app is reached.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Door {
     /// Its name, such as `submissions`, `imaps` or `http`.
     pub name: String,
-    /// The service that publishes it.
+    /// The service that listens there.
     pub service: String,
     /// The port in the container.
     pub port: u16,

@@ -43,7 +43,7 @@ pub(super) fn planned_logins(drill: &Drill) -> Vec<Login> {
     let accounts = drill.run.corpus.accounts();
     let mut logins = Vec::new();
     let mut add = |kind, token: Option<String>, door: &'static str, user: &User, password: String, let_in: bool| {
-        if drill.app.ports.contains_key(door) {
+        if drill.app.relay.has(door) {
             let trial = Trial::new(kind, [Some(user.email.clone()), token].into_iter().flatten());
             logins.push(self::Login { trial, door, account: user.email.clone(), password, let_in });
         }

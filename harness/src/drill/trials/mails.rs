@@ -91,7 +91,7 @@ pub(super) fn planned_mails(drill: &Drill, stage: &str) -> Vec<Mail> {
             });
         }
     }
-    if drill.app.ports.contains_key("smtp") {
+    if drill.app.relay.has("smtp") {
         mails.push(Mail { login: None, from: STRANGER.into(), ..to_target(TrialKind::MailIn, &[&target]) });
         mails.push(Mail {
             trial: Trial::new(TrialKind::OpenRelay, [""; 0]),

@@ -55,7 +55,7 @@ fn planned(drill: &Drill, newcomer: &str, other: Option<&str>) -> Vec<Mail> {
         )
     };
     let mut mails = Vec::new();
-    if drill.app.ports.contains_key("smtp") {
+    if drill.app.relay.has("smtp") {
         mails.push(mail(NewData::MailIn, &[newcomer], None, STRANGER, newcomer));
     }
     if let Some(other) = other {
