@@ -1,5 +1,6 @@
 //! SIGINT and SIGKILL in every phase of a drill, SIGTERM in some, leave nothing behind; what is not ours survives it all. SIGINT
-//! ends drills of Mailu, with all its services; the others those of the smallest app, but for the phases that only mail has.
+//! ends drills of Mailu, with all its services; the others those of the smallest app, but for the phases that only mail has. The loss of
+//! the parent, a deadline and a hook that does not end leave nothing behind either.
 
 #![expect(clippy::print_stdout, reason = "a test says where it is")]
 
@@ -38,9 +39,13 @@ impl Run {
     }
 
     fn of(arguments: &[&str]) -> Self {
+        Self::by(Command::new(env!("CARGO_BIN_EXE_restore-drill")).args(arguments))
+    }
+
+    /// A run that a command starts, to which the evidence's directory is added.
+    fn by(command: &mut Command) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let child = Command::new(env!("CARGO_BIN_EXE_restore-drill"))
-            .args(arguments)
+        let child = command
             .arg("--evidence")
             .arg(dir.path().join("run"))
             .current_dir(common::root())
@@ -151,6 +156,56 @@ async fn collect(run: &str) {
         assert!(since.elapsed() < DEADLINE, "run {run} lives on: {said}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// A CI server that cancels a step kills the step's shell.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_loss_of_its_parent_ends_a_run() {
+    let program = env!("CARGO_BIN_EXE_restore-drill");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "\"$@\"; true", "sh", program, "run", "radicale", "--profile", "tiny"]);
+    let mut run = Run::by(&mut shell);
+    run.reach(Phase::Provision).await;
+    run.signal("KILL");
+    assert_eq!(run.wait().await, None, "the shell is killed");
+    let since = Instant::now();
+    while !run.said().contains("nothing left") {
+        assert!(since.elapsed() < DEADLINE, "it goes on: {}", run.said());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(run.said().contains("the loss of the process that started it: tearing down"), "{}", run.said());
+    assert_nothing_left(&run.id()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_takes_too_long_is_torn_down() {
+    let mut run = Run::of(&["run", "radicale", "--profile", "tiny", "--deadline", "5s"]);
+    assert_eq!(run.wait().await, Some(exit_code::UNKNOWN.into()), "{}", run.said());
+    assert!(run.said().contains("the run was not done after 5 s"), "{}", run.said());
+    assert_nothing_left(&run.id()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_does_not_end_is_not_waited_for_for_ever() {
+    let scenarios = common::copy_of_scenarios();
+    let scenarios = scenarios.path().join("scenarios");
+    let append = |file: &str, from: &str, to: &str| {
+        let file = scenarios.join("radicale").join(file);
+        let text = std::fs::read_to_string(&file).expect("read");
+        assert!(text.contains(from), "{text}");
+        std::fs::write(&file, text.replacen(from, to, 1)).expect("written");
+    };
+    append(
+        "compose.yml",
+        "backupbot.backup=true\"",
+        "backupbot.backup=true\"\n        - \"backupbot.backup.pre-hook=sleep 3600\"",
+    );
+    append("scenario.toml", "[[door]]", "[deadlines]\ncommand = 10\n\n[[door]]");
+    let scenarios = scenarios.to_str().expect("a path");
+    let mut run = Run::of(&["run", "radicale", "--profile", "tiny", "--scenarios", scenarios]);
+    assert_eq!(run.wait().await, Some(exit_code::UNKNOWN.into()), "{}", run.said());
+    assert!(run.said().contains("after 10 s still waiting for the end of running"), "{}", run.said());
+    assert_nothing_left(&run.id()).await;
 }
 
 /// The catalogue's first group is torn down, and the others do not begin.

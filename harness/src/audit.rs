@@ -25,12 +25,13 @@ use crate::backup::{self, Bot, Created, Snapshot};
 use crate::error::Context as _;
 use crate::error::{Error, ReadingError, Result};
 use crate::images;
+use crate::interruption::interruptible;
 use crate::secret::Secret;
+use crate::stack::RUN_LABEL;
 use crate::stack::ownership::Owned;
 use crate::stack::reader::{Read, Reader};
 use crate::stack::slots::Alive;
 use crate::stack::volumes::{digest, full_name};
-use crate::stack::{RUN_LABEL, interruptible};
 
 /// Gathers what the audit judges.
 pub struct Auditor {

@@ -169,10 +169,10 @@ pub fn step<T>(evidence: &Evidence, step: BotStep, result: Result<T>) -> Result<
 }
 
 /// The result of an audit. One that could not be made is stored with its reason, and whatever it saw until then stays; the run goes on.
-/// An error of the run itself (its evidence, the engine, a signal) ends it.
+/// An error of the run itself (its evidence, the engine, a signal) ends it; what only came too late does not.
 pub fn audited(evidence: &Evidence, result: Result<()>) -> Result<()> {
     let result = match result {
-        Err(e @ (Error::Reading(_) | Error::Bug(_) | Error::Io { .. })) => {
+        Err(e @ (Error::Reading(_) | Error::Bug(_) | Error::Io { .. } | Error::Docker(engine::Error::Late { .. }))) => {
             let complaints = vec![Complaint { cause: Cause::Unread, message: e.to_string() }];
             Err(Error::Bot { what: "the audit".into(), complaints })
         }
@@ -360,9 +360,11 @@ mod tests {
         let stored: Vec<_> =
             evidence.complaints().expect("read").into_iter().map(|(step, c)| (step, c.cause, c.message)).collect();
         assert_eq!(stored, [(BotStep::Audit, Cause::Unread, "volume data: torn".to_owned())]);
+        let late = engine::Error::Late { seconds: 3600, waiting: "waiting for the end of ls".into() };
+        assert!(audited(&evidence, Err(late.into())).is_ok());
         assert!(audited(&evidence, Err(Error::Signal(crate::error::Signal::Interrupt))).is_err());
         assert!(audited(&evidence, Err(Error::Engine("no swarm".into()))).is_err());
-        assert_eq!(evidence.complaints().expect("read").len(), 1);
+        assert_eq!(evidence.complaints().expect("read").len(), 2);
     }
 
     #[tokio::test]

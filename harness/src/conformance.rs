@@ -20,13 +20,14 @@ use crate::drill::BotChoice;
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
+use crate::interruption::interruptible;
 use crate::secret::Secret;
 use crate::stack::deploy::Stack;
+use crate::stack::gc;
 use crate::stack::ownership::{Owned, stack_name};
 use crate::stack::slots::{self, Alive};
 use crate::stack::volumes::full_name;
 use crate::stack::{self, deploy};
-use crate::stack::{gc, interruptible};
 
 /// `conformance.toml`.
 #[derive(Debug, Deserialize)]

@@ -109,6 +109,12 @@ pub enum Error {
     /// A claim was asked for that the run does not prove.
     #[error("{0}")]
     NotHeld(String),
+    /// A whole run took longer than it may.
+    #[error("the run was not done after {seconds} s, which is all that --deadline gives it")]
+    Deadline {
+        /// What it was given.
+        seconds: u64,
+    },
     /// A signal ended the run.
     #[error("ended by {0}")]
     Signal(Signal),
@@ -131,13 +137,17 @@ pub struct Leftover {
     pub what: String,
 }
 
-/// The signals that end a run in order.
+/// What ends a run from outside, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// Ctrl-C.
     Interrupt,
     /// What `kill` sends by default.
     Terminate,
+    /// The terminal is gone.
+    HangUp,
+    /// The process that started the run is gone.
+    Orphaned,
 }
 
 impl fmt::Display for Signal {
@@ -145,6 +155,8 @@ impl fmt::Display for Signal {
         f.write_str(match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
+            Self::HangUp => "SIGHUP",
+            Self::Orphaned => "the loss of the process that started it",
         })
     }
 }
@@ -162,7 +174,8 @@ impl Error {
             Self::NotHeld(_) => exit_code::BROKEN,
             Self::Engine(_) => exit_code::ENGINE,
             Self::Signal(Signal::Interrupt) => exit_code::SIGINT,
-            Self::Signal(Signal::Terminate) => exit_code::SIGTERM,
+            Self::Signal(Signal::Terminate | Signal::Orphaned) => exit_code::SIGTERM,
+            Self::Signal(Signal::HangUp) => exit_code::SIGHUP,
             Self::Docker(e) if e.is_unreachable() => exit_code::ENGINE,
             _ => exit_code::UNKNOWN,
         }

@@ -14,9 +14,11 @@ pub const UNDETECTED: u8 = 3;
 pub const USAGE: u8 = 64;
 /// The Docker engine cannot be used: unreachable, not a swarm manager, out of disk, image missing. `EX_UNAVAILABLE`.
 pub const ENGINE: u8 = 69;
+/// Ended by SIGHUP (128 + 1), after teardown.
+pub const SIGHUP: u8 = 129;
 /// Ended by SIGINT (128 + 2), after teardown.
 pub const SIGINT: u8 = 130;
-/// Ended by SIGTERM (128 + 15), after teardown.
+/// Ended by SIGTERM (128 + 15), or because the process that started it is gone, after teardown.
 pub const SIGTERM: u8 = 143;
 
 /// The exit code of a run with this verdict.
@@ -37,5 +39,6 @@ Exit codes:
   3    undetected: a fault was not found, or found by another name
   64   usage: the command line, a scenario or an inventory is wrong
   69   engine: the Docker engine cannot be used
+  129  ended by SIGHUP, after teardown
   130  ended by SIGINT, after teardown
   143  ended by SIGTERM, after teardown";

@@ -32,6 +32,7 @@ pub mod events;
 pub mod exit_code;
 pub mod fault;
 pub mod images;
+pub mod interruption;
 pub mod ladder;
 pub mod output;
 pub mod probe;

@@ -7,7 +7,7 @@ use bollard::models::SwarmInitRequest;
 use engine::Engine;
 
 use crate::error::Context as _;
-use crate::error::{Error, Result, Signal};
+use crate::error::{Error, Result};
 use crate::events::Events;
 
 pub mod companion;
@@ -77,15 +77,4 @@ where
     F: Future<Output = Result<Result<T, String>>>,
 {
     engine::until(deadline, check).await
-}
-
-/// Does `work` unless SIGINT or SIGTERM ends it; what it created is for the caller to remove.
-pub async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::io("signals"))?;
-    tokio::select! {
-        result = work => result,
-        _ = tokio::signal::ctrl_c() => Err(Error::Signal(Signal::Interrupt)),
-        _ = terminate.recv() => Err(Error::Signal(Signal::Terminate)),
-    }
 }

@@ -388,7 +388,7 @@ async fn growing(drill: &Arc<Drill>, sizes: &[usize]) -> Result<Value> {
             let o = evidence.observation(stage)?;
             observed = observe(drill, &account, &evidence, o).await?;
             let since = Instant::now();
-            drill.app.files_probe().observe(&evidence, o, &|_, _| ()).await?;
+            drill.app.files_probe(drill.run.corpus.accounts()).observe(&evidence, o, &|_, _| ()).await?;
             files = since.elapsed().as_secs_f64();
             evidence.complete(o)?;
         }

@@ -1,5 +1,7 @@
 //! Commands in the running container of a service, and files out of it.
 
+use std::time::Duration;
+
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
 use bollard::query_parameters::{DownloadFromContainerOptionsBuilder, ListContainersOptionsBuilder};
@@ -22,6 +24,9 @@ pub struct Output {
     /// Standard error, likewise.
     pub stderr: String,
 }
+
+/// How often it is looked whether a command runs whose output has ended.
+const RUNNING: Duration = Duration::from_millis(200);
 
 /// Bytes kept of each stream.
 pub const LIMIT: usize = 64 << 20;
@@ -197,9 +202,24 @@ impl Engine {
             }
             Ok(())
         };
-        tokio::try_join!(feed, drain)?;
-        let code = self.docker.inspect_exec(&id).await.with(what)?.exit_code.unwrap_or(-1);
+        let whole = async {
+            tokio::try_join!(feed, drain)?;
+            self.ended(&id, &what).await
+        };
+        let late = |_| Error::Late { seconds: self.patience.as_secs(), waiting: format!("waiting for the end of {}", what()) };
+        let code = tokio::time::timeout(self.patience, whole).await.map_err(late)??;
         Ok(Output { code, stdout: String::new(), stderr: text(&stderr) })
+    }
+
+    /// Waits until a command has ended. It may run on after its output has: it closed that, or the engine let go of it.
+    async fn ended(&self, id: &str, what: &impl Fn() -> String) -> Result<i64> {
+        loop {
+            let found = self.docker.inspect_exec(id).await.with(what)?;
+            if found.running != Some(true) {
+                return Ok(found.exit_code.unwrap_or(-1));
+            }
+            tokio::time::sleep(RUNNING).await;
+        }
     }
 }
 

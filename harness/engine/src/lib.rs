@@ -17,11 +17,16 @@ pub const NAMESPACE_LABEL: &str = "com.docker.stack.namespace";
 /// Swarm's own label for the service of a container.
 pub const SERVICE_LABEL: &str = "com.docker.swarm.service.name";
 
+/// How long one command in a container may take, unless somebody says otherwise.
+const COMMAND: Duration = Duration::from_secs(3600);
+
 /// A connection to the engine that `DOCKER_HOST` names, or the local one.
 #[derive(Clone)]
 pub struct Engine {
     /// The API client, its version negotiated with the engine's.
     pub docker: Docker,
+    /// How long one command in a container may take.
+    patience: Duration,
 }
 
 impl Engine {
@@ -36,7 +41,13 @@ impl Engine {
         let docker = Docker::connect_with_defaults().map_err(fail)?.with_timeout(Duration::from_secs(120));
         let docker = docker.negotiate_version().await.map_err(fail)?;
         docker.ping().await.map_err(fail)?;
-        Ok(Self { docker })
+        Ok(Self { docker, patience: COMMAND })
+    }
+
+    /// The same, where one command in a container may take this long.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 }
 

@@ -1,4 +1,6 @@
-//! The options that say which data a drill uses.
+//! The options that say which data a drill uses, and values that several commands take.
+
+use std::time::Duration;
 
 /// Which data.
 #[derive(Debug, clap::Args)]
@@ -9,4 +11,25 @@ pub struct DataArgs {
     /// The seed of the corpus; the same seed and profile give the same bytes.
     #[arg(long, env = "RESTORE_DRILL_SEED", default_value_t = 1)]
     pub seed: u64,
+}
+
+/// A time as people write it, such as `90m` or `1h 30m`.
+pub fn time(text: &str) -> Result<Duration, String> {
+    let time: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; expected a time such as 90m or 1h 30m"))?;
+    let time = Duration::try_from(time).map_err(|e| e.to_string())?;
+    if time.is_zero() { Err("expected more than nothing".into()) } else { Ok(time) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        assert_eq!(time("90m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(time("1h 30m"), Ok(Duration::from_secs(5400)));
+        for wrong in ["", "90", "-1h", "0s", "soon"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The options of `ladder` and `ci`, which climb a recipe's ladder.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use recipe::rung::Rung;
 
@@ -48,6 +49,9 @@ pub struct ClimbArgs {
     /// More values for the compose files' variables, as NAME=value lines.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
+    /// Tear down, with the rungs that are left unknown, if the whole ladder takes longer than this, such as 90m or 2h.
+    #[arg(long, env = "RESTORE_DRILL_DEADLINE", value_name = "TIME", value_parser = super::data::time)]
+    pub deadline: Option<Duration>,
     /// The directory for copies of the recipe, the run and ladder.json. Default: `runs/ladder-<time>`.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::data::DataArgs;
 use crate::drill::fault::Fault;
@@ -40,6 +41,9 @@ pub struct RunArgs {
     /// Deploy nothing if the engine has less free disk than this, in GiB.
     #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::stack::disk::MIN_FREE_GIB)]
     pub min_free_gib: u64,
+    /// Tear down, with the verdict unknown, if the whole drill takes longer than this, such as 90m or 2h.
+    #[arg(long, env = "RESTORE_DRILL_DEADLINE", value_name = "TIME", value_parser = super::data::time)]
+    pub deadline: Option<Duration>,
     /// Inject a fault, so that the drill must not hold. `restore-drill fault --list SCENARIO` lists them.
     #[arg(long, alias = "sabotage", value_name = "NAME")]
     pub fault: Option<String>,
@@ -66,6 +70,7 @@ impl RunArgs {
             fault,
             live: self.live,
             min_free_gib: self.min_free_gib,
+            deadline: self.deadline,
             recipe: None,
             from: None,
             command: None,

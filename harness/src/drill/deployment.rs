@@ -8,6 +8,7 @@ use std::time::Duration;
 use engine::Engine;
 use recipe::compose::edit::Edit;
 use recipe::scenario::{Door, MailServer, Queue, Scenario, ServiceCommand, Tls};
+use seeds::Accounts;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
@@ -16,7 +17,7 @@ use crate::backup::Bot;
 use crate::error::Result;
 use crate::probe::STALL;
 use crate::probe::doors::Doors;
-use crate::probe::files::Files;
+use crate::probe::files::{Files, Unreached};
 use crate::probe::mail::Imap;
 use crate::probe::queue::{self, Queued};
 use crate::probe::redis::Redis;
@@ -140,9 +141,16 @@ impl Deployment {
         Redis { engine: self.engine().clone(), stack: self.stack.clone(), specs: self.scenario.spec.redis.clone() }
     }
 
-    /// What reads the files of the scenario.
-    pub fn files_probe(&self) -> Files {
-        Files { reader: self.reader.clone(), stack: self.stack.name.clone(), inventory: self.scenario.inventory.clone() }
+    /// What reads the files of the scenario, whose users these are.
+    pub fn files_probe(&self, accounts: &Accounts) -> Files {
+        let places = self.scenario.spec.users.as_ref().and_then(|u| u.places.as_ref());
+        let disabled = accounts.users.iter().filter(|u| !u.enabled).map(|u| u.email.clone());
+        Files {
+            reader: self.reader.clone(),
+            stack: self.stack.name.clone(),
+            inventory: self.scenario.inventory.clone(),
+            unreached: Unreached { volume: places.and_then(|p| p.mailboxes.clone()), folders: disabled.collect() },
+        }
     }
 
     /// Whether there is a version to upgrade from.

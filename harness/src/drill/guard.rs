@@ -11,14 +11,14 @@ use judge::redact::redact;
 use judge::store::{Evidence, RunFact};
 use recipe::scenario::Scenario;
 use seeds::{Corpus, Profile};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::options::{Options, Stored};
 use super::prepare::Ground;
 use super::state::Drill;
 use super::{accounts, logs, play};
-use crate::error::{Error, Result, Signal};
+use crate::error::{Error, Result};
 use crate::events::{Course, Event, Events, Phase};
+use crate::interruption::Interruptions;
 use crate::secret::Secret;
 use crate::stack::gc;
 use crate::stack::ownership::Owned;
@@ -68,7 +68,7 @@ pub struct Ended<T> {
 }
 
 /// Prepares a drill, hands it to `play`, and tears down on every way out of it: return,
-/// error, panic, SIGINT, SIGTERM.
+/// error, panic, signal, the loss of the parent, the deadline.
 pub async fn guarded<T, F, R>(options: Options, sinks: Sinks, play: F) -> Result<Ended<T>>
 where
     F: FnOnce(Arc<Drill>) -> R + Send + 'static,
@@ -93,7 +93,7 @@ where
     if let Some(mail) = &scenario.spec.mail {
         accounts::configuration(&scenario.dir.join(&mail.accounts.template), corpus.accounts(), &secret)?;
     }
-    let engine = Engine::connect().await?;
+    let engine = Engine::connect().await?.with_patience(Duration::from_secs(scenario.spec.deadlines.command));
     let run = secret.derive("run id")[..8].to_owned();
     let alive = Arc::new(Alive::take(&run)?);
     let dir = options.evidence.clone().unwrap_or_else(|| PathBuf::from("runs").join(&run));
@@ -123,8 +123,8 @@ where
         evidence.set_json(RunFact::Users, places)?;
     }
 
-    let handler = |kind| signal(kind).map_err(|e| Error::system("signal handlers cannot be installed", e));
-    let (mut interrupt, mut terminate) = (handler(SignalKind::interrupt())?, handler(SignalKind::terminate())?);
+    let mut interruptions = Interruptions::listen()?;
+    let given = options.deadline;
     let owned = Owned::new(engine, &run);
     let keep = options.keep;
     let deadline = Duration::from_secs(scenario.spec.deadlines.removal);
@@ -148,18 +148,26 @@ where
     });
     let result = tokio::select! {
         joined = &mut work => joined.unwrap_or_else(|e| Err(Error::bug(e))),
-        _ = interrupt.recv() => Err(Error::Signal(Signal::Interrupt)),
-        _ = terminate.recv() => Err(Error::Signal(Signal::Terminate)),
+        signal = interruptions.next() => Err(Error::Signal(signal)),
+        seconds = over(given) => Err(Error::Deadline { seconds }),
     };
     if let Err(error) = &result {
         remember(&evidence, &events, error);
     }
-    if let Err(Error::Signal(signal)) = &result {
-        events.note(format!("{signal}: tearing down. A second signal ends at once and leaves the rest to `restore-drill gc`."));
+    let is_cut_short = match &result {
+        Err(Error::Signal(signal)) => {
+            events
+                .note(format!("{signal}: tearing down. A second signal ends at once and leaves the rest to `restore-drill gc`."));
+            true
+        }
+        Err(Error::Deadline { .. }) => true,
+        _ => false,
+    };
+    if is_cut_short {
         work.abort();
         let _ = work.await;
     }
-    if keep && !matches!(result, Err(Error::Signal(_))) {
+    if keep && !is_cut_short {
         let marker = gc::keep(&run, &secret.derive("kept"))?;
         kept(&events, &run, &marker);
     } else {
@@ -175,8 +183,7 @@ where
                     }
                     break;
                 }
-                _ = interrupt.recv() => signals += 1,
-                _ = terminate.recv() => signals += 1,
+                _ = interruptions.next() => signals += 1,
             }
             if signals > 1 {
                 events.note(format!("Teardown cut short; `restore-drill gc` removes what run {run} left."));
@@ -191,6 +198,13 @@ where
         evidence.set_number(RunFact::PeakMemoryKib, peak_kib)?;
     }
     result.map(|value| Ended { value, evidence, events })
+}
+
+/// Waits until the time that a whole run is given is over. Gives it in seconds.
+async fn over(given: Option<Duration>) -> u64 {
+    let Some(given) = given else { return std::future::pending().await };
+    tokio::time::sleep(given).await;
+    given.as_secs()
 }
 
 /// Stores and says why the run ends before its end.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::ValueEnum as _;
 use recipe::scenario::{self, Scenario};
@@ -58,6 +59,8 @@ pub struct Options {
     pub live: Option<u32>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
     pub min_free_gib: u64,
+    /// How long the whole run may take; none where it may take as long as it needs.
+    pub deadline: Option<Duration>,
     /// A folder whose compose files stand in the place of the scenario's.
     pub recipe: Option<PathBuf>,
     /// The same of the version that is deployed first and then upgraded.
@@ -83,6 +86,7 @@ impl Options {
             fault: None,
             live: None,
             min_free_gib: MIN_FREE_GIB,
+            deadline: None,
             recipe: None,
             from: None,
             command: None,

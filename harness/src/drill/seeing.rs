@@ -39,7 +39,7 @@ pub(super) async fn see(drill: &Drill, name: &str, phase: &Running) -> Result<Ob
 fn data_probes(drill: &Drill) -> Vec<Box<dyn Probe>> {
     vec![
         Box::new(drill.app.rows_probe()),
-        Box::new(drill.app.files_probe()),
+        Box::new(drill.app.files_probe(drill.run.corpus.accounts())),
         Box::new(facts_probe(drill)),
         Box::new(drill.app.redis_probe()),
     ]
@@ -109,7 +109,7 @@ async fn resync(drill: &Drill, spec: &ServiceCommand) -> Result<()> {
 pub(super) async fn remember_fresh(drill: &Drill) -> Result<()> {
     let observation = drill.run.evidence.observation(FRESH)?;
     drill.app.rows_probe().observe(&drill.run.evidence, observation, &|_, _| ()).await?;
-    drill.app.files_probe().observe(&drill.run.evidence, observation, &|_, _| ()).await?;
+    drill.app.files_probe(drill.run.corpus.accounts()).observe(&drill.run.evidence, observation, &|_, _| ()).await?;
     drill.app.redis_probe().observe(&drill.run.evidence, observation, &|_, _| ()).await?;
     Ok(drill.run.evidence.complete(observation)?)
 }

@@ -10,6 +10,8 @@ use crate::drill::Drill;
 use crate::error::{Error, FaultError, Result};
 use crate::stack::until;
 
+/// The stack's name, in an action's words.
+const STACK: &str = "{stack}";
 /// The longest wait for the bot to be there again.
 const BOT_BACK: Duration = Duration::from_secs(120);
 
@@ -23,7 +25,8 @@ pub(super) async fn all(drill: &Drill, actions: &[Action], filling: &Filling<'_>
 
 /// Does one; it must end with 0. Gives what it printed.
 pub(super) async fn one(drill: &Drill, action: &Action, filling: &Filling<'_>) -> Result<String> {
-    let fill = |words: &[String]| words.iter().map(|w| filling.text(w)).collect::<Result<Vec<String>>>();
+    let filled = |word: &String| Ok(filling.text(word)?.replace(STACK, &drill.app.stack.name));
+    let fill = |words: &[String]| words.iter().map(filled).collect::<Result<Vec<String>>>();
     let command = match &action.command {
         Command::Program(words) => fill(words)?,
         Command::Shell(text, args) => shell(filling.text(text)?, fill(args)?),

@@ -20,6 +20,31 @@ pub struct Files {
     pub stack: String,
     /// Says what of the volumes is compared.
     pub inventory: Inventory,
+    /// Mailboxes that no login reaches.
+    pub unreached: Unreached,
+}
+
+/// Mailboxes that no login reaches: their messages are compared as files, with their bytes.
+#[derive(Debug, Clone, Default)]
+pub struct Unreached {
+    /// The volume that has a folder for each mailbox; none where the scenario names none.
+    pub volume: Option<String>,
+    /// The folders.
+    pub folders: Vec<String>,
+}
+
+impl Unreached {
+    /// The folders in a volume.
+    fn in_volume(&self, volume: &str) -> impl Iterator<Item = &str> {
+        let is_it = self.volume.as_deref() == Some(volume);
+        self.folders.iter().filter(move |_| is_it).map(String::as_str)
+    }
+
+    /// Whether an entry is in one of them.
+    fn has(&self, volume: &str, path: &str) -> bool {
+        let of = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        self.in_volume(volume).any(of)
+    }
 }
 
 impl Probe for Files {
@@ -34,8 +59,8 @@ impl Probe for Files {
                 let mut batch = Vec::with_capacity(BATCH);
                 let mut sink = |read: Read| {
                     match read {
-                        Read::Whole(entry) => batch.push(seen_in(volume, entry, true)),
-                        Read::InPart(entry) => batch.push(seen_in(volume, entry, false)),
+                        Read::Whole(entry) => batch.push(self.seen_in(volume, entry, true)),
+                        Read::InPart(entry) => batch.push(self.seen_in(volume, entry, false)),
                         Read::Unread(path, _) if volume.treatment(&path).1 == Compared::No => {}
                         Read::Unread(path, why) => evidence.put_file_unread(observation, &volume.name, &path, &why)?,
                     }
@@ -47,7 +72,7 @@ impl Probe for Files {
                     }
                     Ok(())
                 };
-                self.reader.read(&full_name(&self.stack, &volume.name), &hashed(volume), &mut sink).await?;
+                self.reader.read(&full_name(&self.stack, &volume.name), &self.hashed(volume), &mut sink).await?;
                 evidence.put_files(observation, &batch)?;
                 seen += batch.len() as u64;
             }
@@ -62,36 +87,58 @@ fn is_owed(volume: &InventoryVolume) -> bool {
     !volume.class.is_left_out() || volume.paths.iter().any(|p| !p.class.is_left_out())
 }
 
-/// Of which files of a volume the bytes are compared: those that are compared whole.
-fn hashed(volume: &InventoryVolume) -> Hashed {
-    let dumps = volume.paths.iter().filter_map(|p| Some((p.dump.clone()?, false)));
-    let whole = |p: &recipe::inventory::InventoryPath| !p.class.is_left_out() && p.content.is_none();
-    let paths = volume.paths.iter().map(|p| (p.path.clone(), whole(p)));
-    Hashed { globs: dumps.chain(paths).collect(), others: !volume.class.is_left_out() }
+impl Files {
+    /// Of which files of a volume the bytes are compared: those that are compared whole.
+    fn hashed(&self, volume: &InventoryVolume) -> Hashed {
+        let unreached = self.unreached.in_volume(&volume.name).map(|folder| (format!("{folder}/*"), true));
+        let dumps = volume.paths.iter().filter_map(|p| Some((p.dump.clone()?, false)));
+        let whole = |p: &recipe::inventory::InventoryPath| !p.class.is_left_out() && p.content.is_none();
+        let paths = volume.paths.iter().map(|p| (p.path.clone(), whole(p)));
+        Hashed { globs: dumps.chain(unreached).chain(paths).collect(), others: !volume.class.is_left_out() }
+    }
+
+    /// An entry as it is stored.
+    fn seen_in(&self, volume: &InventoryVolume, entry: Entry, complete: bool) -> FileSeen {
+        let (class, mut compared) = volume.treatment(&entry.path);
+        // Where messages are compared, a mailbox that nobody can open is not.
+        if compared == Compared::Attributes && self.unreached.has(&volume.name, &entry.path) {
+            compared = Compared::Whole;
+        }
+        FileSeen {
+            volume: volume.name.clone(),
+            kind: entry.kind,
+            class,
+            compared,
+            sha256: match entry.content {
+                Content::Sha256(hash) if compared == Compared::Whole => hash,
+                _ => String::new(),
+            },
+            size: entry.size,
+            allocated: complete.then_some(entry.allocated),
+            uid: entry.uid,
+            gid: entry.gid,
+            mode: entry.mode,
+            mtime: entry.mtime,
+            target: entry.target.unwrap_or_default(),
+            link: entry.inode.map_or_else(String::new, |inode| inode.to_string()),
+            device: entry.device.map_or_else(String::new, |(major, minor)| format!("{major}:{minor}")),
+            xattrs: complete.then_some(entry.xattrs),
+            path: entry.path,
+        }
+    }
 }
 
-/// An entry as it is stored.
-fn seen_in(volume: &InventoryVolume, entry: Entry, complete: bool) -> FileSeen {
-    let (class, compared) = volume.treatment(&entry.path);
-    FileSeen {
-        volume: volume.name.clone(),
-        kind: entry.kind,
-        class,
-        compared,
-        sha256: match entry.content {
-            Content::Sha256(hash) if compared == Compared::Whole => hash,
-            _ => String::new(),
-        },
-        size: entry.size,
-        allocated: complete.then_some(entry.allocated),
-        uid: entry.uid,
-        gid: entry.gid,
-        mode: entry.mode,
-        mtime: entry.mtime,
-        target: entry.target.unwrap_or_default(),
-        link: entry.inode.map_or_else(String::new, |inode| inode.to_string()),
-        device: entry.device.map_or_else(String::new, |(major, minor)| format!("{major}:{minor}")),
-        xattrs: complete.then_some(entry.xattrs),
-        path: entry.path,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mailbox_that_no_login_reaches_is_known_by_its_folder() {
+        let unreached = Unreached { volume: Some("mail".into()), folders: vec!["left@mail.test".into()] };
+        assert!(unreached.has("mail", "left@mail.test/new/1"));
+        assert!(!unreached.has("mail", "left@mail.test"));
+        assert!(!unreached.has("mail", "left@mail.test.example/new/1"));
+        assert!(!unreached.has("mail", "u01@mail.test/new/1"));
+        assert!(!unreached.has("other", "left@mail.test/new/1"));
     }
 }

@@ -174,10 +174,12 @@ pub struct Deadlines {
     pub settle: u64,
     /// For the containers of a removed service to be gone.
     pub removal: u64,
+    /// For one command in a container to end: a hook, a statement, the bot's backup.
+    pub command: u64,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { converge: 180, settle: 120, removal: 300 }
+        Self { converge: 180, settle: 120, removal: 300, command: 3600 }
     }
 }
