@@ -91,6 +91,19 @@ impl Drop for Foreign {
     }
 }
 
+impl Foreign {
+    /// What is in its repository.
+    fn snapshots(&self) -> String {
+        let script = format!(
+            "docker exec $(docker ps -q -f label=com.docker.swarm.service.name={}_app) restic snapshots --json",
+            self.stack
+        );
+        let output = std::process::Command::new("sh").args(["-ec", &script]).output().expect("a shell");
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    }
+}
+
 fn docker(arguments: &[&str], stack: &str) {
     let output = std::process::Command::new("docker").args(arguments).env("STACK_NAME", stack).output().expect("docker runs");
     assert!(output.status.success(), "docker {}: {}", arguments.join(" "), stderr(&output));
@@ -100,16 +113,32 @@ fn docker(arguments: &[&str], stack: &str) {
 #[test]
 fn an_existing_bot_is_driven() {
     let dir = tempfile::tempdir().expect("a directory");
-    let _foreign = Foreign::deploy(dir.path());
+    let foreign = Foreign::deploy(dir.path());
     let output = common::restore_drill(&["conformance", "--backupbot", "existing", "restore-in-place", "hooks-around-the-copy"]);
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(exit_code::HELD.into()), "{text}{}", stderr(&output));
     assert!(text.contains("2 of 2 cases kept"), "{text}");
     let evidence = dir.path().join("run");
-    let arguments = ["run", "mailu", "--profile", "tiny", "--backupbot", "existing", "--evidence"];
+    let before = foreign.snapshots();
+    let arguments = ["run", "radicale", "--profile", "tiny", "--backupbot", "existing", "--forget-snapshot", "--evidence"];
     let output = common::restore_drill(&[&arguments[..], &[evidence.to_str().expect("a path")]].concat());
-    assert_eq!(output.status.code(), Some(exit_code::HELD.into()), "{}", stderr(&output));
-    assert!(stderr(&output).contains("--backupbot existing"), "the command that reproduces it says so");
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(exit_code::HELD.into()), "{said}");
+    assert!(said.contains("--backupbot existing"), "the command that reproduces it says so: {said}");
+    assert!(said.contains("is removed from the repository"), "{said}");
+    assert_eq!(foreign.snapshots(), before);
+
+    // Nothing is done to what is somebody else's, and nobody guesses whose bot is meant.
+    let run = |more: &[&str]| {
+        let output = common::restore_drill(&[&["run", "radicale", "--backupbot", "existing"], more].concat());
+        assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{}", stderr(&output));
+        stderr(&output)
+    };
+    for fault in ["password-changed", "snapshot-forgotten", "bot-killed", "restored-into-wrong-stack", "data-file-gone"] {
+        assert!(run(&["--fault", fault]).contains("with --backupbot existing they are somebody else's"), "{fault}");
+    }
+    let said = run(&["--bot-service", "nobody", "--evidence", dir.path().join("other").to_str().expect("a path")]);
+    assert!(said.contains("nobody is no backupbot; the backupbots here are ") && said.contains("--bot-service"), "{said}");
 }
 
 #[test]

@@ -17,13 +17,22 @@ async fn planted_secrets_are_not_left_behind() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = options(&dir.path().join("run"), "tiny");
     options.scenario = "radicale".into();
-    let play = |drill: Arc<Drill>| async move {
-        let secrets = secrets(&drill);
+    // Of the operator's file, the value whose name says so.
+    let operators = "an-operator's/password-with-32-letters";
+    let env_file = dir.path().join("env");
+    std::fs::write(&env_file, format!("SMTP_RELAY_PASSWORD={operators}\nREALM=not-secret-at-all\n")).expect("written");
+    options.env_file = Some(env_file.clone());
+    let play = move |drill: Arc<Drill>| async move {
+        let mut secrets = secrets(&drill);
+        secrets.push(operators.to_owned());
         // As a careless app logs what it got: plain, in a header of basic authentication, in hexadecimal digits.
         let user = &drill.run.corpus.accounts().users[0].email;
         let password = drill.run.password(user);
         let basic = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-        let log = format!("password {password}\nAuthorization: Basic {basic}\nhex {}\n", hex::encode(&password));
+        let log = format!(
+            "password {password}\nAuthorization: Basic {basic}\nhex {}\nrelay {operators}, realm not-secret-at-all\n",
+            hex::encode(&password)
+        );
         let deployed = drill::deploy(&drill).await?;
         let _provisioned = drill::provision(&drill, deployed).await?;
         let service = drill.app.stack.service("app");
@@ -49,10 +58,12 @@ async fn planted_secrets_are_not_left_behind() {
     drop(evidence);
     let output = common::restore_drill(&["report", dir.path().join("run").to_str().expect("a path")]);
     assert!(output.status.success(), "{}", common::stderr(&output));
+    std::fs::remove_file(env_file).expect("removed");
     assert_no_secret(dir.path(), &secrets);
     let logs = std::fs::read_dir(dir.path().join("run/logs")).expect("logs").flatten();
     let text: String = logs.map(|l| std::fs::read_to_string(l.path()).expect("a log")).collect();
-    assert_eq!(text.matches(REDACTED).count(), 3, "{text}");
+    assert_eq!(text.matches(REDACTED).count(), 4, "{text}");
+    assert!(text.contains("not-secret-at-all"), "{text}");
 }
 
 /// A drill of DAViCal whose inventory keeps no secret, with more in scenario.toml: what it said, and the text of each report.

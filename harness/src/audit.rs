@@ -95,7 +95,10 @@ pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, 
     let image = image.ok_or_else(|| Error::Usage(format!("no stack {stack:?} on this engine; `docker stack ls` lists them")))?;
     // A drill that was kept has a bot of its own.
     let kept = services.iter().find_map(|s| s.spec.as_ref()?.labels.as_ref()?.get(RUN_LABEL).cloned());
-    let bot = Bot::find(&engine, kept.as_deref()).await?;
+    let bot = match &kept {
+        Some(run) => Bot::of_run(&engine, run).await?,
+        None => Bot::existing(&engine, None).await?,
+    };
     let work = async {
         let snapshot = match snapshot {
             Some(id) => Snapshot { id: id.to_owned() },

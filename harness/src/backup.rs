@@ -45,25 +45,54 @@ pub struct Created {
 }
 
 impl Bot {
-    /// The bot that carries the contract's label: with `run` that run's own, else the one that no drill deployed.
-    pub async fn find(engine: &Engine, run: Option<&str>) -> Result<Self> {
+    /// The bot that a run deployed.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn of_run(engine: &Engine, run: &str) -> Result<Self> {
+        let found = services(engine).await?.into_iter().find(|(_, of)| of.as_deref() == Some(run));
         let (name, value) = ENABLED_LABEL;
-        let filter = label_filter([(name, value)]);
-        let options = ListServicesOptionsBuilder::default().filters(&filter).build();
-        let found = engine.docker.list_services(Some(options)).await.context("looking for backupbot")?;
-        let service = found
-            .into_iter()
-            .filter_map(|s| s.spec)
-            .find(|s| s.labels.as_ref().and_then(|l| l.get(RUN_LABEL)).map(String::as_str) == run)
-            .and_then(|s| s.name);
-        match service {
-            Some(service) => Ok(Self { containers: Arc::new(engine.clone()), service }),
-            None => Err(Error::Engine(format!(
-                "no backupbot: no service on this engine has the label {name}={value}{}. \
-                 Deploy backup-bot-two, or leave --backupbot at `own`",
-                run.map_or_else(String::new, |r| format!(" and is run {r}'s"))
-            ))),
-        }
+        let none =
+            || Error::Engine(format!("no backupbot: no service on this engine has the label {name}={value} and is run {run}'s"));
+        Ok(Self { containers: Arc::new(engine.clone()), service: found.ok_or_else(none)?.0 })
+    }
+
+    /// The bot that no drill deployed: the one of this name, or the only one.
+    ///
+    /// # Errors
+    /// There is none, or it is not known which one is meant.
+    pub async fn existing(engine: &Engine, service: Option<&str>) -> Result<Self> {
+        let all: Vec<String> = services(engine).await?.into_iter().filter(|(_, of)| of.is_none()).map(|(name, _)| name).collect();
+        let (name, value) = ENABLED_LABEL;
+        let chosen = match (service, all.as_slice()) {
+            (_, []) => {
+                return Err(Error::Engine(format!(
+                    "no backupbot: no service on this engine has the label {name}={value}. Deploy backup-bot-two, or leave --backupbot \
+                     at `own`"
+                )));
+            }
+            (Some(service), all) => all.iter().find(|known| *known == service),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        };
+        let which = || {
+            let wrong = service.map_or_else(String::new, |s| format!("{s} is no backupbot; "));
+            Error::Usage(format!("{wrong}the backupbots here are {}: name one with --bot-service", all.join(", ")))
+        };
+        Ok(Self { containers: Arc::new(engine.clone()), service: chosen.ok_or_else(which)?.clone() })
+    }
+
+    /// Removes a snapshot from the repository, and nothing else: what only it had stays until somebody prunes.
+    ///
+    /// # Errors
+    /// restic did not.
+    pub async fn forget(&self, snapshot: &Snapshot) -> Result<()> {
+        let script =
+            format!("RESTIC_PASSWORD_FILE=${{RESTIC_PASSWORD_FILE:-{}}} exec restic forget -q \"$1\"", contract::PASSWORD_FILE);
+        let command = ["sh", "-ec", &script, "sh", &snapshot.id];
+        let call = Call { service: &self.service, command: &command, env: &[], stdin: None };
+        let output = self.containers.output(call).await.map_err(|e| gone("forget", e))?;
+        judged(&format!("restic's forget of snapshot {}", snapshot.id), output).map(drop)
     }
 
     async fn call(&self, command: &str, env: &[(&str, &str)]) -> Result<Output> {
@@ -158,6 +187,18 @@ impl Bot {
         };
         read_archive(outer, &what, read).await
     }
+}
+
+/// The services that carry the contract's label, each with the run that deployed it, if one did.
+async fn services(engine: &Engine) -> Result<Vec<(String, Option<String>)>> {
+    let filter = label_filter([ENABLED_LABEL]);
+    let options = ListServicesOptionsBuilder::default().filters(&filter).build();
+    let found = engine.docker.list_services(Some(options)).await.context("looking for backupbot")?;
+    let named = found.into_iter().filter_map(|s| s.spec).filter_map(|spec| {
+        let run = spec.labels.as_ref().and_then(|l| l.get(RUN_LABEL)).cloned();
+        Some((spec.name?, run))
+    });
+    Ok(named.collect())
 }
 
 /// The result of a step of the bot's; none, and stored, where the bot said that it failed.

@@ -106,12 +106,12 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
         phase.finish("the bot's, which has a shell");
         let phase = events.phase(Phase::Deploy);
         let bot = match choice {
-            BotChoice::Existing => Bot::find(&engine, None).await?,
+            BotChoice::Existing => Bot::existing(&engine, None).await?,
             BotChoice::Own => {
                 let stack = bot_stack(&dir, &run, image.clone(), info.docker_root_dir.as_deref())?;
                 deploy_bot(&owned, &stack, &secret, &alive).await?;
                 deploy::converged(&engine, &stack.name, DEADLINE, |_, _| ()).await?;
-                Bot::find(&engine, Some(&run)).await?
+                Bot::of_run(&engine, &run).await?
             }
         };
         let name = stack_name(&run);

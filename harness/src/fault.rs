@@ -217,6 +217,11 @@ impl hooks::Fault for Fault {
         self.declared.edits.iter().map(fill).collect()
     }
 
+    fn needs_own_bot(&self) -> bool {
+        // What is derived changes files through the bot's container.
+        self.deed.is_some() || self.declared.touches_bot()
+    }
+
     fn wants_older(&self) -> bool {
         self.declared.restore.older
     }

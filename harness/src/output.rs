@@ -1,16 +1,28 @@
 //! What commands print. Everything goes through here, so that a reader that leaves early, as `head` does, never ends a command: what
 //! it does not read is dropped, and the exit code stays what it would have been.
+//!
+//! Names, logs and mail are written by strangers. So a terminal or a CI server gets no control characters of theirs, and nothing that it
+//! would take for a command.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
 use crate::error::{Error, Result};
 
-/// Prints a text on standard output, as it is.
+/// Prints a text on standard output, made harmless.
 ///
 /// # Errors
 /// It cannot be written for another reason than that nobody reads it: on a full disk, for example.
 pub fn text(text: impl Display) -> Result<()> {
+    exact(harmless(&text.to_string()))
+}
+
+/// Prints a text on standard output as it is: one that another program reads, or one with colours of ours.
+///
+/// # Errors
+/// As of [`text`].
+pub fn exact(text: impl Display) -> Result<()> {
     print(&mut io::stdout().lock(), &text)
 }
 
@@ -24,7 +36,37 @@ pub fn line(line: impl Display) -> Result<()> {
 
 /// Prints a line on standard error. What cannot be written there is dropped: there is no other place to say so.
 pub fn notice(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", harmless(&line.to_string()));
+}
+
+/// A text in which no terminal finds a control sequence or a change of direction, and no CI server a command: such characters are written
+/// as `\u{1b}`. Line feeds and tabs stay.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_control) && !COMMANDS.iter().any(|command| text.contains(command)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    let (mut rest, mut at_start) = (text, true);
+    while let Some(c) = rest.chars().next() {
+        let is_command = COMMANDS.iter().any(|command| rest.starts_with(command)) && (at_start || c == '#');
+        if is_command || is_control(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+        at_start = c == '\n' || (at_start && c.is_whitespace());
+        rest = &rest[c.len_utf8()..];
+    }
+    Cow::Owned(out)
+}
+
+/// What CI servers take for a command: GitHub and Gitea at the begin of a line, Azure and TeamCity, and GitHub's older form, anywhere.
+const COMMANDS: [&str; 4] = ["::", "##[", "##vso[", "##teamcity["];
+
+/// Whether a character is not shown but does something: control characters, and those that turn the direction of a text (UAX #9).
+fn is_control(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\t'))
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
 }
 
 fn print(to: &mut impl Write, text: &impl Display) -> Result<()> {
@@ -47,6 +89,22 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn what_strangers_wrote_does_nothing() {
+        for plain in ["", "held\n\ttab ü 山", "a::b", "# heading\n## heading"] {
+            assert!(matches!(harmless(plain), Cow::Borrowed(_)) || harmless(plain) == plain, "{plain}");
+        }
+        for (text, expected) in [
+            ("\x1b[2Jgone", "\\u{1b}[2Jgone"),
+            ("a\r\nb", "a\\u{d}\nb"),
+            ("a\n  ::set-output name=x::y", "a\n  \\u{3a}:set-output name=x::y"),
+            ("x ##[error] ##vso[task]", "x \\u{23}#[error] \\u{23}#vso[task]"),
+            ("\u{202e}txt.exe \u{9b}31m", "\\u{202e}txt.exe \\u{9b}31m"),
+        ] {
+            assert_eq!(harmless(text), expected);
         }
     }
 

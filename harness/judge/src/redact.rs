@@ -1,5 +1,5 @@
-//! Redaction: secrets that are remembered here are taken out of whatever is stored or said, as they are, in hexadecimal digits,
-//! and in base64 wherever they begin within a longer text, as in `AUTH PLAIN`.
+//! Redaction: secrets that are remembered here are taken out of whatever is stored or said, as they are, in hexadecimal digits, in
+//! base64 wherever they begin within a longer text, as in `AUTH PLAIN`, and as addresses and JSON have them.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -23,6 +23,29 @@ static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
 
 fn known() -> MutexGuard<'static, Known> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The shortest value that is worth looking for: a shorter one is in many texts by chance.
+const SHORTEST: usize = 6;
+/// The shortest line of a longer secret, such as a private key, that is looked for by itself.
+const SHORTEST_LINE: usize = 16;
+
+/// Parts of a variable's name that say that its value is secret.
+const SECRET: [&str; 12] =
+    ["SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "PW", "PWD", "TOKEN", "KEY", "APIKEY", "CREDENTIALS", "SALT"];
+
+/// Whether a variable's name says that its value is secret.
+pub fn says_secret(name: &str) -> bool {
+    let mut parts = name.split(|c: char| !c.is_ascii_alphanumeric());
+    parts.any(|part| SECRET.contains(&part.to_ascii_uppercase().as_str()))
+}
+
+/// Remembers what somebody else keeps secret, as a whole and, where it has several lines, by the line. What is short is not looked for.
+pub fn remember_foreign(secret: &str) {
+    let secret = secret.trim();
+    let lines = secret.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE);
+    let all = [secret].into_iter().filter(|s| s.len() >= SHORTEST).chain(lines);
+    all.for_each(remember);
 }
 
 /// Remembers a secret of this process.
@@ -61,12 +84,43 @@ fn forms(secret: &str) -> Vec<String> {
         let (from, to) = ((before * 8).div_ceil(6), text.len() * 8 / 6);
         forms.push(encoded[from..to].to_owned());
     }
+    forms.push(percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string());
+    let quoted = serde_json::Value::from(secret).to_string();
+    forms.push(quoted.trim_matches('"').to_owned());
+    // A very short one has forms that are empty.
+    forms.retain(|form| !form.is_empty());
     forms
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_says_that_its_value_is_secret() {
+        for name in ["SECRET_KEY", "DB_PASSWORD", "smtp.pass", "API-TOKEN", "SECRET", "admin_pw"] {
+            assert!(says_secret(name), "{name}");
+        }
+        for name in ["DOMAIN", "KEYCLOAK_HOST", "PASSENGER_COUNT", "TOKENIZER", ""] {
+            assert!(!says_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_an_operator_keeps_secret_is_redacted_in_every_form() {
+        remember_foreign("an operator's \"pass/word\"\n");
+        remember_foreign("-----BEGIN KEY-----\nbm90IGEga2V5IGF0IGFsbA==\n-----END KEY-----\n");
+        remember_foreign("v1");
+        for text in [
+            "an operator's \"pass/word\"",
+            "{\"p\": \"an operator's \\\"pass/word\\\"\"}",
+            "https://u:an%20operator%27s%20%22pass%2Fword%22@host",
+            "a line: bm90IGEga2V5IGF0IGFsbA==",
+        ] {
+            assert!(redact(text).contains(REDACTED), "{text}");
+        }
+        assert_eq!(redact("v1 stays"), "v1 stays");
+    }
 
     #[test]
     fn no_form_of_a_secret_is_left_in_a_text() {

@@ -23,6 +23,12 @@ pub struct RunArgs {
     /// The bot to use: one that the drill deploys, or the one that is on the engine.
     #[arg(long, env = "RESTORE_DRILL_BACKUPBOT", value_enum, default_value_t = BotChoice::Own)]
     pub backupbot: BotChoice,
+    /// The existing bot's service, such as backup_app. Needed where the engine has more than one bot.
+    #[arg(long, value_name = "SERVICE")]
+    pub bot_service: Option<String>,
+    /// Remove the drill's snapshot from the existing bot's repository afterwards. Without it, the snapshot stays there.
+    #[arg(long)]
+    pub forget_snapshot: bool,
     /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
     #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
     pub images: ImageChoice,
@@ -63,6 +69,8 @@ impl RunArgs {
             seed: self.data.seed,
             evidence: self.evidence.clone(),
             backupbot: self.backupbot,
+            bot_service: self.bot_service.clone(),
+            forget_snapshot: self.forget_snapshot,
             images: self.images,
             env_file: self.env_file.clone(),
             connections: usize::from(self.connections),

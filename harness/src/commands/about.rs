@@ -18,13 +18,13 @@ pub(super) fn list(scenarios: &Path) -> Result<u8> {
 
 /// Prints a schema.
 pub(super) fn schema(of: Schema) -> Result<u8> {
-    output::line(format_args!("{:#}", of.json()))?;
+    output::exact(format_args!("{:#}\n", of.json()))?;
     Ok(exit_code::HELD)
 }
 
 /// Prints the template of the config file.
 pub(super) fn template() -> Result<u8> {
-    output::text(config::SAMPLE)?;
+    output::exact(config::SAMPLE)?;
     Ok(exit_code::HELD)
 }
 
@@ -32,7 +32,7 @@ pub(super) fn template() -> Result<u8> {
 pub(super) fn completions(shell: clap_complete::Shell) -> Result<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "restore-drill", &mut script);
-    output::text(String::from_utf8_lossy(&script))?;
+    output::exact(String::from_utf8_lossy(&script))?;
     Ok(exit_code::HELD)
 }
 
@@ -40,7 +40,7 @@ pub(super) fn completions(shell: clap_complete::Shell) -> Result<u8> {
 pub(super) fn man() -> Result<u8> {
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(Error::io("the manual page"))?;
-    output::text(String::from_utf8_lossy(&page))?;
+    output::exact(String::from_utf8_lossy(&page))?;
     Ok(exit_code::HELD)
 }
 

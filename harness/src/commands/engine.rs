@@ -78,7 +78,7 @@ pub(super) async fn audit(
     audit::deployed(&scenario, stack, snapshot, evidence.clone()).await?;
     let (verdict, report) = (judge::audited(&evidence)?, AuditReport::read(&evidence)?);
     if json {
-        output::line(serde_json::json!({"verdict": verdict, "report": report}))?;
+        output::exact(format_args!("{}\n", serde_json::json!({"verdict": verdict, "report": report})))?;
     } else {
         report.iter().try_for_each(output::text)?;
         verdict.findings.iter().try_for_each(output::line)?;
@@ -92,7 +92,7 @@ pub(super) async fn conformance(scenarios: &Path, backupbot: BotChoice, names: &
     let events = Events::new(vec![Box::new(Terminal::new())]);
     let outcomes = conformance::run(scenarios, backupbot, names, &events).await?;
     if json {
-        output::line(format_args!("{:#}", serde_json::json!(outcomes)))?;
+        output::exact(format_args!("{:#}\n", serde_json::json!(outcomes)))?;
     } else {
         for outcome in outcomes.iter().filter(|o| !o.differences.is_empty()) {
             output::line(format_args!("{}: {}", outcome.case, outcome.why))?;

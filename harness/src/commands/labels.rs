@@ -26,7 +26,12 @@ pub(super) fn labels(command: Labels) -> Result<u8> {
                 _ => sources.read_at(&base),
             });
             let mistakes = lint(&recipe, base.transpose()?.as_ref());
-            output::text(lint::render(&mistakes, format))?;
+            let text = lint::render(&mistakes, format);
+            if format == lint::OutputFormat::Human {
+                output::text(text)?
+            } else {
+                output::exact(text)?
+            }
             Ok(if lint::is_error(&mistakes) { exit_code::BROKEN } else { exit_code::HELD })
         }
         Labels::Explain { code: None } => {

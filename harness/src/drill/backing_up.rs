@@ -12,7 +12,7 @@ use super::state::Drill;
 use crate::audit::Auditor;
 use crate::backup;
 use crate::backup::{Created, Snapshot};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::Phase;
 
 /// How often the bot may take a snapshot while others write, until no file went while it was read.
@@ -72,6 +72,28 @@ async fn create(drill: &Drill) -> Result<Option<Snapshot>> {
     drill.run.evidence.set(RunFact::Snapshot, &snapshot.id)?;
     phase.finish(format!("snapshot {}", &snapshot.id[..snapshot.id.len().min(8)]));
     Ok(Some(snapshot))
+}
+
+/// Says which snapshot stays in the repository of a bot that was there already, or removes it. Nothing of that changes the verdict.
+pub(super) async fn left_behind(drill: &Drill, forgets: bool) {
+    if drill.app.bot_stack.is_some() {
+        return;
+    }
+    let Ok(Some(id)) = drill.run.evidence.get(RunFact::Snapshot) else { return };
+    let forgotten = async {
+        let bot = drill.app.bot().await?;
+        if forgets {
+            bot.forget(&Snapshot { id: id.clone() }).await?;
+        }
+        Ok::<_, Error>(bot.service)
+    };
+    drill.run.events.note(match forgotten.await {
+        Ok(bot) if forgets => format!("Snapshot {id} is removed from the repository of {bot}."),
+        Ok(bot) => format!(
+            "Snapshot {id} stays in the repository of {bot}; `restic forget {id}` there removes it, as --forget-snapshot does."
+        ),
+        Err(e) => format!("Snapshot {id} stays in the bot's repository: {e}"),
+    });
 }
 
 /// Holds the snapshot against the live volumes and the inventory. What it lacks is found here, before a wipe, and

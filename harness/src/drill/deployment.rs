@@ -45,6 +45,8 @@ pub struct Deployment {
     pub(super) before: Option<Stack>,
     /// The bot's stack, if the drill deploys one.
     pub bot_stack: Option<Stack>,
+    /// The service of a bot that was there already, where it was named.
+    pub(super) bot_service: Option<String>,
     /// Whether the app runs on stand-ins.
     pub(super) standins: bool,
     pub(super) authority: Arc<Authority>,
@@ -70,8 +72,10 @@ impl Deployment {
 
     /// The bot that this run drives.
     pub async fn bot(&self) -> Result<Bot> {
-        let run = self.bot_stack.is_some().then(|| self.owned.run());
-        Bot::find(self.engine(), run).await
+        match &self.bot_stack {
+            Some(_) => Bot::of_run(self.engine(), self.owned.run()).await,
+            None => Bot::existing(self.engine(), self.bot_service.as_deref()).await,
+        }
     }
 
     /// The mail server, in an app that is one.

@@ -24,6 +24,11 @@ pub trait Fault: fmt::Debug + Send + Sync {
         vec![]
     }
 
+    /// Whether it strikes only a bot that the drill deployed, because it does something to the bot or to its repository.
+    fn needs_own_bot(&self) -> bool {
+        false
+    }
+
     /// Whether a snapshot is taken before the baseline, from which [`Self::depart`] then makes the baseline differ.
     fn wants_older(&self) -> bool {
         false

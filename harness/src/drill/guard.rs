@@ -12,10 +12,10 @@ use judge::store::{Evidence, RunFact};
 use recipe::scenario::Scenario;
 use seeds::{Corpus, Profile};
 
-use super::options::{Options, Stored};
+use super::options::{BotChoice, Options, Stored};
 use super::prepare::Ground;
 use super::state::Drill;
-use super::{accounts, logs, play};
+use super::{accounts, backing_up, logs, play};
 use crate::error::{Error, Result};
 use crate::events::{Course, Event, Events, Phase};
 use crate::interruption::Interruptions;
@@ -87,6 +87,13 @@ where
             scenario.name
         )));
     }
+    if let Some(fault) = options.fault.as_ref().filter(|f| options.backupbot == BotChoice::Existing && f.needs_own_bot()) {
+        return Err(Error::Usage(format!(
+            "--fault {}: it changes the bot or its repository, and with --backupbot existing they are somebody else's. Leave --backupbot \
+             at `own`",
+            fault.name()
+        )));
+    }
     let before = options.from.as_ref().map(|dir| scenario.with_recipe(dir)).transpose()?;
     let secret = Secret::random()?;
     let corpus = Corpus::new(options.seed, profile.clone());
@@ -124,7 +131,7 @@ where
     }
 
     let mut interruptions = Interruptions::listen()?;
-    let given = options.deadline;
+    let (given, forgets) = (options.deadline, options.forget_snapshot);
     let owned = Owned::new(engine, &run);
     let keep = options.keep;
     let deadline = Duration::from_secs(scenario.spec.deadlines.removal);
@@ -143,6 +150,7 @@ where
     let mut work = tokio::spawn(async move {
         let drill = Arc::new(ground.prepare().await?);
         let result = play(drill.clone()).await;
+        backing_up::left_behind(&drill, forgets).await;
         logs::keep_logs(&drill).await;
         result
     });

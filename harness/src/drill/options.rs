@@ -45,6 +45,10 @@ pub struct Options {
     pub evidence: Option<PathBuf>,
     /// Which bot.
     pub backupbot: BotChoice,
+    /// The service of the bot that is deployed already, where there are several.
+    pub bot_service: Option<String>,
+    /// Whether the snapshot is removed from the repository of a bot that was there already.
+    pub forget_snapshot: bool,
     /// Which images.
     pub images: ImageChoice,
     /// A file of more values for the compose files' variables.
@@ -79,6 +83,8 @@ impl Options {
             seed: 1,
             evidence: None,
             backupbot: BotChoice::Own,
+            bot_service: None,
+            forget_snapshot: false,
             images: ImageChoice::Auto,
             env_file: None,
             connections: 6,
@@ -96,8 +102,21 @@ impl Options {
     /// The command that runs the same drill again: every option that changes what is drilled and differs from its default.
     pub fn reproduce(&self) -> String {
         // A new option is either named here or does not change what is drilled.
-        let Self { scenarios, scenario, profile, seed, backupbot, images, env_file, connections, fault, live, command, .. } =
-            self;
+        let Self {
+            scenarios,
+            scenario,
+            profile,
+            seed,
+            backupbot,
+            bot_service,
+            images,
+            env_file,
+            connections,
+            fault,
+            live,
+            command,
+            ..
+        } = self;
         if let Some(command) = command {
             return command.clone();
         }
@@ -110,6 +129,7 @@ impl Options {
         all += &option("fault", fault.as_ref().map(|f| f.name().to_owned()));
         all += &option("live", live.map(|rate| rate.to_string()));
         all += &option("backupbot", differs(*backupbot != default.backupbot, &bot_name));
+        all += &option("bot-service", bot_service.clone());
         all += &option("images", differs(*images != default.images, &images_name));
         all += &option("env-file", env_file.as_ref().map(|f| f.display().to_string()));
         all += &option("connections", differs(*connections != default.connections, &|| connections.to_string()));

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use engine::Engine;
 use ipnet::Ipv4Net;
+use judge::redact::{remember_foreign, says_secret};
 use judge::store::{Evidence, RunFact};
+use recipe::compose::Compose;
 use recipe::compose::edit::Edit;
 use recipe::fence::closed::{Closed, networks};
 use recipe::fence::own::Fence;
@@ -64,7 +66,7 @@ impl Ground {
             )));
         }
         if options.backupbot == BotChoice::Existing {
-            Bot::find(engine, None).await?;
+            Bot::existing(engine, options.bot_service.as_deref()).await?;
         }
         let slot = slots::slot(info.id.as_deref().unwrap_or("engine"), || {
             events.note(format!("{} drills are under way on this engine: waiting for one to end.", slots::SLOTS));
@@ -121,6 +123,7 @@ impl Ground {
         let secrets = Generated::of(&env, secret.clone());
         env.extend(secrets.values());
         env.insert("STACK_NAME".into(), stack_name.clone());
+        env.iter().filter(|(name, _)| says_secret(name)).for_each(|(_, value)| remember_foreign(value));
         scenario.check_env(&env)?;
         let closed = closed(&both, standins, &env, subnets);
         if let Some(why) = &scenario.spec.egress {
@@ -141,6 +144,7 @@ impl Ground {
             let mut compose = scenario.deployed(standins);
             let changes = fence.own(&mut compose)?;
             closed.close(&mut compose);
+            remember_files(&compose);
             let (name, env, made) = (stack_name.clone(), env.clone(), Some(made));
             Ok::<_, Error>((Stack { name, compose, env, images, edits, made }, changes))
         };
@@ -175,6 +179,7 @@ impl Ground {
             stack,
             before,
             bot_stack,
+            bot_service: options.bot_service,
             standins,
             authority,
             helper_image,
@@ -219,6 +224,14 @@ fn closed(all: &[&Scenario], standins: bool, env: &BTreeMap<String, String>, mut
         closed.egress |= scenario.spec.egress.is_some();
     }
     closed
+}
+
+/// Remembers what the secrets of compose files have that come from files.
+fn remember_files(all: &[Compose]) {
+    let secrets = all.iter().filter_map(|c| c.value.get("secrets")?.as_object()).flat_map(|s| s.values());
+    // A `$` in a path is written twice.
+    let files = secrets.filter_map(|secret| Some(secret.get("file")?.as_str()?.replace("$$", "$")));
+    files.filter_map(|file| std::fs::read_to_string(file).ok()).for_each(|content| remember_foreign(&content));
 }
 
 async fn use_standins(engine: &Engine, of: impl Iterator<Item = &Scenario>, choice: ImageChoice) -> Result<bool> {

@@ -10,6 +10,7 @@ use super::OutputFiles;
 use super::model::{self, Report, seconds};
 use crate::error::{Error, Result};
 use crate::events::{Event, Sink};
+use crate::output::harmless;
 
 /// How a CI server folds lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,12 +78,12 @@ impl Folded {
                 *open = Some(phase.name());
             }
             Event::PhaseFinished { phase, millis, summary } => {
-                lines.push(format!("  {} in {}: {summary}", phase.name(), seconds(*millis)));
+                lines.push(format!("  {} in {}: {}", phase.name(), seconds(*millis), harmless(summary)));
                 lines.extend(open.take().and_then(|name| self.folds.end(name, now)));
             }
-            Event::Note { message } => lines.push(format!("  {message}")),
-            Event::Found { finding } => lines.push(format!("  - {finding}")),
-            Event::Ended { ended } => lines.push(format!("unknown: {ended}")),
+            Event::Note { message } => lines.push(format!("  {}", harmless(message))),
+            Event::Found { finding } => lines.push(format!("  - {}", harmless(&finding.to_string()))),
+            Event::Ended { ended } => lines.push(format!("unknown: {}", harmless(&ended.to_string()))),
             Event::Finished { .. } | Event::Progress { .. } | Event::FaultJudged { .. } => {}
         }
         lines
@@ -158,19 +159,22 @@ mod tests {
             let phase = Phase::Deploy;
             let events = [
                 Event::PhaseStarted { phase },
-                Event::Note { message: "note".into() },
+                Event::Note { message: "note\n::stop-commands::x".into() },
                 Event::PhaseFinished { phase, millis: 1500, summary: "up".into() },
                 Event::PhaseStarted { phase: Phase::Wipe },
                 Event::PhaseStarted { phase: Phase::Teardown },
             ];
             events.iter().flat_map(|e| sink.lines(e)).collect::<Vec<_>>()
         };
-        assert_eq!(run(Folds::None), ["+ deploy", "  note", "  deploy in 1.5 s: up", "+ wipe", "+ teardown"]);
+        assert_eq!(
+            run(Folds::None),
+            ["+ deploy", "  note\n\\u{3a}:stop-commands::x", "  deploy in 1.5 s: up", "+ wipe", "+ teardown"]
+        );
         assert_eq!(
             run(Folds::Github),
             [
                 "::group::deploy",
-                "  note",
+                "  note\n\\u{3a}:stop-commands::x",
                 "  deploy in 1.5 s: up",
                 "::endgroup::",
                 "::group::wipe",

@@ -10,6 +10,7 @@ use judge::model::{Status, Verdict};
 use judge::redact::redact;
 
 use crate::events::{Event, Phase, Sink};
+use crate::output::harmless;
 
 /// Findings named one by one; the rest are in the run's directory.
 const NAMED: usize = 25;
@@ -120,10 +121,10 @@ impl Sink for Terminal {
             }
             Event::Progress { phase, done, total, unit } => self.progress(&mut state, *phase, *done, *total, unit),
             Event::PhaseFinished { phase, millis, summary } => {
-                let seconds = *millis as f64 / 1000.0;
+                let (seconds, summary) = (*millis as f64 / 1000.0, harmless(summary));
                 self.line(&format!("  {:10} {seconds:7.1} s  {summary}", style(phase.name()).for_stderr().green()));
             }
-            Event::Note { message } => self.line(&format!("  {} {message}", style("note").for_stderr().cyan())),
+            Event::Note { message } => self.line(&format!("  {} {}", style("note").for_stderr().cyan(), harmless(message))),
             Event::FaultJudged { fault, group, caught, millis } => {
                 let word = if *caught { style("caught").for_stderr().green() } else { style("MISSED").for_stderr().red().bold() };
                 self.line(&format!("  {word} {group:8} {fault:28} {:6.1} s", *millis as f64 / 1000.0));
@@ -131,7 +132,8 @@ impl Sink for Terminal {
             Event::Found { .. } => {}
             Event::Ended { ended } => {
                 self.line("");
-                self.line(&format!("{}: {ended}", style(Status::Unknown.word()).for_stderr().bold().yellow()));
+                let ended = ended.to_string();
+                self.line(&format!("{}: {}", style(Status::Unknown.word()).for_stderr().bold().yellow(), harmless(&ended)));
             }
             Event::Finished { verdict } => {
                 for line in block(verdict) {
@@ -155,11 +157,12 @@ pub fn block(verdict: &Verdict) -> Vec<String> {
         lines.push(format!("  covered {}", verdict.coverage));
         lines.extend(verdict.coverage.left_out().into_iter().map(|out| format!("    {out}")));
     }
-    lines.extend(verdict.needs.iter().map(|need| format!("  {need}")));
+    let said = |what: &dyn std::fmt::Display, mark: &str| format!("  {mark}{}", harmless(&what.to_string()));
+    lines.extend(verdict.needs.iter().map(|need| said(need, "")));
     if verdict.findings.is_empty() {
         lines.push("  all that was compared was restored unchanged".into());
     }
-    lines.extend(verdict.findings.iter().take(NAMED).map(|f| format!("  - {f}")));
+    lines.extend(verdict.findings.iter().take(NAMED).map(|f| said(f, "- ")));
     if verdict.findings.len() > NAMED {
         lines.push(format!("  … and {} more; `restore-drill report` lists them all", verdict.findings.len() - NAMED));
     }
