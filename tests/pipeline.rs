@@ -67,12 +67,37 @@ fn testme_climbs_and_keeps_its_results() {
     std::fs::remove_dir_all(out).expect("removed");
 }
 
+/// What a checkout brings along, besides the recipe, is under test and decides nothing.
+#[test]
+fn scenarios_and_config_of_a_checkout_are_not_taken() {
+    let checkout = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(checkout.path().join("scenarios")).expect("made");
+    std::fs::write(checkout.path().join("restore-drill.toml"), "no such option = 1\n").expect("written");
+    let said = |arguments: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_restore-drill");
+        let output = Command::new(program).args(arguments).current_dir(checkout.path()).output().expect("it runs");
+        (output.status.code(), stderr(&output))
+    };
+    let (code, text) = said(&["ci"]);
+    assert_eq!(code, Some(64), "{text}");
+    assert!(text.contains("those in this directory are under test: name a folder with --scenarios"), "{text}");
+    let (_, text) = said(&["list"]);
+    assert!(text.contains("restore-drill.toml:1: "), "elsewhere it is taken: {text}");
+}
+
 /// What ends before a verdict has its exit code, and a comment that says why.
 #[test]
 fn a_step_that_ends_early_says_why() {
     let dir = tempfile::tempdir().expect("a directory");
     let out = dir.path().join("results");
-    let output = common::restore_drill(&["ci", "scenarios/mailu@no-such-tag", "--out", out.to_str().expect("a path")]);
+    let output = common::restore_drill(&[
+        "ci",
+        "scenarios/mailu@no-such-tag",
+        "--scenarios",
+        "scenarios",
+        "--out",
+        out.to_str().expect("a path"),
+    ]);
     assert_eq!(output.status.code(), Some(64), "{}", stderr(&output));
     let comment = std::fs::read_to_string(out.join("report.md")).expect("a comment");
     assert!(comment.contains("ended before a verdict") && comment.contains("no-such-tag"), "{comment}");

@@ -3,7 +3,7 @@
 use recipe::scenario;
 
 use crate::cli::{Cli, Command};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 mod about;
 mod engine;
@@ -14,12 +14,26 @@ mod run;
 mod sinks;
 mod stored;
 
+fn none_but_those_under_test() -> Error {
+    Error::Usage(
+        "no scenarios came with this program, and those in this directory are under test: name a folder with --scenarios or \
+         RESTORE_DRILL_SCENARIOS"
+            .into(),
+    )
+}
+
 /// Does what the command line says. Gives the exit code.
 ///
 /// # Errors
 /// What ends the command before its end.
 pub async fn execute(cli: Cli) -> Result<u8> {
-    let (asked, scenarios) = (cli.scenarios.clone(), scenario::folder(cli.scenarios));
+    let asked = cli.scenarios.clone();
+    let scenarios = match &cli.command {
+        Command::Ci(_) => {
+            scenario::folder_in_pipeline(cli.scenarios, cli.names_scenarios).ok_or_else(none_but_those_under_test)?
+        }
+        _ => scenario::folder(cli.scenarios),
+    };
     match cli.command {
         Command::Run(args) => run::run(&args, &scenarios, cli.output).await,
         Command::Repro { dir, evidence } => run::repro(&dir, evidence, &scenarios, cli.output).await,

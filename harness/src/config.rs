@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use clap::parser::ValueSource;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _};
+
+use recipe::scenario;
 
 use crate::cli::Cli;
 use crate::error::{Error, Result};
@@ -26,15 +29,22 @@ fn known() -> Vec<&'static str> {
 /// The command line with the defaults of the config file, if there is one.
 pub fn parse(arguments: Vec<std::ffi::OsString>) -> Result<std::result::Result<Cli, clap::Error>> {
     let plain = Cli::command().ignore_errors(true).try_get_matches_from(&arguments).ok();
+    let is_pipeline = plain.as_ref().is_some_and(|m| m.subcommand_name() == Some("ci"));
     let named = plain.and_then(|m| m.get_one::<PathBuf>("config").cloned());
-    let file = named.or_else(|| Path::new(FILE).is_file().then(|| PathBuf::from(FILE)));
+    // In a pipeline, what is in this directory is under test.
+    let here = || (!is_pipeline && Path::new(FILE).is_file()).then(|| PathBuf::from(FILE));
+    let file = named.or_else(here);
     let mut command = Cli::command();
     if let Some(file) = file {
         for (key, value) in read(&file)? {
             command = with_default(command, &key, value);
         }
     }
-    Ok(command.try_get_matches_from(arguments).and_then(|m| Cli::from_arg_matches(&m)))
+    Ok(command.try_get_matches_from(arguments).and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        let is_default = matches.value_source("scenarios") == Some(ValueSource::DefaultValue);
+        Ok(Cli { names_scenarios: !is_default || cli.scenarios != Path::new(scenario::FOLDER), ..cli })
+    }))
 }
 
 /// Reads a file; every key must be known.
@@ -104,6 +114,15 @@ mod tests {
         assert_eq!(cli.scenarios, PathBuf::from("elsewhere"));
         let Command::Run(run) = cli.command else { panic!("not run") };
         assert_eq!((run.data.profile.as_str(), run.data.seed), ("tiny", 9));
+    }
+
+    #[test]
+    fn who_names_the_scenarios_is_known() {
+        let named = |config: &str, more: &[&str]| parsed(config, more).expect("a command line").names_scenarios;
+        assert!(!named("", &["ci"]));
+        assert!(named("", &["ci", "--scenarios", "scenarios"]));
+        assert!(named("", &["--scenarios", "scenarios", "ci"]));
+        assert!(named("scenarios = \"elsewhere\"\n", &["ci"]));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub use compared::{Fact, SeedCommand};
 pub use database::{Database, Dialect, LeftOut, QUERY, Table};
 use faults::Faults;
 use folder::SPEC;
-pub use folder::{FOLDER, bot, folder, list};
+pub use folder::{FOLDER, bot, folder, folder_in_pipeline, list};
 pub use mail::{AccountImport, Dkim, MailServer, Outside, Queue};
 pub use pages::{Pages, Request};
 pub use redis::{LeftOutKeys, Redis};

@@ -24,6 +24,12 @@ pub fn folder(asked: PathBuf) -> PathBuf {
     installed().unwrap_or(asked)
 }
 
+/// The folder of scenarios in a pipeline, whose checkout is under test: the one that the operator named, else the one that came with the
+/// program; none where there is neither.
+pub fn folder_in_pipeline(asked: PathBuf, is_named: bool) -> Option<PathBuf> {
+    if is_named { Some(asked) } else { installed() }
+}
+
 /// The folder of the drills' own bot: the one beside the scenarios, else the one that came with the program.
 pub fn bot(scenarios: &Path) -> PathBuf {
     let here = scenarios.join(BOT);
