@@ -5,7 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use bollard::query_parameters::ListServicesOptionsBuilder;
-use bot::contract::{self, ENABLED_LABEL, PROGRAM, Stored};
+use bot::contract::{self, ENABLED_LABEL, HIDDEN, PROGRAM, Stored};
 use engine::exec::{Call, Containers, Output};
 use engine::{Engine, label_filter};
 use judge::model::{BotStep, Cause, Complaint};
@@ -50,10 +50,9 @@ impl Bot {
     /// # Errors
     /// There is none.
     pub async fn of_run(engine: &Engine, run: &str) -> Result<Self> {
-        let found = services(engine).await?.into_iter().find(|(_, of)| of.as_deref() == Some(run));
-        let (name, value) = ENABLED_LABEL;
-        let none =
-            || Error::Engine(format!("no backupbot: no service on this engine has the label {name}={value} and is run {run}'s"));
+        let label = format!("{HIDDEN}{}", ENABLED_LABEL.0);
+        let found = services(engine, &label).await?.into_iter().find(|(_, of)| of.as_deref() == Some(run));
+        let none = || Error::Engine(format!("no backupbot: no service on this engine has the label {label} and is run {run}'s"));
         Ok(Self { containers: Arc::new(engine.clone()), service: found.ok_or_else(none)?.0 })
     }
 
@@ -62,7 +61,8 @@ impl Bot {
     /// # Errors
     /// There is none, or it is not known which one is meant.
     pub async fn existing(engine: &Engine, service: Option<&str>) -> Result<Self> {
-        let all: Vec<String> = services(engine).await?.into_iter().filter(|(_, of)| of.is_none()).map(|(name, _)| name).collect();
+        let all: Vec<String> =
+            services(engine, ENABLED_LABEL.0).await?.into_iter().filter(|(_, of)| of.is_none()).map(|(name, _)| name).collect();
         let (name, value) = ENABLED_LABEL;
         let chosen = match (service, all.as_slice()) {
             (_, []) => {
@@ -189,9 +189,9 @@ impl Bot {
     }
 }
 
-/// The services that carry the contract's label, each with the run that deployed it, if one did.
-async fn services(engine: &Engine) -> Result<Vec<(String, Option<String>)>> {
-    let filter = label_filter([ENABLED_LABEL]);
+/// The services that say by a label that they are a bot, each with the run that deployed it, if one did.
+async fn services(engine: &Engine, label: &str) -> Result<Vec<(String, Option<String>)>> {
+    let filter = label_filter([(label, ENABLED_LABEL.1)]);
     let options = ListServicesOptionsBuilder::default().filters(&filter).build();
     let found = engine.docker.list_services(Some(options)).await.context("looking for backupbot")?;
     let named = found.into_iter().filter_map(|s| s.spec).filter_map(|spec| {

@@ -3,6 +3,11 @@
 
 /// The service label by which clients find the bot. (recalled)
 pub const ENABLED_LABEL: (&str, &str) = ("coop-cloud.backupbot.enabled", "true");
+/// What the names of labels begin with in a drill that has a bot of its own. No other bot takes its services for something to back up,
+/// and no client takes its bot for the deployed one. The contract does not have it.
+pub const HIDDEN: &str = "restore-drill.";
+/// The variable that tells a bot of ours to read labels whose names begin with it.
+pub const PREFIX: &str = "LABEL_PREFIX";
 /// The program in the bot's container; its first argument is `--`, then the command.
 pub const PROGRAM: &str = "/usr/bin/backup";
 /// What every call sets: no questions, lines of JSON. (recalled)

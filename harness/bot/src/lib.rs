@@ -84,6 +84,9 @@ enum Cmd {
     },
 }
 
+/// What the names of backupbot's labels begin with.
+const LABELS: &str = "backupbot.";
+
 /// What was asked for, or the words that the log gets.
 pub type Result<T, E = String> = std::result::Result<T, E>;
 
@@ -397,8 +400,19 @@ impl Stack {
     }
 }
 
+/// The labels of a service, by the names that the contract has for them.
 fn labels_of(service: &Service) -> BTreeMap<String, String> {
-    service.spec.as_ref().and_then(|s| s.labels.clone()).unwrap_or_default().into_iter().collect()
+    let all = service.spec.as_ref().and_then(|s| s.labels.clone()).unwrap_or_default();
+    shown(all, &std::env::var(contract::PREFIX).unwrap_or_default())
+}
+
+/// Labels of backupbot count only with the prefix, where there is one.
+fn shown(all: impl IntoIterator<Item = (String, String)>, prefix: &str) -> BTreeMap<String, String> {
+    let name = |name: String| match name.strip_prefix(prefix).filter(|rest| rest.starts_with(LABELS)) {
+        Some(rest) => Some(rest.to_owned()),
+        None => (!name.starts_with(LABELS)).then_some(name),
+    };
+    all.into_iter().filter_map(|(label, value)| Some((name(label)?, value))).collect()
 }
 
 fn truthy(value: &str) -> bool {
@@ -466,4 +480,19 @@ fn said(command: &str, stderr: &[u8]) -> String {
         lines.drain(EACH..lines.len() - EACH);
     }
     format!("restic {command}: {}", lines.join(" / "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_count_with_the_prefix_only() {
+        let all = || [("backupbot.backup", "a"), ("restore-drill.backupbot.backup", "b"), ("restore-drill.run", "r"), ("x", "y")];
+        let shown = |prefix: &str| shown(all().map(|(k, v)| (k.to_owned(), v.to_owned())), prefix);
+        let named =
+            |names: &[(&str, &str)]| names.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>();
+        assert_eq!(shown(""), named(&all()));
+        assert_eq!(shown(contract::HIDDEN), named(&[("backupbot.backup", "b"), ("restore-drill.run", "r"), ("x", "y")]));
+    }
 }

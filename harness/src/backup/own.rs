@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bot::contract::{HIDDEN, PREFIX};
 use recipe::compose::Compose;
 use recipe::fence::closed::Closed;
 
@@ -16,6 +17,7 @@ use crate::stack::slots::Alive;
 pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_root: Option<&str>) -> Result<Stack> {
     let name = bot_stack_name(run);
     let mut env = BTreeMap::from([("STACK_NAME".to_owned(), name.clone())]);
+    env.insert(PREFIX.into(), HIDDEN.into());
     if let Some(root) = docker_root {
         env.insert("DOCKER_ROOT".into(), root.to_owned());
     }
@@ -27,6 +29,7 @@ pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_
         env,
         images: BTreeMap::from([("app".to_owned(), image)]),
         edits: vec![],
+        hides_labels: true,
         made: None,
     })
 }

@@ -136,6 +136,8 @@ impl Ground {
             Some(image) => image,
             None => scenario.images().next().unwrap_or_default().to_owned(),
         };
+        // An existing bot must see them.
+        let hides_labels = options.backupbot == BotChoice::Own;
         let stack_of = |scenario: &Scenario, images, edits| {
             let made = Arc::new(tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?);
             let generate = |name: &str| secret.derive(&format!("the recipe's secret {name}"));
@@ -146,7 +148,7 @@ impl Ground {
             closed.close(&mut compose);
             remember_files(&compose);
             let (name, env, made) = (stack_name.clone(), env.clone(), Some(made));
-            Ok::<_, Error>((Stack { name, compose, env, images, edits, made }, changes))
+            Ok::<_, Error>((Stack { name, compose, env, images, edits, hides_labels, made }, changes))
         };
         let (stack, changes) = stack_of(&scenario, built, edits)?;
         if !changes.is_empty() {

@@ -12,6 +12,7 @@ use bollard::models::{HealthStatusEnum, TaskSpec, TaskState};
 use bollard::query_parameters::{
     InspectContainerOptions, ListNetworksOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder, LogsOptionsBuilder,
 };
+use bot::contract::{ENABLED_LABEL, HIDDEN};
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use futures_util::StreamExt as _;
 use ipnet::Ipv4Net;
@@ -41,6 +42,8 @@ pub struct Stack {
     pub images: BTreeMap<String, String>,
     /// Changes of the recipe, on purpose.
     pub edits: Vec<Edit>,
+    /// Whether its labels of backupbot are hidden from bots that are not the run's.
+    pub hides_labels: bool,
     /// Where files are that were made for it; they are removed with the last copy of this.
     pub made: Option<Arc<TempDir>>,
 }
@@ -76,6 +79,9 @@ impl Stack {
                 service.as_object_mut().and_then(|s| s.remove("ports"));
             }
             self.edits.iter().for_each(|e| e.apply(file));
+            if self.hides_labels {
+                hide_labels(file);
+            }
             shield(file, &self.env);
             // `docker stack deploy` merges services, but of volumes and networks the last file's wins whole.
             for section in ["volumes", "networks", "secrets", "configs"] {
@@ -176,6 +182,21 @@ fn shield(value: &mut Value, env: &BTreeMap<String, String>) {
         Value::Array(list) => list.iter_mut().for_each(|v| shield(v, env)),
         Value::Object(map) => map.values_mut().for_each(|v| shield(v, env)),
         _ => {}
+    }
+}
+
+/// Renames the labels of backupbot, and the one by which its clients find a bot, so that nobody outside takes them for his own.
+fn hide_labels(file: &mut Value) {
+    let hidden = |name: String| {
+        let is_bots = name.starts_with("backupbot.") || name == ENABLED_LABEL.0;
+        if is_bots { format!("{HIDDEN}{name}") } else { name }
+    };
+    for service in file.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
+        for place in ["/labels", "/deploy/labels"] {
+            let Some(said) = service.pointer_mut(place).filter(|l| !l.is_null()) else { continue };
+            let renamed: BTreeMap<String, String> = labels(Some(said)).into_iter().map(|(k, v)| (hidden(k), v)).collect();
+            *said = json!(renamed);
+        }
     }
 }
 
@@ -333,8 +354,27 @@ mod tests {
             env: BTreeMap::new(),
             images: BTreeMap::from([("app".into(), "standin:1".into())]),
             edits: vec![Edit::set("app", "backupbot.backup.volumes.mail", "false"), Edit::unset("app", "gone")],
+            hides_labels: false,
             made: None,
         }
+    }
+
+    #[test]
+    fn labels_of_backupbot_are_hidden_from_other_bots() {
+        let text = "services:\n  app:\n    labels: {backupbot.backup: 'true'}\n    deploy:\n      labels: [coop-cloud.s.version=1, \
+                    backupbot.backup.volumes.a=false, coop-cloud.backupbot.enabled=true]\n";
+        let files = Stack { hides_labels: true, edits: vec![], ..stack(text) }.files(&BTreeMap::new());
+        assert_eq!(
+            files[0]["services"]["app"],
+            json!({
+                "labels": {"restore-drill.backupbot.backup": "true"},
+                "deploy": {"labels": {
+                    "coop-cloud.s.version": "1",
+                    "restore-drill.backupbot.backup.volumes.a": "false",
+                    "restore-drill.coop-cloud.backupbot.enabled": "true",
+                }},
+            })
+        );
     }
 
     #[test]

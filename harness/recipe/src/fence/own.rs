@@ -13,13 +13,16 @@ use crate::compose::variable::{self, literal};
 use crate::compose::{Compose, labels};
 use crate::error::{Error, Result};
 
-/// The labels that are deployed: those of the bot, and those that say the recipe's version. Any other speaks to a program outside of
-/// the stack, such as a proxy, an updater or a scheduler, and those serve production.
-const KEPT: [&str; 2] = ["backupbot.", "coop-cloud."];
 /// The longest name of a config or secret.
 const LONGEST: usize = 64;
 /// What an external config holds that nobody can know. Swarm takes no empty one.
 const EMPTY: &str = "\n";
+
+/// Whether a label is deployed: those of the bot are, and the one that says the recipe's version. Any other speaks to a program outside of
+/// the stack, such as a proxy, an updater or a scheduler, and those serve production.
+fn is_kept(label: &str) -> bool {
+    label.starts_with("backupbot.") || (label.starts_with("coop-cloud.") && label.ends_with(".version"))
+}
 
 /// A difference between the recipe and what is deployed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -223,7 +226,7 @@ fn without_labels(service: &mut Value) -> BTreeSet<Change> {
         }
         let mut all = labels(Some(place));
         all.retain(|name, _| {
-            let kept = KEPT.iter().any(|prefix| name.starts_with(prefix));
+            let kept = is_kept(name);
             if !kept {
                 left_out.insert(Change::Unlabelled { of: name.split('.').next().unwrap_or(name).to_owned() });
             }
@@ -281,6 +284,7 @@ services:
       labels:
         - traefik.http.routers.app.rule=Host(`app.example.org`)
         - traefik.enable=true
+        - coop-cloud.${STACK_NAME}.auto-update=true
         - backupbot.backup=true
         - coop-cloud.${STACK_NAME}.version=1.0.0+1
 networks:
@@ -311,6 +315,7 @@ configs:
             "volume data is the run's own and not /absolute",
             "volume theirs is the run's own and not traefik_v1",
             "app has volume media in the place of /srv/media",
+            "labels of coop-cloud are left out",
             "labels of ofelia are left out",
             "labels of traefik are left out",
             "the logs of app stay here and do not go to syslog",
