@@ -135,10 +135,10 @@ fn an_existing_bot_is_driven() {
         stderr(&output)
     };
     for fault in ["password-changed", "snapshot-forgotten", "bot-killed", "restored-into-wrong-stack", "data-file-gone"] {
-        assert!(run(&["--fault", fault]).contains("with --backupbot existing they are somebody else's"), "{fault}");
+        assert!(run(&["--fault", fault]).contains("works only with the drill's own bot"), "{fault}");
     }
     let said = run(&["--bot-service", "nobody", "--evidence", dir.path().join("other").to_str().expect("a path")]);
-    assert!(said.contains("nobody is no backupbot; the backupbots here are ") && said.contains("--bot-service"), "{said}");
+    assert!(said.contains("nobody is not a backupbot. This engine has ") && said.contains("--bot-service"), "{said}");
 }
 
 #[test]

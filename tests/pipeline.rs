@@ -80,7 +80,7 @@ fn scenarios_and_config_of_a_checkout_are_not_taken() {
     };
     let (code, text) = said(&["ci"]);
     assert_eq!(code, Some(64), "{text}");
-    assert!(text.contains("those in this directory are under test: name a folder with --scenarios"), "{text}");
+    assert!(text.contains("`ci` does not use the ones in this directory. Name a folder with --scenarios"), "{text}");
     let (_, text) = said(&["list"]);
     assert!(text.contains("restore-drill.toml:1: "), "elsewhere it is taken: {text}");
 }

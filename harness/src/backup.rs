@@ -76,23 +76,38 @@ impl Bot {
             (None, _) => None,
         };
         let which = || {
-            let wrong = service.map_or_else(String::new, |s| format!("{s} is no backupbot; "));
-            Error::Usage(format!("{wrong}the backupbots here are {}: name one with --bot-service", all.join(", ")))
+            let wrong = service.map_or_else(String::new, |s| format!("{s} is not a backupbot. "));
+            Error::Usage(format!("{wrong}This engine has {}: choose one with --bot-service, which `run` takes", all.join(", ")))
         };
         Ok(Self { containers: Arc::new(engine.clone()), service: chosen.ok_or_else(which)?.clone() })
     }
 
-    /// Removes a snapshot from the repository, and nothing else: what only it had stays until somebody prunes.
+    /// Removes a snapshot of a stack from the repository, and nothing else: what only it had stays until somebody prunes.
     ///
     /// # Errors
-    /// restic did not.
-    pub async fn forget(&self, snapshot: &Snapshot) -> Result<()> {
-        let script =
-            format!("RESTIC_PASSWORD_FILE=${{RESTIC_PASSWORD_FILE:-{}}} exec restic forget -q \"$1\"", contract::PASSWORD_FILE);
-        let command = ["sh", "-ec", &script, "sh", &snapshot.id];
+    /// It is not the stack's, or restic did not.
+    pub async fn forget(&self, stack: &str, snapshot: &Snapshot) -> Result<()> {
+        let known = self.restic(&["snapshots", "--json", &snapshot.id]).await?;
+        if !is_of(stack, &known.stdout) {
+            return Err(Error::Bot {
+                what: "the removal of a snapshot".into(),
+                complaints: vec![Complaint {
+                    cause: Cause::Other,
+                    message: format!("neither its tags nor its paths name stack {stack}"),
+                }],
+            });
+        }
+        self.restic(&["forget", "-q", &snapshot.id]).await.map(drop)
+    }
+
+    /// Has restic do something in the bot's container.
+    async fn restic(&self, arguments: &[&str]) -> Result<Output> {
+        let file = contract::PASSWORD_FILE;
+        let script = format!("RESTIC_PASSWORD_FILE=${{RESTIC_PASSWORD_FILE:-{file}}} exec restic \"$@\"");
+        let command = [&["sh", "-ec", &script, "sh"], arguments].concat();
         let call = Call { service: &self.service, command: &command, env: &[], stdin: None };
-        let output = self.containers.output(call).await.map_err(|e| gone("forget", e))?;
-        judged(&format!("restic's forget of snapshot {}", snapshot.id), output).map(drop)
+        let output = self.containers.output(call).await.map_err(|e| gone("restic", e))?;
+        judged(&format!("restic {}", arguments.join(" ")), output).map(|(output, _)| output)
     }
 
     async fn call(&self, command: &str, env: &[(&str, &str)]) -> Result<Output> {
@@ -187,6 +202,17 @@ impl Bot {
         };
         read_archive(outer, &what, read).await
     }
+}
+
+/// Whether what restic lists is one snapshot of a stack: by a tag, or by the folder of one of its volumes.
+fn is_of(stack: &str, listed: &str) -> bool {
+    let Ok(serde_json::Value::Array(all)) = serde_json::from_str(listed.trim()) else { return false };
+    let [one] = all.as_slice() else { return false };
+    let any = |key: &str, is_it: &dyn Fn(&str) -> bool| {
+        one[key].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).any(is_it)
+    };
+    let (tag, volume) = (format!("{stack}:"), format!("/{stack}_"));
+    any("tags", &|t| t == stack || t.starts_with(&tag)) || any("paths", &|p| p.contains(&volume))
 }
 
 /// The services that say by a label that they are a bot, each with the run that deployed it, if one did.
@@ -406,6 +432,18 @@ mod tests {
         assert!(audited(&evidence, Err(Error::Signal(crate::error::Signal::Interrupt))).is_err());
         assert!(audited(&evidence, Err(Error::Engine("no swarm".into()))).is_err());
         assert_eq!(evidence.complaints().expect("read").len(), 2);
+    }
+
+    #[test]
+    fn a_snapshot_is_a_stacks_by_its_tag_or_its_paths() {
+        let one = |tags: &str, paths: &str| format!("[{{\"id\": \"a\", \"tags\": {tags}, \"paths\": {paths}}}]\n");
+        assert!(is_of("rd-1", &one("[\"rd-1:1.0.0+1\"]", "[]")));
+        assert!(is_of("rd-1", &one("null", "[\"/var/lib/docker/volumes/rd-1_data/_data\"]")));
+        assert!(!is_of("rd-1", &one("[\"rd-11:1.0.0+1\", \"app\"]", "[\"/var/lib/docker/volumes/rd-11_data/_data\"]")));
+        let two = one("[\"rd-1:1\"]", "[]").replace("]}]", "]}, {\"id\": \"b\"}]");
+        for none in ["", "[]", "null", "{}", two.as_str()] {
+            assert!(!is_of("rd-1", none), "{none}");
+        }
     }
 
     #[tokio::test]

@@ -28,15 +28,15 @@ pub use schema::Schema;
 #[derive(Debug, Parser)]
 #[command(name = "restore-drill", version, after_help = exit_code::TABLE, propagate_version = true)]
 pub struct Cli {
-    /// The folder of scenarios. If this directory has no `scenarios`, the ones that came with the program are used; `ci` uses those
-    /// unless a folder is named.
+    /// The folder with the scenarios. If the current directory has no `scenarios` folder, the scenarios that came with the program are
+    /// used. `ci` always uses those, unless you name a folder.
     #[arg(long, global = true, env = "RESTORE_DRILL_SCENARIOS", value_name = "DIR", default_value = scenario::FOLDER)]
     pub scenarios: PathBuf,
     /// Whether somebody named the folder, on the command line, in the environment or in a file.
     #[arg(skip)]
     pub names_scenarios: bool,
     /// A file with defaults for options; `restore-drill config` prints a template. Default: restore-drill.toml in this
-    /// directory, but for `ci`.
+    /// directory. `ci` has no default.
     #[arg(long, global = true, env = "RESTORE_DRILL_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Output options.
@@ -97,8 +97,8 @@ pub enum Command {
     ///
     /// Prints plain lines, folded by phase where the CI server supports it. Writes results.json, report.html, junit.xml, report.json
     /// and report.md (a comment for the pull request). Nothing is retried silently, and the exit code is the ladder's. In a drone
-    /// build, the recipe is taken at DRONE_COMMIT_SHA, and results.json has the DRONE_* variables. A checkout under test decides only
-    /// what its recipe is: scenarios and restore-drill.toml are not taken from it, unless --scenarios and --config name them.
+    /// build, the recipe is taken at DRONE_COMMIT_SHA, and results.json has the DRONE_* variables. Only the recipe
+    /// is taken from the checkout: scenarios and restore-drill.toml are not, unless --scenarios and --config name them.
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill ci                                           the recipe in this directory\n",

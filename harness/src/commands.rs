@@ -16,7 +16,7 @@ mod stored;
 
 fn none_but_those_under_test() -> Error {
     Error::Usage(
-        "no scenarios came with this program, and those in this directory are under test: name a folder with --scenarios or \
+        "this program came without scenarios, and `ci` does not use the ones in this directory. Name a folder with --scenarios or \
          RESTORE_DRILL_SCENARIOS"
             .into(),
     )

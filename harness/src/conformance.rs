@@ -122,6 +122,7 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
             images: SERVICES.iter().map(|(service, _)| ((*service).to_owned(), image.clone())).collect(),
             compose: compose.to_vec(),
             edits: vec![],
+            resolvers: BTreeMap::new(),
             hides_labels: choice == BotChoice::Own,
             made: None,
             name,

@@ -110,7 +110,7 @@ pub enum Error {
     #[error("{0}")]
     NotHeld(String),
     /// A whole run took longer than it may.
-    #[error("the run was not done after {seconds} s, which is all that --deadline gives it")]
+    #[error("the run took longer than the {seconds} s that --deadline allows")]
     Deadline {
         /// What it was given.
         seconds: u64,

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal as Source, SignalKind, signal};
 
 use crate::error::{Error, Result, Signal};
 
-/// How often it is looked whether the parent is still there.
+/// How often to check whether the parent still exists.
 const LOOK: Duration = Duration::from_millis(500);
 /// The process to which orphans belong.
 const INIT: u32 = 1;
@@ -24,13 +24,15 @@ pub struct Interruptions {
 }
 
 impl Interruptions {
-    /// Begins to listen. From now on no signal of these ends the process by itself.
+    /// Begins to listen. From now on, none of these signals ends the process.
     ///
     /// # Errors
     /// The system takes no handler.
     pub fn listen() -> Result<Self> {
         let handler = |kind| signal(kind).map_err(|e| Error::system("signal handlers cannot be installed", e));
-        let outlives = is_hangup_ignored(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
+        // A CI server's runner may itself run under `nohup`; its steps are not to outlive their shells.
+        let is_ci = std::env::var_os("CI").is_some();
+        let outlives = !is_ci && is_hangup_ignored(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
         Ok(Self {
             interrupt: handler(SignalKind::interrupt())?,
             terminate: handler(SignalKind::terminate())?,

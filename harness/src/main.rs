@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use judge::redact::redact;
 use restore_drill::{commands, config, exit_code, output};
 
 #[tokio::main]
@@ -29,7 +28,7 @@ async fn main() -> ExitCode {
     match commands::execute(cli).await {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            output::notice(format_args!("error: {}", redact(&e.to_string())));
+            output::notice(format_args!("error: {e}"));
             ExitCode::from(e.exit_code())
         }
     }

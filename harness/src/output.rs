@@ -8,14 +8,16 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
+use judge::redact::redact;
+
 use crate::error::{Error, Result};
 
-/// Prints a text on standard output, made harmless.
+/// Prints a text on standard output, made harmless and without the secrets of this process.
 ///
 /// # Errors
 /// It cannot be written for another reason than that nobody reads it: on a full disk, for example.
 pub fn text(text: impl Display) -> Result<()> {
-    exact(harmless(&text.to_string()))
+    exact(harmless(&redact(&text.to_string())))
 }
 
 /// Prints a text on standard output as it is: one that another program reads, or one with colours of ours.
@@ -36,7 +38,7 @@ pub fn line(line: impl Display) -> Result<()> {
 
 /// Prints a line on standard error. What cannot be written there is dropped: there is no other place to say so.
 pub fn notice(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{}", harmless(&line.to_string()));
+    let _ = writeln!(io::stderr(), "{}", harmless(&redact(&line.to_string())));
 }
 
 /// A text in which no terminal finds a control sequence or a change of direction, and no CI server a command: such characters are written
@@ -60,7 +62,7 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// What CI servers take for a command: GitHub and Gitea at the begin of a line, Azure and TeamCity, and GitHub's older form, anywhere.
+/// What CI servers take for a command: GitHub and Gitea at the beginning of a line, Azure and TeamCity, and GitHub's older form, anywhere.
 const COMMANDS: [&str; 4] = ["::", "##[", "##vso[", "##teamcity["];
 
 /// Whether a character is not shown but does something: control characters, and those that turn the direction of a text (UAX #9).

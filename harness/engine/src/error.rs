@@ -40,7 +40,7 @@ pub enum Error {
     Late {
         /// How long it was waited for.
         seconds: u64,
-        /// What for: `waiting for …`.
+        /// What for: `waiting for …`, `running …`.
         waiting: String,
     },
 }

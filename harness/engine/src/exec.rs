@@ -25,7 +25,7 @@ pub struct Output {
     pub stderr: String,
 }
 
-/// How often it is looked whether a command runs whose output has ended.
+/// How often to check whether a command still runs after its output has ended.
 const RUNNING: Duration = Duration::from_millis(200);
 
 /// Bytes kept of each stream.
@@ -206,7 +206,7 @@ impl Engine {
             tokio::try_join!(feed, drain)?;
             self.ended(&id, &what).await
         };
-        let late = |_| Error::Late { seconds: self.patience.as_secs(), waiting: format!("waiting for the end of {}", what()) };
+        let late = |_| Error::Late { seconds: self.patience.as_secs(), waiting: what() };
         let code = tokio::time::timeout(self.patience, whole).await.map_err(late)??;
         Ok(Output { code, stdout: String::new(), stderr: text(&stderr) })
     }

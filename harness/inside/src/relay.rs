@@ -14,8 +14,10 @@ use crate::resolve;
 
 /// How long a service may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Connections that are passed on at a time. Others wait.
-const AT_ONCE: usize = 512;
+/// Connections of one door that are passed on at a time. Others wait.
+const AT_ONCE: usize = 256;
+/// How long to wait before the next connection where one could not be taken.
+const PAUSE: Duration = Duration::from_millis(50);
 /// A connection's threads do nothing but copy.
 const STACK: usize = 64 << 10;
 
@@ -110,10 +112,8 @@ impl Drop for Permit {
 pub fn relay(name: &str, hello: u16, doors: &[Door]) -> io::Result<()> {
     let listen = |port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port));
     let listeners = doors.iter().map(|door| Ok((listen(door.listen)?, door.to.clone()))).collect::<io::Result<Vec<_>>>()?;
-    let permits = Permits::new();
     for (listener, to) in listeners {
-        let permits = permits.clone();
-        thread::spawn(move || serve(&listener, &to, &permits));
+        thread::spawn(move || serve(&listener, &to));
     }
     for connection in listen(hello)?.incoming().flatten() {
         // Who does not wait for it does not need it.
@@ -123,8 +123,14 @@ pub fn relay(name: &str, hello: u16, doors: &[Door]) -> io::Result<()> {
 }
 
 /// Passes on what comes to one listener, for ever.
-fn serve(listener: &TcpListener, to: &Target, permits: &Arc<Permits>) {
-    for client in listener.incoming().flatten() {
+fn serve(listener: &TcpListener, to: &Target) {
+    let permits = Permits::new();
+    for client in listener.incoming() {
+        let Ok(client) = client else {
+            // Too many files are open, until a connection ends.
+            thread::sleep(PAUSE);
+            continue;
+        };
         let (permit, to) = (permits.take(), to.clone());
         let passing = move || {
             let _permit = permit;

@@ -8,6 +8,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -25,6 +26,8 @@ fn known() -> MutexGuard<'static, Known> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What an address must encode (RFC 3986, 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The shortest value that is worth looking for: a shorter one is in many texts by chance.
 const SHORTEST: usize = 6;
 /// The shortest line of a longer secret, such as a private key, that is looked for by itself.
@@ -34,10 +37,23 @@ const SHORTEST_LINE: usize = 16;
 const SECRET: [&str; 12] =
     ["SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "PW", "PWD", "TOKEN", "KEY", "APIKEY", "CREDENTIALS", "SALT"];
 
+/// What a part of it may end with, as in PGPASSWORD.
+const ENDS: [&str; 6] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY"];
+
+/// The password in an address with a user's name, such as `postgres://app:password@db/app` (RFC 3986, 3.2.1).
+pub fn password_in(value: &str) -> Option<&str> {
+    let (_, rest) = value.split_once("://")?;
+    let (user, _) = rest.split(['/', '?', '#']).next()?.rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password)
+}
+
 /// Whether a variable's name says that its value is secret.
 pub fn says_secret(name: &str) -> bool {
-    let mut parts = name.split(|c: char| !c.is_ascii_alphanumeric());
-    parts.any(|part| SECRET.contains(&part.to_ascii_uppercase().as_str()))
+    let is_secret = |part: &str| {
+        let part = part.to_ascii_uppercase();
+        SECRET.contains(&part.as_str()) || ENDS.iter().any(|end| part.ends_with(end))
+    };
+    name.split(|c: char| !c.is_ascii_alphanumeric()).any(is_secret)
 }
 
 /// Remembers what somebody else keeps secret, as a whole and, where it has several lines, by the line. What is short is not looked for.
@@ -82,11 +98,18 @@ fn forms(secret: &str) -> Vec<String> {
         let encoded = STANDARD_NO_PAD.encode(&text);
         // Digits that hold bits of what is around.
         let (from, to) = ((before * 8).div_ceil(6), text.len() * 8 / 6);
-        forms.push(encoded[from..to].to_owned());
+        let digits = &encoded[from..to];
+        // Addresses have other digits for two of them (RFC 4648, 5).
+        forms.extend([digits.replace('+', "-").replace('/', "_"), digits.to_owned()]);
     }
-    forms.push(percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string());
+    for set in [NON_ALPHANUMERIC, RESERVED] {
+        let encoded = utf8_percent_encode(secret, set).to_string();
+        // Some write the digits in lower case.
+        forms.extend([encoded.replace("%2F", "%2f"), encoded.replace("%20", "+"), encoded]);
+    }
     let quoted = serde_json::Value::from(secret).to_string();
-    forms.push(quoted.trim_matches('"').to_owned());
+    let quoted = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+    forms.extend([quoted.replace('/', "\\/"), quoted.to_owned()]);
     // A very short one has forms that are empty.
     forms.retain(|form| !form.is_empty());
     forms
@@ -98,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_name_says_that_its_value_is_secret() {
-        for name in ["SECRET_KEY", "DB_PASSWORD", "smtp.pass", "API-TOKEN", "SECRET", "admin_pw"] {
+        for name in ["SECRET_KEY", "DB_PASSWORD", "smtp.pass", "API-TOKEN", "SECRET", "admin_pw", "PGPASSWORD", "jwtsecret"] {
             assert!(says_secret(name), "{name}");
         }
         for name in ["DOMAIN", "KEYCLOAK_HOST", "PASSENGER_COUNT", "TOKENIZER", ""] {
@@ -107,14 +130,24 @@ mod tests {
     }
 
     #[test]
+    fn a_password_in_an_address_is_found() {
+        assert_eq!(password_in("postgres://app:pass:word@db:5432/app?x=a@b"), Some("pass:word"));
+        for none in ["postgres://db/app", "app:password@db", "https://user@host/", "https://host/a:b@c", ""] {
+            assert_eq!(password_in(none), None, "{none}");
+        }
+    }
+
+    #[test]
     fn what_an_operator_keeps_secret_is_redacted_in_every_form() {
         remember_foreign("an operator's \"pass/word\"\n");
         remember_foreign("-----BEGIN KEY-----\nbm90IGEga2V5IGF0IGFsbA==\n-----END KEY-----\n");
+        remember_foreign("my-pass/word");
         remember_foreign("v1");
         for text in [
             "an operator's \"pass/word\"",
             "{\"p\": \"an operator's \\\"pass/word\\\"\"}",
             "https://u:an%20operator%27s%20%22pass%2Fword%22@host",
+            "https://u:my-pass%2Fword@host https://u:my-pass%2fword@host https://u:my%2Dpass%2Fword@host",
             "a line: bm90IGEga2V5IGF0IGFsbA==",
         ] {
             assert!(redact(text).contains(REDACTED), "{text}");

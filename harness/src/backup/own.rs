@@ -29,6 +29,7 @@ pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_
         env,
         images: BTreeMap::from([("app".to_owned(), image)]),
         edits: vec![],
+        resolvers: BTreeMap::new(),
         hides_labels: true,
         made: None,
     })

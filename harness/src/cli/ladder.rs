@@ -49,7 +49,8 @@ pub struct ClimbArgs {
     /// More values for the compose files' variables, as NAME=value lines.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// Tear down, with the rungs that are left unknown, if the whole ladder takes longer than this, such as 90m or 2h.
+    /// Stop and tear down if the whole ladder takes longer than this, for example 90m or 2h. The result is then unknown (exit code 2),
+    /// and no rung is reported.
     #[arg(long, env = "RESTORE_DRILL_DEADLINE", value_name = "TIME", value_parser = super::data::time)]
     pub deadline: Option<Duration>,
     /// The directory for copies of the recipe, the run and ladder.json. Default: `runs/ladder-<time>`.

@@ -23,10 +23,10 @@ pub struct RunArgs {
     /// The bot to use: one that the drill deploys, or the one that is on the engine.
     #[arg(long, env = "RESTORE_DRILL_BACKUPBOT", value_enum, default_value_t = BotChoice::Own)]
     pub backupbot: BotChoice,
-    /// The existing bot's service, such as backup_app. Needed where the engine has more than one bot.
+    /// With `--backupbot existing`: the bot's service, such as backup_app. Needed if the engine has more than one bot.
     #[arg(long, value_name = "SERVICE")]
     pub bot_service: Option<String>,
-    /// Remove the drill's snapshot from the existing bot's repository afterwards. Without it, the snapshot stays there.
+    /// With `--backupbot existing`: remove the drill's snapshot from the bot's repository at the end. By default it stays there.
     #[arg(long)]
     pub forget_snapshot: bool,
     /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
@@ -47,7 +47,7 @@ pub struct RunArgs {
     /// Deploy nothing if the engine has less free disk than this, in GiB.
     #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::stack::disk::MIN_FREE_GIB)]
     pub min_free_gib: u64,
-    /// Tear down, with the verdict unknown, if the whole drill takes longer than this, such as 90m or 2h.
+    /// Stop and tear down if the drill takes longer than this, for example 90m or 2h. The verdict is then unknown.
     #[arg(long, env = "RESTORE_DRILL_DEADLINE", value_name = "TIME", value_parser = super::data::time)]
     pub deadline: Option<Duration>,
     /// Inject a fault, so that the drill must not hold. `restore-drill fault --list SCENARIO` lists them.

@@ -74,26 +74,31 @@ async fn create(drill: &Drill) -> Result<Option<Snapshot>> {
     Ok(Some(snapshot))
 }
 
-/// Says which snapshot stays in the repository of a bot that was there already, or removes it. Nothing of that changes the verdict.
+/// Says which snapshots of the run stay in the repository of a bot that was there already, or removes them. The bot is asked, as a backup
+/// that was cut short may have made one too. Nothing of that changes the verdict.
 pub(super) async fn left_behind(drill: &Drill, forgets: bool) {
-    if drill.app.bot_stack.is_some() {
-        return;
-    }
-    let Ok(Some(id)) = drill.run.evidence.get(RunFact::Snapshot) else { return };
-    let forgotten = async {
+    let say = |text: String| drill.run.events.note(text);
+    let stack = &drill.app.stack.name;
+    let asked = async {
         let bot = drill.app.bot().await?;
-        if forgets {
-            bot.forget(&Snapshot { id: id.clone() }).await?;
-        }
-        Ok::<_, Error>(bot.service)
+        let snapshots = bot.snapshots(stack).await?;
+        Ok::<_, Error>((bot, snapshots))
     };
-    drill.run.events.note(match forgotten.await {
-        Ok(bot) if forgets => format!("Snapshot {id} is removed from the repository of {bot}."),
-        Ok(bot) => format!(
-            "Snapshot {id} stays in the repository of {bot}; `restic forget {id}` there removes it, as --forget-snapshot does."
-        ),
-        Err(e) => format!("Snapshot {id} stays in the bot's repository: {e}"),
-    });
+    let (bot, snapshots) = match asked.await {
+        Ok(asked) => asked,
+        Err(e) => return say(format!("It is not known whether a snapshot of this run is in the bot's repository: {e}")),
+    };
+    for snapshot in snapshots {
+        let Snapshot { id } = &snapshot;
+        let how = format!("`restic forget {id}` there removes it, as --forget-snapshot does");
+        say(match forgets {
+            false => format!("Snapshot {id} stays in the repository of {}; {how}.", bot.service),
+            true => match bot.forget(stack, &snapshot).await {
+                Ok(()) => format!("Snapshot {id} is removed from the repository of {}.", bot.service),
+                Err(e) => format!("Snapshot {id} stays in the repository of {}: {e}", bot.service),
+            },
+        });
+    }
 }
 
 /// Holds the snapshot against the live volumes and the inventory. What it lacks is found here, before a wipe, and

@@ -1,7 +1,5 @@
 //! The deployment of a drill: the app's stack and the bot's, the doors that lead in, and the right to all of it.
 
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,9 +26,10 @@ use crate::stack::deploy::{self, Stack};
 use crate::stack::ownership::Owned;
 use crate::stack::reader::Reader;
 use crate::stack::relay::{HOST, Relay};
+use crate::stack::resolver::Resolver;
 use crate::stack::slots::{Alive, Slot};
+use crate::stack::until;
 use crate::stack::volumes::Helper;
-use crate::stack::{resolver, until};
 use crate::tls::Authority;
 
 /// The app as it is deployed.
@@ -56,8 +55,8 @@ pub struct Deployment {
     pub(super) reader: Reader,
     /// The doors of the app.
     pub relay: Relay,
-    /// The address of the stack's resolver in each network, by its name in the recipe; none where the app may ask the world.
-    pub(super) resolvers: BTreeMap<String, Ipv4Addr>,
+    /// What answers the app's look-ups.
+    pub(super) resolver: Resolver,
     /// What the variables of its compose files have that is secret.
     pub(super) secrets: Generated,
     pub(super) alive: Arc<Alive>,
@@ -197,22 +196,14 @@ impl Deployment {
             helper.close().await?;
         }
         self.with_secrets(stack).deploy(&self.owned, &self.alive).await?;
-        tokio::try_join!(self.open_doors(), self.running(progress))?;
+        tokio::try_join!(self.open_doors(stack), self.running(progress))?;
         self.answering().await
     }
 
     /// Starts what a stack that is deployed has besides its services: its resolver, and the way in.
-    pub(super) async fn open_doors(&self) -> Result<()> {
-        let (owned, stack) = (&self.owned, &self.stack.name);
-        let resolver = async {
-            match &self.reader.image {
-                Some(image) if !self.resolvers.is_empty() => {
-                    resolver::start(owned, image, stack, &self.resolvers).await.map(drop)
-                }
-                _ => Ok(()),
-            }
-        };
-        tokio::try_join!(resolver, self.relay.open(owned, stack)).map(drop)
+    pub(super) async fn open_doors(&self, stack: &Stack) -> Result<()> {
+        let resolver = self.resolver.start(&self.owned, &stack.name, &stack.resolvers);
+        tokio::try_join!(resolver, self.relay.open(&self.owned, &stack.name)).map(drop)
     }
 
     /// Every secret that the run generates for the app, the old and the new values.

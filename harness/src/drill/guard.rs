@@ -1,7 +1,7 @@
 //! A guarded run: whatever ends it, what it created is removed.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use engine::Engine;
@@ -16,13 +16,16 @@ use super::options::{BotChoice, Options, Stored};
 use super::prepare::Ground;
 use super::state::Drill;
 use super::{accounts, backing_up, logs, play};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Signal};
 use crate::events::{Course, Event, Events, Phase};
 use crate::interruption::Interruptions;
 use crate::secret::Secret;
 use crate::stack::gc;
 use crate::stack::ownership::Owned;
 use crate::stack::slots::Alive;
+
+/// How long an existing bot may take to say, or to remove, what it has of a run.
+const ASKING: Duration = Duration::from_secs(120);
 
 /// Makes the sinks of a run, once its directory is known.
 pub type Sinks = Box<dyn FnOnce(&std::path::Path) -> Result<Events> + Send>;
@@ -89,8 +92,8 @@ where
     }
     if let Some(fault) = options.fault.as_ref().filter(|f| options.backupbot == BotChoice::Existing && f.needs_own_bot()) {
         return Err(Error::Usage(format!(
-            "--fault {}: it changes the bot or its repository, and with --backupbot existing they are somebody else's. Leave --backupbot \
-             at `own`",
+            "--fault {} works only with the drill's own bot, because it acts on the bot, on its repository or through it: remove \
+             --backupbot existing",
             fault.name()
         )));
     }
@@ -132,6 +135,7 @@ where
 
     let mut interruptions = Interruptions::listen()?;
     let (given, forgets) = (options.deadline, options.forget_snapshot);
+    let existing = options.backupbot == BotChoice::Existing;
     let owned = Owned::new(engine, &run);
     let keep = options.keep;
     let deadline = Duration::from_secs(scenario.spec.deadlines.removal);
@@ -147,10 +151,12 @@ where
         secret: secret.clone(),
         alive: alive.clone(),
     };
+    let prepared = Arc::new(OnceLock::new());
+    let preparing = prepared.clone();
     let mut work = tokio::spawn(async move {
         let drill = Arc::new(ground.prepare().await?);
+        let _ = preparing.set(drill.clone());
         let result = play(drill.clone()).await;
-        backing_up::left_behind(&drill, forgets).await;
         logs::keep_logs(&drill).await;
         result
     });
@@ -175,13 +181,19 @@ where
         work.abort();
         let _ = work.await;
     }
+    if let Some(drill) = prepared.get().filter(|_| existing) {
+        // On every way out: what is in somebody else's repository is told, or removed.
+        if tokio::time::timeout(ASKING, backing_up::left_behind(drill, forgets)).await.is_err() {
+            events.note("The bot did not answer, so it is not known whether a snapshot of this run is in its repository.");
+        }
+    }
     if keep && !is_cut_short {
         let marker = gc::keep(&run, &secret.derive("kept"))?;
         kept(&events, &run, &marker);
     } else {
         let mut torn = std::pin::pin!(owned.remove_all(None, deadline));
         let phase = events.phase(Phase::Teardown);
-        let mut signals = u8::from(matches!(result, Err(Error::Signal(_))));
+        let mut signals = u8::from(matches!(result, Err(Error::Signal(Signal::Interrupt | Signal::Terminate))));
         loop {
             tokio::select! {
                 torn = &mut torn => {
@@ -191,7 +203,11 @@ where
                     }
                     break;
                 }
-                _ = interruptions.next() => signals += 1,
+                signal = interruptions.next() => match signal {
+                    Signal::Interrupt | Signal::Terminate => signals += 1,
+                    // They come with a first signal: whoever ends a terminal or a CI step ends its shell too.
+                    Signal::HangUp | Signal::Orphaned => continue,
+                },
             }
             if signals > 1 {
                 events.note(format!("Teardown cut short; `restore-drill gc` removes what run {run} left."));

@@ -154,6 +154,9 @@ pub struct Stored {
     pub live: Option<u32>,
     /// Whether the bot was there before.
     pub existing_bot: bool,
+    /// Its service, where it was named.
+    #[serde(default)]
+    pub bot_service: Option<String>,
     /// Which images, as on the command line.
     pub images: String,
     /// The file of more values.
@@ -173,6 +176,7 @@ impl Stored {
             fault: options.fault.as_ref().map(|f| f.name().to_owned()),
             live: options.live,
             existing_bot: options.backupbot == BotChoice::Existing,
+            bot_service: options.bot_service.clone(),
             images: options.images.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default(),
             env_file: options.env_file.clone(),
             connections: options.connections,

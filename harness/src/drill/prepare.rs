@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine::Engine;
 use ipnet::Ipv4Net;
-use judge::redact::{remember_foreign, says_secret};
+use judge::redact::{password_in, remember_foreign, says_secret};
 use judge::store::{Evidence, RunFact};
 use recipe::compose::Compose;
 use recipe::compose::edit::Edit;
@@ -29,6 +29,7 @@ use crate::stack::deploy::{Stack, free_subnets};
 use crate::stack::ownership::{Owned, stack_name};
 use crate::stack::reader::Reader;
 use crate::stack::relay::Relay;
+use crate::stack::resolver::Resolver;
 use crate::stack::slots::{self, Alive};
 use crate::stack::{disk, ensure_swarm, gc};
 use crate::tls::Authority;
@@ -123,32 +124,36 @@ impl Ground {
         let secrets = Generated::of(&env, secret.clone());
         env.extend(secrets.values());
         env.insert("STACK_NAME".into(), stack_name.clone());
-        env.iter().filter(|(name, _)| says_secret(name)).for_each(|(_, value)| remember_foreign(value));
         scenario.check_env(&env)?;
-        let closed = closed(&both, standins, &env, subnets);
+        let mut chosen = BTreeMap::new();
         if let Some(why) = &scenario.spec.egress {
-            events.note(format!("The app can reach the world outside, as scenario.toml says: {why}"));
+            events.note(format!("The app has internet access, because scenario.toml says: {why}"));
         }
         let edits = options.fault.as_ref().map(|f| f.edits(&corpus)).unwrap_or_default();
         evidence.set_json(RunFact::Recipe, &deployed_labels(&scenario, &edits))?;
         evidence.set_json(RunFact::Inventory, &scenario.inventory)?;
+        // Only now: a weak password may be a word that these have too.
+        env.iter().filter(|(name, _)| says_secret(name)).for_each(|(_, value)| remember_foreign(value));
+        env.values().filter_map(|value| password_in(value)).for_each(remember_foreign);
         let helper_image = match built.values().next().cloned().or_else(|| bot_image.clone()) {
             Some(image) => image,
             None => scenario.images().next().unwrap_or_default().to_owned(),
         };
         // An existing bot must see them.
         let hides_labels = options.backupbot == BotChoice::Own;
-        let stack_of = |scenario: &Scenario, images, edits| {
+        let mut stack_of = |scenario: &Scenario, images, edits| {
             let made = Arc::new(tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?);
             let generate = |name: &str| secret.derive(&format!("the recipe's secret {name}"));
             let fence =
                 Fence { stack: &stack_name, env: &env, allowed: &scenario.spec.allowed, dir: made.path(), secret: &generate };
             let mut compose = scenario.deployed(standins);
             let changes = fence.own(&mut compose)?;
+            let closed = closed(scenario, &compose, &env, &mut chosen, &mut subnets);
             closed.close(&mut compose);
             remember_files(&compose);
+            let resolvers = closed.resolvers();
             let (name, env, made) = (stack_name.clone(), env.clone(), Some(made));
-            Ok::<_, Error>((Stack { name, compose, env, images, edits, hides_labels, made }, changes))
+            Ok::<_, Error>((Stack { name, compose, env, images, edits, resolvers, hides_labels, made }, changes))
         };
         let (stack, changes) = stack_of(&scenario, built, edits)?;
         if !changes.is_empty() {
@@ -165,6 +170,7 @@ impl Ground {
             Some(image) => Some(bot_stack(&bot_dir, &run, image, info.docker_root_dir.as_deref())?),
         };
         let relay = Relay::new(reader_image.clone(), of_relay, &scenario.spec.doors);
+        let resolver = Resolver::new(reader_image.clone());
         let reader = Reader { owned: owned.clone(), image: reader_image, helper_image: helper_image.clone() };
         let run = Run {
             corpus,
@@ -187,7 +193,7 @@ impl Ground {
             helper_image,
             reader,
             relay,
-            resolvers: closed.resolvers(),
+            resolver,
             secrets,
             alive,
             _slot: slot,
@@ -214,18 +220,23 @@ fn count_to_choose(all: &[&Scenario], standins: bool) -> usize {
     networks.filter(|(_, subnet)| subnet.is_none()).map(|(name, _)| name).collect::<BTreeSet<_>>().len()
 }
 
-/// How the networks of a run are deployed: those of the recipe under test, and of the one before, which have the same subnets.
-fn closed(all: &[&Scenario], standins: bool, env: &BTreeMap<String, String>, mut free: impl Iterator<Item = Ipv4Net>) -> Closed {
-    let mut closed = Closed::default();
-    for scenario in all {
-        for (name, subnet) in networks(&scenario.deployed(standins), env) {
-            let subnet = closed.subnets.get(&name).copied().or(subnet).or_else(|| free.next());
-            closed.subnets.extend(subnet.map(|subnet| (name, subnet)));
+/// How the networks of a version of a recipe are deployed. Where two versions leave the choice, a network has the same subnet in both.
+fn closed(
+    scenario: &Scenario,
+    compose: &[Compose],
+    env: &BTreeMap<String, String>,
+    chosen: &mut BTreeMap<String, Ipv4Net>,
+    free: &mut impl Iterator<Item = Ipv4Net>,
+) -> Closed {
+    let mut subnets = BTreeMap::new();
+    for (name, subnet) in networks(compose, env) {
+        if let Some(subnet) = subnet.or_else(|| chosen.get(&name).copied()).or_else(|| free.next()) {
+            chosen.insert(name.clone(), subnet);
+            subnets.insert(name, subnet);
         }
-        closed.doors.extend(scenario.spec.doors.iter().map(|d| d.service.clone()));
-        closed.egress |= scenario.spec.egress.is_some();
     }
-    closed
+    let doors = scenario.spec.doors.iter().map(|d| d.service.clone()).collect();
+    Closed { doors, subnets, egress: scenario.spec.egress.is_some() }
 }
 
 /// Remembers what the secrets of compose files have that come from files.

@@ -30,7 +30,7 @@ pub async fn upgrade(drill: &Drill, _: Baseline) -> Result<Upgraded> {
     drill.run.evidence.rename_observation(BASELINE, INSTALLED)?;
     drill.app.with_secrets(&drill.app.stack).deploy(&drill.app.owned, &drill.app.alive).await?;
     // The version under test may have services and networks that the one before has not.
-    drill.app.open_doors().await?;
+    drill.app.open_doors(&drill.app.stack).await?;
     drill.app.running(|done, all| phase.progress(done, all, "services")).await?;
     drill.app.restart_waves(&drill.app.scenario.spec.upgrade.restart, |_, _| ()).await?;
     phase.finish(format!("stack {} in place", drill.app.stack.name));

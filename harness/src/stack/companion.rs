@@ -91,11 +91,13 @@ fn endpoint(address: Option<Ipv4Addr>) -> EndpointSettings {
     EndpointSettings { ipam_config: ipam, ..Default::default() }
 }
 
-/// Why a network is waited for: its addresses and those of containers that are gone are told apart a moment later.
+/// The reason to wait and try again: a network may take a moment to appear, or to free the addresses of removed containers.
 fn refused(result: Result<(), bollard::errors::Error>, what: &str) -> Result<Result<(), String>> {
     match result {
         Err(bollard::errors::Error::DockerResponseServerError { message, .. })
-            if ["already in use", "could not find", "not found"].iter().any(|known| message.contains(known)) =>
+            if ["already in use", "could not find", "not found", "attaching to network failed"]
+                .iter()
+                .any(|known| message.contains(known)) =>
         {
             Ok(Err(format!("waiting for the networks of {what}: {message}")))
         }

@@ -3,6 +3,7 @@
 //! images, and an endpoint mode that works on kernels without IPVS.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub struct Stack {
     pub images: BTreeMap<String, String>,
     /// Changes of the recipe, on purpose.
     pub edits: Vec<Edit>,
+    /// The address of its resolver in each of its networks, by the network's name in the recipe; none where it may ask the world.
+    pub resolvers: BTreeMap<String, Ipv4Addr>,
     /// Whether its labels of backupbot are hidden from bots that are not the run's.
     pub hides_labels: bool,
     /// Where files are that were made for it; they are removed with the last copy of this.
@@ -117,7 +120,7 @@ impl Stack {
         let mut overlay = json!({"services": services});
         // It is made for services that name no network, also beside declared ones.
         if !self.compose.iter().flat_map(Compose::networks).any(|name| name == "default") {
-            overlay["networks"] = json!({"default": {"labels": run}});
+            overlay["networks"] = json!({"default": {"labels": run, "internal": true}});
         }
         overlay
     }
@@ -354,6 +357,7 @@ mod tests {
             env: BTreeMap::new(),
             images: BTreeMap::from([("app".into(), "standin:1".into())]),
             edits: vec![Edit::set("app", "backupbot.backup.volumes.mail", "false"), Edit::unset("app", "gone")],
+            resolvers: BTreeMap::new(),
             hides_labels: false,
             made: None,
         }
@@ -408,7 +412,7 @@ mod tests {
                     "labels": run, "init": true, "image": "standin:1",
                     "deploy": {"labels": run, "endpoint_mode": "dnsrr"},
                 }},
-                "networks": {"default": {"labels": run}},
+                "networks": {"default": {"labels": run, "internal": true}},
             })
         );
     }

@@ -122,7 +122,7 @@ impl Relay {
         self.lock().container.clone()
     }
 
-    /// Makes the relay's own network, unless it is there. Nothing of it is forwarded.
+    /// Makes the relay's own network, unless it is there. It hides no address of its own, so nothing that it sends gets an answer.
     async fn network(&self, owned: &Owned, stack: &str) -> Result<String> {
         let name = full_name(stack, NETWORK);
         let docker = owned.engine().docker.clone();
@@ -154,8 +154,8 @@ impl Relay {
 
 fn not_for_this_machine() -> Error {
     Error::Engine(
-        "the engine's machine has another architecture than this program, so the program `inside`, which leads into the app's stack, \
-         does not run there. RESTORE_DRILL_INSIDE_PROGRAM names one that does"
+        "the engine's machine has a different architecture, so the helper program `inside`, which connects to the app, cannot run \
+         there. Set RESTORE_DRILL_INSIDE_PROGRAM to the path of one built for that architecture"
             .into(),
     )
 }

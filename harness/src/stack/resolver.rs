@@ -3,34 +3,80 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use engine::Engine;
 use inside::{Records, Zone};
+use ipnet::Ipv4Net;
 
 use super::companion::Companion;
 use super::ownership::Owned;
 use super::volumes::full_name;
-use crate::error::{Error, Result};
+use crate::error::{Context as _, Error, Result};
 
 /// A name that exists, with an address that nothing has (RFC 5737): apps look it up to see whether their resolver works.
 const WORLD: (&str, Ipv4Addr) = ("example.org", Ipv4Addr::new(192, 0, 2, 1));
 
-/// Starts the resolver of a stack that is deployed, at its address in each of its networks, by their names in the recipe. Gives its
-/// container.
-///
-/// # Errors
-/// A network is not there, or the engine fails.
-pub async fn start(owned: &Owned, image: &str, stack: &str, addresses: &BTreeMap<String, Ipv4Addr>) -> Result<String> {
-    let known = Records { a: vec![WORLD.1], ..Records::default() };
-    let zone = serde_json::to_string(&Zone([(WORLD.0.to_owned(), known)].into())).map_err(Error::bug)?;
-    let networks = addresses.iter().map(|(network, address)| (full_name(stack, network), Some(*address)));
-    let resolver = Companion {
-        what: "the resolver of the stack",
-        owned,
-        image,
-        stack,
-        arguments: vec!["resolve".to_owned(), zone],
-        networks: networks.collect(),
-        ports: vec![],
+/// The resolver of a stack, which runs while the stack is deployed.
+pub struct Resolver {
+    /// The image of `inside`; none where the engine cannot run it.
+    image: Option<String>,
+    /// Its container.
+    container: Mutex<Option<String>>,
+}
+
+impl Resolver {
+    /// One that does not run yet.
+    pub fn new(image: Option<String>) -> Self {
+        Self { image, container: Mutex::default() }
+    }
+
+    /// Starts it, at these addresses in the stack's networks, by their names in the recipe; anew, if it ran. A network that is not there,
+    /// or that has other addresses because a version before made it, is left out.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub async fn start(&self, owned: &Owned, stack: &str, addresses: &BTreeMap<String, Ipv4Addr>) -> Result<()> {
+        let before = self.lock().take();
+        if let Some(container) = before {
+            owned.remove_container(&container).await?;
+        }
+        let mut networks = Vec::new();
+        for (network, address) in addresses {
+            let network = full_name(stack, network);
+            if has(owned.engine(), &network, *address).await? {
+                networks.push((network, Some(*address)));
+            }
+        }
+        let Some(image) = self.image.as_deref().filter(|_| !networks.is_empty()) else { return Ok(()) };
+        let known = Records { a: vec![WORLD.1], ..Records::default() };
+        let zone = serde_json::to_string(&Zone([(WORLD.0.to_owned(), known)].into())).map_err(Error::bug)?;
+        let resolver = Companion {
+            what: "the resolver of the stack",
+            owned,
+            image,
+            stack,
+            arguments: vec!["resolve".to_owned(), zone],
+            networks,
+            ports: vec![],
+        };
+        let container = resolver.start().await?;
+        *self.lock() = Some(container);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.container.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a network is there and an address is one of its own.
+async fn has(engine: &Engine, network: &str, address: Ipv4Addr) -> Result<bool> {
+    let found = match engine.docker.inspect_network(network, None).await {
+        Err(e) if engine::is_not_found(&e) => return Ok(false),
+        found => found.context(format!("inspecting network {network}"))?,
     };
-    resolver.start().await
+    let subnets =
+        found.ipam.and_then(|i| i.config).unwrap_or_default().into_iter().filter_map(|c| c.subnet?.parse::<Ipv4Net>().ok());
+    Ok(subnets.into_iter().any(|subnet| subnet.contains(&address)))
 }

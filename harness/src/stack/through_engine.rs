@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::exec::StartExecResults;
@@ -19,6 +20,10 @@ use crate::images::reader::PATH;
 
 /// Connections at a time; each is a process on the engine's machine.
 const AT_ONCE: usize = 32;
+/// How long to wait before the next connection where one could not be taken.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long a service may go on once its client has ended.
+const LAST_WORDS: Duration = Duration::from_secs(120);
 
 /// Listens on this machine, and passes each connection on to a service, from the container of a relay. Gives the port, and what listens
 /// until it is dropped.
@@ -34,7 +39,11 @@ pub async fn listen(engine: &Engine, container: &str, service: &str, port: u16) 
         // What is under way ends with this.
         let mut passing = tokio::task::JoinSet::new();
         while let Ok(permit) = permits.clone().acquire_owned().await {
-            let Ok((client, _)) = listener.accept().await else { break };
+            let Ok((client, _)) = listener.accept().await else {
+                // Too many files are open, until a connection ends.
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
             while passing.try_join_next().is_some() {}
             let (engine, container, to) = (engine.clone(), container.clone(), to.clone());
             passing.spawn(async move {
@@ -84,6 +93,6 @@ async fn pass(engine: &Engine, container: &str, to: String, client: TcpStream) -
     // What the service says ends the connection; what the client says does not.
     tokio::select! {
         said = &mut back => said,
-        _ = &mut there => back.await,
+        _ = &mut there => tokio::time::timeout(LAST_WORDS, back).await.unwrap_or(Ok(())),
     }
 }

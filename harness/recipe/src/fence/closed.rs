@@ -10,6 +10,8 @@ use serde_json::{Map, Value, json};
 use crate::compose::Compose;
 use crate::compose::variable::filled;
 
+/// A resolver that nobody is: each container's own address.
+const NOBODY: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// The network that `docker stack deploy` makes for services that name none.
 const DEFAULT: &str = "default";
 
@@ -32,10 +34,11 @@ pub fn door_network(service: &str) -> String {
 /// The networks that a stack's services are on, each with the subnet that the recipe gives it; none where one is to be chosen. A network
 /// whose addresses are said in another way is not among them.
 pub fn networks(all: &[Compose], env: &BTreeMap<String, String>) -> BTreeMap<String, Option<Ipv4Net>> {
-    let with_subnet = |name: String| match ipam(all, &name) {
-        None => Some((name, None)),
-        Some(ipam) => {
-            let subnet = filled(ipam.pointer("/config/0/subnet")?.as_str()?, env).parse().ok()?;
+    let with_subnet = |name: String| match pools(all, &name) {
+        [] => Some((name, None)),
+        pools => {
+            let subnet = |pool: &Value| filled(pool.get("subnet")?.as_str()?, env).parse().ok();
+            let subnet = pools.iter().find_map(subnet)?;
             Some((name, Some(subnet)))
         }
     };
@@ -47,14 +50,18 @@ fn used(all: &[Compose]) -> BTreeSet<String> {
     services.into_iter().flat_map(|service| networks_of(all, service)).collect()
 }
 
-/// What a recipe says about a network's addresses. Of a network that is declared twice, the last declaration counts.
-fn ipam<'a>(all: &'a [Compose], network: &str) -> Option<&'a Value> {
-    let declared = all.iter().rev().find_map(|c| c.value.pointer(&format!("/networks/{network}")))?;
-    declared.get("ipam").filter(|ipam| !ipam.is_null())
+/// The pools of addresses that a recipe gives to a network. Of a network that is declared twice, the last declaration counts.
+fn pools<'a>(all: &'a [Compose], network: &str) -> &'a [Value] {
+    let declared = all.iter().rev().find_map(|c| c.value.get("networks")?.get(network));
+    declared.map_or(&[], pools_of)
+}
+
+fn pools_of(network: &Value) -> &[Value] {
+    network.pointer("/ipam/config").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 impl Closed {
-    /// The resolver's address in each network: the last one, where the engine, which begins with the first, comes last.
+    /// The resolver's address in each network: the last usable one, which the engine, beginning with the first, gives away late.
     pub fn resolvers(&self) -> BTreeMap<String, Ipv4Addr> {
         let all = self.subnets.iter().filter(|_| !self.egress);
         all.filter_map(|(name, subnet)| Some((name.clone(), resolver_in(*subnet)?))).collect()
@@ -66,22 +73,22 @@ impl Closed {
         let resolvers = self.resolvers();
         for service in &services {
             let networks = networks_of(all, service);
-            if networks.is_empty() {
-                continue;
-            }
             let resolver = networks.iter().find_map(|network| resolvers.get(network));
             // The files are merged, so what is said once counts.
             let has = |c: &Compose| c.value.pointer(&format!("/services/{service}")).is_some_and(Value::is_object);
             let Some(first) = all.iter().position(has) else { continue };
             for compose in all.iter_mut() {
                 let Some(Value::Object(said)) = compose.value.pointer_mut(&format!("/services/{service}")) else { continue };
-                if resolver.is_some() {
+                if !self.egress {
                     said.remove("dns");
                     said.remove("dns_search");
                 }
             }
             let Some(Value::Object(said)) = all[first].value.pointer_mut(&format!("/services/{service}")) else { continue };
-            resolver.map(|address| said.insert("dns".into(), json!([address])));
+            if !self.egress {
+                // Where there is none, the engine must not ask its host's instead.
+                said.insert("dns".into(), json!([resolver.unwrap_or(&NOBODY)]));
+            }
             if self.doors.contains(service) {
                 join(said, &networks, &door_network(service));
             }
@@ -106,11 +113,15 @@ impl Closed {
                 if network.is_null() {
                     *network = json!({});
                 }
+                let has_pools = !pools_of(network).is_empty();
                 let Some(network) = network.as_object_mut() else { continue };
-                network.insert("internal".into(), json!(!self.egress || doors.contains(name)));
+                // Those that the recipe closes stay closed.
+                if !self.egress || doors.contains(name) {
+                    network.insert("internal".into(), json!(true));
+                }
                 // The resolver and the way in are not Swarm's services.
                 network.insert("attachable".into(), json!(true));
-                if let Some(subnet) = self.subnets.get(name).filter(|_| !network.contains_key("ipam")) {
+                if let Some(subnet) = self.subnets.get(name).filter(|_| !has_pools) {
                     network.insert("ipam".into(), json!({"config": [{"subnet": subnet.to_string()}]}));
                 }
             }
@@ -118,19 +129,15 @@ impl Closed {
     }
 }
 
-/// The last address of a subnet; none of one that is too small to share with a service.
+/// The last usable address of a subnet; none of one that is too small to share with a service.
 fn resolver_in(subnet: Ipv4Net) -> Option<Ipv4Addr> {
     (subnet.prefix_len() <= 28).then(|| Ipv4Addr::from(u32::from(subnet.broadcast()) - 1))
 }
 
-/// The networks that a service is on; none where it shares another one's.
+/// The networks that a service is on. `docker stack deploy` does not read `network_mode`.
 fn networks_of(all: &[Compose], service: &str) -> BTreeSet<String> {
-    let said = |key: &'static str| all.iter().filter_map(move |c| c.value.pointer(&format!("/services/{service}/{key}")));
-    if said("network_mode").any(|mode| !mode.is_null()) {
-        return BTreeSet::new();
-    }
     let mut names = BTreeSet::new();
-    for networks in said("networks") {
+    for networks in all.iter().filter_map(|c| c.value.get("services")?.get(service)?.get("networks")) {
         match networks {
             Value::Array(list) => names.extend(list.iter().filter_map(Value::as_str).map(str::to_owned)),
             Value::Object(map) => names.extend(map.keys().cloned()),
@@ -143,8 +150,8 @@ fn networks_of(all: &[Compose], service: &str) -> BTreeSet<String> {
 /// Puts a service on one more network.
 fn join(service: &mut Map<String, Value>, on: &BTreeSet<String>, network: &str) {
     match service.get_mut("networks") {
-        Some(Value::Array(list)) => list.push(json!(network)),
-        Some(Value::Object(map)) => drop(map.insert(network.to_owned(), Value::Null)),
+        Some(Value::Array(list)) if !list.is_empty() => list.push(json!(network)),
+        Some(Value::Object(map)) if !map.is_empty() => drop(map.insert(network.to_owned(), Value::Null)),
         _ => {
             let all: Map<String, Value> =
                 on.iter().map(String::as_str).chain([network]).map(|n| (n.to_owned(), Value::Null)).collect();
@@ -219,7 +226,7 @@ networks:
             json!({
                 "services": {"app": {"image": "a", "networks": {"default": null, "door-app": null}}},
                 "networks": {
-                    "default": {"internal": false, "attachable": true, "ipam": pool},
+                    "default": {"attachable": true, "ipam": pool},
                     "door-app": {"internal": true, "attachable": true},
                 },
             })
@@ -227,15 +234,44 @@ networks:
     }
 
     #[test]
-    fn a_service_that_shares_a_network_has_none_of_its_own() {
-        let all = [parse("services: {app: {image: a, network_mode: none}}\n")];
-        assert_eq!(networks(&all, &BTreeMap::new()), BTreeMap::new());
+    fn a_service_is_on_the_default_network_whatever_its_mode_and_however_it_names_none() {
+        for form in ["network_mode: none", "networks: []", "networks: {}", "networks:"] {
+            let mut all = [parse(&format!("services:\n  app:\n    image: a\n    {form}\n"))];
+            assert_eq!(networks(&all, &BTreeMap::new()), BTreeMap::from([("default".to_owned(), None)]), "{form}");
+            closed(&[("default", "10.213.9.0/24")], false).close(&mut all);
+            let value = &all[0].value;
+            assert_eq!(value["services"]["app"]["networks"], json!({"default": null, "door-app": null}), "{form}");
+            assert_eq!(value["networks"]["default"]["internal"], json!(true), "{form}");
+        }
+    }
+
+    #[test]
+    fn a_network_without_pools_gets_one_and_one_that_the_recipe_closes_stays_closed() {
+        for ipam in ["ipam:", "ipam: {}", "ipam: {driver: default}", "ipam: {config: []}"] {
+            let text =
+                format!("services: {{app: {{image: a, networks: [n]}}}}\nnetworks:\n  n:\n    internal: true\n    {ipam}\n");
+            let mut all = [parse(&text)];
+            assert_eq!(networks(&all, &BTreeMap::new()), BTreeMap::from([("n".to_owned(), None)]), "{ipam}");
+            closed(&[("n", "10.213.9.0/24")], true).close(&mut all);
+            let network = &all[0].value["networks"]["n"];
+            assert_eq!(network["ipam"], json!({"config": [{"subnet": "10.213.9.0/24"}]}), "{ipam}");
+            assert_eq!(network["internal"], json!(true), "{ipam}");
+        }
+    }
+
+    #[test]
+    fn the_first_pool_of_ipv4_counts() {
+        let text = "services: {app: {image: a}}\nnetworks: {default: {ipam: {config: [{subnet: 'fd00::/64'}, {subnet: 10.1.0.0/16}]}}}\n";
+        assert_eq!(networks(&[parse(text)], &BTreeMap::new())["default"], "10.1.0.0/16".parse().ok());
     }
 
     #[test]
     fn a_network_whose_addresses_are_not_understood_has_no_resolver() {
         let text = "services: {app: {image: a}}\nnetworks: {default: {ipam: {config: [{subnet: 'fd00::/64'}]}}}\n";
-        assert_eq!(networks(&[parse(text)], &BTreeMap::new()), BTreeMap::new());
+        let mut all = [parse(text)];
+        assert_eq!(networks(&all, &BTreeMap::new()), BTreeMap::new());
+        closed(&[], false).close(&mut all);
+        assert_eq!(all[0].value["services"]["app"]["dns"], json!(["127.0.0.1"]), "the engine does not ask its host's");
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub struct Spec {
     /// What of the host the recipe may reach. Anything else of the kind is refused.
     #[serde(default, rename = "allow")]
     pub allowed: Vec<Allowed>,
-    /// Why the app must reach the world outside, in one sentence. Without it, nothing leaves the app's networks.
+    /// Why the app needs internet access, in one sentence. Without it, the app has none.
     pub egress: Option<String>,
     /// How long to wait at most, in seconds.
     #[serde(default)]
