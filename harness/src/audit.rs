@@ -82,9 +82,21 @@ pub async fn scenario_of(scenarios: &Path, stack: &str) -> Result<Scenario> {
     )))
 }
 
+/// What is audited on its own, outside of a drill.
+#[derive(Debug, Clone, Copy)]
+pub struct Audited<'a> {
+    /// The stack that somebody deployed.
+    pub stack: &'a str,
+    /// The id of a snapshot; none for one that the bot creates now.
+    pub snapshot: Option<&'a str>,
+    /// The bot's service, where there are several.
+    pub bot_service: Option<&'a str>,
+}
+
 /// Audits a snapshot of a stack that somebody deployed, which is only read: helper containers are this run's and are removed
-/// on every way out. `snapshot` is an id, or none for one that the bot creates now.
-pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, evidence: Arc<Evidence>) -> Result<()> {
+/// on every way out.
+pub async fn deployed(scenario: &Scenario, what: Audited<'_>, evidence: Arc<Evidence>) -> Result<()> {
+    let Audited { stack, snapshot, bot_service } = what;
     let engine = Engine::connect().await?;
     let run = Secret::random()?.derive("run id")[..8].to_owned();
     let _alive = Alive::take(&run)?;
@@ -97,7 +109,7 @@ pub async fn deployed(scenario: &Scenario, stack: &str, snapshot: Option<&str>, 
     let kept = services.iter().find_map(|s| s.spec.as_ref()?.labels.as_ref()?.get(RUN_LABEL).cloned());
     let bot = match &kept {
         Some(run) => Bot::of_run(&engine, run).await?,
-        None => Bot::existing(&engine, None).await?,
+        None => Bot::existing(&engine, bot_service).await?,
     };
     let work = async {
         let snapshot = match snapshot {

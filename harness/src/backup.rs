@@ -77,7 +77,7 @@ impl Bot {
         };
         let which = || {
             let wrong = service.map_or_else(String::new, |s| format!("{s} is not a backupbot. "));
-            Error::Usage(format!("{wrong}This engine has {}: choose one with --bot-service, which `run` takes", all.join(", ")))
+            Error::Usage(format!("{wrong}This engine has {}: choose one with --bot-service", all.join(", ")))
         };
         Ok(Self { containers: Arc::new(engine.clone()), service: chosen.ok_or_else(which)?.clone() })
     }

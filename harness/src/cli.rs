@@ -234,6 +234,9 @@ pub enum Command {
         /// The id of a snapshot. Default: the bot creates a new one.
         #[arg(long, value_name = "ID")]
         snapshot: Option<String>,
+        /// The bot's service, such as backup_app. Needed if the engine has more than one bot.
+        #[arg(long, value_name = "SERVICE")]
+        bot_service: Option<String>,
         /// Print one line of JSON instead of text.
         #[arg(long)]
         json: bool,
@@ -264,6 +267,9 @@ pub enum Command {
         /// The bot to test: one that is deployed for the test, or the one that is on the engine.
         #[arg(long, value_enum, default_value_t = BotChoice::Own)]
         backupbot: BotChoice,
+        /// With `--backupbot existing`: the bot's service, such as backup_app. Needed if the engine has more than one bot.
+        #[arg(long, value_name = "SERVICE")]
+        bot_service: Option<String>,
         /// Print JSON instead of text.
         #[arg(long)]
         json: bool,

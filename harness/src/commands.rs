@@ -2,6 +2,7 @@
 
 use recipe::scenario;
 
+use crate::audit::Audited;
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Result};
 
@@ -48,10 +49,13 @@ pub async fn execute(cli: Cli) -> Result<u8> {
         Command::Gc { run, force } => engine::gc(run.as_deref(), force).await,
         Command::Doctor => engine::doctor(&scenarios).await,
         Command::Images { scenario } => engine::images(&scenarios, &scenario).await,
-        Command::Audit { stack, scenario, snapshot, json } => {
-            engine::audit(&scenarios, &stack, scenario, snapshot.as_deref(), json).await
+        Command::Audit { stack, scenario, snapshot, bot_service, json } => {
+            let what = Audited { stack: &stack, snapshot: snapshot.as_deref(), bot_service: bot_service.as_deref() };
+            engine::audit(&scenarios, what, scenario, json).await
         }
-        Command::Conformance { names, backupbot, json } => engine::conformance(&scenarios, backupbot, &names, json).await,
+        Command::Conformance { names, backupbot, bot_service, json } => {
+            engine::conformance(&scenarios, (backupbot, bot_service.as_deref()), &names, json).await
+        }
         Command::List => about::list(&scenarios),
         Command::Schema { of } => about::schema(of),
         Command::Config => about::template(),

@@ -79,7 +79,12 @@ const FILES: [(&str, &str); 4] = [("app", "cache/c"), ("app", "data/a/one"), ("a
 const ATTRIBUTES: &str = "1234 2345 640 981173106";
 
 /// Runs the cases (all, or those of these names) against a bot. Whatever it creates is its own, and removed on every way out.
-pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: &Events) -> Result<Vec<Outcome>> {
+pub async fn run(
+    scenarios: &Path,
+    (choice, service): (BotChoice, Option<&str>),
+    names: &[String],
+    events: &Events,
+) -> Result<Vec<Outcome>> {
     let dir = scenario::bot(scenarios);
     let suite: Suite = read_toml(&dir.join("conformance.toml"))?;
     if let Some(unknown) = names.iter().find(|n| !suite.cases.iter().any(|c| c.name == **n)) {
@@ -106,7 +111,7 @@ pub async fn run(scenarios: &Path, choice: BotChoice, names: &[String], events: 
         phase.finish("the bot's, which has a shell");
         let phase = events.phase(Phase::Deploy);
         let bot = match choice {
-            BotChoice::Existing => Bot::existing(&engine, None).await?,
+            BotChoice::Existing => Bot::existing(&engine, service).await?,
             BotChoice::Own => {
                 let stack = bot_stack(&dir, &run, image.clone(), info.docker_root_dir.as_deref())?;
                 deploy_bot(&owned, &stack, &secret, &alive).await?;

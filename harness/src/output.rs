@@ -62,6 +62,16 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// A line of JSON that says the same, and in which nothing is left that a terminal or a CI server would act on.
+pub fn harmless_json(line: &str) -> Cow<'_, str> {
+    let is_odd = |c: char| is_control(c) || c == '#';
+    if !line.contains(is_odd) {
+        return Cow::Borrowed(line);
+    }
+    let escaped = |c: char| if is_odd(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    Cow::Owned(line.chars().map(escaped).collect())
+}
+
 /// What CI servers take for a command: GitHub and Gitea at the beginning of a line, Azure and TeamCity, and GitHub's older form, anywhere.
 const COMMANDS: [&str; 4] = ["::", "##[", "##vso[", "##teamcity["];
 
@@ -108,6 +118,15 @@ mod tests {
         ] {
             assert_eq!(harmless(text), expected);
         }
+    }
+
+    #[test]
+    fn json_says_the_same_and_does_nothing() {
+        let value = serde_json::json!({"message": "a #1 ##[error] \u{202e}x\u{9b}31m \x1b[2J ü"});
+        let line = value.to_string();
+        let harmless = harmless_json(&line);
+        assert!(!harmless.contains(['#', '\u{202e}', '\u{9b}', '\x1b']), "{harmless}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&harmless).expect("JSON"), value);
     }
 
     #[test]

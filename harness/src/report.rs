@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::events::{Event, Sink};
+use crate::output::harmless_json;
 
 pub mod ci;
 pub mod history;
@@ -48,7 +49,7 @@ impl<W: Write + Send> Sink for JsonLines<W> {
         line["time"] = json!(jiff::Timestamp::now().to_string());
         let mut file = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // A full disk must not end the run, which still has to tear down.
-        let _ = writeln!(file, "{}", redact(&line.to_string()));
+        let _ = writeln!(file, "{}", harmless_json(&redact(&line.to_string())));
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::data::DataArgs;
 use crate::drill::fault::Fault;
 use crate::drill::{BotChoice, ImageChoice, Options};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The options of `run`.
 #[derive(Debug, clap::Args)]
@@ -58,6 +58,10 @@ pub struct RunArgs {
 impl RunArgs {
     /// As the engine takes them.
     pub fn options(&self, scenarios: PathBuf) -> Result<Options> {
+        let of_existing = [("--bot-service", self.bot_service.is_some()), ("--forget-snapshot", self.forget_snapshot)];
+        if let Some((option, _)) = of_existing.iter().find(|(_, given)| *given && self.backupbot == BotChoice::Own) {
+            return Err(Error::Usage(format!("{option} goes with --backupbot existing")));
+        }
         let fault: Option<Arc<dyn Fault>> = match &self.fault {
             Some(name) => Some(crate::fault::named(&scenarios, &self.scenario, name)?),
             None => None,

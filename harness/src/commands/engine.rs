@@ -9,6 +9,7 @@ use judge::audit::AuditReport;
 use judge::store::Evidence;
 use recipe::scenario::{self, Scenario};
 
+use crate::audit::Audited;
 use crate::doctor::{self, Level};
 use crate::drill::BotChoice;
 use crate::error::{Error, Result};
@@ -62,20 +63,14 @@ pub(super) async fn images(scenarios: &Path, name: &str) -> Result<u8> {
 }
 
 /// Audits a snapshot of a deployed stack.
-pub(super) async fn audit(
-    scenarios: &Path,
-    stack: &str,
-    scenario: Option<String>,
-    snapshot: Option<&str>,
-    json: bool,
-) -> Result<u8> {
+pub(super) async fn audit(scenarios: &Path, what: Audited<'_>, scenario: Option<String>, json: bool) -> Result<u8> {
     let scenario = match scenario {
         Some(name) => Scenario::load(scenarios, &name)?,
-        None => audit::scenario_of(scenarios, stack).await?,
+        None => audit::scenario_of(scenarios, what.stack).await?,
     };
     let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
     let evidence = Arc::new(Evidence::create(dir.path())?);
-    audit::deployed(&scenario, stack, snapshot, evidence.clone()).await?;
+    audit::deployed(&scenario, what, evidence.clone()).await?;
     let (verdict, report) = (judge::audited(&evidence)?, AuditReport::read(&evidence)?);
     if json {
         output::exact(format_args!("{}\n", serde_json::json!({"verdict": verdict, "report": report})))?;
@@ -88,9 +83,9 @@ pub(super) async fn audit(
 }
 
 /// Tests a bot against its specification.
-pub(super) async fn conformance(scenarios: &Path, backupbot: BotChoice, names: &[String], json: bool) -> Result<u8> {
+pub(super) async fn conformance(scenarios: &Path, bot: (BotChoice, Option<&str>), names: &[String], json: bool) -> Result<u8> {
     let events = Events::new(vec![Box::new(Terminal::new())]);
-    let outcomes = conformance::run(scenarios, backupbot, names, &events).await?;
+    let outcomes = conformance::run(scenarios, bot, names, &events).await?;
     if json {
         output::exact(format_args!("{:#}\n", serde_json::json!(outcomes)))?;
     } else {
