@@ -40,6 +40,8 @@ struct Written {
     deleted: BTreeMap<String, When>,
     /// Where the app keeps its users, if its scenario says so.
     users: Option<UserPlaces>,
+    /// The mailboxes that there were before.
+    mailboxes: BTreeSet<String>,
     /// Says whose content is compared elsewhere.
     inventory: Option<Inventory>,
 }
@@ -58,7 +60,7 @@ impl Written {
             findings.push(unread);
             None
         });
-        let mut written = Self { delivered, changed, created, deleted, users, inventory };
+        let mut written = Self { delivered, changed, created, deleted, users, mailboxes: BTreeSet::new(), inventory };
         for op in evidence.live()? {
             written.add(op.when(window), op);
         }
@@ -100,11 +102,22 @@ impl Written {
         self.delivered.iter().any(|d| d.account == account) || self.changed.iter().any(expunged)
     }
 
-    /// Whether users write to a file: it has their messages, or another probe compares what is in it.
+    /// Whether users wrote to a file: it is in a mailbox that they changed, or another probe compares what is in it.
     fn may_write(&self, volume: &str, path: &str) -> bool {
-        let has_mailboxes = self.users.as_ref().is_some_and(|u| u.mailboxes.as_deref() == Some(volume));
+        if self.users.as_ref().is_some_and(|u| u.mailboxes.as_deref() == Some(volume)) {
+            let mailbox = path.split('/').next().unwrap_or(path);
+            // One that is new is told as such.
+            return !self.mailboxes.contains(mailbox) || self.touched(mailbox);
+        }
         let volume = self.inventory.iter().flat_map(|i| &i.volumes).find(|v| v.name == volume);
-        has_mailboxes || volume.is_some_and(|v| v.treatment(path).1 != Compared::Whole)
+        volume.is_some_and(|v| v.treatment(path).1 != Compared::Whole)
+    }
+
+    /// Whether users did anything to a mailbox. The folder of all mailboxes changes with each of them.
+    fn touched(&self, mailbox: &str) -> bool {
+        let changed = self.changed.keys().any(|(account, _)| account == mailbox);
+        let delivered = self.delivered.iter().any(|d| d.account == mailbox);
+        mailbox == "." || changed || delivered || self.created.contains_key(mailbox) || self.deleted.contains_key(mailbox)
     }
 
     /// Whether a row is that of a user who was created while the backup ran.
@@ -129,7 +142,10 @@ pub fn judged(
     after: ObservationId,
     mut findings: Vec<Finding>,
 ) -> Result<Vec<Finding>> {
-    let Some(written) = Written::read(evidence, &mut findings)? else { return Ok(findings) };
+    let Some(mut written) = Written::read(evidence, &mut findings)? else { return Ok(findings) };
+    if let Some(volume) = written.users.as_ref().and_then(|u| u.mailboxes.clone()) {
+        written.mailboxes = evidence.top_folders(before, &volume)?;
+    }
     let queue_kept = queue(evidence, before)?.is_subset(&queue(evidence, after)?);
     findings.retain(|finding| is_left(finding, &written, queue_kept));
     delivered(evidence, after, &written, &mut findings)?;

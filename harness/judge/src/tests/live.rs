@@ -157,7 +157,11 @@ fn findings_that_writes_explain() {
     evidence.set_json(RunFact::Inventory, &inventory).expect("stored");
     evidence.put_live(&op("u2@mail.test", LiveAction::Flag { uid: 1, flag: "\\Seen".into() }, DURING)).expect("stored");
     evidence.put_live(&op("u3@mail.test", LiveAction::Expunge { uid: 1 }, DURING)).expect("stored");
-    let (before, after) = (store(&evidence, BASELINE, &seen()), store(&evidence, RESTORED, &seen()));
+    let mut seen = seen();
+    let users = ["u2@mail.test", "u3@mail.test", "left@mail.test"];
+    seen.files.extend(users.map(path));
+    seen.rows.extend(users.map(|user| row(user, "{}")));
+    let (before, after) = (store(&evidence, BASELINE, &seen), store(&evidence, RESTORED, &seen));
     let is_left = |item: &Item, outcome, property: Option<&str>| {
         let finding = Finding { item: item.clone(), outcome, property: property.map(str::to_owned), detail: String::new() };
         let left = crate::live::judged(&evidence, before, after, vec![finding.clone()]).expect("judged");
@@ -169,7 +173,13 @@ fn findings_that_writes_explain() {
     assert_eq!([Unexpected, Altered, Lost, Unread].map(|outcome| is_left(&key, outcome, None)), [false, false, true, true]);
     let file = |volume: &str, path: &str| Item::File { volume: volume.into(), path: path.into() };
     for (item, written) in [
-        (file("mail", "u/cur/1"), true),
+        (file("mail", "."), true),
+        (file("mail", "u2@mail.test/cur/1"), true),
+        (file("mail", "u3@mail.test"), true),
+        // Nobody wrote to these, as nobody can to a disabled user's.
+        (file("mail", "left@mail.test/cur/1"), false),
+        // That a mailbox is new is told of the mailbox.
+        (file("mail", "u2@mail.test.example/cur/1"), true),
         (file("data", "m.db"), true),
         (file("data", "other"), false),
         (file("dkim", "mail.test.dkim.key"), false),
