@@ -46,6 +46,7 @@ mod seeding;
 mod seeing;
 mod settling;
 mod shaping;
+mod stacks;
 mod state;
 mod trials;
 mod upgrading;

@@ -9,7 +9,7 @@ use judge::ended::Ended as EndedEarly;
 use judge::model::Verdict;
 use judge::redact::redact;
 use judge::store::{Evidence, RunFact};
-use recipe::scenario::Scenario;
+use recipe::scenario::{Deadlines, Scenario};
 use seeds::{Corpus, Profile};
 
 use super::options::{BotChoice, Options, Stored};
@@ -78,67 +78,23 @@ where
     R: Future<Output = Result<T>> + Send,
     T: Send + 'static,
 {
-    // Everything that can be wrong with the input is found before anything is created.
-    let profile = Profile::named(&options.profile).map_err(|e| Error::Usage(e.to_string()))?;
-    let mut scenario = Scenario::load(&options.scenarios, &options.scenario)?;
-    if let Some(recipe) = &options.recipe {
-        scenario = scenario.with_recipe(recipe)?;
-    }
-    if options.live.is_some() && scenario.spec.mail.is_none() {
-        return Err(Error::Usage(format!(
-            "--live: scenario {:?} has no [mail] to write to while the backup is taken",
-            scenario.name
-        )));
-    }
-    if let Some(fault) = options.fault.as_ref().filter(|f| options.backupbot == BotChoice::Existing && f.needs_own_bot()) {
-        return Err(Error::Usage(format!(
-            "--fault {} works only with the drill's own bot, because it acts on the bot, on its repository or through it: remove \
-             --backupbot existing",
-            fault.name()
-        )));
-    }
-    let before = options.from.as_ref().map(|dir| scenario.with_recipe(dir)).transpose()?;
     let secret = Secret::random()?;
-    let corpus = Corpus::new(options.seed, profile.clone());
-    if let Some(mail) = &scenario.spec.mail {
-        accounts::configuration(&scenario.dir.join(&mail.accounts.template), corpus.accounts(), &secret)?;
-    }
-    let engine = Engine::connect().await?.with_patience(Duration::from_secs(scenario.spec.deadlines.command));
+    let Input { profile, scenario, before, corpus } = Input::checked(&options, &secret)?;
+    let Deadlines { command, removal, .. } = scenario.spec.deadlines;
+    let engine = Engine::connect().await?.with_patience(Duration::from_secs(command));
     let run = secret.derive("run id")[..8].to_owned();
     let alive = Arc::new(Alive::take(&run)?);
     let dir = options.evidence.clone().unwrap_or_else(|| PathBuf::from("runs").join(&run));
     let evidence = Arc::new(Evidence::create(&dir)?);
     let events = sinks(&dir)?;
-    events.emit(Event::Started {
-        run: run.clone(),
-        scenario: scenario.name.clone(),
-        profile: profile.name.clone(),
-        seed: options.seed,
-    });
-    for (fact, value) in [
-        (RunFact::Run, &run),
-        (RunFact::Scenario, &scenario.name),
-        (RunFact::Profile, &profile.name),
-        (RunFact::Reproduce, &options.reproduce()),
-    ] {
-        evidence.set(fact, value)?;
-    }
-    evidence.set_number(RunFact::Seed, options.seed)?;
-    evidence.set_json(RunFact::Options, &Stored::of(&options, &scenario))?;
-    let databases: Vec<&str> = scenario.spec.databases.iter().map(|d| d.name.as_str()).collect();
-    evidence.set(RunFact::Databases, &databases.join("\n"))?;
-    evidence.set_json(RunFact::Checks, &scenario.checks)?;
-    evidence.set_json(RunFact::MayBeEmpty, &scenario.spec.may_be_empty())?;
-    if let Some(places) = scenario.spec.users.as_ref().and_then(|u| u.places.as_ref()) {
-        evidence.set_json(RunFact::Users, places)?;
-    }
+    let (name, seed) = (scenario.name.clone(), options.seed);
+    events.emit(Event::Started { run: run.clone(), scenario: name, profile: profile.name.clone(), seed });
+    store_options(&evidence, &run, &profile, &options, &scenario)?;
 
     let mut interruptions = Interruptions::listen()?;
-    let (given, forgets) = (options.deadline, options.forget_snapshot);
-    let existing = options.backupbot == BotChoice::Existing;
     let owned = Owned::new(engine, &run);
-    let keep = options.keep;
-    let deadline = Duration::from_secs(scenario.spec.deadlines.removal);
+    let (keep, given, forgets) = (options.keep, options.deadline, options.forget_snapshot);
+    let existing = options.backupbot == BotChoice::Existing;
     let ground = Ground {
         run: run.clone(),
         corpus,
@@ -168,15 +124,10 @@ where
     if let Err(error) = &result {
         remember(&evidence, &events, error);
     }
-    let is_cut_short = match &result {
-        Err(Error::Signal(signal)) => {
-            events
-                .note(format!("{signal}: tearing down. A second signal ends at once and leaves the rest to `restore-drill gc`."));
-            true
-        }
-        Err(Error::Deadline { .. }) => true,
-        _ => false,
-    };
+    let is_cut_short = matches!(result, Err(Error::Signal(_) | Error::Deadline { .. }));
+    if let Err(Error::Signal(signal)) = &result {
+        events.note(format!("{signal}: tearing down. A second signal ends at once and leaves the rest to `restore-drill gc`."));
+    }
     if is_cut_short {
         work.abort();
         let _ = work.await;
@@ -191,30 +142,8 @@ where
         let marker = gc::keep(&run, &secret.derive("kept"))?;
         kept(&events, &run, &marker);
     } else {
-        let mut torn = std::pin::pin!(owned.remove_all(None, deadline));
-        let phase = events.phase(Phase::Teardown);
-        let mut signals = u8::from(matches!(result, Err(Error::Signal(Signal::Interrupt | Signal::Terminate))));
-        loop {
-            tokio::select! {
-                torn = &mut torn => {
-                    match torn {
-                        Ok(_) => { phase.finish("nothing left"); }
-                        Err(e) => events.note(format!("teardown failed: {e}. `restore-drill gc` tries again.")),
-                    }
-                    break;
-                }
-                signal = interruptions.next() => match signal {
-                    Signal::Interrupt | Signal::Terminate => signals += 1,
-                    // They come with a first signal: whoever ends a terminal or a CI step ends its shell too.
-                    Signal::HangUp | Signal::Orphaned => continue,
-                },
-            }
-            if signals > 1 {
-                events.note(format!("Teardown cut short; `restore-drill gc` removes what run {run} left."));
-                break;
-            }
-            events.note("Tearing down already. A second signal ends at once and leaves the rest to `restore-drill gc`.");
-        }
+        let signals = u8::from(matches!(result, Err(Error::Signal(Signal::Interrupt | Signal::Terminate))));
+        tear_down(&owned, Duration::from_secs(removal), &events, &mut interruptions, signals).await;
     }
     drop(alive);
     if let Some(Resources { cpu_ms, peak_kib }) = Resources::used() {
@@ -222,6 +151,93 @@ where
         evidence.set_number(RunFact::PeakMemoryKib, peak_kib)?;
     }
     result.map(|value| Ended { value, evidence, events })
+}
+
+/// What a run is made from.
+struct Input {
+    profile: Profile,
+    scenario: Scenario,
+    before: Option<Scenario>,
+    corpus: Corpus,
+}
+
+impl Input {
+    /// Reads it. Everything that can be wrong with it is found here, before anything is created.
+    fn checked(options: &Options, secret: &Secret) -> Result<Self> {
+        let profile = Profile::named(&options.profile).map_err(|e| Error::Usage(e.to_string()))?;
+        let mut scenario = Scenario::load(&options.scenarios, &options.scenario)?;
+        if let Some(recipe) = &options.recipe {
+            scenario = scenario.with_recipe(recipe)?;
+        }
+        if options.live.is_some() && scenario.spec.mail.is_none() {
+            return Err(Error::Usage(format!(
+                "--live: scenario {:?} has no [mail] to write to while the backup is taken",
+                scenario.name
+            )));
+        }
+        if let Some(fault) = options.fault.as_ref().filter(|f| options.backupbot == BotChoice::Existing && f.needs_own_bot()) {
+            return Err(Error::Usage(format!(
+                "--fault {} works only with the drill's own bot, because it acts on the bot, on its repository or through it: remove \
+                 --backupbot existing",
+                fault.name()
+            )));
+        }
+        let before = options.from.as_ref().map(|dir| scenario.with_recipe(dir)).transpose()?;
+        let corpus = Corpus::new(options.seed, profile.clone());
+        if let Some(mail) = &scenario.spec.mail {
+            accounts::configuration(&scenario.dir.join(&mail.accounts.template), corpus.accounts(), secret)?;
+        }
+        Ok(Self { profile, scenario, before, corpus })
+    }
+}
+
+/// Stores what is drilled, and how.
+fn store_options(evidence: &Evidence, run: &str, profile: &Profile, options: &Options, scenario: &Scenario) -> Result<()> {
+    for (fact, value) in [
+        (RunFact::Run, run),
+        (RunFact::Scenario, &scenario.name),
+        (RunFact::Profile, &profile.name),
+        (RunFact::Reproduce, &options.reproduce()),
+    ] {
+        evidence.set(fact, value)?;
+    }
+    evidence.set_number(RunFact::Seed, options.seed)?;
+    evidence.set_json(RunFact::Options, &Stored::of(options, scenario))?;
+    let databases: Vec<&str> = scenario.spec.databases.iter().map(|d| d.name.as_str()).collect();
+    evidence.set(RunFact::Databases, &databases.join("\n"))?;
+    evidence.set_json(RunFact::Checks, &scenario.checks)?;
+    evidence.set_json(RunFact::MayBeEmpty, &scenario.spec.may_be_empty())?;
+    if let Some(places) = scenario.spec.users.as_ref().and_then(|u| u.places.as_ref()) {
+        evidence.set_json(RunFact::Users, places)?;
+    }
+    Ok(())
+}
+
+/// Removes what the run created, unless a person's second signal ends that; `signals` came already.
+async fn tear_down(owned: &Owned, deadline: Duration, events: &Events, interruptions: &mut Interruptions, mut signals: u8) {
+    let mut torn = std::pin::pin!(owned.remove_all(None, deadline));
+    let phase = events.phase(Phase::Teardown);
+    loop {
+        tokio::select! {
+            torn = &mut torn => {
+                match torn {
+                    Ok(_) => { phase.finish("nothing left"); }
+                    Err(e) => events.note(format!("teardown failed: {e}. `restore-drill gc` tries again.")),
+                }
+                return;
+            }
+            signal = interruptions.next() => match signal {
+                Signal::Interrupt | Signal::Terminate => signals += 1,
+                // They come with a first signal: whoever ends a terminal or a CI step ends its shell too.
+                Signal::HangUp | Signal::Orphaned => continue,
+            },
+        }
+        if signals > 1 {
+            events.note(format!("Teardown cut short; `restore-drill gc` removes what run {} left.", owned.run()));
+            return;
+        }
+        events.note("Tearing down already. A second signal ends at once and leaves the rest to `restore-drill gc`.");
+    }
 }
 
 /// Waits until the time that a whole run is given is over. Gives it in seconds.

@@ -1,0 +1,91 @@
+//! The stacks of an app as a run deploys them: each version of the recipe behind its fence, on networks that are closed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use ipnet::Ipv4Net;
+use judge::redact::{password_in, remember_foreign, says_secret};
+use recipe::compose::Compose;
+use recipe::compose::edit::Edit;
+use recipe::fence::closed::{Closed, networks};
+use recipe::fence::own::{Change, Fence};
+use recipe::scenario::Scenario;
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use crate::stack::deploy::Stack;
+
+/// Makes the stacks of a run, which have one name and the same values.
+pub(super) struct Stacks<'a> {
+    /// Their name.
+    pub(super) name: String,
+    /// The values of variables.
+    pub(super) env: BTreeMap<String, String>,
+    /// From which the secrets that a recipe takes from outside are made.
+    pub(super) secret: &'a Secret,
+    /// Whether they run on stand-ins.
+    pub(super) standins: bool,
+    /// Whether labels of backupbot are hidden from bots that are not the run's.
+    pub(super) hides_labels: bool,
+    /// The subnets of networks, by name. Where two versions leave the choice, a network has the same one in both.
+    pub(super) chosen: BTreeMap<String, Ipv4Net>,
+    /// Subnets to choose from.
+    pub(super) free: VecDeque<Ipv4Net>,
+}
+
+impl Stacks<'_> {
+    /// The stack of a version of the recipe, with these images and edits; and how it differs from the recipe.
+    pub(super) fn of(
+        &mut self,
+        scenario: &Scenario,
+        images: BTreeMap<String, String>,
+        edits: Vec<Edit>,
+    ) -> Result<(Stack, BTreeSet<Change>)> {
+        let made = Arc::new(tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?);
+        let generate = |name: &str| self.secret.derive(&format!("the recipe's secret {name}"));
+        let allowed = &scenario.spec.allowed;
+        let fence = Fence { stack: &self.name, env: &self.env, allowed, dir: made.path(), secret: &generate };
+        let mut compose = scenario.deployed(self.standins);
+        let changes = fence.own(&mut compose)?;
+        let closed = self.closed(scenario, &compose);
+        closed.close(&mut compose);
+        remember_files(&compose);
+        let (name, env, resolvers) = (self.name.clone(), self.env.clone(), closed.resolvers());
+        let hides_labels = self.hides_labels;
+        Ok((Stack { name, compose, env, images, edits, resolvers, hides_labels, made: Some(made) }, changes))
+    }
+
+    /// How the networks of a version are deployed.
+    fn closed(&mut self, scenario: &Scenario, compose: &[Compose]) -> Closed {
+        let mut subnets = BTreeMap::new();
+        for (name, subnet) in networks(compose, &self.env) {
+            let subnet = subnet.or_else(|| self.chosen.get(&name).copied()).or_else(|| self.free.pop_front());
+            if let Some(subnet) = subnet {
+                self.chosen.insert(name.clone(), subnet);
+                subnets.insert(name, subnet);
+            }
+        }
+        let doors = scenario.spec.doors.iter().map(|d| d.service.clone()).collect();
+        Closed { doors, subnets, egress: scenario.spec.egress.is_some() }
+    }
+}
+
+/// Remembers the values of variables that say by their name, or by a password in an address, that they are secret.
+pub(super) fn remember_values(env: &BTreeMap<String, String>) {
+    env.iter().filter(|(name, _)| says_secret(name)).for_each(|(_, value)| remember_foreign(value));
+    env.values().filter_map(|value| password_in(value)).for_each(remember_foreign);
+}
+
+/// How many networks have no subnet of the recipe's.
+pub(super) fn count_to_choose(all: &[&Scenario], standins: bool) -> usize {
+    let networks = all.iter().flat_map(|s| networks(&s.deployed(standins), &BTreeMap::new()));
+    networks.filter(|(_, subnet)| subnet.is_none()).map(|(name, _)| name).collect::<BTreeSet<_>>().len()
+}
+
+/// Remembers what the secrets of compose files have that come from files.
+fn remember_files(all: &[Compose]) {
+    let secrets = all.iter().filter_map(|c| c.value.get("secrets")?.as_object()).flat_map(|s| s.values());
+    // A `$` in a path is written twice.
+    let files = secrets.filter_map(|secret| Some(secret.get("file")?.as_str()?.replace("$$", "$")));
+    files.filter_map(|file| std::fs::read_to_string(file).ok()).for_each(|content| remember_foreign(&content));
+}
