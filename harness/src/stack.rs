@@ -20,6 +20,7 @@ pub mod reader;
 pub mod relay;
 pub mod resolver;
 pub mod slots;
+pub mod subnets;
 pub mod through_engine;
 pub mod volumes;
 

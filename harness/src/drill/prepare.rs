@@ -1,4 +1,4 @@
-//! Preparing a run: a slot, what dead runs left, images, subnets.
+//! Preparing a run: a slot, what dead runs left, images, addresses.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -23,13 +23,12 @@ use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
 use crate::secret::Secret;
-use crate::stack::deploy::free_subnets;
 use crate::stack::ownership::{Owned, stack_name};
 use crate::stack::reader::Reader;
 use crate::stack::relay::Relay;
 use crate::stack::resolver::Resolver;
 use crate::stack::slots::{self, Alive, Slot};
-use crate::stack::{disk, ensure_swarm, gc};
+use crate::stack::{disk, ensure_swarm, gc, subnets};
 use crate::tls::Authority;
 
 /// Where no door has TLS, what a certificate would be for.
@@ -64,7 +63,7 @@ struct Images {
 }
 
 impl Ground {
-    /// Waits for a slot, collects what dead runs left, finds or builds the images, chooses subnets.
+    /// Waits for a slot, collects what dead runs left, finds or builds the images, reserves addresses.
     pub(super) async fn prepare(self) -> Result<Drill> {
         let info = self.usable_engine().await?;
         let slot = self.slot(&info).await?;
@@ -75,9 +74,9 @@ impl Ground {
         let host = scenario.spec.certificate.as_ref().map_or(NO_CERTIFICATE, |c| &c.host).to_owned();
         let authority = Arc::new(Authority::issue(&host)?);
         let both: Vec<&Scenario> = [&scenario].into_iter().chain(before.as_ref()).collect();
-        let subnets = free_subnets(owned.engine(), slot.number, 2 + count_to_choose(&both, standins)).await?;
-        let mut free = VecDeque::from(subnets);
-        let [of_recipe, of_relay] = [(); 2].map(|()| free.pop_front().map(|s| s.to_string()).unwrap_or_default());
+        let reserved = subnets::reserve(&owned).await?;
+        let mut free = VecDeque::from(reserved.subnets(1 + count_to_choose(&both, standins))?);
+        let of_recipe = free.pop_front().map(|s| s.to_string()).unwrap_or_default();
         let mut env = scenario.spec.env.clone();
         if let Some(file) = &options.env_file {
             env.extend(recipe::env::read_env(file)?);
@@ -113,7 +112,7 @@ impl Ground {
         let bot_dir = scenario::bot(&options.scenarios);
         let bot_stack = bot.map(|image| bot_stack(&bot_dir, &run, image, info.docker_root_dir.as_deref())).transpose()?;
         let app = Deployment {
-            relay: Relay::new(inside.clone(), of_relay, &scenario.spec.doors),
+            relay: Relay::new(inside.clone(), reserved.network, &scenario.spec.doors),
             resolver: Resolver::new(inside.clone()),
             reader: Reader { owned: owned.clone(), image: inside, helper_image: helper_image.clone() },
             scenario,

@@ -88,7 +88,7 @@ fn the_catalogue_of_a_small_scenario() {
         ),
         (
             Group::Backup,
-            "link-out-of-the-volume repository-disk-full repository-locked repository-locked-after-backup pack-truncated pack-flipped index-removed snapshot-forgotten password-changed other-stack-latest bot-killed",
+            "link-out-of-the-volume partial-snapshot-said-good repository-disk-full repository-locked repository-locked-after-backup pack-truncated pack-flipped index-removed snapshot-forgotten password-changed other-stack-latest bot-killed",
         ),
         (
             Group::Restore,

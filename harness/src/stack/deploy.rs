@@ -11,12 +11,11 @@ use std::time::Duration;
 
 use bollard::models::{HealthStatusEnum, TaskSpec, TaskState};
 use bollard::query_parameters::{
-    InspectContainerOptions, ListNetworksOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder, LogsOptionsBuilder,
+    InspectContainerOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder, LogsOptionsBuilder,
 };
 use bot::contract::{ENABLED_LABEL, HIDDEN};
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use futures_util::StreamExt as _;
-use ipnet::Ipv4Net;
 use recipe::compose::edit::Edit;
 use recipe::compose::variable::{Part, interpolate, literal, parts};
 use recipe::compose::{Compose, labels};
@@ -316,26 +315,6 @@ async fn healthy(engine: &Engine, container: &str) -> Result<bool> {
         Err(e) if engine::is_not_found(&e) => Ok(false),
         Err(e) => Err(e).context("inspecting a container"),
     }
-}
-
-/// /24s that no network of the engine uses, from the part of 10.213.0.0/16 that belongs to the slot.
-///
-/// # Errors
-/// The engine fails, or too few are free.
-pub async fn free_subnets(engine: &Engine, slot: u8, count: usize) -> Result<Vec<Ipv4Net>> {
-    let networks = engine.docker.list_networks(None::<ListNetworksOptions>).await.context("listing networks")?;
-    let configs = networks.into_iter().filter_map(|n| n.ipam).flat_map(|i| i.config.unwrap_or_default());
-    let used: Vec<Ipv4Net> = configs.filter_map(|c| c.subnet?.parse().ok()).collect();
-    // Start at another place each time: another state directory's drills take theirs from the same ones.
-    let offset = (std::process::id() % 100) as u8;
-    let all = (0..100u8).map(|n| Ipv4Net::new_assert([10, 213, slot * 100 + (offset + n) % 100, 0].into(), 24));
-    let is_free = |subnet: &Ipv4Net| !used.iter().any(|u| u.contains(subnet) || subnet.contains(u));
-    let free: Vec<Ipv4Net> = all.filter(is_free).take(count).collect();
-    if free.len() < count {
-        let needed = format!("fewer than {count} free subnets in 10.213.0.0/16");
-        return Err(Error::Engine(format!("{needed}; `restore-drill gc` removes what dead runs left")));
-    }
-    Ok(free)
 }
 
 #[cfg(test)]

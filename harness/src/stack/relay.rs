@@ -7,7 +7,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
 use engine::Engine;
 use recipe::fence::closed::door_network;
 use recipe::scenario::Door;
@@ -15,7 +14,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::companion::{self, Companion};
+use super::companion::Companion;
 use super::ownership::Owned;
 use super::volumes::full_name;
 use super::{through_engine, until};
@@ -27,15 +26,13 @@ pub const HOST: &str = "127.0.0.1";
 const HELLO: u16 = 10_000;
 /// How long it may take to say so.
 const SAID: Duration = Duration::from_secs(3);
-/// The relay's own network, as the stack's networks are named.
-const NETWORK: &str = "way-in";
 
 /// The doors of a stack, which are open while it is deployed.
 pub struct Relay {
     /// The image of `inside`; none where the engine cannot run it.
     image: Option<String>,
-    /// The subnet of its own network.
-    subnet: String,
+    /// The network that is its own.
+    network: String,
     doors: Vec<Door>,
     open: Mutex<Open>,
 }
@@ -49,9 +46,9 @@ struct Open {
 }
 
 impl Relay {
-    /// The way to these doors, not open yet.
-    pub fn new(image: Option<String>, subnet: String, doors: &[Door]) -> Self {
-        Self { image, subnet, doors: doors.to_vec(), open: Mutex::default() }
+    /// The way to these doors, not open yet, from a network of the run's.
+    pub fn new(image: Option<String>, network: String, doors: &[Door]) -> Self {
+        Self { image, network, doors: doors.to_vec(), open: Mutex::default() }
     }
 
     /// The port of a door on this machine; none while it is not open, and none of a door that the scenario does not have.
@@ -82,7 +79,6 @@ impl Relay {
             owned.remove_container(container).await?;
         }
         let image = self.image.as_deref().ok_or_else(not_for_this_machine)?;
-        let network = self.network(owned, stack).await?;
         let relayed: Vec<(u16, &Door)> = (HELLO + 1..).zip(&self.doors).collect();
         let mut arguments = ["relay", "--name", owned.run(), "--hello", &HELLO.to_string()].map(str::to_owned).to_vec();
         arguments.extend(relayed.iter().map(|(port, door)| format!("{port}={}:{}", door.service, door.port)));
@@ -96,7 +92,7 @@ impl Relay {
             image,
             stack,
             arguments,
-            networks: [(network, None)].into_iter().chain(of_doors).collect(),
+            networks: [(self.network.clone(), None)].into_iter().chain(of_doors).collect(),
             ports: [HELLO].into_iter().chain(relayed.iter().map(|(port, _)| *port)).collect(),
         };
         let container = container.start().await?;
@@ -120,31 +116,6 @@ impl Relay {
     /// The relay's container, while the doors are open.
     pub fn container(&self) -> Option<String> {
         self.lock().container.clone()
-    }
-
-    /// Makes the relay's own network, unless it is there. It hides no address of its own, so nothing that it sends gets an answer.
-    async fn network(&self, owned: &Owned, stack: &str) -> Result<String> {
-        let name = full_name(stack, NETWORK);
-        let docker = owned.engine().docker.clone();
-        match docker.inspect_network(&name, None).await {
-            Ok(_) => return Ok(name),
-            Err(e) if engine::is_not_found(&e) => {}
-            Err(e) => return Err(e).context(format!("inspecting network {name}")),
-        }
-        let request = NetworkCreateRequest {
-            name: name.clone(),
-            driver: Some("bridge".into()),
-            ipam: Some(Ipam {
-                config: Some(vec![IpamConfig { subnet: Some(self.subnet.clone()), ..Default::default() }]),
-                ..Default::default()
-            }),
-            options: Some([("com.docker.network.bridge.enable_ip_masquerade".to_owned(), "false".to_owned())].into()),
-            labels: Some(companion::labels(owned, stack)),
-            ..Default::default()
-        };
-        let what = format!("creating network {name}");
-        owned.create(async move { docker.create_network(request).await.context(what) }).await?;
-        Ok(name)
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
