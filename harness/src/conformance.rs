@@ -120,12 +120,12 @@ pub async fn run(
             }
         };
         let name = stack_name(&run);
-        let mut compose = [Compose::read(&dir.join("conformance.yml"))?];
+        let mut compose = vec![Compose::read(&dir.join("conformance.yml"))?];
         Closed::default().close(&mut compose);
         let stack = Stack {
             env: BTreeMap::from([("STACK_NAME".to_owned(), name.clone())]),
             images: SERVICES.iter().map(|(service, _)| ((*service).to_owned(), image.clone())).collect(),
-            compose: compose.to_vec(),
+            compose,
             edits: vec![],
             resolvers: BTreeMap::new(),
             hides_labels: choice == BotChoice::Own,

@@ -28,6 +28,14 @@ pub fn exact(text: impl Display) -> Result<()> {
     print(&mut io::stdout().lock(), &text)
 }
 
+/// Prints a line on standard output as it is.
+///
+/// # Errors
+/// As of [`text`].
+pub fn exact_line(line: impl Display) -> Result<()> {
+    exact(format_args!("{line}\n"))
+}
+
 /// Prints a line on standard output.
 ///
 /// # Errors

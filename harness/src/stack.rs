@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bollard::models::SwarmInitRequest;
-use engine::Engine;
+use engine::{Engine, NAMESPACE_LABEL};
 
 use crate::error::Context as _;
 use crate::error::{Error, Result};
@@ -70,6 +70,13 @@ async fn init_swarm(engine: &Engine, events: &Events) -> Result<String> {
 /// The labels of everything that run `run` creates. Without an id of the state directory it is nobody's to collect.
 pub fn run_labels(run: &str) -> BTreeMap<String, String> {
     BTreeMap::from([(RUN_LABEL.to_owned(), run.to_owned()), (HOST_LABEL.to_owned(), slots::host_id().unwrap_or_default())])
+}
+
+/// The same for what goes with a stack of the run's.
+pub fn stack_labels(run: &str, stack: &str) -> BTreeMap<String, String> {
+    let mut labels = run_labels(run);
+    labels.insert(NAMESPACE_LABEL.to_owned(), stack.to_owned());
+    labels
 }
 
 /// Polls `check` until it gives a value or `deadline` is over; `check` says what it still waits for.

@@ -84,9 +84,6 @@ enum Cmd {
     },
 }
 
-/// What the names of backupbot's labels begin with.
-const LABELS: &str = "backupbot.";
-
 /// What was asked for, or the words that the log gets.
 pub type Result<T, E = String> = std::result::Result<T, E>;
 
@@ -408,9 +405,9 @@ fn labels_of(service: &Service) -> BTreeMap<String, String> {
 
 /// Labels of backupbot count only with the prefix, where there is one.
 fn shown(all: impl IntoIterator<Item = (String, String)>, prefix: &str) -> BTreeMap<String, String> {
-    let name = |name: String| match name.strip_prefix(prefix).filter(|rest| rest.starts_with(LABELS)) {
+    let name = |name: String| match name.strip_prefix(prefix).filter(|rest| rest.starts_with(labels::PREFIX)) {
         Some(rest) => Some(rest.to_owned()),
-        None => (!name.starts_with(LABELS)).then_some(name),
+        None => (!name.starts_with(labels::PREFIX)).then_some(name),
     };
     all.into_iter().filter_map(|(label, value)| Some((name(label)?, value))).collect()
 }

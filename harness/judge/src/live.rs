@@ -106,7 +106,7 @@ impl Written {
     fn may_write(&self, volume: &str, path: &str) -> bool {
         if self.users.as_ref().is_some_and(|u| u.mailboxes.as_deref() == Some(volume)) {
             let mailbox = path.split('/').next().unwrap_or(path);
-            // One that is new is told as such.
+            // A new mailbox is reported as a whole.
             return !self.mailboxes.contains(mailbox) || self.touched(mailbox);
         }
         let volume = self.inventory.iter().flat_map(|i| &i.volumes).find(|v| v.name == volume);

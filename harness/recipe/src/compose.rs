@@ -100,6 +100,16 @@ pub fn labels(value: Option<&Value>) -> BTreeMap<String, String> {
     }
 }
 
+/// Changes the labels of a service, both those of its container and those of its deployment (`deploy.labels`).
+pub fn change_labels(service: &mut Value, mut change: impl FnMut(&mut BTreeMap<String, String>)) {
+    for place in ["/labels", "/deploy/labels"] {
+        let Some(said) = service.pointer_mut(place).filter(|said| !said.is_null()) else { continue };
+        let mut all = labels(Some(said));
+        change(&mut all);
+        *said = serde_json::json!(all);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

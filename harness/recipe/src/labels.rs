@@ -13,6 +13,8 @@ pub mod rules;
 pub mod suggest;
 pub mod version;
 
+/// What the names of backupbot's labels begin with.
+pub const PREFIX: &str = "backupbot.";
 /// Switches backup on for the stack.
 pub const BACKUP: &str = "backupbot.backup";
 /// `backupbot.backup.volumes.<volume>` and `backupbot.backup.volumes.<volume>.path`.
@@ -48,7 +50,7 @@ impl Hook {
 
 /// Whether a label is backupbot's.
 pub(crate) fn is_backupbot(name: &str) -> bool {
-    name == "backupbot" || name.starts_with("backupbot.")
+    name == "backupbot" || name.starts_with(PREFIX)
 }
 
 /// What the labels say about one volume.

@@ -21,11 +21,11 @@ pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_
     if let Some(root) = docker_root {
         env.insert("DOCKER_ROOT".into(), root.to_owned());
     }
-    let mut compose = [Compose::read(&dir.join("compose.yml"))?];
+    let mut compose = vec![Compose::read(&dir.join("compose.yml"))?];
     Closed::default().close(&mut compose);
     Ok(Stack {
         name,
-        compose: compose.to_vec(),
+        compose,
         env,
         images: BTreeMap::from([("app".to_owned(), image)]),
         edits: vec![],

@@ -18,7 +18,7 @@ pub(super) fn list(scenarios: &Path) -> Result<u8> {
 
 /// Prints a schema.
 pub(super) fn schema(of: Schema) -> Result<u8> {
-    output::exact(format_args!("{:#}\n", of.json()))?;
+    output::exact_line(format_args!("{:#}", of.json()))?;
     Ok(exit_code::HELD)
 }
 

@@ -73,7 +73,7 @@ pub(super) async fn audit(scenarios: &Path, what: Audited<'_>, scenario: Option<
     audit::deployed(&scenario, what, evidence.clone()).await?;
     let (verdict, report) = (judge::audited(&evidence)?, AuditReport::read(&evidence)?);
     if json {
-        output::exact(format_args!("{}\n", serde_json::json!({"verdict": verdict, "report": report})))?;
+        output::exact_line(serde_json::json!({"verdict": verdict, "report": report}))?;
     } else {
         report.iter().try_for_each(output::text)?;
         verdict.findings.iter().try_for_each(output::line)?;
@@ -87,7 +87,7 @@ pub(super) async fn conformance(scenarios: &Path, bot: (BotChoice, Option<&str>)
     let events = Events::new(vec![Box::new(Terminal::new())]);
     let outcomes = conformance::run(scenarios, bot, names, &events).await?;
     if json {
-        output::exact(format_args!("{:#}\n", serde_json::json!(outcomes)))?;
+        output::exact_line(format_args!("{:#}", serde_json::json!(outcomes)))?;
     } else {
         for outcome in outcomes.iter().filter(|o| !o.differences.is_empty()) {
             output::line(format_args!("{}: {}", outcome.case, outcome.why))?;

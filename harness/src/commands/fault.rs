@@ -60,7 +60,7 @@ pub(super) async fn inject(args: FaultArgs, scenarios: PathBuf, output: OutputAr
     let file = dir.join("matrix.json");
     std::fs::write(&file, format!("{:#}\n", serde_json::json!(matrix))).map_err(Error::io(&file))?;
     if args.json {
-        output::exact(format_args!("{:#}\n", serde_json::json!(matrix)))?;
+        output::exact_line(format_args!("{:#}", serde_json::json!(matrix)))?;
     } else {
         output::text(matrix.text())?;
     }

@@ -20,7 +20,7 @@ pub(super) async fn ladder(args: LadderArgs, scenarios: PathBuf, output: OutputA
     let before = args.climb.compare.as_deref().map(Ladder::read).transpose()?;
     let (ladder, dir) = climb(&args.recipe, args.climb, scenarios, sinks(output, false)).await?;
     if args.json {
-        output::exact(format_args!("{:#}\n", serde_json::json!(ladder)))?;
+        output::exact_line(format_args!("{:#}", serde_json::json!(ladder)))?;
     } else {
         output::text(ladder.text())?;
         before.iter().try_for_each(|b| output::text(ladder.compared(b)))?;

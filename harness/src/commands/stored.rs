@@ -21,9 +21,9 @@ pub(super) fn judge(dir: &Path, observation: &str, json: bool, checks: bool) -> 
     }
     let verdict = judge::judge(&evidence, observation)?;
     if json {
-        output::exact(format_args!("{}\n", serde_json::json!(verdict)))?;
+        output::exact_line(serde_json::json!(verdict))?;
     } else {
-        block(&verdict).iter().try_for_each(|line| output::exact(format_args!("{line}\n")))?;
+        block(&verdict).iter().try_for_each(output::exact_line)?;
         reproduce(&evidence)?;
     }
     Ok(exit_code::of(verdict.status))
@@ -49,7 +49,7 @@ pub(super) fn past(dir: &Path, html: Option<PathBuf>, json: bool) -> Result<u8> 
         std::fs::write(file, html::history(&past)?).map_err(Error::io(file))?;
     }
     if json {
-        past.iter().try_for_each(|p| output::exact(format_args!("{}\n", serde_json::json!(p.report))))?;
+        past.iter().try_for_each(|p| output::exact_line(serde_json::json!(p.report)))?;
     } else {
         output::text(history::table(&past))?;
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use recipe::compose::edit::{Change, Edit};
 use recipe::inventory::{Class, InventoryVolume};
-use recipe::labels::{BACKUP, Hook, VOLUMES};
+use recipe::labels::{BACKUP, Hook, PREFIX, VOLUMES};
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{EVERYTHING, Expected, Fault as Declared, Faults, Group, Interrupt, Mark, Times};
 
@@ -81,9 +81,8 @@ impl Labels<'_> {
     /// Faults of the label that switches backups on.
     fn of_switch(&self, app: &str) -> Vec<Declared> {
         let none = ["backup: failed (not enabled)"];
-        let own = |labels: &BTreeMap<String, String>| {
-            labels.keys().filter(|l| l.starts_with("backupbot.")).cloned().collect::<Vec<_>>()
-        };
+        let own =
+            |labels: &BTreeMap<String, String>| labels.keys().filter(|l| l.starts_with(PREFIX)).cloned().collect::<Vec<_>>();
         let all =
             self.all.iter().flat_map(|(s, labels)| own(labels).into_iter().map(move |label| Edit::unset(s, &label))).collect();
         let container = Edit { service: app.to_owned(), change: Change::OnContainer(BACKUP.to_owned(), "true".to_owned()) };
@@ -111,7 +110,7 @@ impl Labels<'_> {
                 &none,
             ),
         ];
-        if self.all.values().flat_map(|labels| labels.keys()).all(|l| l == BACKUP || !l.starts_with("backupbot.")) {
+        if self.all.values().flat_map(|labels| labels.keys()).all(|l| l == BACKUP || !l.starts_with(PREFIX)) {
             // Without it there is none left, which is another fault.
             faults.retain(|f| f.name != "backup-label-absent");
         }

@@ -1,6 +1,5 @@
 //! Containers of `inside` in an app's stack. They have the stack's label, so they go where the stack goes.
 
-use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -8,10 +7,9 @@ use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, NetworkConnectRequest, NetworkingConfig, PortBinding,
 };
 use bollard::query_parameters::{CreateContainerOptionsBuilder, StartContainerOptions};
-use engine::NAMESPACE_LABEL;
 
 use super::ownership::Owned;
-use super::{run_labels, until};
+use super::{stack_labels, until};
 use crate::error::{Context as _, Error, Result};
 use crate::images::reader::PATH;
 
@@ -36,13 +34,6 @@ pub struct Companion<'a> {
     pub ports: Vec<u16>,
 }
 
-/// The labels of what goes with a stack.
-pub fn labels(owned: &Owned, stack: &str) -> HashMap<String, String> {
-    let mut labels: HashMap<_, _> = run_labels(owned.run()).into_iter().collect();
-    labels.insert(NAMESPACE_LABEL.to_owned(), stack.to_owned());
-    labels
-}
-
 impl Companion<'_> {
     /// Starts it. Gives its id.
     ///
@@ -58,7 +49,7 @@ impl Companion<'_> {
         let body = ContainerCreateBody {
             image: Some(self.image.into()),
             cmd: Some([PATH.to_owned()].into_iter().chain(self.arguments).collect()),
-            labels: Some(labels(self.owned, self.stack)),
+            labels: Some(stack_labels(self.owned.run(), self.stack).into_iter().collect()),
             exposed_ports: Some(ports.clone().collect()),
             host_config: Some(HostConfig {
                 network_mode: Some(first.clone()),

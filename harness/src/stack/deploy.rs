@@ -18,7 +18,8 @@ use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use futures_util::StreamExt as _;
 use recipe::compose::edit::Edit;
 use recipe::compose::variable::{Part, interpolate, literal, parts};
-use recipe::compose::{Compose, labels};
+use recipe::compose::{Compose, change_labels, labels};
+use recipe::labels::PREFIX;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
@@ -190,15 +191,11 @@ fn shield(value: &mut Value, env: &BTreeMap<String, String>) {
 /// Renames the labels of backupbot, and the one by which its clients find a bot, so that nobody outside takes them for his own.
 fn hide_labels(file: &mut Value) {
     let hidden = |name: String| {
-        let is_bots = name.starts_with("backupbot.") || name == ENABLED_LABEL.0;
+        let is_bots = name.starts_with(PREFIX) || name == ENABLED_LABEL.0;
         if is_bots { format!("{HIDDEN}{name}") } else { name }
     };
     for service in file.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
-        for place in ["/labels", "/deploy/labels"] {
-            let Some(said) = service.pointer_mut(place).filter(|l| !l.is_null()) else { continue };
-            let renamed: BTreeMap<String, String> = labels(Some(said)).into_iter().map(|(k, v)| (hidden(k), v)).collect();
-            *said = json!(renamed);
-        }
+        change_labels(service, |all| *all = std::mem::take(all).into_iter().map(|(k, v)| (hidden(k), v)).collect());
     }
 }
 

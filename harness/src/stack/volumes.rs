@@ -5,15 +5,15 @@ use std::io::{Read, Write as _};
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
 use bollard::query_parameters::{CreateContainerOptionsBuilder, UploadToContainerOptionsBuilder};
+use engine::Engine;
 use engine::exec::Archive;
-use engine::{Engine, NAMESPACE_LABEL};
 use futures_util::StreamExt as _;
 use inside::name::escape;
 use sha2::{Digest as _, Sha256};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::ownership::Owned;
-use super::run_labels;
+use super::{run_labels, stack_labels};
 use crate::error::Context as _;
 use crate::error::{Error, Result};
 
@@ -57,11 +57,9 @@ impl Helper {
     /// Creates a volume of the run's stack, as `docker stack deploy` would, and opens it.
     pub async fn create(owned: &Owned, image: &str, stack: &str, volume: &str) -> Result<Self> {
         let name = full_name(stack, volume);
-        let mut labels = run_labels(owned.run());
-        labels.insert(NAMESPACE_LABEL.into(), stack.into());
         let request = bollard::models::VolumeCreateRequest {
             name: Some(name.clone()),
-            labels: Some(labels.into_iter().collect()),
+            labels: Some(stack_labels(owned.run(), stack).into_iter().collect()),
             ..Default::default()
         };
         let (docker, what) = (owned.engine().docker.clone(), format!("creating volume {name}"));

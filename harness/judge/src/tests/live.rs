@@ -178,7 +178,7 @@ fn findings_that_writes_explain() {
         (file("mail", "u3@mail.test"), true),
         // Nobody wrote to these, as nobody can to a disabled user's.
         (file("mail", "left@mail.test/cur/1"), false),
-        // That a mailbox is new is told of the mailbox.
+        // A new mailbox is reported as a whole, so its files are not.
         (file("mail", "u2@mail.test.example/cur/1"), true),
         (file("data", "m.db"), true),
         (file("data", "other"), false),

@@ -74,17 +74,14 @@ impl Closed {
         for service in &services {
             let networks = networks_of(all, service);
             let resolver = networks.iter().find_map(|network| resolvers.get(network));
-            // The files are merged, so what is said once counts.
-            let has = |c: &Compose| c.value.pointer(&format!("/services/{service}")).is_some_and(Value::is_object);
-            let Some(first) = all.iter().position(has) else { continue };
-            for compose in all.iter_mut() {
-                let Some(Value::Object(said)) = compose.value.pointer_mut(&format!("/services/{service}")) else { continue };
-                if !self.egress {
+            if !self.egress {
+                for said in all.iter_mut().filter_map(|compose| said_of(compose, service)) {
                     said.remove("dns");
                     said.remove("dns_search");
                 }
             }
-            let Some(Value::Object(said)) = all[first].value.pointer_mut(&format!("/services/{service}")) else { continue };
+            // The files are merged, so what is said once counts.
+            let Some(said) = all.iter_mut().find_map(|compose| said_of(compose, service)) else { continue };
             if !self.egress {
                 // Where there is none, the engine must not ask its host's instead.
                 said.insert("dns".into(), json!([resolver.unwrap_or(&NOBODY)]));
@@ -127,6 +124,11 @@ impl Closed {
             }
         }
     }
+}
+
+/// What a compose file says of a service.
+fn said_of<'a>(compose: &'a mut Compose, service: &str) -> Option<&'a mut Map<String, Value>> {
+    compose.value.get_mut("services")?.get_mut(service)?.as_object_mut()
 }
 
 /// The last usable address of a subnet; none of one that is too small to share with a service.

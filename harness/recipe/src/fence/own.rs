@@ -10,8 +10,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Allowed, files, reach};
 use crate::compose::variable::{self, literal};
-use crate::compose::{Compose, labels};
+use crate::compose::{Compose, change_labels};
 use crate::error::{Error, Result};
+use crate::labels;
 
 /// The longest name of a config or secret.
 const LONGEST: usize = 64;
@@ -21,7 +22,7 @@ const EMPTY: &str = "\n";
 /// Whether a label is deployed: those of the bot are, and the one that says the recipe's version. Any other speaks to a program outside of
 /// the stack, such as a proxy, an updater or a scheduler, and those serve production.
 fn is_kept(label: &str) -> bool {
-    label.starts_with("backupbot.") || (label.starts_with("coop-cloud.") && label.ends_with(".version"))
+    label.starts_with(labels::PREFIX) || (label.starts_with("coop-cloud.") && label.ends_with(".version"))
 }
 
 /// A difference between the recipe and what is deployed.
@@ -220,11 +221,7 @@ fn entries<'a>(value: &'a mut Value, section: &str) -> impl Iterator<Item = (&'a
 /// Takes labels off a service that are not to be deployed.
 fn without_labels(service: &mut Value) -> BTreeSet<Change> {
     let mut left_out = BTreeSet::new();
-    let mut keep = |place: &mut Value| {
-        if place.is_null() {
-            return;
-        }
-        let mut all = labels(Some(place));
+    change_labels(service, |all| {
         all.retain(|name, _| {
             let kept = is_kept(name);
             if !kept {
@@ -232,14 +229,7 @@ fn without_labels(service: &mut Value) -> BTreeSet<Change> {
             }
             kept
         });
-        *place = json!(all);
-    };
-    if let Some(labels) = service.get_mut("labels") {
-        keep(labels);
-    }
-    if let Some(labels) = service.get_mut("deploy").and_then(|d| d.get_mut("labels")) {
-        keep(labels);
-    }
+    });
     left_out
 }
 

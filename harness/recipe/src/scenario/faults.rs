@@ -186,23 +186,11 @@ impl Fault {
     /// Whether it does something in the bot's container, to its repository or to what else the bot may reach. It strikes only a bot that
     /// the drill deployed.
     pub fn touches_bot(&self) -> bool {
-        let actions = [
-            &self.depart,
-            &self.before_backup,
-            &self.after_backup,
-            &self.before_restore,
-            &self.between_restores,
-            &self.after_restore,
-            &self.strike,
-            &self.undo,
-        ];
-        let beside = self.beside_backup.iter().flat_map(|b| [&b.run, &b.end]);
-        let mut all = actions.into_iter().flatten().chain(beside).chain(&self.snapshot);
         let Restore { older, wrong_stack, target, .. } = &self.restore;
         self.group == Group::Backup
             || self.interrupt.is_some()
             || (*older || *wrong_stack || target.is_some())
-            || all.any(|action| action.place == Place::Bot)
+            || self.actions().any(|action| action.place == Place::Bot)
     }
 
     /// A fault that does nothing yet.
