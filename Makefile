@@ -11,8 +11,9 @@ help: ## List these targets
 demo: setup build ## Run a whole Mailu drill; where no image registry can be reached, on stand-in images built here
 	./target/debug/restore-drill run mailu
 
-# Drills mostly wait, so the tests run in three lanes of about the same length, side by side. Each lane has its own state directory,
-# and so its own slots.
+# Drills mostly wait, so the tests run in three lanes of about the same length, side by side, and more of them than usual at once.
+# Each lane has its own state directory: what one kills, another does not collect at once.
+test: export RESTORE_DRILL_MAX_DRILLS = 5
 test: setup build ## Run every test; needs Docker
 	$(MAKE) -j2 compiled images-there
 # The static program is linked in the place of the one that is tested, which comes back.

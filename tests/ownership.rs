@@ -6,16 +6,19 @@ mod common;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bollard::models::{ContainerConfig, ContainerCreateBody, NetworkCreateRequest, VolumeCreateRequest};
+use bollard::models::{ConfigSpec, ContainerConfig, ContainerCreateBody, NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::{
     CommitContainerOptionsBuilder, CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions, RemoveImageOptions,
     RemoveVolumeOptions,
 };
 use engine::{Engine, NAMESPACE_LABEL};
 use restore_drill::error::Error;
+use restore_drill::events::Events;
+use restore_drill::stack::alive::{self, Alive};
+use restore_drill::stack::lease::{Lease, Leases, Life};
+use restore_drill::stack::line::wait_for_place;
 use restore_drill::stack::ownership::Owned;
-use restore_drill::stack::slots::{self, Alive};
-use restore_drill::stack::{RUN_LABEL, gc, run_labels};
+use restore_drill::stack::{RUN_LABEL, ensure_swarm, gc, run_labels};
 use testcontainers::core::WaitFor;
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{GenericImage, ImageExt as _};
@@ -75,7 +78,7 @@ async fn gc_removes_the_dead_and_leaves_the_living_and_the_foreign() {
         let network = NetworkCreateRequest { name: format!("rd-{run}_net"), labels: Some(labels), ..Default::default() };
         engine.docker.create_network(network).await.expect("a network");
     }
-    let collected = gc::collect(&engine, gc::Which::Dead, Duration::from_secs(60)).await.expect("collected");
+    let collected = gc::collect(&engine, gc::Which::Dead, Duration::from_secs(60), |_| ()).await.expect("collected");
     assert!(collected.live.contains(&live), "{collected:?}");
     assert!(!is_there(&engine, &format!("rd-{dead}_mail")).await);
     assert!(is_there(&engine, &format!("rd-{live}_mail")).await);
@@ -83,10 +86,10 @@ async fn gc_removes_the_dead_and_leaves_the_living_and_the_foreign() {
     assert!(foreign.is_running().await.expect("asked"), "a container that is not ours survives");
 
     drop(alive);
-    let collected = gc::collect(&engine, gc::Which::Run(&live), Duration::from_secs(60)).await.expect("collected");
+    let collected = gc::collect(&engine, gc::Which::Run(&live), Duration::from_secs(60), |_| ()).await.expect("collected");
     assert_eq!(collected.removed, std::slice::from_ref(&live));
     common::assert_nothing_left(&live).await;
-    let error = gc::collect(&engine, gc::Which::Run("no-such-run"), Duration::from_secs(1)).await.expect_err("unknown");
+    let error = gc::collect(&engine, gc::Which::Run("no-such-run"), Duration::from_secs(1), |_| ()).await.expect_err("unknown");
     assert!(matches!(error, Error::Usage(_)), "{error}");
     foreign.rm().await.expect("the test's own");
 }
@@ -165,8 +168,9 @@ async fn what_is_unlabelled_in_the_runs_stack_is_removed_and_what_inherited_its_
     assert!(!is_there(&engine, &ours).await && is_there(&engine, &others).await);
     docker.inspect_container(&theirs, None::<InspectContainerOptions>).await.expect("it is still there");
     drop(alive);
-    let collected = gc::collect(&engine, gc::Which::Dead, Duration::from_secs(30)).await.expect("collected");
+    let collected = gc::collect(&engine, gc::Which::Dead, Duration::from_secs(30), |_| ()).await.expect("collected");
     assert!(!collected.removed.contains(&run), "{collected:?}");
+    Alive::take(&run).expect("free").tidy();
 
     for container in [&theirs, &source] {
         docker.remove_container(container, None::<RemoveContainerOptions>).await.expect("the test's own");
@@ -184,12 +188,12 @@ async fn a_run_of_another_host_is_left_alone() {
     labels.insert(restore_drill::stack::HOST_LABEL.into(), "elsewhere".into());
     let name = format!("rd-{run}_mail");
     volume(&engine, &name, labels.into_iter().collect()).await;
-    let collected = gc::collect(&engine, gc::Which::Dead, Duration::from_secs(30)).await.expect("collected");
-    assert!(collected.foreign.contains(&run), "{collected:?}");
-    let error = gc::collect(&engine, gc::Which::Run(&run), Duration::from_secs(30)).await.expect_err("it may be alive");
+    let collected = gc::collect(&engine, gc::Which::Dead, Duration::from_secs(30), |_| ()).await.expect("collected");
+    assert!(collected.unknown.contains(&run), "{collected:?}");
+    let error = gc::collect(&engine, gc::Which::Run(&run), Duration::from_secs(30), |_| ()).await.expect_err("it may be alive");
     assert!(error.to_string().contains("--force"), "{error}");
     assert!(is_there(&engine, &name).await);
-    let collected = gc::collect(&engine, gc::Which::Forced(&run), Duration::from_secs(30)).await.expect("collected");
+    let collected = gc::collect(&engine, gc::Which::Forced(&run), Duration::from_secs(30), |_| ()).await.expect("collected");
     assert_eq!(collected.removed, [run]);
     assert!(!is_there(&engine, &name).await);
 }
@@ -212,8 +216,8 @@ fn everything_that_removes_or_creates_goes_through_one_place() {
         "\"stack\", \"rm\"",
         "\"volume\", \"rm\"",
     ];
-    const CREATING: [&str; 5] =
-        [".create_volume(", ".create_service(", ".create_network(", ".create_container(", ".create_secret("];
+    const CREATING: [&str; 6] =
+        [".create_volume(", ".create_service(", ".create_network(", ".create_container(", ".create_secret(", ".create_config("];
     let mut files = vec![common::root().join("harness/src")];
     let (mut seen, mut creations) = (0, 0);
     while let Some(path) = files.pop() {
@@ -242,39 +246,141 @@ fn everything_that_removes_or_creates_goes_through_one_place() {
     assert!(creations >= 3, "this test looks for the wrong calls: {creations}");
 }
 
-/// No more than two at once, also across processes; the lock of a run ends with it.
+/// The lock of a run ends with it, and says so at once.
 #[tokio::test]
-async fn slots_are_as_many_as_said_and_are_freed() {
-    let engine = format!("test{}", std::process::id());
-    let first = slots::slot(&engine, || panic!("free")).await.expect("a slot");
-    let second = slots::slot(&engine, || panic!("free")).await.expect("a slot");
-    assert_eq!((first.number, second.number), (0, 1));
-    let (told, mut waits) = tokio::sync::oneshot::channel();
-    let mut third = tokio::spawn({
-        let engine = engine.clone();
-        async move { slots::slot(&engine, || told.send(()).expect("heard")).await.expect("a slot").number }
-    });
-    tokio::select! {
-        _ = &mut third => panic!("a third slot"),
-        waiting = &mut waits => waiting.expect("said so"),
-    }
-    drop(first);
-    assert_eq!(third.await.expect("a slot"), 0);
-
+async fn a_lock_is_held_as_long_as_its_run_or_its_children_live() {
     let run = format!("lock{}", std::process::id());
-    let alive = Alive::take(&run).expect("a lock");
-    assert!(slots::lives(&run).expect("asked"));
+    assert_eq!(alive::is_held(&run).expect("asked"), None);
+    let lock = Alive::take(&run).expect("a lock");
+    assert_eq!(alive::is_held(&run).expect("asked"), Some(true));
     assert!(Alive::take(&run).is_err(), "one process a run");
     // A child that inherited the lock keeps the run alive when the parent is gone.
     let mut child =
-        std::process::Command::new("sleep").arg("60").stdin(alive.inherit().expect("a handle")).spawn().expect("sleep");
-    let path = slots::state_dir().expect("a directory").join(format!("run-{run}.lock"));
-    let copy = path.with_extension("copy");
-    std::fs::hard_link(&path, &copy).expect("a link");
-    drop(alive);
-    std::fs::rename(&copy, &path).expect("the name back, as after SIGKILL");
-    assert!(slots::lives(&run).expect("asked"), "the child holds it");
+        std::process::Command::new("sleep").arg("60").stdin(lock.inherit().expect("a handle")).spawn().expect("sleep");
+    drop(lock);
+    assert_eq!(alive::is_held(&run).expect("asked"), Some(true), "the child holds it");
     child.kill().expect("the test's own");
     child.wait().expect("ended");
-    assert!(!slots::lives(&run).expect("asked"));
+    assert_eq!(alive::is_held(&run).expect("asked"), Some(false), "as after SIGKILL");
+    Alive::take(&run).expect("free").tidy();
+    assert_eq!(alive::is_held(&run).expect("asked"), None);
+}
+
+/// The engine, in a swarm.
+async fn swarm() -> Engine {
+    let engine = Engine::connect().await.expect("an engine");
+    ensure_swarm(&engine, &Events::default()).await.expect("a swarm");
+    engine
+}
+
+/// As many at once as said, in the order in which they came, and whoever waits is told who is ahead. What is dead keeps nobody waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_is_fair_and_the_dead_do_not_stand_in_it() {
+    let engine = swarm().await;
+    let name = |what: &str| format!("line{}{what}", std::process::id());
+    // Drills of other tests are in the line too, and may end at any time, so only ours are looked at.
+    let ours = |ahead: &str| ["a", "b", "c"].into_iter().filter(|w| ahead.contains(&name(w))).collect::<String>();
+    let mut leases = Vec::new();
+    let owned = |what| Owned::new(engine.clone(), &name(what));
+    for what in ["a", "b"] {
+        leases.push(Lease::take(&owned(what), "test").await.expect("a lease"));
+        wait_for_place(&owned(what), "test", u8::MAX, |ahead| panic!("{ahead}")).await.expect("a place");
+    }
+    let c = Lease::take(&owned("c"), "test").await.expect("a lease");
+    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let mut third = tokio::spawn({
+        let (owned, told) = (owned("c"), told.clone());
+        async move { wait_for_place(&owned, "test", 1, |ahead| told.send(ahead).expect("heard")).await }
+    });
+    let ahead = hears.recv().await.expect("told");
+    assert_eq!(ours(&ahead), "ab", "{ahead}");
+    assert!(ahead.contains("(test, "), "{ahead}");
+    // Dead: killed, so that its lock is free, and its lease and place are still there.
+    let b = leases.pop().expect("b");
+    drop(b);
+    loop {
+        let ahead = hears.recv().await.expect("told");
+        if ours(&ahead) == "a" {
+            break;
+        }
+    }
+    leases.pop().expect("a").end(Duration::from_secs(60)).await.expect("ended");
+    tokio::select! {
+        taken = &mut third => taken.expect("it ran").expect("a place"),
+        // Drills of others are ahead, and of ours none.
+        ahead = hears.recv() => assert_eq!(ours(&ahead.expect("told")), ""),
+    }
+    third.abort();
+    c.end(Duration::from_secs(60)).await.expect("ended");
+    // Another test's collection may be at it.
+    while gc::runs(&engine).await.expect("listed").contains_key(&name("b")) {
+        gc::collect(&engine, gc::Which::Dead, Duration::from_secs(60), |_| ()).await.expect("collected");
+    }
+    for what in ["a", "b", "c"] {
+        common::assert_nothing_left(&name(what)).await;
+    }
+}
+
+/// A run that lives is left alone by name too; who ends it by force is told what he ends, and the run sees it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_run_is_ended_only_by_force_and_sees_it() {
+    let engine = swarm().await;
+    let run = format!("forced{}", std::process::id());
+    let owned = Owned::new(engine.clone(), &run);
+    let lease = Lease::take(&owned, "radicale").await.expect("a lease");
+    let name = format!("rd-{run}_mail");
+    volume(&engine, &name, run_labels(&run).into_iter().collect()).await;
+    let error = gc::collect(&engine, gc::Which::Run(&run), Duration::from_secs(60), |_| ()).await.expect_err("alive").to_string();
+    assert!(error.starts_with(&format!("run {run} (radicale, for ")), "{error}");
+    assert!(error.ends_with("is alive; nothing was removed. --force ends it"), "{error}");
+    assert!(is_there(&engine, &name).await);
+    assert!(lease.is_held().await);
+
+    let told = std::sync::Mutex::new(String::new());
+    let ending = |run: &str| run.clone_into(&mut told.lock().expect("unpoisoned"));
+    let collected = gc::collect(&engine, gc::Which::Forced(&run), Duration::from_secs(60), ending).await.expect("collected");
+    assert_eq!(collected.removed, std::slice::from_ref(&run));
+    assert!(told.into_inner().expect("unpoisoned").starts_with(&format!("run {run} (radicale, for ")));
+    assert!(!is_there(&engine, &name).await);
+    assert!(!lease.is_held().await);
+    tokio::time::timeout(Duration::from_secs(60), lease.lost()).await.expect("it is told");
+    lease.end(Duration::from_secs(60)).await.expect("nothing is left to remove");
+    common::assert_nothing_left(&run).await;
+}
+
+/// Elsewhere there is no lock to ask: a run lives as long as its lease is renewed. Without one, nothing is known.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_from_elsewhere_lives_as_long_as_its_lease() {
+    let engine = swarm().await;
+    let run = format!("elsewhere{}", std::process::id());
+    let name = format!("rd-{run}_mail");
+    let mut labels: HashMap<_, _> = run_labels(&run).into_iter().collect();
+    labels.insert(restore_drill::stack::HOST_LABEL.into(), "elsewhere".into());
+    volume(&engine, &name, labels.clone()).await;
+    let life = async || Leases::read(&engine).await.expect("read").life(&run, "elsewhere").expect("asked");
+    assert_eq!(life().await, Life::Unknown);
+    // As its own process on another machine makes it, and then is silent.
+    labels.insert("restore-drill.lease".into(), "held".into());
+    let spec = ConfigSpec {
+        name: Some(format!("rd-{run}_lease")),
+        labels: Some(labels),
+        data: Some("Cg==".into()),
+        ..Default::default()
+    };
+    engine.docker.create_config(spec).await.expect("a lease");
+    assert!(matches!(life().await, Life::Alive(_)));
+    let collected = gc::collect(&engine, gc::Which::Dead, Duration::from_secs(60), |_| ()).await.expect("collected");
+    assert!(collected.live.contains(&run), "{collected:?}");
+    assert!(is_there(&engine, &name).await);
+    // Others that run at the same time may collect it first.
+    while is_there(&engine, &name).await {
+        let alive = matches!(life().await, Life::Alive(_));
+        let collected = gc::collect(&engine, gc::Which::Dead, Duration::from_secs(60), |_| ()).await.expect("collected");
+        assert!(
+            !alive || collected.removed.contains(&run) || collected.live.contains(&run) || !is_there(&engine, &name).await,
+            "{collected:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    common::assert_nothing_left(&run).await;
 }

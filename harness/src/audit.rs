@@ -28,9 +28,9 @@ use crate::images;
 use crate::interruption::interruptible;
 use crate::secret::Secret;
 use crate::stack::RUN_LABEL;
+use crate::stack::lease::Lease;
 use crate::stack::ownership::Owned;
 use crate::stack::reader::{Read, Reader};
-use crate::stack::slots::Alive;
 use crate::stack::volumes::{digest, full_name};
 
 /// Gathers what the audit judges.
@@ -99,7 +99,6 @@ pub async fn deployed(scenario: &Scenario, what: Audited<'_>, evidence: Arc<Evid
     let Audited { stack, snapshot, bot_service } = what;
     let engine = Engine::connect().await?;
     let run = Secret::random()?.derive("run id")[..8].to_owned();
-    let _alive = Alive::take(&run)?;
     let owned = Owned::new(engine.clone(), &run);
     let services = services_of(&engine, stack).await?;
     let of = |s: &Service| s.spec.clone()?.task_template?.container_spec?.image;
@@ -111,6 +110,7 @@ pub async fn deployed(scenario: &Scenario, what: Audited<'_>, evidence: Arc<Evid
         Some(run) => Bot::of_run(&engine, run).await?,
         None => Bot::existing(&engine, bot_service).await?,
     };
+    let lease = Lease::take(&owned, "audit").await?;
     let work = async {
         let snapshot = match snapshot {
             Some(id) => Snapshot { id: id.to_owned() },
@@ -127,8 +127,8 @@ pub async fn deployed(scenario: &Scenario, what: Audited<'_>, evidence: Arc<Evid
     };
     let work = async { backup::audited(&evidence, work.await) };
     let result = interruptible(work).await;
-    let removed = owned.remove_all(None, Duration::from_secs(scenario.spec.deadlines.removal)).await;
-    result.and(removed.map(drop))
+    let removed = lease.end(Duration::from_secs(scenario.spec.deadlines.removal)).await;
+    result.and(removed)
 }
 
 mod dump;

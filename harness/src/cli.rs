@@ -16,7 +16,7 @@ mod report;
 mod run;
 mod schema;
 
-pub use data::DataArgs;
+pub use data::{DataArgs, EngineArgs};
 pub use fault::FaultArgs;
 pub use labels::Labels;
 pub use ladder::{CiArgs, ClimbArgs, LadderArgs};
@@ -199,12 +199,15 @@ pub enum Command {
     },
     /// Print the manual page.
     Man,
-    /// Remove what runs that were killed left on the engine. Live runs are not touched.
+    /// Remove what runs that were killed left on the engine, wherever they were started. Live runs are not touched.
+    ///
+    /// A live run renews its lease, a config on the engine. A run that was killed on another machine counts as dead after a minute
+    /// without a sign of life.
     Gc {
         /// Remove only this run, even if it was kept.
         #[arg(long)]
         run: Option<String>,
-        /// Remove the run also if it was started on another machine or with another state directory, where it may be alive.
+        /// Remove the run even if it is alive, which ends it. Its verdict is then unknown.
         #[arg(long, requires = "run")]
         force: bool,
     },
@@ -270,6 +273,9 @@ pub enum Command {
         /// With `--backupbot existing`: the bot's service, such as backup_app. Needed if the engine has more than one bot.
         #[arg(long, value_name = "SERVICE")]
         bot_service: Option<String>,
+        /// How many drills may run.
+        #[command(flatten)]
+        engine: EngineArgs,
         /// Print JSON instead of text.
         #[arg(long)]
         json: bool,

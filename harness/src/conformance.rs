@@ -24,8 +24,9 @@ use crate::interruption::interruptible;
 use crate::secret::Secret;
 use crate::stack::deploy::Stack;
 use crate::stack::gc;
+use crate::stack::lease::Lease;
+use crate::stack::line::wait_for_place;
 use crate::stack::ownership::{Owned, stack_name};
-use crate::stack::slots::{self, Alive};
 use crate::stack::volumes::full_name;
 use crate::stack::{self, deploy};
 
@@ -83,6 +84,7 @@ pub async fn run(
     scenarios: &Path,
     (choice, service): (BotChoice, Option<&str>),
     names: &[String],
+    max_drills: u8,
     events: &Events,
 ) -> Result<Vec<Outcome>> {
     let dir = scenario::bot(scenarios);
@@ -96,11 +98,9 @@ pub async fn run(
     stack::ensure_swarm(&engine, events).await?;
     let secret = Secret::random()?;
     let run = secret.derive("run id")[..8].to_owned();
-    let alive = Alive::take(&run)?;
     let info = engine.docker.info().await.map_err(|e| Error::Engine(e.to_string()))?;
-    let _slot = slots::slot(info.id.as_deref().unwrap_or("engine"), || events.note("Waiting for a drill to end.")).await?;
-    gc::collect(&engine, gc::Which::Dead, DEADLINE).await?;
     let owned = Owned::new(engine.clone(), &run);
+    let lease = Lease::take(&owned, "conformance").await?;
     let work = async {
         let phase = events.phase(Phase::Images);
         let mut built = images::ensure_images(&engine, &images::bot::source(&dir).await?, events, |done, all| {
@@ -109,12 +109,15 @@ pub async fn run(
         .await?;
         let image = built.remove("backupbot").unwrap_or_default();
         phase.finish("the bot's, which has a shell");
+        let waits = |ahead| events.note(format!("Waiting for drills to end. Ahead in the line: {ahead}."));
+        wait_for_place(&owned, "conformance", max_drills, waits).await?;
+        gc::collect(&engine, gc::Which::Dead, DEADLINE, |_| ()).await?;
         let phase = events.phase(Phase::Deploy);
         let bot = match choice {
             BotChoice::Existing => Bot::existing(&engine, service).await?,
             BotChoice::Own => {
                 let stack = bot_stack(&dir, &run, image.clone(), info.docker_root_dir.as_deref())?;
-                deploy_bot(&owned, &stack, &secret, &alive).await?;
+                deploy_bot(&owned, &stack, &secret, &lease).await?;
                 deploy::converged(&engine, &stack.name, DEADLINE, |_, _| ()).await?;
                 Bot::of_run(&engine, &run).await?
             }
@@ -133,7 +136,7 @@ pub async fn run(
             name,
         };
         phase.finish(format!("bot {}", bot.service));
-        let tester = Tester { owned: owned.clone(), stack, bot, alive };
+        let tester = Tester { owned: owned.clone(), stack, bot, lease: &lease };
         let mut outcomes = Vec::new();
         for case in &cases {
             let differences = tester.case(case).await?;
@@ -144,23 +147,23 @@ pub async fn run(
         Ok(outcomes)
     };
     let result = interruptible(work).await;
-    let removed = owned.remove_all(None, DEADLINE).await;
-    result.and_then(|outcomes| removed.map(|_| outcomes))
+    let removed = lease.end(DEADLINE).await;
+    result.and_then(|outcomes| removed.map(|()| outcomes))
 }
 
-struct Tester {
+struct Tester<'a> {
     owned: Owned,
     stack: Stack,
     bot: Bot,
-    alive: Alive,
+    lease: &'a Lease,
 }
 
-impl Tester {
+impl Tester<'_> {
     /// Runs one case; what was not as it must be.
     async fn case(&self, case: &Case) -> Result<Vec<String>> {
         let edit = |(service, label, value): (&String, &String, &String)| Edit::set(service, label, value);
         let labels = case.labels.iter().flat_map(|(s, labels)| labels.iter().map(move |(l, v)| (s, l, v)));
-        Stack { edits: labels.map(edit).collect(), ..self.stack.clone() }.deploy(&self.owned, &self.alive).await?;
+        Stack { edits: labels.map(edit).collect(), ..self.stack.clone() }.deploy(&self.owned, self.lease).await?;
         deploy::converged(self.owned.engine(), &self.stack.name, DEADLINE, |_, _| ()).await?;
         self.begin().await?;
         if case.links {

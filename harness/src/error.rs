@@ -115,6 +115,12 @@ pub enum Error {
         /// What it was given.
         seconds: u64,
     },
+    /// Somebody removed the run's lease, and so what it had deployed.
+    #[error("run {run} was ended from outside: its lease was removed, as `restore-drill gc --run {run} --force` does")]
+    EndedFromOutside {
+        /// The run.
+        run: String,
+    },
     /// A signal ended the run.
     #[error("ended by {0}")]
     Signal(Signal),

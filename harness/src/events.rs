@@ -12,10 +12,10 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Waiting for one of the engine's slots.
-    Slot,
     /// Base and service images: found or built.
     Images,
+    /// Waiting until fewer drills are under way on the engine.
+    Slot,
     /// The stacks of the app and of the bot, converged and answering.
     Deploy,
     /// Accounts imported, and each logged in to once.
@@ -55,8 +55,8 @@ pub enum Phase {
 impl Phase {
     /// The phases of a drill, in order.
     pub const ALL: [Self; 17] = [
-        Self::Slot,
         Self::Images,
+        Self::Slot,
         Self::Deploy,
         Self::Provision,
         Self::Seed,

@@ -10,16 +10,18 @@ use crate::error::Context as _;
 use crate::error::{Error, Result};
 use crate::events::Events;
 
+pub mod alive;
 pub mod companion;
 pub mod deploy;
 pub mod disk;
 pub mod gc;
+pub mod lease;
+pub mod line;
 pub mod objects;
 pub mod ownership;
 pub mod reader;
 pub mod relay;
 pub mod resolver;
-pub mod slots;
 pub mod subnets;
 pub mod through_engine;
 pub mod volumes;
@@ -69,7 +71,7 @@ async fn init_swarm(engine: &Engine, events: &Events) -> Result<String> {
 
 /// The labels of everything that run `run` creates. Without an id of the state directory it is nobody's to collect.
 pub fn run_labels(run: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([(RUN_LABEL.to_owned(), run.to_owned()), (HOST_LABEL.to_owned(), slots::host_id().unwrap_or_default())])
+    BTreeMap::from([(RUN_LABEL.to_owned(), run.to_owned()), (HOST_LABEL.to_owned(), alive::host_id().unwrap_or_default())])
 }
 
 /// The same for what goes with a stack of the run's.

@@ -9,13 +9,14 @@ use engine::error::Context as _;
 use futures_util::TryStreamExt as _;
 use inside::Hashed;
 use restore_drill::error::{Error, ReadingError, Result};
+use restore_drill::events::Events;
 use restore_drill::images;
 use restore_drill::secret::Secret;
+use restore_drill::stack::lease::Lease;
 use restore_drill::stack::ownership::Owned;
 use restore_drill::stack::reader::{Read, Reader};
-use restore_drill::stack::run_labels;
-use restore_drill::stack::slots::Alive;
 use restore_drill::stack::volumes::{Helper, full_name};
+use restore_drill::stack::{ensure_swarm, run_labels};
 use serde_json::{Value, json};
 
 /// The longest wait for what the benchmark made to be gone.
@@ -35,10 +36,11 @@ const FILLED: [(&str, &str, &str); 2] = [
 pub async fn measure(rounds: usize) -> Result<Value> {
     let engine = Engine::connect().await?;
     let run = Secret::random()?.derive("run id")[..8].to_owned();
-    let _alive = Alive::take(&run)?;
     let owned = Owned::new(engine.clone(), &run);
+    ensure_swarm(&engine, &Events::default()).await?;
+    let lease = Lease::take(&owned, "bench").await?;
     let measured = both(&owned, rounds).await;
-    owned.remove_all(None, REMOVAL).await?;
+    lease.end(REMOVAL).await?;
     measured
 }
 

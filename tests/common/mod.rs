@@ -68,8 +68,12 @@ where
 /// Nothing of `run` is on the engine.
 pub async fn assert_nothing_left(run: &str) {
     let engine = Engine::connect().await.expect("an engine");
-    let remains = Owned::new(engine, run).remains(None).await.expect("a listing");
+    let remains = Owned::new(engine.clone(), run).remains(None).await.expect("a listing");
     assert!(remains.is_empty(), "run {run} left {remains}: {remains:?}");
+    for what in ["lease", "place"] {
+        let config = engine.docker.inspect_config(&format!("rd-{run}_{what}")).await;
+        assert!(config.is_err_and(|e| engine::is_not_found(&e)), "run {run} left its {what}");
+    }
 }
 
 /// The stand-in image of a scenario's service.

@@ -9,9 +9,9 @@ use recipe::fence::closed::Closed;
 use crate::error::{Context as _, Result};
 use crate::secret::Secret;
 use crate::stack::deploy::Stack;
+use crate::stack::lease::Lease;
 use crate::stack::ownership::{Owned, bot_stack_name};
 use crate::stack::run_labels;
-use crate::stack::slots::Alive;
 
 /// The bot's stack, for a run of its own.
 pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_root: Option<&str>) -> Result<Stack> {
@@ -36,7 +36,7 @@ pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_
 }
 
 /// Deploys the bot's stack, its repository's password first.
-pub(crate) async fn deploy_bot(owned: &Owned, bot: &Stack, secret: &Secret, alive: &Alive) -> Result<()> {
+pub(crate) async fn deploy_bot(owned: &Owned, bot: &Stack, secret: &Secret, lease: &Lease) -> Result<()> {
     let spec = bollard::models::SecretSpec {
         name: Some(format!("{}_restic_password", bot.name)),
         labels: Some(run_labels(owned.run()).into_iter().collect()),
@@ -45,7 +45,7 @@ pub(crate) async fn deploy_bot(owned: &Owned, bot: &Stack, secret: &Secret, aliv
     };
     let docker = owned.engine().docker.clone();
     owned.create(async move { docker.create_secret(spec).await.context("creating the repository's password") }).await?;
-    bot.deploy(owned, alive).await
+    bot.deploy(owned, lease).await
 }
 
 fn base64_of(text: &str) -> String {

@@ -13,6 +13,14 @@ pub struct DataArgs {
     pub seed: u64,
 }
 
+/// How the engine is shared.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct EngineArgs {
+    /// Wait until fewer than this many drills are under way on the engine, whoever started them.
+    #[arg(long, env = "RESTORE_DRILL_MAX_DRILLS", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
+    pub max_drills: u8,
+}
+
 /// A time as people write it, such as `90m` or `1h 30m`.
 pub fn time(text: &str) -> Result<Duration, String> {
     let time: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; expected a time such as 90m or 1h 30m"))?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use recipe::scenario::faults::Group;
 
-use super::data::DataArgs;
+use super::data::{DataArgs, EngineArgs};
 
 /// The options of `fault`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +28,9 @@ pub struct FaultArgs {
     /// How many groups run at the same time, each in its own deployment.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
     pub jobs: u8,
+    /// How many drills may run.
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Print the matrix as JSON.
     #[arg(long)]
     pub json: bool,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use recipe::rung::Rung;
 
-use super::data::DataArgs;
+use super::data::{DataArgs, EngineArgs};
 use crate::drill::ImageChoice;
 
 /// The options of `ladder`.
@@ -49,6 +49,9 @@ pub struct ClimbArgs {
     /// More values for the compose files' variables, as NAME=value lines.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
+    /// How many drills may run.
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Stop and tear down if the whole ladder takes longer than this, for example 90m or 2h. The result is then unknown (exit code 2),
     /// and no rung is reported.
     #[arg(long, env = "RESTORE_DRILL_DEADLINE", value_name = "TIME", value_parser = super::data::time)]

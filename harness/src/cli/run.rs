@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::data::DataArgs;
+use super::data::{DataArgs, EngineArgs};
 use crate::drill::fault::Fault;
 use crate::drill::{BotChoice, ImageChoice, Options};
 use crate::error::{Error, Result};
@@ -47,6 +47,9 @@ pub struct RunArgs {
     /// Deploy nothing if the engine has less free disk than this, in GiB.
     #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::stack::disk::MIN_FREE_GIB)]
     pub min_free_gib: u64,
+    /// How many drills may run.
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Stop and tear down if the drill takes longer than this, for example 90m or 2h. The verdict is then unknown.
     #[arg(long, env = "RESTORE_DRILL_DEADLINE", value_name = "TIME", value_parser = super::data::time)]
     pub deadline: Option<Duration>,
@@ -82,6 +85,7 @@ impl RunArgs {
             fault,
             live: self.live,
             min_free_gib: self.min_free_gib,
+            max_drills: self.engine.max_drills,
             deadline: self.deadline,
             recipe: None,
             from: None,

@@ -26,8 +26,11 @@ pub(super) async fn gc(run: Option<&str>, force: bool) -> Result<u8> {
         Some(run) if force => gc::Which::Forced(run),
         Some(run) => gc::Which::Run(run),
     };
-    let done = gc::collect(&engine, which, Duration::from_secs(120)).await?;
-    for (what, runs) in [("removed", done.removed), ("live", done.live), ("kept", done.kept), ("of other hosts", done.foreign)] {
+    let ending = |run: &str| output::notice(format_args!("{run} is alive and is ended"));
+    let done = gc::collect(&engine, which, Duration::from_secs(120), ending).await?;
+    for (what, runs) in
+        [("removed", done.removed), ("live", done.live), ("kept", done.kept), ("not known whether live", done.unknown)]
+    {
         output::line(format_args!("{what}: {}", if runs.is_empty() { "none".into() } else { runs.join(", ") }))?;
     }
     Ok(exit_code::HELD)
@@ -83,9 +86,15 @@ pub(super) async fn audit(scenarios: &Path, what: Audited<'_>, scenario: Option<
 }
 
 /// Tests a bot against its specification.
-pub(super) async fn conformance(scenarios: &Path, bot: (BotChoice, Option<&str>), names: &[String], json: bool) -> Result<u8> {
+pub(super) async fn conformance(
+    scenarios: &Path,
+    bot: (BotChoice, Option<&str>),
+    names: &[String],
+    max_drills: u8,
+    json: bool,
+) -> Result<u8> {
     let events = Events::new(vec![Box::new(Terminal::new())]);
-    let outcomes = conformance::run(scenarios, bot, names, &events).await?;
+    let outcomes = conformance::run(scenarios, bot, names, max_drills, &events).await?;
     if json {
         output::exact_line(format_args!("{:#}", serde_json::json!(outcomes)))?;
     } else {

@@ -36,6 +36,7 @@ pub(super) async fn inject(args: FaultArgs, scenarios: PathBuf, output: OutputAr
         let mut options = Options::new(&scenarios, name);
         (options.profile, options.seed) = (args.data.profile.clone(), args.data.seed);
         options.evidence = Some(dir.join(at));
+        options.max_drills = args.engine.max_drills;
         options
     };
     let signalled = AtomicBool::new(false);

@@ -35,6 +35,7 @@ async fn climb(recipe: &str, args: ClimbArgs, scenarios: PathBuf, sinks: drill::
     let mut options = Options::new(&scenarios, args.scenario.as_deref().unwrap_or(&source.name));
     (options.profile, options.seed) = (args.data.profile, args.data.seed);
     (options.images, options.env_file, options.deadline) = (args.images, args.env_file, args.deadline);
+    options.max_drills = args.engine.max_drills;
     let dir = args.evidence.unwrap_or_else(|| runs("ladder"));
     let plan = Plan { source, from: args.from, dir: dir.clone(), not_applicable: args.not_applicable, options };
     Ok((ladder::climb::climb(plan, sinks).await?, dir))

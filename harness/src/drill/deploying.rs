@@ -16,7 +16,7 @@ pub struct Deployed {
 pub async fn deploy(drill: &Drill) -> Result<Deployed> {
     let phase = drill.run.events.phase(Phase::Deploy);
     if let Some(bot) = &drill.app.bot_stack {
-        deploy_bot(&drill.app.owned, bot, &drill.run.secret, &drill.app.alive).await?;
+        deploy_bot(&drill.app.owned, bot, &drill.run.secret, &drill.app.lease).await?;
     }
     let first = drill.app.before.as_ref().unwrap_or(&drill.app.stack);
     drill.app.deploy_app(first, |done, all| phase.progress(done, all, "services")).await?;

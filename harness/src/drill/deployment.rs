@@ -23,11 +23,11 @@ use crate::probe::rows::Rows;
 use crate::probe::sieve::Sieve;
 use crate::probe::smtp::Submission;
 use crate::stack::deploy::{self, Stack};
+use crate::stack::lease::Lease;
 use crate::stack::ownership::Owned;
 use crate::stack::reader::Reader;
 use crate::stack::relay::{HOST, Relay};
 use crate::stack::resolver::Resolver;
-use crate::stack::slots::{Alive, Slot};
 use crate::stack::until;
 use crate::stack::volumes::Helper;
 use crate::tls::Authority;
@@ -59,8 +59,7 @@ pub struct Deployment {
     pub(super) resolver: Resolver,
     /// What the variables of its compose files have that is secret.
     pub(super) secrets: Generated,
-    pub(super) alive: Arc<Alive>,
-    pub(super) _slot: Slot,
+    pub(super) lease: Arc<Lease>,
 }
 
 impl Deployment {
@@ -195,7 +194,7 @@ impl Deployment {
             helper.write(&files).await?;
             helper.close().await?;
         }
-        self.with_secrets(stack).deploy(&self.owned, &self.alive).await?;
+        self.with_secrets(stack).deploy(&self.owned, &self.lease).await?;
         tokio::try_join!(self.open_doors(stack), self.running(progress))?;
         self.answering().await
     }
@@ -220,7 +219,7 @@ impl Deployment {
 
     /// Deploys the app's stack once more, over what runs, with these changes of the recipe; waits until it converged.
     pub(crate) async fn redeploy(&self, edits: Vec<Edit>) -> Result<()> {
-        Stack { edits, ..self.with_secrets(&self.stack) }.deploy(&self.owned, &self.alive).await?;
+        Stack { edits, ..self.with_secrets(&self.stack) }.deploy(&self.owned, &self.lease).await?;
         deploy::converged(self.engine(), &self.stack.name, self.converge_deadline(), |_, _| ()).await
     }
 

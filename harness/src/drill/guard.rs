@@ -20,9 +20,9 @@ use crate::error::{Error, Result, Signal};
 use crate::events::{Course, Event, Events, Phase};
 use crate::interruption::Interruptions;
 use crate::secret::Secret;
-use crate::stack::gc;
+use crate::stack::lease::Lease;
 use crate::stack::ownership::Owned;
-use crate::stack::slots::Alive;
+use crate::stack::{ensure_swarm, gc};
 
 /// How long an existing bot may take to say, or to remove, what it has of a run.
 const ASKING: Duration = Duration::from_secs(120);
@@ -83,7 +83,6 @@ where
     let Deadlines { command, removal, .. } = scenario.spec.deadlines;
     let engine = Engine::connect().await?.with_patience(Duration::from_secs(command));
     let run = secret.derive("run id")[..8].to_owned();
-    let alive = Arc::new(Alive::take(&run)?);
     let dir = options.evidence.clone().unwrap_or_else(|| PathBuf::from("runs").join(&run));
     let evidence = Arc::new(Evidence::create(&dir)?);
     let events = sinks(&dir)?;
@@ -93,6 +92,13 @@ where
 
     let mut interruptions = Interruptions::listen()?;
     let owned = Owned::new(engine, &run);
+    let lease = match lease(&owned, &scenario.name, &events).await {
+        Ok(lease) => Arc::new(lease),
+        Err(error) => {
+            remember(&evidence, &events, &error);
+            return Err(error);
+        }
+    };
     let (keep, given, forgets) = (options.keep, options.deadline, options.forget_snapshot);
     let existing = options.backupbot == BotChoice::Existing;
     let ground = Ground {
@@ -105,7 +111,7 @@ where
         events: events.clone(),
         owned: owned.clone(),
         secret: secret.clone(),
-        alive: alive.clone(),
+        lease: lease.clone(),
     };
     let prepared = Arc::new(OnceLock::new());
     let preparing = prepared.clone();
@@ -120,11 +126,14 @@ where
         joined = &mut work => joined.unwrap_or_else(|e| Err(Error::bug(e))),
         signal = interruptions.next() => Err(Error::Signal(signal)),
         seconds = over(given) => Err(Error::Deadline { seconds }),
+        () = lease.lost() => Err(Error::EndedFromOutside { run: run.clone() }),
     };
+    // Whatever came of it, it is not the app's doing where somebody removed the deployment under it.
+    let result = if lease.is_held().await { result } else { Err(Error::EndedFromOutside { run: run.clone() }) };
     if let Err(error) = &result {
         remember(&evidence, &events, error);
     }
-    let is_cut_short = matches!(result, Err(Error::Signal(_) | Error::Deadline { .. }));
+    let is_cut_short = matches!(result, Err(Error::Signal(_) | Error::Deadline { .. } | Error::EndedFromOutside { .. }));
     if let Err(Error::Signal(signal)) = &result {
         events.note(format!("{signal}: tearing down. A second signal ends at once and leaves the rest to `restore-drill gc`."));
     }
@@ -139,13 +148,13 @@ where
         }
     }
     if keep && !is_cut_short {
-        let marker = gc::keep(&run, &secret.derive("kept"))?;
+        let marker = gc::keep_secret(&run, &secret.derive("kept"))?;
+        lease.keep().await?;
         kept(&events, &run, &marker);
     } else {
         let signals = u8::from(matches!(result, Err(Error::Signal(Signal::Interrupt | Signal::Terminate))));
-        tear_down(&owned, Duration::from_secs(removal), &events, &mut interruptions, signals).await;
+        tear_down(&lease, Duration::from_secs(removal), &events, &mut interruptions, signals).await;
     }
-    drop(alive);
     if let Some(Resources { cpu_ms, peak_kib }) = Resources::used() {
         evidence.set_number(RunFact::CpuMs, cpu_ms)?;
         evidence.set_number(RunFact::PeakMemoryKib, peak_kib)?;
@@ -213,15 +222,21 @@ fn store_options(evidence: &Evidence, run: &str, profile: &Profile, options: &Op
     Ok(())
 }
 
-/// Removes what the run created, unless a person's second signal ends that; `signals` came already.
-async fn tear_down(owned: &Owned, deadline: Duration, events: &Events, interruptions: &mut Interruptions, mut signals: u8) {
-    let mut torn = std::pin::pin!(owned.remove_all(None, deadline));
+/// Takes the lease of a run. An engine that is in no swarm becomes one first.
+async fn lease(owned: &Owned, scenario: &str, events: &Events) -> Result<Lease> {
+    ensure_swarm(owned.engine(), events).await?;
+    Lease::take(owned, scenario).await
+}
+
+/// Removes what the run created, its lease last, unless a person's second signal ends that; `signals` came already.
+async fn tear_down(lease: &Lease, deadline: Duration, events: &Events, interruptions: &mut Interruptions, mut signals: u8) {
+    let mut torn = std::pin::pin!(lease.end(deadline));
     let phase = events.phase(Phase::Teardown);
     loop {
         tokio::select! {
             torn = &mut torn => {
                 match torn {
-                    Ok(_) => { phase.finish("nothing left"); }
+                    Ok(()) => { phase.finish("nothing left"); }
                     Err(e) => events.note(format!("teardown failed: {e}. `restore-drill gc` tries again.")),
                 }
                 return;
@@ -233,7 +248,7 @@ async fn tear_down(owned: &Owned, deadline: Duration, events: &Events, interrupt
             },
         }
         if signals > 1 {
-            events.note(format!("Teardown cut short; `restore-drill gc` removes what run {} left.", owned.run()));
+            events.note(format!("Teardown cut short; `restore-drill gc` removes what run {} left.", lease.run()));
             return;
         }
         events.note("Tearing down already. A second signal ends at once and leaves the rest to `restore-drill gc`.");

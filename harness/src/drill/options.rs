@@ -9,6 +9,7 @@ use recipe::scenario::{self, Scenario};
 
 use super::fault::Fault;
 use crate::stack::disk::MIN_FREE_GIB;
+use crate::stack::line;
 
 /// Which bot takes the backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -63,6 +64,8 @@ pub struct Options {
     pub live: Option<u32>,
     /// Free disk of the engine, in GiB, below which nothing is deployed.
     pub min_free_gib: u64,
+    /// How many drills deploy at once on the engine: this one waits until fewer are ahead of it.
+    pub max_drills: u8,
     /// How long the whole run may take; none where it may take as long as it needs.
     pub deadline: Option<Duration>,
     /// A folder whose compose files stand in the place of the scenario's.
@@ -92,6 +95,7 @@ impl Options {
             fault: None,
             live: None,
             min_free_gib: MIN_FREE_GIB,
+            max_drills: line::max_drills(),
             deadline: None,
             recipe: None,
             from: None,

@@ -1,4 +1,4 @@
-//! Preparing a run: a slot, what dead runs left, images, addresses.
+//! Preparing a run: images, a place in the line, what dead runs left, addresses.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -23,18 +23,19 @@ use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
 use crate::secret::Secret;
+use crate::stack::lease::Lease;
+use crate::stack::line::wait_for_place;
 use crate::stack::ownership::{Owned, stack_name};
 use crate::stack::reader::Reader;
 use crate::stack::relay::Relay;
 use crate::stack::resolver::Resolver;
-use crate::stack::slots::{self, Alive, Slot};
-use crate::stack::{disk, ensure_swarm, gc, subnets};
+use crate::stack::{disk, gc, subnets};
 use crate::tls::Authority;
 
 /// Where no door has TLS, what a certificate would be for.
 const NO_CERTIFICATE: &str = "no-certificate.invalid";
 
-/// What a run has before it has a slot: enough to tear down.
+/// What a run has before it has a place: enough to tear down.
 pub(super) struct Ground {
     pub(super) run: String,
     pub(super) options: Options,
@@ -45,7 +46,7 @@ pub(super) struct Ground {
     pub(super) events: Events,
     pub(super) owned: Owned,
     pub(super) secret: Secret,
-    pub(super) alive: Arc<Alive>,
+    pub(super) lease: Arc<Lease>,
 }
 
 /// The images of a run.
@@ -63,12 +64,13 @@ struct Images {
 }
 
 impl Ground {
-    /// Waits for a slot, collects what dead runs left, finds or builds the images, reserves addresses.
+    /// Finds or builds the images, waits for a place, collects what dead runs left, reserves addresses. Whoever builds keeps nobody
+    /// waiting.
     pub(super) async fn prepare(self) -> Result<Drill> {
         let info = self.usable_engine().await?;
-        let slot = self.slot(&info).await?;
         let images = self.images(&info).await?;
-        let Self { run, options, scenario, before, corpus, evidence, events, owned, secret, alive } = self;
+        self.place().await?;
+        let Self { run, options, scenario, before, corpus, evidence, events, owned, secret, lease } = self;
         let Images { standins, built, built_before, bot, inside } = images;
 
         let host = scenario.spec.certificate.as_ref().map_or(NO_CERTIFICATE, |c| &c.host).to_owned();
@@ -125,17 +127,15 @@ impl Ground {
             authority,
             helper_image,
             secrets,
-            alive,
-            _slot: slot,
+            lease,
         };
         let (connections, live) = (options.connections, options.live);
         Ok(Drill { run: Run { corpus, evidence, events, secret, connections, live, clocks: Mutex::default() }, app })
     }
 
-    /// Makes sure that the engine can deploy: it is in a swarm, and has room, and a bot where one must be there.
+    /// Makes sure that the engine can deploy: it has room, and a bot where one must be there.
     async fn usable_engine(&self) -> Result<SystemInfo> {
         let engine = self.owned.engine();
-        ensure_swarm(engine, &self.events).await?;
         let info = engine.docker.info().await.map_err(|e| Error::Engine(e.to_string()))?;
         let root = info.docker_root_dir.as_deref().unwrap_or("/var/lib/docker");
         let wanted = self.options.min_free_gib;
@@ -150,21 +150,22 @@ impl Ground {
         Ok(info)
     }
 
-    /// Waits for a slot, and collects what dead runs left.
-    async fn slot(&self, info: &SystemInfo) -> Result<Slot> {
-        let Self { events, .. } = self;
+    /// Waits for a place in the line, and collects what dead runs left.
+    async fn place(&self) -> Result<()> {
+        let Self { events, owned, options, scenario, .. } = self;
         let phase = events.phase(Phase::Slot);
-        let slot = slots::slot(info.id.as_deref().unwrap_or("engine"), || {
-            events.note(format!("{} drills are under way on this engine: waiting for one to end.", slots::SLOTS));
+        let most = options.max_drills;
+        wait_for_place(owned, &scenario.name, most, |ahead| {
+            events.note(format!("Waiting: this engine runs {most} drills at a time (--max-drills). Ahead in the line: {ahead}."));
         })
         .await?;
-        let deadline = Duration::from_secs(self.scenario.spec.deadlines.removal);
-        let collected = gc::collect(self.owned.engine(), gc::Which::Dead, deadline).await?;
+        let deadline = Duration::from_secs(scenario.spec.deadlines.removal);
+        let collected = gc::collect(owned.engine(), gc::Which::Dead, deadline, |_| ()).await?;
         if !collected.removed.is_empty() {
             events.note(format!("Removed what {} dead runs left: {}.", collected.removed.len(), collected.removed.join(", ")));
         }
-        phase.finish(format!("slot {} of {}", slot.number + 1, slots::SLOTS));
-        Ok(slot)
+        phase.finish(format!("one of at most {most} drills"));
+        Ok(())
     }
 
     /// Finds or builds the images.

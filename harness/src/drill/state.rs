@@ -26,7 +26,7 @@ pub struct Run {
     pub(super) clocks: Mutex<Clocks>,
 }
 
-/// A run with everything it needs, from the slot it holds to the doors it goes through. The phases take it.
+/// A run with everything it needs, from the lease it holds to the doors it goes through. The phases take it.
 pub struct Drill {
     /// The run.
     pub run: Run,

@@ -28,7 +28,7 @@ pub struct Upgraded {
 pub async fn upgrade(drill: &Drill, _: Baseline) -> Result<Upgraded> {
     let phase = drill.run.events.phase(Phase::Upgrade);
     drill.run.evidence.rename_observation(BASELINE, INSTALLED)?;
-    drill.app.with_secrets(&drill.app.stack).deploy(&drill.app.owned, &drill.app.alive).await?;
+    drill.app.with_secrets(&drill.app.stack).deploy(&drill.app.owned, &drill.app.lease).await?;
     // The version under test may have services and networks that the one before has not.
     drill.app.open_doors(&drill.app.stack).await?;
     drill.app.running(|done, all| phase.progress(done, all, "services")).await?;

@@ -23,9 +23,9 @@ use recipe::labels::PREFIX;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use super::lease::Lease;
 use super::ownership::Owned;
 use super::run_labels;
-use super::slots::Alive;
 use crate::error::Context as _;
 use crate::error::{Error, Result};
 use crate::stack::until;
@@ -125,8 +125,8 @@ impl Stack {
         overlay
     }
 
-    /// Deploys the stack. `alive` is held by the deploying process too.
-    pub async fn deploy(&self, owned: &Owned, alive: &Alive) -> Result<()> {
+    /// Deploys the stack. The deploying process keeps the run alive on this machine until it has ended.
+    pub async fn deploy(&self, owned: &Owned, lease: &Lease) -> Result<()> {
         let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
         let mut command = tokio::process::Command::new("docker");
         command.args(["stack", "deploy", "--resolve-image", "never"]);
@@ -140,7 +140,7 @@ impl Stack {
             .env_clear()
             .envs(self.env.iter().filter(|(name, _)| !OF_CALLER.contains(&name.as_str())))
             .envs(std::env::vars_os().filter(|(name, _)| OF_CALLER.iter().any(|kept| name == kept)))
-            .stdin(alive.inherit()?)
+            .stdin(lease.inherit()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // Control-C on a terminal is for the drill, which waits for it.

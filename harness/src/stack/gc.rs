@@ -1,27 +1,28 @@
-//! Removes what dead runs of this host left, and nothing of live ones.
+//! Removes what dead runs left, wherever they were started, and nothing of live ones.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine::Engine;
 
+use super::alive::{Alive, state_dir};
+use super::lease::{Leases, Life};
 use super::objects::objects;
 use super::ownership::Owned;
-use super::slots::{Alive, host_id, lives, state_dir};
 use super::{HOST_LABEL, RUN_LABEL};
 use crate::error::{Error, Result};
 
 /// What a collection did.
 #[derive(Debug, Default)]
 pub struct Collected {
-    /// Dead runs whose remains were removed.
+    /// Runs whose remains were removed.
     pub removed: Vec<String>,
     /// Runs under way.
     pub live: Vec<String>,
     /// Runs kept by `--keep`.
     pub kept: Vec<String>,
-    /// Runs of other hosts, of which it is not known whether they live.
-    pub foreign: Vec<String>,
+    /// Runs from elsewhere that have no lease, so that it is not known whether they live.
+    pub unknown: Vec<String>,
 }
 
 /// The runs that have anything on the engine, with the host of each.
@@ -38,8 +39,8 @@ fn kept_marker(run: &str) -> Result<std::path::PathBuf> {
     Ok(state_dir()?.join(format!("kept-{run}")))
 }
 
-/// Marks a run as kept: only `gc --run` removes it. `secret` goes to the marker, which only its owner may read.
-pub fn keep(run: &str, secret: &str) -> Result<std::path::PathBuf> {
+/// Writes a secret of a kept run to a file that only its owner may read.
+pub fn keep_secret(run: &str, secret: &str) -> Result<std::path::PathBuf> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let path = kept_marker(run)?;
@@ -52,57 +53,80 @@ pub fn keep(run: &str, secret: &str) -> Result<std::path::PathBuf> {
 /// Which runs are collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which<'a> {
-    /// The dead ones of this host.
+    /// The dead ones.
     Dead,
-    /// This one, kept or not, unless it is alive.
+    /// This one, kept or not, unless it is alive or nothing is known of it.
     Run(&'a str),
-    /// This one, also if it was started on another host, where it may be alive.
+    /// This one, which is ended if it is alive.
     Forced(&'a str),
 }
 
-/// Removes what runs left.
+/// Removes what runs left. `ending` is told of a run that is alive and will be ended.
 ///
 /// # Errors
-/// The engine does not do it in time; or the run that was named is unknown, or may be alive elsewhere.
-pub async fn collect(engine: &Engine, which: Which<'_>, deadline: Duration) -> Result<Collected> {
+/// The engine does not do it in time; or the run that was named has nothing here, is alive, or may be.
+pub async fn collect(engine: &Engine, which: Which<'_>, deadline: Duration, ending: impl Fn(&str)) -> Result<Collected> {
     let only = match which {
         Which::Dead => None,
         Which::Run(run) | Which::Forced(run) => Some(run),
     };
     let mut collected = Collected::default();
-    let host = host_id()?;
     let runs = runs(engine).await?;
+    let leases = Leases::read(engine).await?;
     if let Some(only) = only.filter(|o| !runs.contains_key(*o)) {
         let known = runs.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let known = if known.is_empty() { "none".to_owned() } else { known };
         return Err(Error::Usage(format!("nothing on this engine belongs to run {only:?}. Runs with leftovers: {known}")));
     }
-    for (run, of) in runs {
+    for (run, host) in runs {
         if only.is_some_and(|o| o != run) {
             continue;
         }
-        if of != host && !matches!(which, Which::Forced(_)) {
-            if only.is_some() {
+        let life = leases.life(&run, &host)?;
+        match (life, which) {
+            (Life::Alive(_), Which::Forced(_)) => ending(&leases.told(&run)),
+            (Life::Alive(_), Which::Run(_)) => {
+                let told = leases.told(&run);
+                return Err(Error::Usage(format!("{told} is alive; nothing was removed. --force ends it")));
+            }
+            (Life::Unknown, Which::Run(_)) => {
                 return Err(Error::Usage(format!(
-                    "run {run} was started on another machine or with another state directory, so it may be alive; nothing was \
-                     removed. Call gc there, or end the run with --force"
+                    "run {run} was started on another machine or with another state directory, and has no lease, so it may be \
+                     alive; nothing was removed. Call gc there, or remove it with --force"
                 )));
             }
-            collected.foreign.push(run);
-        } else if lives(&run)? {
-            collected.live.push(run);
-        } else if kept_marker(&run)?.exists() && only.is_none() {
-            collected.kept.push(run);
-        } else {
-            // Holding its lock, so that two collectors do not work on the same run.
-            let Ok(_alive) = Alive::take(&run) else {
+            (Life::Alive(_), Which::Dead) => {
                 collected.live.push(run);
                 continue;
-            };
-            Owned::new(engine.clone(), &run).remove_all(None, deadline).await?;
-            let _ = std::fs::remove_file(kept_marker(&run)?);
-            collected.removed.push(run);
+            }
+            (Life::Unknown, Which::Dead) => {
+                collected.unknown.push(run);
+                continue;
+            }
+            (Life::Kept, Which::Dead) => {
+                collected.kept.push(run);
+                continue;
+            }
+            (Life::Dead | Life::Kept, _) | (Life::Unknown, Which::Forced(_)) => {}
         }
+        // Two collectors of one machine do not work on the same run; whoever has its lock and is ended goes on having it.
+        let lock = Alive::take(&run);
+        if lock.is_err() && !matches!(life, Life::Alive(_)) {
+            collected.live.push(run);
+            continue;
+        }
+        let owned = Owned::new(engine.clone(), &run);
+        if matches!(life, Life::Alive(_)) {
+            // So that it sees that it was ended.
+            owned.remove_leases().await?;
+        }
+        owned.remove_all(None, deadline).await?;
+        owned.remove_leases().await?;
+        if let Ok(lock) = lock {
+            lock.tidy();
+        }
+        let _ = std::fs::remove_file(kept_marker(&run)?);
+        collected.removed.push(run);
     }
     Ok(collected)
 }

@@ -116,7 +116,7 @@ fn says(error: &bollard::errors::Error, text: &str) -> bool {
 }
 
 /// What a swarm has; nothing on an engine that is in none.
-fn in_swarm<T>(listed: Result<Vec<T>, bollard::errors::Error>) -> Result<Vec<T>, bollard::errors::Error> {
+pub(super) fn in_swarm<T>(listed: Result<Vec<T>, bollard::errors::Error>) -> Result<Vec<T>, bollard::errors::Error> {
     match listed {
         Err(e) if says(&e, "docker swarm init") => Ok(vec![]),
         listed => listed,

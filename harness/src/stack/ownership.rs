@@ -16,8 +16,10 @@ use engine::is_not_found;
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use tokio::sync::RwLock;
 
-use super::RUN_LABEL;
+use super::lease::LEASE_LABEL;
+use super::line::PLACE_LABEL;
 use super::objects::{Kind, Object, objects};
+use super::{RUN_LABEL, lease, line};
 use crate::error::Context as _;
 use crate::error::{Error, Result};
 
@@ -216,7 +218,18 @@ impl Owned {
         gone(self.engine.docker.delete_config(id).await).context(format!("removing config {id}"))
     }
 
-    /// What of the run is there; with `stack`, of that stack only.
+    /// Removes what says that the run lives and that it has a place in the line: the last of a run.
+    pub(super) async fn remove_leases(&self) -> Result<()> {
+        self.remove_place().await?;
+        ignore_gone(self.remove_config(&lease::name(&self.run)).await)
+    }
+
+    /// Removes what says that the run has a place in the line.
+    pub(super) async fn remove_place(&self) -> Result<()> {
+        ignore_gone(self.remove_config(&line::name(&self.run)).await)
+    }
+
+    /// What of the run is there, but its lease and its place in the line; with `stack`, of that stack only.
     pub async fn remains(&self, stack: Option<&str>) -> Result<Remains> {
         let mut remains = Remains::default();
         let mut found = Vec::new();
@@ -231,7 +244,10 @@ impl Owned {
             let new: Vec<Object> = more.filter(|o| !found.contains(o)).collect();
             found.extend(new);
         }
-        for Object { kind, id, .. } in found {
+        for Object { kind, id, labels } in found {
+            if labels.contains_key(LEASE_LABEL) || labels.contains_key(PLACE_LABEL) {
+                continue;
+            }
             match kind {
                 Kind::Service => remains.services.push(id),
                 Kind::Container => remains.containers.push(id),

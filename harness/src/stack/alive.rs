@@ -1,20 +1,16 @@
-//! Who lives and how many: locks on files in the state directory. The system releases a
-//! lock when its process ends, however it ends, so a lock never outlives a run.
+//! Which runs of this machine live: locks on files in the state directory. The system releases a lock when its process ends,
+//! however it ends, so here it is known at once that a run is dead. Others go by its lease ([`super::lease`]).
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-
-/// Drills that deploy at once on one engine.
-pub const SLOTS: u8 = 2;
 
 /// `RESTORE_DRILL_STATE_DIR`, else `$XDG_STATE_HOME/restore-drill`, else `~/.local/state/restore-drill`.
 pub fn state_dir() -> Result<PathBuf> {
@@ -67,7 +63,7 @@ fn try_lock(file: &File, path: &Path) -> Result<bool> {
     }
 }
 
-/// The sign of life of a run.
+/// The lock of a run. Its file stays when the process is killed: then it is free, which says that the run is dead.
 pub struct Alive {
     file: File,
     path: PathBuf,
@@ -76,7 +72,7 @@ pub struct Alive {
 impl Alive {
     /// Takes the lock of `run`.
     pub fn take(run: &str) -> Result<Self> {
-        let (path, file) = open(&format!("run-{run}.lock"))?;
+        let (path, file) = open(&name(run))?;
         if try_lock(&file, &path)? { Ok(Self { file, path }) } else { Err(Error::UnderWay { run: run.to_owned() }) }
     }
 
@@ -85,52 +81,24 @@ impl Alive {
     pub fn inherit(&self) -> Result<Stdio> {
         self.file.try_clone().map(Stdio::from).map_err(Error::io(&self.path))
     }
-}
 
-impl Drop for Alive {
-    fn drop(&mut self) {
-        // The lock goes with the file handle; the name is only tidied away.
+    /// Removes the file, once nothing of the run is left.
+    pub fn tidy(&self) {
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// Whether a run of this host lives.
-pub fn lives(run: &str) -> Result<bool> {
-    let path = state_dir()?.join(format!("run-{run}.lock"));
-    if !path.exists() {
-        return Ok(false);
-    }
-    let (path, file) = open(&format!("run-{run}.lock"))?;
-    let free = try_lock(&file, &path)?;
-    if free {
-        let _ = std::fs::remove_file(&path);
-    }
-    Ok(!free)
+fn name(run: &str) -> String {
+    format!("run-{run}.lock")
 }
 
-/// A place on an engine.
-pub struct Slot {
-    _file: File,
-    /// Its number, from 0.
-    pub number: u8,
-}
-
-/// Waits for one of the engine's slots; `waiting` is called once if it has to.
-pub async fn slot(engine_id: &str, waiting: impl FnOnce()) -> Result<Slot> {
-    let name: String = engine_id.chars().filter(char::is_ascii_alphanumeric).collect();
-    let mut waiting = Some(waiting);
-    loop {
-        for number in 0..SLOTS {
-            let (path, file) = open(&format!("slot-{name}-{number}.lock"))?;
-            if try_lock(&file, &path)? {
-                return Ok(Slot { _file: file, number });
-            }
-        }
-        if let Some(waiting) = waiting.take() {
-            waiting();
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+/// Whether the lock of a run is held; none where it has no file here.
+pub fn is_held(run: &str) -> Result<Option<bool>> {
+    if !state_dir()?.join(name(run)).exists() {
+        return Ok(None);
     }
+    let (path, file) = open(&name(run))?;
+    try_lock(&file, &path).map(|free| Some(!free))
 }
 
 #[cfg(test)]

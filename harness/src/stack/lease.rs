@@ -1,0 +1,312 @@
+//! The sign of life of a run on the engine, which everybody who uses the engine can see, from whichever machine, user and state
+//! directory: a config of the swarm that the run renews every few seconds. The engine's own clock dates it.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::Duration;
+
+use bollard::models::{Config, ConfigSpec};
+use bollard::query_parameters::{ListConfigsOptionsBuilder, UpdateConfigOptionsBuilder};
+use engine::{Engine, is_not_found};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::alive::{self, Alive, host_id};
+use super::objects::in_swarm;
+use super::ownership::{Owned, stack_name};
+use super::{HOST_LABEL, RUN_LABEL, run_labels};
+use crate::error::{Context as _, Error, Result};
+
+/// The label of a lease: its [`State`].
+pub(super) const LEASE_LABEL: &str = "restore-drill.lease";
+/// What the run does, such as the name of its scenario.
+pub(super) const WHAT_LABEL: &str = "restore-drill.what";
+/// How often the lease was renewed.
+const BEAT_LABEL: &str = "restore-drill.beat";
+/// How often a lease is renewed.
+const BEAT: Duration = Duration::from_secs(5);
+/// A run whose lease was not renewed for so long is dead.
+pub const SILENT: SignedDuration = SignedDuration::from_secs(60);
+
+/// What a lease says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The run renews it.
+    Held,
+    /// The run has ended, and its deployment stays.
+    Kept,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+/// The lease of a run of this process, with the run's lock on this machine.
+pub struct Lease {
+    owned: Owned,
+    alive: Alive,
+    beat: JoinHandle<()>,
+    lost: watch::Receiver<bool>,
+}
+
+impl Lease {
+    /// Takes the lease of a run, before it creates anything else. `what` is what it does, in a word.
+    ///
+    /// # Errors
+    /// The engine is in no swarm, or fails.
+    pub async fn take(owned: &Owned, what: &str) -> Result<Self> {
+        let alive = Alive::take(owned.run())?;
+        let labels = [(LEASE_LABEL, State::Held.word()), (WHAT_LABEL, what)];
+        create(owned, &name(owned.run()), labels.into_iter()).await?;
+        let (loses, lost) = watch::channel(false);
+        let (engine, name) = (owned.engine().clone(), name(owned.run()));
+        let beat = tokio::spawn(async move { keep_renewing(&engine, &name, &loses).await });
+        Ok(Self { owned: owned.clone(), alive, beat, lost })
+    }
+
+    /// The run.
+    pub fn run(&self) -> &str {
+        self.owned.run()
+    }
+
+    /// Keeps the run alive on this machine until a child process has ended, as [`Alive::inherit`] says.
+    pub fn inherit(&self) -> Result<Stdio> {
+        self.alive.inherit()
+    }
+
+    /// Waits until somebody has removed the lease.
+    pub async fn lost(&self) {
+        let mut lost = self.lost.clone();
+        if lost.wait_for(|lost| *lost).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Whether the lease is still there; so it is where the engine does not say.
+    pub async fn is_held(&self) -> bool {
+        !matches!(self.owned.engine().docker.inspect_config(&name(self.owned.run())).await, Err(e) if is_not_found(&e))
+    }
+
+    /// Ends the run: removes what it created, then its place in the line and the lease.
+    ///
+    /// # Errors
+    /// The engine does not do it in time. Then the lease is renewed no more, and any `gc` may try again.
+    pub async fn end(&self, deadline: Duration) -> Result<()> {
+        let removed = self.owned.remove_all(None, deadline).await;
+        self.beat.abort();
+        removed?;
+        self.owned.remove_leases().await?;
+        self.alive.tidy();
+        Ok(())
+    }
+
+    /// Ends the run, and says on the engine that its deployment stays. Its place in the line is free.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub async fn keep(&self) -> Result<()> {
+        self.beat.abort();
+        relabel(self.owned.engine(), &name(self.owned.run()), |labels| {
+            labels.insert(LEASE_LABEL.into(), State::Kept.word().into());
+        })
+        .await?;
+        self.owned.remove_place().await?;
+        self.alive.tidy();
+        Ok(())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.beat.abort();
+    }
+}
+
+/// The name of a run's lease.
+pub(super) fn name(run: &str) -> String {
+    format!("{}_lease", stack_name(run))
+}
+
+/// Creates a config that says something of a run. Its one byte says nothing: a config cannot be empty.
+pub(super) async fn create<'a>(owned: &Owned, name: &str, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
+    let mut all = run_labels(owned.run());
+    all.extend(labels.map(|(k, v)| (k.to_owned(), v.to_owned())));
+    let spec = ConfigSpec {
+        name: Some(name.to_owned()),
+        labels: Some(all.into_iter().collect()),
+        data: Some("Cg==".into()),
+        ..Default::default()
+    };
+    let (docker, name) = (owned.engine().docker.clone(), name.to_owned());
+    owned.create(async move { docker.create_config(spec).await.context(format!("creating config {name}")) }).await?;
+    Ok(())
+}
+
+async fn keep_renewing(engine: &Engine, name: &str, loses: &watch::Sender<bool>) {
+    let mut ticks = tokio::time::interval(BEAT);
+    for beat in 0_u64.. {
+        ticks.tick().await;
+        let renewed = relabel(engine, name, |labels| {
+            labels.insert(BEAT_LABEL.into(), beat.to_string());
+        });
+        match tokio::time::timeout(BEAT * 6, renewed).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => {
+                let _ = loses.send(true);
+                return;
+            }
+            Ok(Err(e)) => tracing::debug!("the lease {name} was not renewed: {e}"),
+            Err(_) => tracing::debug!("the lease {name} was not renewed: the engine does not answer"),
+        }
+    }
+}
+
+/// Changes the labels of a config of the run's, which dates it anew. Whether it is there.
+async fn relabel(
+    engine: &Engine,
+    name: &str,
+    change: impl FnOnce(&mut std::collections::HashMap<String, String>),
+) -> Result<bool> {
+    let config = match engine.docker.inspect_config(name).await {
+        Err(e) if is_not_found(&e) => return Ok(false),
+        found => found.context(format!("inspecting config {name}"))?,
+    };
+    let version = config.version.and_then(|v| v.index).unwrap_or_default();
+    let mut spec = config.spec.unwrap_or_default();
+    change(spec.labels.get_or_insert_default());
+    let options = UpdateConfigOptionsBuilder::default().version(version as i64).build();
+    match engine.docker.update_config(name, spec, options).await {
+        Err(e) if is_not_found(&e) => Ok(false),
+        updated => updated.context(format!("renewing config {name}")).map(|()| true),
+    }
+}
+
+/// Whether a run lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It does; its last sign of life is so old.
+    Alive(SignedDuration),
+    /// It has ended, and its deployment stays.
+    Kept,
+    /// It does not.
+    Dead,
+    /// It was started elsewhere and has no lease, so nothing is known.
+    Unknown,
+}
+
+/// A lease that was read.
+#[derive(Debug, Clone)]
+struct Seen {
+    host: String,
+    what: String,
+    begun: Timestamp,
+    renewed: Timestamp,
+    is_kept: bool,
+}
+
+/// All leases on an engine at a time.
+#[derive(Debug)]
+pub struct Leases {
+    /// This machine and state directory.
+    host: String,
+    /// What the engine's clock said.
+    pub(super) now: Timestamp,
+    of: BTreeMap<String, Seen>,
+}
+
+impl Leases {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The engine fails, or says no time.
+    pub async fn read(engine: &Engine) -> Result<Self> {
+        let configs = configs(engine, LEASE_LABEL).await?;
+        // Asked last, so that no lease is from later.
+        let info = engine.docker.info().await.context("asking the engine for its time")?;
+        let now = time(info.system_time.as_deref())?;
+        let mut of = BTreeMap::new();
+        for config in configs {
+            let (begun, renewed) = (date(&config, "CreatedAt")?, date(&config, "UpdatedAt")?);
+            let labels = config.spec.and_then(|s| s.labels).unwrap_or_default();
+            let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
+            let seen = Seen {
+                host: label(HOST_LABEL),
+                what: label(WHAT_LABEL),
+                begun,
+                renewed,
+                is_kept: label(LEASE_LABEL) == State::Kept.word(),
+            };
+            of.insert(label(RUN_LABEL), seen);
+        }
+        Ok(Self { host: host_id()?, now, of })
+    }
+
+    /// Whether a run lives, by the host that its objects name. What was killed on this machine is known to be dead at once, by
+    /// its lock.
+    ///
+    /// # Errors
+    /// The state directory cannot be read.
+    pub fn life(&self, run: &str, host: &str) -> Result<Life> {
+        let lease = self.of.get(run);
+        if lease.is_some_and(|l| l.is_kept) {
+            return Ok(Life::Kept);
+        }
+        let silent = lease.map_or(SignedDuration::ZERO, |l| self.now.duration_since(l.renewed));
+        let is_here = lease.map_or(host, |l| &l.host) == self.host;
+        Ok(match (alive::is_held(run)?.filter(|_| is_here), lease) {
+            (Some(true), _) => Life::Alive(silent),
+            (Some(false), _) => Life::Dead,
+            (None, Some(_)) if silent <= SILENT => Life::Alive(silent),
+            (None, Some(_)) => Life::Dead,
+            (None, None) if is_here => Life::Dead,
+            (None, None) => Life::Unknown,
+        })
+    }
+
+    /// What a run does, and for how long, as it is told to people.
+    pub fn told(&self, run: &str) -> String {
+        match self.of.get(run) {
+            Some(seen) => {
+                let silent = self.now.duration_since(seen.renewed).as_secs();
+                format!("run {run} ({}, for {}, last sign of life {silent} s ago)", seen.what, ago(self.now, seen.begun))
+            }
+            None => format!("run {run}"),
+        }
+    }
+}
+
+/// The configs that have a label.
+pub(super) async fn configs(engine: &Engine, label: &str) -> Result<Vec<Config>> {
+    let filter = std::collections::HashMap::from([("label", vec![label])]);
+    let options = ListConfigsOptionsBuilder::default().filters(&filter).build();
+    in_swarm(engine.docker.list_configs(Some(options)).await).context("listing configs")
+}
+
+/// One of the dates of a config, by the engine's name for it. bollard has another type for it wherever its feature `time` is on, as a
+/// library of the tests has it; as JSON it is always text.
+pub(super) fn date(config: &Config, name: &str) -> Result<Timestamp> {
+    let config = serde_json::to_value(config).map_err(Error::bug)?;
+    time(config[name].as_str())
+}
+
+/// A time of the engine's.
+fn time(text: Option<&str>) -> Result<Timestamp> {
+    let text = text.unwrap_or_default();
+    text.parse().map_err(|e| Error::Engine(format!("the engine gives a time that cannot be read: {text:?}: {e}")))
+}
+
+/// How long ago something was, as people say it.
+pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
+    let seconds = now.duration_since(then).as_secs().max(0);
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}

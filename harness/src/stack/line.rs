@@ -1,0 +1,89 @@
+//! The line of those who want to deploy on an engine. A place in it is a config of the swarm, so it is taken atomically, in the
+//! order that the engine gives, and whoever waits sees who is ahead.
+
+use std::time::Duration;
+
+use engine::Engine;
+use jiff::Timestamp;
+
+use super::lease::{Leases, Life, WHAT_LABEL, ago, configs, create, date};
+use super::ownership::{Owned, stack_name};
+use super::{HOST_LABEL, RUN_LABEL};
+use crate::error::{Error, Result};
+
+/// The label of a place.
+pub(super) const PLACE_LABEL: &str = "restore-drill.place";
+/// The variable that says how many drills deploy at once.
+const MAX_DRILLS_VARIABLE: &str = "RESTORE_DRILL_MAX_DRILLS";
+/// How often the line is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How many drills deploy at once on one engine, unless somebody says otherwise.
+pub fn max_drills() -> u8 {
+    std::env::var(MAX_DRILLS_VARIABLE).ok().and_then(|n| n.parse().ok()).filter(|n| *n > 0).unwrap_or(2)
+}
+
+/// A run in the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    run: String,
+    what: String,
+    host: String,
+    since: Timestamp,
+}
+
+/// Joins the line at its end, and waits until fewer than `most` living runs are ahead. `waiting` is told who is ahead, whenever
+/// that changes. The place is the run's until it is removed.
+///
+/// # Errors
+/// The engine fails, or somebody removed the place.
+pub async fn wait_for_place(owned: &Owned, what: &str, most: u8, mut waiting: impl FnMut(String)) -> Result<()> {
+    let labels = [(PLACE_LABEL, "taken"), (WHAT_LABEL, what)];
+    create(owned, &name(owned.run()), labels.into_iter()).await?;
+    let mut told = Vec::new();
+    loop {
+        let line = line(owned.engine()).await?;
+        let own = line.iter().position(|place| place.run == owned.run());
+        let own = own.ok_or_else(|| Error::EndedFromOutside { run: owned.run().to_owned() })?;
+        let leases = Leases::read(owned.engine()).await?;
+        let mut ahead = Vec::new();
+        for place in &line[..own] {
+            if matches!(leases.life(&place.run, &place.host)?, Life::Alive(_)) {
+                ahead.push(place);
+            }
+        }
+        if ahead.len() < usize::from(most) {
+            return Ok(());
+        }
+        let runs: Vec<String> = ahead.iter().map(|place| place.run.clone()).collect();
+        if runs != told {
+            waiting(
+                ahead
+                    .iter()
+                    .map(|p| format!("{} ({}, {})", p.run, p.what, ago(leases.now, p.since)))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            );
+            told = runs;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The name of a run's place.
+pub(super) fn name(run: &str) -> String {
+    format!("{}_place", stack_name(run))
+}
+
+/// All places, the first that was taken first.
+async fn line(engine: &Engine) -> Result<Vec<Place>> {
+    let mut line = Vec::new();
+    for config in configs(engine, PLACE_LABEL).await? {
+        let since = date(&config, "CreatedAt")?;
+        let labels = config.spec.and_then(|s| s.labels).unwrap_or_default();
+        let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
+        line.push(Place { run: label(RUN_LABEL), what: label(WHAT_LABEL), host: label(HOST_LABEL), since });
+    }
+    line.sort_by(|a, b| (a.since, &a.run).cmp(&(b.since, &b.run)));
+    Ok(line)
+}
