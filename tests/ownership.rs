@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bollard::models::{ConfigSpec, ContainerConfig, ContainerCreateBody, NetworkCreateRequest, VolumeCreateRequest};
@@ -12,13 +12,16 @@ use bollard::query_parameters::{
     RemoveVolumeOptions,
 };
 use engine::{Engine, NAMESPACE_LABEL};
+use recipe::image::ImageContext;
 use restore_drill::error::Error;
-use restore_drill::events::Events;
+use restore_drill::events::{Event, Events, Sink};
+use restore_drill::images;
 use restore_drill::stack::alive::{self, Alive};
 use restore_drill::stack::lease::{Lease, Leases, Life};
 use restore_drill::stack::line::wait_for_place;
 use restore_drill::stack::ownership::Owned;
 use restore_drill::stack::{RUN_LABEL, ensure_swarm, gc, run_labels};
+use sha2::{Digest as _, Sha256};
 use testcontainers::core::WaitFor;
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{GenericImage, ImageExt as _};
@@ -383,4 +386,54 @@ async fn a_run_from_elsewhere_lives_as_long_as_its_lease() {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     common::assert_nothing_left(&run).await;
+}
+
+/// Keeps the notes.
+#[derive(Clone, Default)]
+struct Notes(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+impl Sink for Notes {
+    fn event(&self, event: &Event) {
+        if let Event::Note { message } = event {
+            self.0.lock().expect("unpoisoned").push(message.clone());
+        }
+    }
+}
+
+/// An image that two runs need is built by one of them; the other says whom it waits for. A claim of a dead run keeps nobody waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_is_built_by_one_run_only() {
+    let engine = swarm().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let name = |what: &str| format!("build{}{what}", std::process::id());
+    std::fs::write(dir.path().join("Dockerfile"), format!("ARG BASE\nFROM ${{BASE}}\nRUN echo {} > /what\n", name("")))
+        .expect("written");
+    let context =
+        ImageContext { repository: "restore-drill/test".into(), context: dir.path().into(), extra: vec![], version: None };
+    let sources = BTreeMap::from([("app".to_owned(), context)]);
+    let build = async |what: &str| {
+        let (owned, notes) = (Owned::new(engine.clone(), &name(what)), Notes::default());
+        let lease = Lease::take(&owned, "test").await.expect("a lease");
+        let events = Events::new(vec![Box::new(notes.clone())]);
+        let built = images::ensure_images(&owned, &sources, &events, |_, _| ()).await.expect("built");
+        lease.end(Duration::from_secs(60)).await.expect("ended");
+        let notes = std::mem::take(&mut *notes.0.lock().expect("unpoisoned"));
+        (built["app"].clone(), notes.into_iter().filter(|n| n.contains("is being built")).collect::<Vec<_>>())
+    };
+    let ((image, a), (same, b)) = tokio::join!(build("a"), build("b"));
+    assert_eq!(image, same);
+    let waits = |for_: &str| vec![format!("Image {image} is being built by run {}: waiting for it.", name(for_))];
+    assert!((a == waits("b") && b.is_empty()) || (b == waits("a") && a.is_empty()), "{a:?} {b:?}");
+
+    engine.docker.remove_image(&image, None::<RemoveImageOptions>, None).await.expect("the test's own");
+    // As a run leaves it that was killed while it built.
+    let labels = run_labels(&name("dead")).into_iter().collect();
+    let claim = format!("restore-drill-build-{}", &hex::encode(Sha256::digest(&image))[..16]);
+    let spec = ConfigSpec { name: Some(claim), labels: Some(labels), data: Some("Cg==".into()), ..Default::default() };
+    engine.docker.create_config(spec).await.expect("a claim");
+    assert_eq!(build("c").await, (image.clone(), vec![]));
+    engine.docker.remove_image(&image, None::<RemoveImageOptions>, None).await.expect("the test's own");
+    for what in ["a", "b", "c", "dead"] {
+        common::assert_nothing_left(&name(what)).await;
+    }
 }

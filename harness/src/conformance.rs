@@ -103,7 +103,7 @@ pub async fn run(
     let lease = Lease::take(&owned, "conformance").await?;
     let work = async {
         let phase = events.phase(Phase::Images);
-        let mut built = images::ensure_images(&engine, &images::bot::source(&dir).await?, events, |done, all| {
+        let mut built = images::ensure_images(&owned, &images::bot::source(&dir).await?, events, |done, all| {
             phase.progress(done, all, "images")
         })
         .await?;

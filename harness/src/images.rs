@@ -14,15 +14,20 @@ use recipe::image::ImageContext;
 use crate::error::Context as _;
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::stack::ensure_swarm;
+use crate::stack::ownership::Owned;
 
 pub mod bot;
 mod program;
 pub mod reader;
+mod turn;
 
 /// The images that stand-ins are built on, the first that is there.
 pub const BASES: [&str; 2] = [REGISTRY_BASE, BOOTSTRAPPED_BASE];
 /// The base where a registry is reachable.
 const REGISTRY_BASE: &str = "debian:bookworm-slim";
+/// How long the build of one image may take.
+const BUILDING: Duration = Duration::from_secs(3600);
 /// The base bootstrapped from Debian's archive where none is; the number grows when the bootstrap changes.
 const BOOTSTRAPPED_BASE: &str = "restore-drill/debian:bookworm-1";
 
@@ -98,13 +103,14 @@ async fn bootstrap(engine: &Engine) -> Result<()> {
         .context("importing the base image")
 }
 
-/// Makes sure that every source is built; gives each one's full name. `progress` is told (done, all).
+/// Makes sure that every source is built, each by one run only; gives each one's full name. `progress` is told (done, all).
 pub async fn ensure_images(
-    engine: &Engine,
+    owned: &Owned,
     sources: &BTreeMap<String, ImageContext>,
     events: &Events,
     progress: impl Fn(u64, u64) + Sync,
 ) -> Result<BTreeMap<String, String>> {
+    let engine = owned.engine();
     let mut tars = BTreeMap::new();
     let mut names = BTreeMap::new();
     for (name, source) in sources {
@@ -119,6 +125,8 @@ pub async fn ensure_images(
     if total == 0 {
         return Ok(names);
     }
+    // Who builds says so in the swarm.
+    ensure_swarm(engine, events).await?;
     let base = base(engine, events).await?;
     let done = std::sync::atomic::AtomicU64::new(0);
     progress(0, total);
@@ -126,7 +134,13 @@ pub async fn ensure_images(
         let (base, image, done, progress) = (&base, &names[&name], &done, &progress);
         let version = sources[&name].version.as_deref();
         async move {
-            build(engine, base, version, image, tar).await?;
+            if let Some(claim) = turn::to_build(owned, image, events).await? {
+                let built = tokio::time::timeout(BUILDING, build(engine, base, version, image, tar)).await;
+                claim.give_up().await?;
+                built.map_err(|_| {
+                    Error::Engine(format!("building image {image} took longer than {} min", BUILDING.as_secs() / 60))
+                })??;
+            }
             progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, total);
             Ok::<_, Error>(())
         }

@@ -81,7 +81,8 @@ pub async fn standin(scenario: &str, service: &str) -> String {
     let engine = Engine::connect().await.expect("an engine");
     let sources = Scenario::load(&scenarios(), scenario).expect("a scenario").image_contexts().expect("sources");
     let only = sources.into_iter().filter(|(name, _)| name == service).collect();
-    let built = ::restore_drill::images::ensure_images(&engine, &only, &Events::default(), |_, _| ()).await.expect("built");
+    let owned = Owned::new(engine, "standin");
+    let built = ::restore_drill::images::ensure_images(&owned, &only, &Events::default(), |_, _| ()).await.expect("built");
     built[service].clone()
 }
 

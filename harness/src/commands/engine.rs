@@ -14,8 +14,12 @@ use crate::doctor::{self, Level};
 use crate::drill::BotChoice;
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
+use crate::interruption::interruptible;
 use crate::report::terminal::Terminal;
-use crate::stack::gc;
+use crate::secret::Secret;
+use crate::stack::lease::Lease;
+use crate::stack::ownership::Owned;
+use crate::stack::{ensure_swarm, gc};
 use crate::{audit, conformance, exit_code, images, output};
 
 /// Removes what killed runs left.
@@ -58,8 +62,14 @@ pub(super) async fn images(scenarios: &Path, name: &str) -> Result<u8> {
     sources.extend(scenario.image_contexts()?);
     let engine = Engine::connect().await?;
     let events = Events::new(vec![Box::new(Terminal::new())]);
+    ensure_swarm(&engine, &events).await?;
+    let owned = Owned::new(engine, &Secret::random()?.derive("run id")[..8]);
+    let lease = Lease::take(&owned, "images").await?;
     let phase = events.phase(Phase::Images);
-    let built = images::ensure_images(&engine, &sources, &events, |done, all| phase.progress(done, all, "images")).await?;
+    let building = images::ensure_images(&owned, &sources, &events, |done, all| phase.progress(done, all, "images"));
+    let built = interruptible(building).await;
+    lease.end(Duration::from_secs(60)).await?;
+    let built = built?;
     phase.finish(format!("{} images are there", built.len()));
     built.values().try_for_each(output::line)?;
     Ok(exit_code::HELD)

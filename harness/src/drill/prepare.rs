@@ -179,10 +179,10 @@ impl Ground {
             sources.extend(images::bot::source(&scenario::bot(&options.scenarios)).await?);
         }
         let progress = |done, all| phase.progress(done, all, "images");
-        let mut built = images::ensure_images(engine, &sources, events, progress).await?;
+        let mut built = images::ensure_images(&self.owned, &sources, events, progress).await?;
         let bot = built.remove("backupbot");
         let built_before = match before {
-            Some(before) if standins => images::ensure_images(engine, &before.image_contexts()?, events, progress).await?,
+            Some(before) if standins => images::ensure_images(&self.owned, &before.image_contexts()?, events, progress).await?,
             _ => BTreeMap::new(),
         };
         let inside = images::reader::ensure(engine).await?;

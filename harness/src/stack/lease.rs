@@ -134,7 +134,7 @@ pub(super) fn name(run: &str) -> String {
 }
 
 /// Creates a config that says something of a run. Its one byte says nothing: a config cannot be empty.
-pub(super) async fn create<'a>(owned: &Owned, name: &str, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
+pub(crate) async fn create<'a>(owned: &Owned, name: &str, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
     let mut all = run_labels(owned.run());
     all.extend(labels.map(|(k, v)| (k.to_owned(), v.to_owned())));
     let spec = ConfigSpec {

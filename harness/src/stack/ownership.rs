@@ -229,6 +229,11 @@ impl Owned {
         ignore_gone(self.remove_config(&line::name(&self.run)).await)
     }
 
+    /// Removes what says that the run builds an image.
+    pub(crate) async fn remove_claim(&self, name: &str) -> Result<()> {
+        ignore_gone(self.remove_config(name).await)
+    }
+
     /// What of the run is there, but its lease and its place in the line; with `stack`, of that stack only.
     pub async fn remains(&self, stack: Option<&str>) -> Result<Remains> {
         let mut remains = Remains::default();
