@@ -279,7 +279,7 @@ async fn the_bot_refuses_a_wrong_password_and_an_unknown_snapshot() {
         let error = bot.create("no-such-stack", 1).await.expect_err("no stack").to_string();
         assert!(error.contains("no stack no-such-stack"), "{error}");
         let error = bot.create(&drill.app.bot_stack.as_ref().expect("a bot").name, 1).await.expect_err("no label").to_string();
-        assert!(error.contains("backup is not switched on"), "{error}");
+        assert!(error.contains("there is no new snapshot of stack"), "{error}");
         Ok(drill.app.owned.run().to_owned())
     };
     let (run, _) = guarded(options(dir.path(), "tiny"), play).await.expect("a deployment");

@@ -10,10 +10,8 @@ use engine::{Engine, SERVICE_LABEL};
 use judge::store::{Evidence, ObservationId};
 use recipe::image::ImageContext;
 use recipe::scenario::Database;
-use restore_drill::events::Events;
 use restore_drill::probe::rows::ask;
 use restore_drill::probe::rows::client::InContainer;
-use restore_drill::stack::ownership::Owned;
 use testcontainers::core::WaitFor;
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt as _};
@@ -36,10 +34,9 @@ type Case = (&'static str, &'static str, &'static [&'static str]);
 impl Server {
     async fn start(context: ImageContext, ready: WaitFor, env: &[(&str, &str)], spec: &str) -> Self {
         let engine = Engine::connect().await.expect("an engine");
-        let owned = Owned::new(engine.clone(), "databases");
         let repository = context.repository.clone();
         let sources = BTreeMap::from([("db".to_owned(), context)]);
-        let built = restore_drill::images::ensure_images(&owned, &sources, &Events::new(vec![]), |_, _| ()).await.expect("built");
+        let built = common::built(&sources).await;
         let tag = built["db"].rsplit(':').next().expect("a tag").to_owned();
         let service = format!("databases-{}-{}", std::process::id(), repository.rsplit('/').next().expect("a name"));
         let image = GenericImage::new(repository, tag).with_wait_for(ready).with_labels([(SERVICE_LABEL, &service)]);

@@ -28,6 +28,7 @@ pub fn options(evidence: &Evidence, scenarios: &Path, dir: Option<PathBuf>) -> R
     (options.env_file, options.connections, options.evidence) = (stored.env_file, stored.connections, dir);
     options.images = ImageChoice::from_str(&stored.images, false).map_err(Error::Usage)?;
     options.backupbot = if stored.existing_bot { BotChoice::Existing } else { BotChoice::Own };
+    options.strict = stored.strict;
     options.bot_service.clone_from(&stored.bot_service);
     if let Some(name) = &stored.fault {
         options.fault = Some(fault::find(&fault::of(&scenario), name)?);

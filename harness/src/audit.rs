@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,9 +148,10 @@ impl Auditor {
         };
         let mut listed = false;
         let captured = async {
-            self.listed(snapshot).await?;
+            let any = self.listed(snapshot).await?;
             listed = true;
-            self.content(snapshot).await
+            // Of a snapshot without volumes there is nothing to ask for.
+            if any { self.content(snapshot).await } else { Ok(()) }
         };
         let (live, captured): (Result<()>, Result<()>) = tokio::join!(live, captured);
         if live.is_ok() && listed {
@@ -197,12 +198,13 @@ impl Auditor {
         self.inventory.deployed().map(|v| (dir(v), Writer::new(&self.evidence, Side::Snapshot, v))).collect()
     }
 
-    /// Stores the paths that the bot lists.
-    async fn listed(&self, snapshot: &Snapshot) -> Result<()> {
+    /// Stores the paths that the bot lists, without the folders that have something in them. Says whether there were any of volumes.
+    async fn listed(&self, snapshot: &Snapshot) -> Result<bool> {
         let mut writers = self.writers();
-        let mut failed = Ok(());
+        let (mut failed, mut any) = (Ok(()), false);
         self.bot
             .ls(&self.stack, snapshot, &mut |path| {
+                any = any || path.strip_prefix(contract::VOLUMES_ROOT).is_some_and(|rest| rest.len() > 1);
                 // A line cannot carry every name; what it lacks, the download has.
                 let path = escape(path.as_bytes());
                 if path.contains('\u{fffd}') {
@@ -214,27 +216,26 @@ impl Auditor {
             })
             .await?;
         failed.map_err(Error::io(self.evidence.dir()))?;
-        writers.into_iter().try_for_each(|(_, writer)| writer.finish())
+        writers.into_iter().try_for_each(|(_, writer)| writer.finish())?;
+        self.evidence.forget_folders_of_snapshot()?;
+        Ok(any)
     }
 
     /// Stores size and hash of what the snapshot has, and how its dumps are.
     async fn content(&self, snapshot: &Snapshot) -> Result<()> {
         let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
         let state = (self.writers(), dir.path().join("dump"));
-        let file =
-            |(writers, place): &mut (Vec<(String, Writer)>, std::path::PathBuf), path: &str, content: &mut dyn io::Read| {
-                let Some((writer, path)) = writer_of(writers, path) else { return Ok(()) };
-                let Some(format) = writer.volume.dump_at(path) else {
-                    let (sha256, size) = digest(content)?;
-                    return writer.push(path, Some((size, sha256)));
-                };
-                std::io::copy(content, &mut std::fs::File::create(&*place)?)?;
-                let (sha256, size) = digest(&mut std::fs::File::open(&*place)?)?;
-                let complaint = dump::check(format, place).err();
-                writer.push(path, Some((size, sha256)))?;
-                let stored = writer.evidence.put_dump(&writer.volume.name, path, complaint.as_deref());
-                stored.map_err(std::io::Error::other)
-            };
+        let file = |(writers, place): &mut (Vec<(String, Writer)>, PathBuf), path: &str, content: Option<&mut dyn io::Read>| {
+            match (writer_of(writers, path), content) {
+                (None, _) => Ok(()),
+                (Some((writer, path)), Some(content)) => writer.content(path, content, place),
+                // A bot may list it like a file.
+                (Some((writer, path)), None) => {
+                    let forgotten = writer.evidence.forget_listed(&writer.volume.name, path);
+                    forgotten.map_err(io::Error::other)
+                }
+            }
+        };
         let (writers, _) = self.bot.download(&self.stack, snapshot, state, file).await?;
         writers.into_iter().try_for_each(|(_, writer)| writer.finish())
     }
@@ -263,6 +264,20 @@ impl Writer {
         let (class, dump) = self.volume.owed(path);
         self.batch.push(AuditFile { path: path.to_owned(), class, dump, size, sha256 });
         if self.batch.len() >= BATCH { self.flush().map_err(std::io::Error::other) } else { Ok(()) }
+    }
+
+    /// A file with what is in it; a dump is looked at in `place`.
+    fn content(&mut self, path: &str, content: &mut dyn io::Read, place: &Path) -> io::Result<()> {
+        let Some(format) = self.volume.dump_at(path) else {
+            let (sha256, size) = digest(content)?;
+            return self.push(path, Some((size, sha256)));
+        };
+        io::copy(content, &mut std::fs::File::create(place)?)?;
+        let (sha256, size) = digest(&mut std::fs::File::open(place)?)?;
+        let complaint = dump::check(format, place).err();
+        self.push(path, Some((size, sha256)))?;
+        let stored = self.evidence.put_dump(&self.volume.name, path, complaint.as_deref());
+        stored.map_err(io::Error::other)
     }
 
     fn flush(&mut self) -> Result<()> {

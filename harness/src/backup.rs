@@ -14,8 +14,9 @@ use judge::store::Evidence;
 use crate::error::Context as _;
 use crate::error::{Error, ReadingError, Result};
 use crate::stack::RUN_LABEL;
-use crate::stack::volumes::{Kind, entries, read_archive};
+use crate::stack::volumes::{entries, read_archive};
 
+pub mod archive;
 pub mod own;
 
 /// A bot, found by its label.
@@ -136,7 +137,7 @@ impl Bot {
                 Cause::NoSnapshot,
                 format!(
                     "it ended with exit code 0, and there is no new snapshot of stack {stack}: \
-                     are the labels `deploy.labels`, and is there a {}=true among them?",
+                     are the labels `deploy.labels`, and is there a {}=true among them? The bot passes over a stack without it",
                     recipe::labels::BACKUP
                 ),
             )),
@@ -163,41 +164,37 @@ impl Bot {
         judged(&what, self.call("restore", &env).await?).map(|(_, complaints)| complaints)
     }
 
-    /// Hands over the paths in a snapshot, one by one.
+    /// Hands over the paths in a snapshot, one by one. Folders are among them, and what else is no file, if the bot does not tell them
+    /// apart.
     pub async fn ls(&self, stack: &str, snapshot: &Snapshot, path: &mut (dyn FnMut(&str) + Send)) -> Result<()> {
         let mut env = contract::ENVIRONMENT.to_vec();
-        env.extend([("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str())]);
+        env.extend([("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str()), (contract::SHOW_ALL, "true")]);
         let mut line = |line: &str| {
-            contract::path(line).into_iter().for_each(&mut *path);
+            contract::path(line).iter().for_each(|p| path(p));
         };
         let call = Call { service: &self.service, command: &[PROGRAM, "--", "ls"], env: &env, stdin: None };
         let output = self.containers.lines(call, &mut line).await.map_err(|e| gone("ls", e))?;
         judged("backupbot's ls", output).map(drop)
     }
 
-    /// Streams the regular files of a snapshot to `file`: whole path, escaped ([`inside::name`]), and content.
+    /// Streams what is in a snapshot to `file`: whole path, escaped ([`inside::name`]), and the content of a regular file.
     pub async fn download<T: Send + 'static>(
         &self,
         stack: &str,
         snapshot: &Snapshot,
         mut state: T,
-        file: impl Fn(&mut T, &str, &mut dyn Read) -> std::io::Result<()> + Send + 'static,
+        file: impl Fn(&mut T, &str, Option<&mut dyn Read>) -> std::io::Result<()> + Send + 'static,
     ) -> Result<T> {
         let root = contract::VOLUMES_ROOT;
         let env = [("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str()), (contract::DOWNLOAD_PATH, root)];
         let what = format!("backupbot's download of {root}");
         let (output, _) = judged(&what, self.call("download", &env).await?)?;
         let nowhere = || ReadingError::form(what.as_str(), "the name of an archive", output.stdout.trim());
-        let place = contract::downloaded(&output.stdout).ok_or_else(nowhere)?;
+        let place = contract::downloaded(&output.stdout).or_else(|| contract::downloaded(&output.stderr)).ok_or_else(nowhere)?;
         let outer = self.containers.archive(&self.service, place).await.map_err(|e| gone("download", e))?.ok_or_else(nowhere)?;
         let read = move |outer: &mut dyn Read| {
             // The engine gives an archive in which the bot's is the one file.
-            entries(outer, |archive| {
-                entries(archive.content, |entry| match entry.kind {
-                    Kind::File => file(&mut state, &contract::whole_path(&entry.name), entry.content),
-                    _ => Ok(()),
-                })
-            })?;
+            entries(outer, |bots| archive::each(bots.content, &mut |path, content| file(&mut state, path, content)))?;
             Ok(state)
         };
         read_archive(outer, &what, read).await
@@ -262,12 +259,20 @@ fn cause(said: &str) -> Cause {
     contract::cause(said).parse().unwrap_or(Cause::Other)
 }
 
+/// What the bot or restic said went wrong.
+fn complaint(said: String) -> Complaint {
+    let cause = cause(&said);
+    let message = match cause {
+        Cause::Locked => format!("another backup or prune holds the repository, or left its lock there: {said}"),
+        _ => said,
+    };
+    Complaint { cause, message }
+}
+
 /// What a call printed and complained of, if it ended with 0.
 fn judged(what: &str, output: Output) -> Result<(Output, Vec<Complaint>)> {
-    let mut complaints: Vec<Complaint> = contract::errors(&output.stderr)
-        .chain(contract::errors(&output.stdout))
-        .map(|message| Complaint { cause: cause(&message), message })
-        .collect();
+    let mut complaints: Vec<Complaint> =
+        contract::errors(&output.stderr).chain(contract::errors(&output.stdout)).map(complaint).collect();
     if output.code == 0 {
         return Ok((output, complaints));
     }
@@ -275,7 +280,7 @@ fn judged(what: &str, output: Output) -> Result<(Output, Vec<Complaint>)> {
     if killed || complaints.iter().all(|c| c.cause == Cause::Hook) {
         // It ended with words of its own, or with none.
         let tail = output.clone().ok(what).err().map_or_else(String::new, |e| e.to_string());
-        complaints.push(Complaint { cause: if killed { Cause::Ended } else { cause(&tail) }, message: tail });
+        complaints.push(if killed { Complaint { cause: Cause::Ended, message: tail } } else { complaint(tail) });
     }
     Err(Error::Bot { what: what.to_owned(), complaints })
 }
@@ -367,6 +372,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_hook_that_failed_is_a_complaint_and_an_exit_code_an_error() {
+        let deployed = "Failed to run command bash -c 'set -o pipefail;exit 7' in s_app.1.x: ";
+        let log = format!("{}\n", serde_json::json!({"message_type": "ERROR", "message": deployed}));
+        let (bot_with_hook, _) = bot(Memory { makes: 1, log, ..Memory::default() });
+        let created = bot_with_hook.create("s", 1).await.expect("created");
+        assert_eq!(created.complaints.iter().map(|c| c.cause).collect::<Vec<_>>(), [Cause::Hook]);
         let log = "{\"level\":\"ERROR\",\"message\":\"backupbot.backup.pre-hook of s_app: exit code 7\"}\n".to_owned();
         let (bot_with_hook, _) = bot(Memory { makes: 1, log: log.clone(), ..Memory::default() });
         let created = bot_with_hook.create("s", 1).await.expect("created");
@@ -405,6 +415,9 @@ mod tests {
         let said = "restic restore: unable to create lock in backend: repository is already locked exclusively by PID 42";
         let log = format!("{}\n", serde_json::json!({"level": "ERROR", "message": said}));
         assert_eq!(causes(1, &log).await, [Cause::Locked]);
+        let (locked, _) = bot(Memory { code: 1, log: log.clone(), ..Memory::default() });
+        let error = locked.restore("s", &Snapshot { id: "a0000000".into() }, &[]).await.expect_err("locked").to_string();
+        assert!(error.contains("another backup or prune holds the repository"), "{error}");
         assert_eq!(causes(137, &log).await, [Cause::Locked, Cause::Ended]);
         assert_eq!(causes(1, "").await, [Cause::Other]);
     }
@@ -448,14 +461,15 @@ mod tests {
 
     #[tokio::test]
     async fn files_are_listed_and_read_out_of_the_archive_in_the_archive() {
-        let (bot, _) = bot(Memory::default());
+        let (bot, fake) = bot(Memory::default());
         let snapshot = Snapshot { id: "a0000000".into() };
         let mut listed = Vec::new();
         bot.ls("s", &snapshot, &mut |path| listed.push(path.to_owned())).await.expect("listed");
         assert_eq!(listed, ["/var/lib/docker/volumes/s_data/_data/a b"]);
-        let keep = |all: &mut Vec<(String, String)>, path: &str, content: &mut dyn Read| {
+        assert_eq!(fake.asked()[0].variable("SHOW_ALL"), Some("true"));
+        let keep = |all: &mut Vec<(String, String)>, path: &str, content: Option<&mut dyn Read>| {
             let mut text = String::new();
-            content.read_to_string(&mut text)?;
+            content.expect("a file").read_to_string(&mut text)?;
             all.push((path.to_owned(), text));
             Ok(())
         };

@@ -261,6 +261,7 @@ pub enum Command {
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill conformance                          the bot of this repository\n",
+        "  restore-drill conformance --strict                 the same, as the specification says\n",
         "  restore-drill conformance --backupbot existing     the one that is deployed, such as backup-bot-two\n",
         "\nExit codes: 0 every case was kept, 1 one was not\n",
     ))]
@@ -270,6 +271,9 @@ pub enum Command {
         /// The bot to test: one that is deployed for the test, or the one that is on the engine.
         #[arg(long, value_enum, default_value_t = BotChoice::Own)]
         backupbot: BotChoice,
+        /// Have the bot of this repository follow the specification where the deployed bot does otherwise.
+        #[arg(long, env = "RESTORE_DRILL_STRICT", value_parser = clap::builder::FalseyValueParser::new())]
+        strict: bool,
         /// With `--backupbot existing`: the bot's service, such as backup_app. Needed if the engine has more than one bot.
         #[arg(long, value_name = "SERVICE")]
         bot_service: Option<String>,
@@ -306,7 +310,7 @@ mod tests {
         options.profile = "default".into();
         options.seed = 42;
         options.fault = Some(crate::fault::named(scenarios.as_ref(), "mailu", "mail-excluded").expect("a fault"));
-        options.backupbot = BotChoice::Existing;
+        options.strict = true;
         options.live = Some(30);
         options.images = ImageChoice::Standin;
         options.connections = 3;

@@ -4,6 +4,7 @@ use recipe::scenario;
 
 use crate::audit::Audited;
 use crate::cli::{Cli, Command, EngineArgs};
+use crate::conformance::Tested;
 use crate::error::{Error, Result};
 
 mod about;
@@ -53,8 +54,9 @@ pub async fn execute(cli: Cli) -> Result<u8> {
             let what = Audited { stack: &stack, snapshot: snapshot.as_deref(), bot_service: bot_service.as_deref() };
             engine::audit(&scenarios, what, scenario, json).await
         }
-        Command::Conformance { names, backupbot, bot_service, engine: EngineArgs { max_drills }, json } => {
-            engine::conformance(&scenarios, (backupbot, bot_service.as_deref()), &names, max_drills, json).await
+        Command::Conformance { names, backupbot, strict, bot_service, engine: EngineArgs { max_drills }, json } => {
+            let tested = Tested { choice: backupbot, service: bot_service.as_deref(), strict, max_drills };
+            engine::conformance(&scenarios, tested, &names, json).await
         }
         Command::List => about::list(&scenarios),
         Command::Schema { of } => about::schema(of),

@@ -1,7 +1,9 @@
 //! What a backupbot v2 must do, as data: `scenarios/backupbot/conformance.toml`. Each case is deployed on a small stack,
-//! backed up by the bot under test through the exec contract, looked at, and perhaps restored.
+//! backed up by the bot under test through the exec contract, looked at, and perhaps restored. What the deployed bot is known to do
+//! otherwise than the specification says is listed and keeps the case.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,11 +12,12 @@ use engine::Engine;
 use recipe::compose::Compose;
 use recipe::compose::edit::Edit;
 use recipe::fence::closed::Closed;
-use recipe::scenario::{self};
+use recipe::scenario;
 use recipe::toml_file::read_toml;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::backup::own::{bot_stack, deploy_bot};
+use self::case::{Case, Kept, Seen, Suite, WITH_ATTRIBUTES};
+use crate::backup::own::{OwnBot, deploy_bot};
 use crate::backup::{Bot, Created, Snapshot};
 use crate::drill::BotChoice;
 use crate::error::{Error, Result};
@@ -30,35 +33,7 @@ use crate::stack::ownership::{Owned, stack_name};
 use crate::stack::volumes::full_name;
 use crate::stack::{self, deploy};
 
-/// `conformance.toml`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Suite {
-    #[serde(rename = "case")]
-    cases: Vec<Case>,
-}
-
-/// A set of labels, and what follows from it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
-    why: String,
-    #[serde(default)]
-    labels: BTreeMap<String, BTreeMap<String, String>>,
-    #[serde(default)]
-    links: bool,
-    #[serde(default)]
-    captured: BTreeSet<String>,
-    #[serde(default)]
-    complaints: BTreeSet<String>,
-    refused: Option<String>,
-    #[serde(default)]
-    hooks: BTreeMap<String, Vec<String>>,
-    restore: Option<BTreeMap<String, String>>,
-    #[serde(default)]
-    after: BTreeMap<String, String>,
-}
+mod case;
 
 /// What came of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -67,26 +42,35 @@ pub struct Outcome {
     pub case: String,
     /// What it is about.
     pub why: String,
+    /// How the bot kept it otherwise than the specification says, as the deployed bot does; none where it kept it as specified.
+    pub deviation: Option<String>,
     /// What was not as it must be; empty for a case that was kept.
     pub differences: Vec<String>,
 }
 
+/// The bot under test.
+#[derive(Debug, Clone, Copy)]
+pub struct Tested<'a> {
+    /// Which.
+    pub choice: BotChoice,
+    /// The service of a bot that is there already, where there are several.
+    pub service: Option<&'a str>,
+    /// Whether ours is told to follow the specification.
+    pub strict: bool,
+    /// How many drills run at a time beside it.
+    pub max_drills: u8,
+}
+
 const DEADLINE: Duration = Duration::from_secs(120);
+/// Where bash is in a case that has none.
+const AWAY: &str = "/bin/bash.away";
 /// Services, and the volumes that each mounts at a folder of the same name.
 const SERVICES: [(&str, &[&str]); 2] = [("app", &["data", "cache"]), ("db", &["db"])];
 /// The files that every case begins with.
 const FILES: [(&str, &str); 4] = [("app", "cache/c"), ("app", "data/a/one"), ("app", "data/b/two"), ("db", "db/d")];
-/// Owner, group, mode and time of data/a/one, as `stat` prints them.
-const ATTRIBUTES: &str = "1234 2345 640 981173106";
 
 /// Runs the cases (all, or those of these names) against a bot. Whatever it creates is its own, and removed on every way out.
-pub async fn run(
-    scenarios: &Path,
-    (choice, service): (BotChoice, Option<&str>),
-    names: &[String],
-    max_drills: u8,
-    events: &Events,
-) -> Result<Vec<Outcome>> {
+pub async fn run(scenarios: &Path, tested: Tested<'_>, names: &[String], events: &Events) -> Result<Vec<Outcome>> {
     let dir = scenario::bot(scenarios);
     let suite: Suite = read_toml(&dir.join("conformance.toml"))?;
     if let Some(unknown) = names.iter().find(|n| !suite.cases.iter().any(|c| c.name == **n)) {
@@ -110,13 +94,14 @@ pub async fn run(
         let image = built.remove("backupbot").unwrap_or_default();
         phase.finish("the bot's, which has a shell");
         let waits = |ahead| events.note(format!("Waiting for drills to end. Ahead in the line: {ahead}."));
-        wait_for_place(&owned, "conformance", max_drills, waits).await?;
+        wait_for_place(&owned, "conformance", tested.max_drills, waits).await?;
         gc::collect(&engine, gc::Which::Dead, DEADLINE, |_| ()).await?;
         let phase = events.phase(Phase::Deploy);
-        let bot = match choice {
-            BotChoice::Existing => Bot::existing(&engine, service).await?,
+        let bot = match tested.choice {
+            BotChoice::Existing => Bot::existing(&engine, tested.service).await?,
             BotChoice::Own => {
-                let stack = bot_stack(&dir, &run, image.clone(), info.docker_root_dir.as_deref())?;
+                let own = OwnBot { dir: &dir, docker_root: info.docker_root_dir.as_deref(), strict: tested.strict };
+                let stack = own.stack(&run, image.clone())?;
                 deploy_bot(&owned, &stack, &secret, &lease).await?;
                 deploy::converged(&engine, &stack.name, DEADLINE, |_, _| ()).await?;
                 Bot::of_run(&engine, &run).await?
@@ -131,7 +116,7 @@ pub async fn run(
             compose,
             edits: vec![],
             resolvers: BTreeMap::new(),
-            hides_labels: choice == BotChoice::Own,
+            hides_labels: tested.choice == BotChoice::Own,
             made: None,
             name,
         };
@@ -139,10 +124,13 @@ pub async fn run(
         let tester = Tester { owned: owned.clone(), stack, bot, lease: &lease };
         let mut outcomes = Vec::new();
         for case in &cases {
-            let differences = tester.case(case).await?;
-            let word = if differences.is_empty() { "kept" } else { "NOT KEPT" };
+            let (word, deviation, differences) = match case.judge(&tester.case(case).await?) {
+                Kept::Specified => ("kept", None, vec![]),
+                Kept::Differently(what) => ("differs", Some(what), vec![]),
+                Kept::Not(differences) => ("NOT KEPT", None, differences),
+            };
             events.note(format!("{word}: {}", case.name));
-            outcomes.push(Outcome { case: case.name.clone(), why: case.why.clone(), differences });
+            outcomes.push(Outcome { case: case.name.clone(), why: case.why.clone(), deviation, differences });
         }
         Ok(outcomes)
     };
@@ -159,8 +147,8 @@ struct Tester<'a> {
 }
 
 impl Tester<'_> {
-    /// Runs one case; what was not as it must be.
-    async fn case(&self, case: &Case) -> Result<Vec<String>> {
+    /// Runs one case; what was seen.
+    async fn case(&self, case: &Case) -> Result<Seen> {
         let edit = |(service, label, value): (&String, &String, &String)| Edit::set(service, label, value);
         let labels = case.labels.iter().flat_map(|(s, labels)| labels.iter().map(move |(l, v)| (s, l, v)));
         Stack { edits: labels.map(edit).collect(), ..self.stack.clone() }.deploy(&self.owned, self.lease).await?;
@@ -169,57 +157,55 @@ impl Tester<'_> {
         if case.links {
             self.exec("app", "cd /data; printf linked > link1; ln link1 link2; ln -s link1 symbolic").await?;
         }
-
-        let mut differences = Vec::new();
-        let mut differ = |what: &str, expected: String, found: String| {
-            if expected != found {
-                differences.push(format!("{what}: expected {expected}, found {found}"));
+        if case.without_bash {
+            for (service, _) in SERVICES {
+                self.exec(service, &format!("mv /bin/bash {AWAY}")).await?;
             }
-        };
-        let created = match self.bot.create(&self.stack.name, 1).await {
-            Ok(created) => Some(created),
+        }
+
+        let Created { snapshot, complaints, .. } = match self.bot.create(&self.stack.name, 1).await {
+            Ok(created) => created,
             Err(Error::Bot { complaints, .. }) => {
-                let kinds: BTreeSet<&str> = complaints.iter().map(|c| c.cause.name()).collect();
-                differ("create refused", format!("{:?}", case.refused.iter().collect::<BTreeSet<_>>()), format!("{kinds:?}"));
-                None
+                let causes = complaints.iter().map(|c| c.cause.to_string()).collect();
+                return Ok(Seen { refused: Some(causes), ..Seen::default() });
             }
             Err(e) => return Err(e),
         };
-        let Some(Created { snapshot, complaints, .. }) = created else { return Ok(differences) };
-        differ("create refused", format!("{:?}", case.refused), "None".into());
-        let kinds: BTreeSet<&str> = complaints.iter().map(|c| c.cause.name()).collect();
-        differ("complaints", format!("{:?}", case.complaints), format!("{kinds:?}"));
-        differ("captured", format!("{:?}", case.captured), format!("{:?}", self.captured(&snapshot).await?));
-
+        let (captured, downloaded) = self.captured(&snapshot).await?;
+        let complaints = complaints.iter().map(|c| c.cause.to_string()).collect();
+        let mut seen = Seen { complaints, captured, downloaded, ..Seen::default() };
         if let Some(variables) = &case.restore {
-            self.change().await?;
-            let more: Vec<(&str, &str)> = variables.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-            match self.bot.restore(&self.stack.name, &snapshot, &more).await {
-                Ok(complaints) => differ("complaints of the restore", "[]".into(), format!("{complaints:?}")),
-                Err(Error::Bot { complaints, .. }) => differ("restore", "no error".into(), format!("{complaints:?}")),
-                Err(e) => return Err(e),
-            }
-            for (path, expected) in &case.after {
-                let found = self.exec(service_of(path), &format!("cat /{path} 2>/dev/null || echo nothing")).await?;
-                differ(path, expected.clone(), found.trim().to_owned());
-            }
-            if case.after.get("data/a/one").is_some_and(|c| c == "data/a/one") {
-                let found = self.exec("app", "stat -c '%u %g %a %Y' /data/a/one").await?;
-                differ("owner, group, mode and time of data/a/one", ATTRIBUTES.into(), found.trim().to_owned());
-            }
+            let variables: Vec<(&str, String)> = variables.iter().map(|(k, v)| (k.as_str(), v.value())).collect();
+            self.restore(case, &snapshot, &variables, &mut seen).await?;
         }
         for (service, _) in SERVICES {
-            let expected = case.hooks.get(service).cloned().unwrap_or_default();
             let found = self.exec(service, "cat /tmp/hooks 2>/dev/null || true").await?;
-            differ(&format!("hooks of {service}"), format!("{expected:?}"), format!("{:?}", found.lines().collect::<Vec<_>>()));
+            seen.hooks.insert(service.to_owned(), found.lines().map(str::to_owned).collect());
         }
-        Ok(differences)
+        Ok(seen)
+    }
+
+    /// Changes every file, restores, and looks.
+    async fn restore(&self, case: &Case, snapshot: &Snapshot, variables: &[(&str, String)], seen: &mut Seen) -> Result<()> {
+        self.change().await?;
+        let more: Vec<(&str, &str)> = variables.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        seen.restore = match self.bot.restore(&self.stack.name, snapshot, &more).await {
+            Ok(complaints) | Err(Error::Bot { complaints, .. }) => complaints.into_iter().map(|c| c.message).collect(),
+            Err(e) => return Err(e),
+        };
+        for path in case.looked_at() {
+            let found = self.exec(service_of(path), &format!("cat /{path} 2>/dev/null || echo nothing")).await?;
+            seen.after.insert(path.clone(), found.trim().to_owned());
+        }
+        let found = self.exec("app", &format!("stat -c '%u %g %a %Y' /{WITH_ATTRIBUTES} 2>/dev/null || echo nothing")).await?;
+        seen.attributes = Some(found.trim().to_owned());
+        Ok(())
     }
 
     /// Empties the volumes and puts in what every case begins with.
     async fn begin(&self) -> Result<()> {
         for (service, volumes) in SERVICES {
-            let mut script = "rm -f /tmp/hooks; ".to_owned();
+            let mut script = format!("test ! -e {AWAY} || mv {AWAY} /bin/bash; rm -f /tmp/hooks; ");
             for volume in volumes {
                 script += &format!("rm -rf /{volume}/*; ");
             }
@@ -242,21 +228,42 @@ impl Tester<'_> {
         self.exec("app", "printf changed > /data/new").await.map(drop)
     }
 
-    /// The files in a snapshot, as volume and path.
-    async fn captured(&self, snapshot: &Snapshot) -> Result<BTreeSet<String>> {
+    /// The files in a snapshot, as volume and path: those that the bot lists, and those that it hands over.
+    async fn captured(&self, snapshot: &Snapshot) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
         let volumes: Vec<(&str, String)> = SERVICES
             .iter()
             .flat_map(|(_, volumes)| volumes.iter())
             .map(|v| (*v, contract::volume_dir(&full_name(&self.stack.name, v)) + "/"))
             .collect();
-        let mut found = BTreeSet::new();
+        let short = move |path: &str| {
+            let known = volumes.iter().find_map(|(name, dir)| Some(format!("{name}/{}", path.strip_prefix(dir.as_str())?)));
+            known.unwrap_or_else(|| path.to_owned())
+        };
+        let mut listed = BTreeSet::new();
         self.bot
             .ls(&self.stack.name, snapshot, &mut |path| {
-                let known = volumes.iter().find_map(|(name, dir)| Some(format!("{name}/{}", path.strip_prefix(dir.as_str())?)));
-                found.insert(known.unwrap_or_else(|| path.to_owned()));
+                listed.insert(path.to_owned());
             })
             .await?;
-        Ok(found)
+        // Copies of secrets are no volume's.
+        listed.retain(|path| !Path::new(path).starts_with(contract::SECRETS_ROOT));
+        let folders: BTreeSet<String> =
+            listed.iter().flat_map(|p| Path::new(p).ancestors().skip(1)).map(|f| f.display().to_string()).collect();
+        listed.retain(|path| !folders.contains(path));
+        if listed.is_empty() {
+            return Ok((listed, BTreeSet::new()));
+        }
+        let each = |(files, others): &mut (BTreeSet<String>, BTreeSet<String>), path: &str, content: Option<&mut dyn Read>| {
+            let Some(content) = content else {
+                others.insert(path.to_owned());
+                return Ok(());
+            };
+            files.insert(path.to_owned());
+            std::io::copy(content, &mut std::io::sink()).map(drop)
+        };
+        let (files, others) = self.bot.download(&self.stack.name, snapshot, Default::default(), each).await?;
+        listed.retain(|path| !others.contains(path));
+        Ok((listed.iter().map(|p| short(p)).collect(), files.iter().map(|p| short(p)).collect()))
     }
 
     async fn exec(&self, service: &str, script: &str) -> Result<String> {

@@ -3,12 +3,14 @@
 
 pub mod faults;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
 use engine::Engine;
 use judge::store::Evidence;
+use recipe::image::ImageContext;
 use recipe::scenario::Scenario;
 use restore_drill::drill::{self, Drill, Options};
 use restore_drill::events::{Event, Events, Sink};
@@ -78,12 +80,15 @@ pub async fn assert_nothing_left(run: &str) {
 
 /// The stand-in image of a scenario's service.
 pub async fn standin(scenario: &str, service: &str) -> String {
-    let engine = Engine::connect().await.expect("an engine");
-    let sources = Scenario::load(&scenarios(), scenario).expect("a scenario").image_contexts().expect("sources");
-    let only = sources.into_iter().filter(|(name, _)| name == service).collect();
-    let owned = Owned::new(engine, "standin");
-    let built = ::restore_drill::images::ensure_images(&owned, &only, &Events::default(), |_, _| ()).await.expect("built");
-    built[service].clone()
+    let mut sources = Scenario::load(&scenarios(), scenario).expect("a scenario").image_contexts().expect("sources");
+    sources.retain(|name, _| name == service);
+    built(&sources).await[service].clone()
+}
+
+/// Images that a test builds, by their names.
+pub async fn built(sources: &BTreeMap<String, ImageContext>) -> BTreeMap<String, String> {
+    let owned = Owned::new(Engine::connect().await.expect("an engine"), "test");
+    ::restore_drill::images::ensure_images(&owned, sources, &Events::default(), |_, _| ()).await.expect("built")
 }
 
 /// The secrets of a run: what users and the bot know.

@@ -12,6 +12,10 @@ pub const PREFIX: &str = "LABEL_PREFIX";
 pub const PROGRAM: &str = "/usr/bin/backup";
 /// What every call sets: no questions, lines of JSON. (recalled)
 pub const ENVIRONMENT: &[(&str, &str)] = &[("NONINTERACTIVE", "true"), ("MACHINE_LOGS", "true")];
+/// The variable that tells a bot of ours to follow the specification where the deployed bot does otherwise.
+pub const STRICT: &str = "STRICT";
+/// The variable that asks `ls` for the whole tree. Without it, the deployed bot lists what is in the folder of the volumes. (recalled)
+pub const SHOW_ALL: &str = "SHOW_ALL";
 /// How often `create` may try; each try that read some files only leaves an incomplete snapshot. (recalled)
 pub const TRIES: &str = "RETRIES";
 /// Where the volumes of the engine are in the bot's container, and so in the snapshots.
@@ -73,17 +77,32 @@ fn hex_word(line: &str) -> Option<String> {
     line.split(|c: char| !c.is_ascii_alphanumeric()).find(is_id).map(str::to_owned)
 }
 
-/// The path in a line that `ls` prints: the rest of it from the first `/`. (recalled: the line's form)
-pub fn path(line: &str) -> Option<&str> {
-    line.find('/').map(|at| line[at..].trim_end_matches('"'))
+/// The path in a line that `ls` prints, unless the line says that it is no file's: in a line of JSON its `path`, else the rest of the line
+/// from the first `/`. (recalled: the line's form) The deployed bot does not say what is a folder.
+pub fn path(line: &str) -> Option<String> {
+    if let Ok(serde_json::Value::Object(entry)) = serde_json::from_str(line) {
+        let is_file = entry.get("type").and_then(|t| t.as_str()).is_none_or(|t| t == "file");
+        return entry.get("path")?.as_str().filter(|p| is_file && p.starts_with('/')).map(str::to_owned);
+    }
+    line.find('/').map(|at| line[at..].trim_end_matches('"').to_owned())
+}
+
+/// A list of names for a variable such as `VOLUMES`, which one bot splits at blanks and another at commas: to each of them the other's
+/// separator is at most a name that nothing has.
+pub fn several<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().collect::<Vec<_>>().join(" , ")
 }
 
 /// The variable that names the path to `download`. (recalled)
 pub const DOWNLOAD_PATH: &str = "INCLUDE_PATH";
 
 /// The archive that `download` wrote, by what it printed: a path in the bot's container. (recalled)
-pub fn downloaded(stdout: &str) -> Option<&str> {
-    stdout.lines().rev().find_map(|l| l.split_whitespace().map(|w| w.trim_matches('"')).find(|w| w.starts_with('/')))
+pub fn downloaded(printed: &str) -> Option<&str> {
+    let apart = |c: char| c.is_whitespace() || "\"'`,;{}()".contains(c);
+    let words = printed.split(apart).map(|w| w.trim_end_matches(['.', ':', '!']));
+    let paths: Vec<&str> = words.filter(|w| w.starts_with('/')).collect();
+    let archive = |path: &&&str| path.rsplit('/').next().is_some_and(|name| name.contains(".tar") || name.contains(".tgz"));
+    paths.iter().rev().find(archive).or(paths.last()).copied()
 }
 
 /// The whole path of a file in an archive that `download` wrote, whether its names are whole paths, with or without the
@@ -92,6 +111,19 @@ pub fn whole_path(name: &str) -> String {
     let name = name.trim_start_matches('/');
     let below = name.strip_prefix(&VOLUMES_ROOT[1..]).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if below { format!("/{name}") } else { format!("{VOLUMES_ROOT}/{name}") }
+}
+
+/// The same in an archive within that archive, by its name without the suffix: that of the directory of the volumes, or of a volume.
+pub fn whole_path_in(archive: &str, name: &str) -> String {
+    let relative = name.trim_start_matches('/');
+    let mut parts = relative.splitn(3, '/');
+    match (parts.next(), parts.next()) {
+        (Some("_data"), _) => format!("{VOLUMES_ROOT}/{archive}/{relative}"),
+        (Some(first), Some(_)) if first == archive && VOLUMES_ROOT.ends_with(&format!("/{archive}")) => {
+            whole_path(&relative[first.len()..])
+        }
+        _ => whole_path(name),
+    }
 }
 
 /// What `create` says that restic read and stored of a stack, in bytes. (recalled: that it prints restic's own summary)
@@ -112,14 +144,35 @@ pub struct Stored {
     pub added: u64,
 }
 
-/// The messages of level ERROR in the bot's log, in lines of JSON. (recalled: the names of the fields)
+/// What a bot or restic calls the level of a line of JSON. (recalled: the deployed bot renames Python's `levelname`)
+const LEVELS: [&str; 5] = ["message_type", "levelname", "level", "severity", "loglevel"];
+/// The levels of what went wrong; the last two are restic's.
+const WRONG: [&str; 5] = ["ERROR", "CRITICAL", "FATAL", "EXIT_ERROR", "EXCEPTION"];
+
+/// The messages in the bot's log that say that something went wrong, in lines of JSON and in plain ones that begin with the level.
+/// (recalled: the names of the fields)
 pub fn errors(log: &str) -> impl Iterator<Item = String> + '_ {
     log.lines().filter_map(|line| {
-        let value: serde_json::Value = serde_json::from_str(line).ok()?;
-        let level = ["level", "levelname"].iter().find_map(|k| value.get(k)?.as_str())?;
-        let message = value.get("message")?.as_str()?;
-        ["ERROR", "CRITICAL"].contains(&level.to_ascii_uppercase().as_str()).then(|| message.to_owned())
+        let Ok(serde_json::Value::Object(entry)) = serde_json::from_str(line) else { return plain_error(line) };
+        let is_wrong = |level: &str| WRONG.contains(&level.to_ascii_uppercase().as_str());
+        if !LEVELS.iter().filter_map(|k| entry.get(*k)?.as_str()).any(is_wrong) {
+            return None;
+        }
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        // restic has the message in an object.
+        let restics = || entry.get("error").and_then(|e| text(e).or_else(|| text(e.get("message")?)));
+        ["message", "msg", "event"].iter().find_map(|k| text(entry.get(*k)?)).or_else(restics)
     })
+}
+
+/// A line of text that begins with the level of an error, perhaps in colour.
+fn plain_error(line: &str) -> Option<String> {
+    let mut rest = line.trim_start();
+    while let Some(escaped) = rest.strip_prefix("\u{1b}[") {
+        rest = escaped.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').get(1..)?.trim_start();
+    }
+    let message = ["ERROR", "CRITICAL"].iter().find_map(|level| rest.trim_start_matches('[').strip_prefix(level))?;
+    message.starts_with(|c: char| !c.is_alphanumeric()).then(|| message.trim_matches([' ', ':', ']', '-']).to_owned())
 }
 
 /// The cause of a hook that failed.
@@ -128,10 +181,13 @@ pub const HOOK: &str = "hook";
 /// What kind of cause the bot's or restic's words name. (recalled: the bot's words on hooks)
 pub fn cause(said: &str) -> &'static str {
     const CAUSES: [(&str, &[&str]); 8] = [
-        (HOOK, &["pre-hook", "post-hook"]),
+        (HOOK, &["pre-hook", "post-hook", "failed to run command"]),
         ("not enabled", &["not switched on"]),
         // restic 0.12 to 0.18, with what it says of a lock that it finds, cannot make, or should be asked to remove.
-        ("locked", &["already locked", "unable to create lock", "failed to lock repository", "remove stale locks"]),
+        (
+            "locked",
+            &["already locked", "unable to create lock", "failed to lock repository", "remove stale locks", "exit code 11"],
+        ),
         ("password", &["wrong password"]),
         ("space", &["no space left on device"]),
         ("snapshot", &["no snapshot", "no matching id"]),
@@ -167,8 +223,83 @@ mod tests {
             assert_eq!(whole_path(name), "/var/lib/docker/volumes/rd_mail/_data/a/b");
         }
         assert_eq!(whole_path("var/lib/docker/volumes_old/a"), "/var/lib/docker/volumes/var/lib/docker/volumes_old/a");
-        assert_eq!(downloaded("writing\n/tmp/backup.tar\n"), Some("/tmp/backup.tar"));
-        assert_eq!(path("2026-11-24T01:02:03Z 17 /a/b c"), Some("/a/b c"));
+        let whole = "/var/lib/docker/volumes/rd_mail/_data/a/b";
+        for (archive, name) in [
+            ("volumes", "var/lib/docker/volumes/rd_mail/_data/a/b"),
+            ("volumes", "rd_mail/_data/a/b"),
+            ("volumes", "volumes/rd_mail/_data/a/b"),
+            ("rd_mail", "/var/lib/docker/volumes/rd_mail/_data/a/b"),
+            ("rd_mail", "rd_mail/_data/a/b"),
+            ("rd_mail", "_data/a/b"),
+        ] {
+            assert_eq!(whole_path_in(archive, name), whole, "{archive}: {name}");
+        }
+    }
+
+    #[test]
+    fn the_archive_is_the_one_that_was_written_last() {
+        for (printed, place) in [
+            ("writing\n/tmp/backup.tar\n", "/tmp/backup.tar"),
+            (
+                "Dumping /a from snapshot 'x'\nBackup has been written to /tmp/backup.tar.gz with a size of 1.2 MB\n",
+                "/tmp/backup.tar.gz",
+            ),
+            ("Writing files to /tmp/backup.tar.gz...\nDone: /tmp\n", "/tmp/backup.tar.gz"),
+            ("{\"message_type\":\"INFO\",\"message\":\"written: /tmp/b.tgz\"}\n", "/tmp/b.tgz"),
+            ("\"/tmp/backup\"\n", "/tmp/backup"),
+        ] {
+            assert_eq!(downloaded(printed), Some(place), "{printed}");
+        }
+        assert_eq!(downloaded("nothing\n"), None);
+    }
+
+    #[test]
+    fn paths_in_lines_of_any_form() {
+        for (line, expected) in [
+            ("2026-11-24T01:02:03Z 17 /a/b c", Some("/a/b c")),
+            ("/a/b", Some("/a/b")),
+            ("1700000000\t/a", Some("/a")),
+            ("{\"type\":\"file\",\"path\":\"/a/b\",\"size\":1}", Some("/a/b")),
+            ("{\"path\":\"/a/b\"}", Some("/a/b")),
+            ("{\"type\":\"dir\",\"path\":\"/a\"}", None),
+            ("{\"struct_type\":\"snapshot\",\"paths\":[\"/a\"]}", None),
+            ("no path", None),
+        ] {
+            assert_eq!(path(line).as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_names_is_read_by_blanks_and_by_commas() {
+        let list = several(["a", "b"]);
+        assert_eq!(list.split(',').map(str::trim).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(list.split_whitespace().filter(|n| *n != ",").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(several(["a"]), "a");
+    }
+
+    #[test]
+    fn errors_under_any_name_of_the_level() {
+        for line in [
+            "{\"message_type\":\"ERROR\",\"message\":\"m\"}",
+            "{\"levelname\":\"CRITICAL\",\"message\":\"m\"}",
+            "{\"severity\":\"error\",\"msg\":\"m\"}",
+            "{\"message_type\":\"error\",\"error\":{\"message\":\"m\"},\"during\":\"archival\"}",
+            "{\"message_type\":\"exit_error\",\"code\":11,\"message\":\"m\"}",
+            "ERROR:backupbot:m",
+            "\u{1b}[31mERROR\u{1b}[0m m",
+            "[ERROR] m",
+        ] {
+            assert_eq!(errors(line).count(), 1, "{line}");
+        }
+        for line in [
+            "{\"message_type\":\"summary\",\"data_added\":5}",
+            "{\"message_type\":\"WARNING\",\"message\":\"m\"}",
+            "{\"message\":\"ERROR\"}",
+            "psql: ERROR",
+            "ERRORS: 0",
+        ] {
+            assert_eq!(errors(line).count(), 0, "{line}");
+        }
     }
 
     #[test]
@@ -178,6 +309,8 @@ mod tests {
         assert_eq!(errors(log).collect::<Vec<_>>(), ["Fatal: wrong password"]);
         for (said, expected) in [
             ("backupbot.backup.pre-hook of s_admin: exit code 1: no such file or directory", "hook"),
+            ("Failed to run command bash -c 'set -o pipefail;exit 7' in s_admin.1.x: no such file or directory", "hook"),
+            ("restic failed with exit code 11: Fatal: x", "locked"),
             ("restic backup: Fatal: wrong password or no key found", "password"),
             (
                 "restic backup: unable to create lock in backend: repository is already locked exclusively by PID 42 on b by (UID 0)",

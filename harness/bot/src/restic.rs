@@ -1,6 +1,40 @@
-//! What restic prints with `--json`, as far as it is needed.
+//! restic: how it is run, and what it prints with `--json`, as far as it is needed.
 
 use serde_json::Value;
+use tokio::process::Command;
+
+use crate::contract;
+
+/// restic with some arguments; its password is in the contract's file unless a variable says otherwise.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new("restic");
+    if std::env::var_os("RESTIC_PASSWORD_FILE").is_none() {
+        command.env("RESTIC_PASSWORD_FILE", contract::PASSWORD_FILE);
+    }
+    command.args(arguments).kill_on_drop(true);
+    command
+}
+
+/// Runs restic and gives what it printed; its error is its own words.
+pub(crate) async fn run(arguments: &[&str]) -> Result<String, String> {
+    let output = command(arguments).output().await.map_err(|e| format!("restic cannot be run: {e}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(said(&format!("restic {}", arguments.first().unwrap_or(&"")), &output.stderr))
+}
+
+/// A program's own words: the first lines, as what follows an error may be a stack trace, and the last, as what goes before it may
+/// be a row of attempts.
+pub(crate) fn said(program: &str, stderr: &[u8]) -> String {
+    const EACH: usize = 5;
+    let text = String::from_utf8_lossy(stderr);
+    let mut lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    if lines.len() > 2 * EACH {
+        lines.drain(EACH..lines.len() - EACH);
+    }
+    format!("{program}: {}", lines.join(" / "))
+}
 
 /// A snapshot in restic's list.
 #[derive(Debug, Clone, PartialEq, Eq)]

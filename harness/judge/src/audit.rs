@@ -177,6 +177,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_bot_lists_like_files_and_is_none_is_forgotten() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let evidence = Evidence::create(dir.path()).expect("evidence");
+        let listed = |path: &str| AuditFile { path: path.into(), class: Class::Durable, dump: None, size: None, sha256: None };
+        let paths = ["a", "a-b", "a/1", "a/c", "a/c/2", "empty", "link", "x"];
+        evidence.put_audit_files(Side::Snapshot, "mail", &paths.map(listed)).expect("stored");
+        // A folder elsewhere is none of this volume.
+        evidence.put_audit_files(Side::Snapshot, "data", &[listed("x/1")]).expect("stored");
+        evidence.forget_folders_of_snapshot().expect("forgotten");
+        for other in ["empty", "link"] {
+            evidence.forget_listed("mail", other).expect("forgotten");
+        }
+        assert_eq!(evidence.unread_of_snapshot().expect("read"), Some((5, "data: x/1".into())));
+        let left = ["a-b", "a/1", "a/c/2", "x"].map(|p| AuditFile { size: Some(1), sha256: Some("aa".into()), ..listed(p) });
+        evidence.put_audit_files(Side::Snapshot, "mail", &left).expect("stored");
+        evidence
+            .put_audit_files(Side::Snapshot, "data", &[AuditFile { sha256: Some("aa".into()), ..listed("x/1") }])
+            .expect("stored");
+        assert_eq!(evidence.unread_of_snapshot().expect("read"), None);
+        // What was read stays.
+        evidence.forget_listed("mail", "x").expect("forgotten");
+        assert_eq!(evidence.captured().expect("read")[1].2.files, 4);
+    }
+
+    #[test]
     fn dumps_that_are_absent_or_wrong() {
         assert_eq!(found(&["main.db", "x"], &["x"]), [("dump".into(), Outcome::Lost)]);
         assert_eq!(found(&["main.db", "x"], &["x", "dump"]), []);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bot::contract::{HIDDEN, PREFIX};
+use bot::contract::{HIDDEN, PREFIX, STRICT};
 use recipe::compose::Compose;
 use recipe::fence::closed::Closed;
 
@@ -13,26 +13,41 @@ use crate::stack::lease::Lease;
 use crate::stack::ownership::{Owned, bot_stack_name};
 use crate::stack::run_labels;
 
-/// The bot's stack, for a run of its own.
-pub(crate) fn bot_stack(dir: &std::path::Path, run: &str, image: String, docker_root: Option<&str>) -> Result<Stack> {
-    let name = bot_stack_name(run);
-    let mut env = BTreeMap::from([("STACK_NAME".to_owned(), name.clone())]);
-    env.insert(PREFIX.into(), HIDDEN.into());
-    if let Some(root) = docker_root {
-        env.insert("DOCKER_ROOT".into(), root.to_owned());
+/// The bot of a run.
+pub(crate) struct OwnBot<'a> {
+    /// The folder with its compose file.
+    pub(crate) dir: &'a std::path::Path,
+    /// Where the engine keeps its volumes, if that is known.
+    pub(crate) docker_root: Option<&'a str>,
+    /// Whether it follows the specification where the deployed bot does otherwise.
+    pub(crate) strict: bool,
+}
+
+impl OwnBot<'_> {
+    /// Its stack.
+    pub(crate) fn stack(&self, run: &str, image: String) -> Result<Stack> {
+        let name = bot_stack_name(run);
+        let mut env = BTreeMap::from([("STACK_NAME".to_owned(), name.clone())]);
+        env.insert(PREFIX.into(), HIDDEN.into());
+        if let Some(root) = self.docker_root {
+            env.insert("DOCKER_ROOT".into(), root.to_owned());
+        }
+        if self.strict {
+            env.insert(STRICT.into(), "true".into());
+        }
+        let mut compose = vec![Compose::read(&self.dir.join("compose.yml"))?];
+        Closed::default().close(&mut compose);
+        Ok(Stack {
+            name,
+            compose,
+            env,
+            images: BTreeMap::from([("app".to_owned(), image)]),
+            edits: vec![],
+            resolvers: BTreeMap::new(),
+            hides_labels: true,
+            made: None,
+        })
     }
-    let mut compose = vec![Compose::read(&dir.join("compose.yml"))?];
-    Closed::default().close(&mut compose);
-    Ok(Stack {
-        name,
-        compose,
-        env,
-        images: BTreeMap::from([("app".to_owned(), image)]),
-        edits: vec![],
-        resolvers: BTreeMap::new(),
-        hides_labels: true,
-        made: None,
-    })
 }
 
 /// Deploys the bot's stack, its repository's password first.

@@ -23,6 +23,9 @@ pub struct RunArgs {
     /// The bot to use: one that the drill deploys, or the one that is on the engine.
     #[arg(long, env = "RESTORE_DRILL_BACKUPBOT", value_enum, default_value_t = BotChoice::Own)]
     pub backupbot: BotChoice,
+    /// Have the drill's own bot follow the backupbot specification where the deployed bot does otherwise.
+    #[arg(long, env = "RESTORE_DRILL_STRICT", value_parser = clap::builder::FalseyValueParser::new())]
+    pub strict: bool,
     /// With `--backupbot existing`: the bot's service, such as backup_app. Needed if the engine has more than one bot.
     #[arg(long, value_name = "SERVICE")]
     pub bot_service: Option<String>,
@@ -65,6 +68,9 @@ impl RunArgs {
         if let Some((option, _)) = of_existing.iter().find(|(_, given)| *given && self.backupbot == BotChoice::Own) {
             return Err(Error::Usage(format!("{option} goes with --backupbot existing")));
         }
+        if self.strict && self.backupbot == BotChoice::Existing {
+            return Err(Error::Usage("--strict goes with --backupbot own".into()));
+        }
         let fault: Option<Arc<dyn Fault>> = match &self.fault {
             Some(name) => Some(crate::fault::named(&scenarios, &self.scenario, name)?),
             None => None,
@@ -76,6 +82,7 @@ impl RunArgs {
             seed: self.data.seed,
             evidence: self.evidence.clone(),
             backupbot: self.backupbot,
+            strict: self.strict,
             bot_service: self.bot_service.clone(),
             forget_snapshot: self.forget_snapshot,
             images: self.images,

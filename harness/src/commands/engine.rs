@@ -10,6 +10,7 @@ use judge::store::Evidence;
 use recipe::scenario::{self, Scenario};
 
 use crate::audit::Audited;
+use crate::conformance::{Outcome, Tested};
 use crate::doctor::{self, Level};
 use crate::drill::BotChoice;
 use crate::error::{Error, Result};
@@ -55,11 +56,14 @@ pub(super) async fn doctor(scenarios: &Path) -> Result<u8> {
     Ok(if bad { exit_code::ENGINE } else { exit_code::HELD })
 }
 
-/// Builds a scenario's stand-in images.
+/// Builds a scenario's stand-in images and the bot's, or the bot's alone.
 pub(super) async fn images(scenarios: &Path, name: &str) -> Result<u8> {
-    let scenario = Scenario::load(scenarios, name)?;
-    let mut sources = images::bot::source(&scenario::bot(scenarios)).await?;
-    sources.extend(scenario.image_contexts()?);
+    let bot = scenario::bot(scenarios);
+    let scenario = if scenarios.join(name) == bot { None } else { Some(Scenario::load(scenarios, name)?) };
+    let mut sources = images::bot::source(&bot).await?;
+    if let Some(scenario) = scenario {
+        sources.extend(scenario.image_contexts()?);
+    }
     let engine = Engine::connect().await?;
     let events = Events::new(vec![Box::new(Terminal::new())]);
     ensure_swarm(&engine, &events).await?;
@@ -96,25 +100,31 @@ pub(super) async fn audit(scenarios: &Path, what: Audited<'_>, scenario: Option<
 }
 
 /// Tests a bot against its specification.
-pub(super) async fn conformance(
-    scenarios: &Path,
-    bot: (BotChoice, Option<&str>),
-    names: &[String],
-    max_drills: u8,
-    json: bool,
-) -> Result<u8> {
+pub(super) async fn conformance(scenarios: &Path, tested: Tested<'_>, names: &[String], json: bool) -> Result<u8> {
+    if tested.strict && tested.choice == BotChoice::Existing {
+        return Err(Error::Usage("--strict goes with --backupbot own".into()));
+    }
     let events = Events::new(vec![Box::new(Terminal::new())]);
-    let outcomes = conformance::run(scenarios, bot, names, max_drills, &events).await?;
+    let outcomes = conformance::run(scenarios, tested, names, &events).await?;
     if json {
         output::exact_line(format_args!("{:#}", serde_json::json!(outcomes)))?;
     } else {
-        for outcome in outcomes.iter().filter(|o| !o.differences.is_empty()) {
-            output::line(format_args!("{}: {}", outcome.case, outcome.why))?;
-            outcome.differences.iter().try_for_each(|d| output::line(format_args!("  {d}")))?;
-        }
-        let kept = outcomes.iter().filter(|o| o.differences.is_empty()).count();
-        output::line(format_args!("{kept} of {} cases kept", outcomes.len()))?;
+        said(&outcomes)?;
     }
     let all = !outcomes.is_empty() && outcomes.iter().all(|o| o.differences.is_empty());
     Ok(if all { exit_code::HELD } else { exit_code::BROKEN })
+}
+
+fn said(outcomes: &[Outcome]) -> Result<()> {
+    for outcome in outcomes.iter().filter(|o| !o.differences.is_empty()) {
+        output::line(format_args!("{}: {}", outcome.case, outcome.why))?;
+        outcome.differences.iter().try_for_each(|d| output::line(format_args!("  {d}")))?;
+    }
+    for (case, what) in outcomes.iter().filter_map(|o| Some((&o.case, o.deviation.as_ref()?))) {
+        output::line(format_args!("{case} differs from the specification: {what}"))?;
+    }
+    let kept = outcomes.iter().filter(|o| o.differences.is_empty()).count();
+    let differ = outcomes.iter().filter(|o| o.deviation.is_some()).count();
+    let as_deployed = if differ > 0 { format!(", {differ} of them as backup-bot-two does") } else { String::new() };
+    Ok(output::line(format_args!("{kept} of {} cases kept{as_deployed}", outcomes.len()))?)
 }

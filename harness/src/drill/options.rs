@@ -46,6 +46,8 @@ pub struct Options {
     pub evidence: Option<PathBuf>,
     /// Which bot.
     pub backupbot: BotChoice,
+    /// Whether the drill's own bot follows the specification where the deployed one does otherwise.
+    pub strict: bool,
     /// The service of the bot that is deployed already, where there are several.
     pub bot_service: Option<String>,
     /// Whether the snapshot is removed from the repository of a bot that was there already.
@@ -86,6 +88,7 @@ impl Options {
             seed: 1,
             evidence: None,
             backupbot: BotChoice::Own,
+            strict: false,
             bot_service: None,
             forget_snapshot: false,
             images: ImageChoice::Auto,
@@ -112,6 +115,7 @@ impl Options {
             profile,
             seed,
             backupbot,
+            strict,
             bot_service,
             images,
             env_file,
@@ -133,6 +137,7 @@ impl Options {
         all += &option("fault", fault.as_ref().map(|f| f.name().to_owned()));
         all += &option("live", live.map(|rate| rate.to_string()));
         all += &option("backupbot", differs(*backupbot != default.backupbot, &bot_name));
+        all += if *strict { " --strict" } else { "" };
         all += &option("bot-service", bot_service.clone());
         all += &option("images", differs(*images != default.images, &images_name));
         all += &option("env-file", env_file.as_ref().map(|f| f.display().to_string()));
@@ -158,6 +163,9 @@ pub struct Stored {
     pub live: Option<u32>,
     /// Whether the bot was there before.
     pub existing_bot: bool,
+    /// Whether the drill's own bot followed the specification.
+    #[serde(default)]
+    pub strict: bool,
     /// Its service, where it was named.
     #[serde(default)]
     pub bot_service: Option<String>,
@@ -180,6 +188,7 @@ impl Stored {
             fault: options.fault.as_ref().map(|f| f.name().to_owned()),
             live: options.live,
             existing_bot: options.backupbot == BotChoice::Existing,
+            strict: options.strict,
             bot_service: options.bot_service.clone(),
             images: options.images.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default(),
             env_file: options.env_file.clone(),

@@ -18,7 +18,7 @@ use super::options::{BotChoice, ImageChoice, Options};
 use super::stacks::{Stacks, count_to_choose, remember_values};
 use super::state::{Drill, Run};
 use crate::backup::Bot;
-use crate::backup::own::bot_stack;
+use crate::backup::own::OwnBot;
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
@@ -112,7 +112,8 @@ impl Ground {
         tell(&events, &scenario, &changes);
         let before = before.map(|before| stacks.of(&before, built_before, vec![]).map(|(stack, _)| stack)).transpose()?;
         let bot_dir = scenario::bot(&options.scenarios);
-        let bot_stack = bot.map(|image| bot_stack(&bot_dir, &run, image, info.docker_root_dir.as_deref())).transpose()?;
+        let own = OwnBot { dir: &bot_dir, docker_root: info.docker_root_dir.as_deref(), strict: options.strict };
+        let bot_stack = bot.map(|image| own.stack(&run, image)).transpose()?;
         let app = Deployment {
             relay: Relay::new(inside.clone(), reserved.network, &scenario.spec.doors),
             resolver: Resolver::new(inside.clone()),

@@ -80,7 +80,8 @@ impl Labels<'_> {
 
     /// Faults of the label that switches backups on.
     fn of_switch(&self, app: &str) -> Vec<Declared> {
-        let none = ["backup: failed (not enabled)"];
+        // The bot passes over the stack, and says nothing.
+        let none = ["backup: failed (no snapshot)"];
         let own =
             |labels: &BTreeMap<String, String>| labels.keys().filter(|l| l.starts_with(PREFIX)).cloned().collect::<Vec<_>>();
         let all =
@@ -107,7 +108,7 @@ impl Labels<'_> {
                 "backupbot.backup is True, not true.",
                 vec![Edit::set(app, BACKUP, "True")],
                 &["inexact-value"],
-                &none,
+                &[],
             ),
         ];
         if self.all.values().flat_map(|labels| labels.keys()).all(|l| l == BACKUP || !l.starts_with(PREFIX)) {
@@ -138,7 +139,15 @@ impl Labels<'_> {
         rules.extend(owed.iter().any(|v| v.class == Class::Valuable).then_some("valuable-excluded"));
         let has_path = |v: &&InventoryVolume| self.value(&format!("{VOLUMES}{}.path", v.name)).is_some();
         rules.extend(owed.iter().any(has_path).then_some("path-of-excluded"));
-        let no_path = ["backup: failed (path)"];
+        let nothing_of = |v: &InventoryVolume| {
+            let dumps = v.paths.iter().filter_map(|p| p.dump.as_ref());
+            let dumps = dumps.map(|dump| format!("snapshot, volume {}, path {dump}: lost (dump)", v.name));
+            dumps.chain([format!("snapshot, volume {}: lost", v.name)]).collect::<Vec<_>>()
+        };
+        let nothing_left: Vec<String> = owed.iter().copied().flat_map(nothing_of).collect();
+        let nothing_left: Vec<&str> = nothing_left.iter().map(String::as_str).collect();
+        let nowhere = nothing_of(volume);
+        let nowhere: Vec<&str> = nowhere.iter().map(String::as_str).chain(["backup: failed (path)"]).collect();
         vec![
             fault(
                 "container-path",
@@ -180,16 +189,16 @@ impl Labels<'_> {
                 "A path leads out of a folder that is not there.",
                 vec![Edit::set(service, &path, "nowhere/../nothing")],
                 &["bad-path"],
-                &no_path,
+                &nowhere,
             ),
             fault(
                 "path-misspelt",
                 "A path has a typo.",
                 vec![Edit::set(service, &path, "nothing-is-called-that")],
                 &[],
-                &no_path,
+                &nowhere,
             ),
-            fault("everything-excluded", "Every volume is left out.", none_left, &rules, &no_path),
+            fault("everything-excluded", "Every volume is left out.", none_left, &rules, &nothing_left),
             fault(
                 "state-outside-volumes",
                 "A service may write to a folder of the host.",
@@ -208,23 +217,23 @@ impl Labels<'_> {
         let (Some(dump), Some(_)) = (dump, self.of_service(service, pre)) else { return vec![] };
         let selected = self.value(&format!("{VOLUMES}{name}.path")).is_some();
         let lost = format!("snapshot, volume {name}, path {dump}: lost (dump)");
-        let missing = if selected { "backup: failed (path)" } else { &lost };
+        let missing: Vec<&str> = selected.then_some("backup: failed (path)").into_iter().chain([lost.as_str()]).collect();
         let wrong = format!("snapshot, volume {name}, path {dump}: altered (dump)");
         let replicas = Edit { service: service.to_owned(), change: Change::Replicas(0) };
         let mut faults = vec![
             fault(
                 "hook-pipe-hides-failure",
-                "A pipe hides that a hook's program failed.",
+                "A hook's program fails before a pipe, which hides it from a bot that does not set pipefail.",
                 vec![Edit::set(service, pre, &format!("false | cat > {}/{dump}", volume.mount))],
                 &["pipe-hides-failure"],
-                &[&wrong],
+                &["backup: failed (hook)", &wrong],
             ),
             fault(
                 "hook-never-runs",
                 "A hook is on a service without containers.",
                 vec![replicas],
                 &["hook-never-runs"],
-                &["backup: failed (hook)", missing],
+                &[&["backup: failed (hook)"], missing.as_slice()].concat(),
             ),
         ];
         if self.of_service(service, post).is_some() {
@@ -240,7 +249,7 @@ impl Labels<'_> {
                 "No hook writes the dump that a hook loads.",
                 vec![Edit::unset(service, pre)],
                 &["restore-hook-alone"],
-                &[missing],
+                &missing,
             ));
         }
         faults

@@ -112,6 +112,29 @@ impl Evidence {
         })
     }
 
+    /// Forgets what the bot listed like files and is a folder: something listed is in it.
+    pub fn forget_folders_of_snapshot(&self) -> Result<()> {
+        self.with(|db| {
+            // Text is ordered by bytes, and `0` follows `/`.
+            db.execute(
+                "DELETE FROM audit_file WHERE side = 'snapshot' AND sha256 IS NULL AND EXISTS (SELECT 1 FROM audit_file AS s
+                   WHERE s.side = 'snapshot' AND s.volume = audit_file.volume
+                   AND s.path > audit_file.path || '/' AND s.path < audit_file.path || '0')",
+                [],
+            )
+            .map(drop)
+        })
+    }
+
+    /// Forgets a path that the bot listed like a file and handed over as something else.
+    pub fn forget_listed(&self, volume: &str, path: &str) -> Result<()> {
+        self.with(|db| {
+            db.prepare_cached("DELETE FROM audit_file WHERE side = 'snapshot' AND volume = ? AND path = ? AND sha256 IS NULL")?
+                .execute([volume, path])
+                .map(drop)
+        })
+    }
+
     /// How many files of the snapshot were listed and not read, and the first of them; none if all were read. The first line of a
     /// name with a line feed is no file, and is forgotten.
     pub fn unread_of_snapshot(&self) -> Result<Option<(u64, String)>> {

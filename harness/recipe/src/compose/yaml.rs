@@ -44,8 +44,8 @@ pub enum Yaml {
 impl Node {
     /// Parses one document. Errors name the file and the line.
     pub fn parse(file: &Path, text: &str) -> Result<Self> {
-        // As the docker command's reader: yes, no, on and off are text.
-        let options = serde_saphyr::options! { strict_booleans: true, budget: serde_saphyr::budget! { max_depth: DEPTH } };
+        // As the docker command's reader: yes, no, on and off are text, and 0555 is an octal number.
+        let options = serde_saphyr::options! { strict_booleans: true, legacy_octal_numbers: true, budget: serde_saphyr::budget! { max_depth: DEPTH } };
         serde_saphyr::from_str_with_options(text, options).map_err(|e| {
             let line = e.location().map(|l| l.line() as usize);
             Error::input(file, line, message(&e.to_string()))
@@ -207,6 +207,12 @@ mod tests {
         let expected = [("a", 1, 1), ("x", 2, 5), ("b", 3, 5), ("é", 4, 5), ("c", 4, 11), ("d", 4, 15)];
         assert_eq!(places, expected.map(|(t, l, c)| (t.to_owned(), l, c)));
         assert_eq!(root.json(), serde_json::json!({"a": [{"x": 1, "b": true}, {"é": ["c", "d"]}]}));
+    }
+
+    #[test]
+    fn numbers_are_read_as_docker_reads_them() {
+        let root = parse("a: 0555\nb: 0o555\nc: \"0555\"\nd: 10\ne: 0\n").expect("valid");
+        assert_eq!(root.json(), serde_json::json!({"a": 0o555, "b": 0o555, "c": "0555", "d": 10, "e": 0}));
     }
 
     #[test]

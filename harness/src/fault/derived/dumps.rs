@@ -76,7 +76,8 @@ impl Dump<'_> {
 
     fn missing(&self) -> Vec<String> {
         let gone = format!("snapshot, volume {}, path {}: lost (dump)", self.volume.name, self.path);
-        vec!["backup: failed (hook)".into(), if self.selected { "backup: failed (path)".into() } else { gone }]
+        let path = self.selected.then(|| "backup: failed (path)".to_owned());
+        ["backup: failed (hook)".into(), gone].into_iter().chain(path).collect()
     }
 
     fn wrong(&self) -> Vec<String> {

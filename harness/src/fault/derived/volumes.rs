@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bot::contract::volume_dir;
+use bot::contract::{several, volume_dir};
 use futures_util::future::BoxFuture;
 use recipe::compose::edit::Edit;
 use recipe::inventory::{Class, InventoryVolume};
@@ -61,7 +61,7 @@ fn excluded(labels: &Labels<'_>, volume: &InventoryVolume) -> Option<Declared> {
 fn not_restored(scenario: &Scenario, volume: &InventoryVolume, others: &[&str]) -> Declared {
     let name = &volume.name;
     let mut fault = Declared::new(format!("{name}-not-restored"), format!("Volume {name} is not restored."), Group::Restore);
-    fault.restore.volumes = Some(others.join(","));
+    fault.restore.volumes = Some(several(others.iter().copied()));
     fault.finds = lost(scenario, volume);
     fault
 }

@@ -17,6 +17,9 @@ pub const CONTRACT: Target = Target {
         b"{\"levelname\":\"ERROR\",\"message\":\"Fatal: wrong password\"}\npre-hook no space left on device\n",
         b"2026-11-24T01:02:03Z 17 /var/lib/docker/volumes/s_data/_data/a b\n\"/tmp/backup.tar\"\n",
         b"var/lib/docker/volumes_old/a",
+        b"volumes/s_data/_data/a\n_data/a\n",
+        b"{\"message_type\":\"ERROR\",\"message\":\"Failed to run command bash -c 'a' in s: \"}\n{\"type\":\"dir\",\"path\":\"/a\"}\n\x1b[31mERROR\x1b[0m a\n",
+        b"Backup has been written to /tmp/backup.tar.gz with a size of 1.2 MB\n",
     ],
 };
 
@@ -38,6 +41,9 @@ fn contract(data: &[u8]) {
         let whole = contract::whole_path(line);
         assert!(whole.strip_prefix(VOLUMES_ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')), "{whole:?}");
         assert_eq!(contract::whole_path(&whole), whole);
+        for archive in ["volumes", "s_data"] {
+            assert!(contract::whole_path_in(archive, line).starts_with(VOLUMES_ROOT), "{line:?}");
+        }
     }
 }
 

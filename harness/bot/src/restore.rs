@@ -1,0 +1,53 @@
+//! `restore`: the files of a snapshot, back to where they were.
+
+use recipe::labels::Hook;
+
+use crate::aside::Aside;
+use crate::{Bot, Result, restic};
+
+/// What is to be restored.
+pub(crate) struct Asked<'a> {
+    /// The stack's name.
+    pub(crate) stack: &'a str,
+    /// An id, or `latest`.
+    pub(crate) snapshot: &'a str,
+    /// The root below which the files go.
+    pub(crate) target: &'a str,
+    /// These volumes, or all.
+    pub(crate) volumes: Option<Vec<String>>,
+    /// The volumes of these services, or of all.
+    pub(crate) services: Option<Vec<String>>,
+    /// Whether hooks run.
+    pub(crate) hooks: bool,
+}
+
+impl Bot {
+    /// Puts files back; deletes nothing.
+    pub(crate) async fn restore(&self, asked: Asked<'_>) -> Result<()> {
+        let Asked { stack: name, snapshot, target, volumes, services, hooks } = asked;
+        let engine = self.engine().await?;
+        let id = self.resolve(snapshot, Some(name)).await?;
+        let Some(stack) = self.stacks(&engine, Some(name)).await?.pop() else { return Err(format!("no stack {name}")) };
+        let all = |of: &Option<Vec<String>>, n: &str| of.as_ref().is_none_or(|l| l.iter().any(|x| x == n));
+        let paths = stack.paths(|service, volume| all(&services, service) && all(&volumes, volume));
+        if paths.is_empty() {
+            return Err(format!("the labels of stack {name} and the options given select no volume"));
+        }
+        if hooks {
+            self.hooks(&engine, &stack, Hook::RestorePre).await?;
+        }
+        let aside = Aside::make_way(&id, target, &paths).await?;
+        let mut arguments = vec!["restore", id.as_str(), "--target", target];
+        for path in &paths {
+            arguments.extend(["--include", path]);
+        }
+        let restored = restic::run(&arguments).await;
+        aside.settle()?;
+        let said = restored?;
+        self.log("INFO", said.lines().last().unwrap_or_default());
+        if hooks {
+            self.hooks(&engine, &stack, Hook::RestorePost).await?;
+        }
+        Ok(())
+    }
+}
