@@ -1,5 +1,5 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: help demo test fuzz coverage mutants compiled images-there test-signals test-faults test-others setup build dist image images lint spelling licences fast faults bench soak gc
+.PHONY: help demo test fuzz coverage mutants compiled images-there test-signals test-faults test-others setup build dist image images lint spelling licences fast faults bench soak kills gc
 
 SCENARIOS = mailu radicale davical
 TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs harness/*/tests/*.rs)))
@@ -98,6 +98,9 @@ bench: setup images ## Measure performance beside other programs; needs isync (m
 
 soak: images ## Run 60 fault-free drills under load, which must all hold; takes hours
 	cargo run --example soak -- --runs $(or $(RUNS),60)
+
+kills: build ## Kill 100 drills at random moments, and see that gc leaves nothing; takes half an hour
+	cargo run --example kills -- --kills $(or $(KILLS),100)
 
 gc: build ## Remove what killed runs left on the engine
 	./target/debug/restore-drill gc

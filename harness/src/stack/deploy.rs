@@ -51,6 +51,9 @@ pub struct Stack {
     pub made: Option<Arc<TempDir>>,
 }
 
+/// How long `docker stack deploy` may take. It waits for nothing that it creates.
+const DEPLOYING: Duration = Duration::from_secs(600);
+
 /// What the docker command needs of the environment of whoever calls. A recipe sees none of it.
 const OF_CALLER: [&str; 12] = [
     "PATH",
@@ -147,8 +150,10 @@ impl Stack {
             .process_group(0)
             .kill_on_drop(true);
         let deploying = async move {
-            let output = command.output().await;
+            let output = tokio::time::timeout(DEPLOYING, command.output()).await;
             drop(dir);
+            let output =
+                output.map_err(|_| Error::Engine(format!("`docker stack deploy` did not end in {} s", DEPLOYING.as_secs())))?;
             output.map_err(|e| {
                 Error::Engine(format!(
                     "the docker command line, which merges compose files, cannot be run: {e}. Install it (package docker-cli)"
