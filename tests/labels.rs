@@ -206,8 +206,8 @@ fn a_file_that_the_user_named_and_that_cannot_be_read_is_a_usage_error() {
     let dir = recipe(&[("compose.yml", MENDED), (".env.sample", "COMPOSE_FILE=compose.yml:compose.smtp.yml\n")]);
     for (arguments, says) in [
         (&["labels", "lint", "nowhere"][..], "nowhere: no such file or folder"),
-        (&["labels", "lint", "."], "cannot read ./compose.smtp.yml: "),
-        (&["labels", "suggest", "."], "cannot read ./compose.smtp.yml: "),
+        (&["labels", "lint", "."], "./.env.sample:1: cannot read compose.smtp.yml: "),
+        (&["labels", "suggest", "."], "./.env.sample:1: cannot read compose.smtp.yml: "),
         (&["labels", "lint", "compose.yml", "--env-file", "no.env"], "cannot read no.env: "),
         (&["new", "app", "--compose", "no.yml"], "cannot read no.yml: "),
         (&["history", "no-runs"], "cannot read no-runs: "),

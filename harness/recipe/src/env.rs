@@ -1,52 +1,168 @@
-//! Files of `NAME=value` lines.
+//! Files of `NAME=value` lines, read as a shell reads them: later lines win, and a value may name what is above it.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Problem, Problems, Result};
 use crate::fence::files;
 
-/// Reads a file of `NAME=value` lines. Empty lines and lines that begin with `#` are skipped; one pair of quotes around a value
-/// is removed. The error names the line that is something else.
-pub fn read_env(file: &Path) -> Result<BTreeMap<String, String>> {
-    parse_env(file, &files::read_text(file)?)
+mod reader;
+
+pub use reader::Assignment;
+use reader::Reader;
+
+/// The values of variables, by name.
+pub type Values = std::collections::BTreeMap<String, String>;
+
+/// A file of `NAME=value` lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFile {
+    /// The file.
+    pub file: PathBuf,
+    /// Its assignments, in order.
+    pub assignments: Vec<Assignment>,
+}
+
+impl EnvFile {
+    /// Reads a file. The error names each line that is no assignment.
+    pub fn read(file: &Path) -> Result<Self> {
+        Self::parse(file, &files::read_text(file)?)
+    }
+
+    /// The same for the text of a file.
+    pub fn parse(file: &Path, text: &str) -> Result<Self> {
+        let (mut reader, mut problems, mut assignments) = (Reader::new(text), Problems::default(), Vec::new());
+        while let Some(read) = reader.assignment() {
+            match read {
+                Ok(assignment) => assignments.push(assignment),
+                Err((line, message)) => problems.add(Problem { file: file.to_owned(), line: Some(line), message }),
+            }
+        }
+        problems.into_result()?;
+        Ok(Self { file: file.to_owned(), assignments })
+    }
+
+    /// The values. Those in `set` stand in the place of the file's, so that what is made of them follows; they are among the result.
+    pub fn values(&self, set: &Values) -> Values {
+        let mut known = set.clone();
+        for assignment in self.assignments.iter().filter(|a| !set.contains_key(&a.name)) {
+            let value = assignment.value(&known);
+            known.insert(assignment.name.clone(), value);
+        }
+        known
+    }
+
+    /// The assignment of a variable that counts.
+    pub fn last(&self, name: &str) -> Option<&Assignment> {
+        self.assignments.iter().rev().find(|a| a.name == name)
+    }
+}
+
+/// Reads the values of a file of `NAME=value` lines.
+pub fn read_env(file: &Path) -> Result<Values> {
+    Ok(EnvFile::read(file)?.values(&Values::new()))
 }
 
 /// The same for the text of a file.
-pub fn parse_env(file: &Path, text: &str) -> Result<BTreeMap<String, String>> {
-    let mut env = BTreeMap::new();
-    for (at, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let name_ok = |n: &str| !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        match line.split_once('=') {
-            Some((name, value)) if name_ok(name) => {
-                let value = value.trim();
-                let bare = ['"', '\''].iter().find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q)).unwrap_or(value);
-                env.insert(name.to_owned(), bare.to_owned());
-            }
-            _ => return Err(Error::input(file, Some(at + 1), format!("{line:?}: expected NAME=value"))),
+pub fn parse_env(file: &Path, text: &str) -> Result<Values> {
+    Ok(EnvFile::parse(file, text)?.values(&Values::new()))
+}
+
+/// The variables that a shell script exports at its top level, read as data. A value that a command would print is left out, and so is
+/// what is no assignment.
+pub fn exported(text: &str) -> Values {
+    let mut known = Values::new();
+    for line in text.lines().filter(|l| l.starts_with("export ")) {
+        let Some(Ok(assignment)) = Reader::new(line).assignment() else { continue };
+        if !assignment.is_computed() {
+            let value = assignment.value(&known);
+            known.insert(assignment.name, value);
         }
     }
-    Ok(env)
+    known
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn values(text: &str) -> Vec<(String, String)> {
+        parse_env(Path::new("a.env"), text).expect(text).into_iter().collect()
+    }
+
+    fn one(text: &str) -> String {
+        values(text).into_iter().find(|(name, _)| name == "A").expect("A").1
+    }
+
     #[test]
-    fn env_files_name_the_line_that_is_wrong() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let file = dir.path().join("e.env");
-        std::fs::write(&file, "# c\nA=1\nexport B=\"two\"\n\nnonsense\n").expect("written");
-        let error = read_env(&file).expect_err("line 5").to_string();
-        assert!(error.ends_with("e.env:5: \"nonsense\": expected NAME=value"), "{error}");
-        std::fs::write(&file, "A=1\nexport B=\"two\"\n").expect("written");
-        let env = read_env(&file).expect("valid");
-        assert_eq!(env, BTreeMap::from([("A".into(), "1".into()), ("B".into(), "two".into())]));
+    fn values_are_read_as_a_shell_reads_them() {
+        for (text, expected) in [
+            ("A=1", "1"),
+            ("  export A=1  ", "1"),
+            ("export\tA=1", "1"),
+            ("A=", ""),
+            ("A= # nothing", ""),
+            ("A=1 # one", "1"),
+            ("A=1\t# one", "1"),
+            ("A=#1", "#1"),
+            ("A=a#b", "a#b"),
+            ("A=two words # two", "two words"),
+            ("A=\"a b\"", "a b"),
+            ("A=\"a # b\" # c \"d\"", "a # b"),
+            ("A='$B \\n'", "$B \\n"),
+            ("A=\"a\\\"b\\$c\\\\d\\n\"", "a\"b$c\\d\\n"),
+            ("A=a\"b c\"'d'e", "ab cde"),
+            ("A=don't", "don't"),
+            ("A=a\\ b\\#c", "a b#c"),
+            ("A=\"one\ntwo\"\nB=1", "one\ntwo"),
+            ("A=one\\\ntwo", "onetwo"),
+            ("A='it'\\''s'", "it's"),
+            ("A=1\r\nB=2\r\n", "1"),
+            ("A=1\nA=2", "2"),
+            ("B=b\nA=$B-${B}_$B_", "b-b_"),
+            ("A=\"$A:x\"\nA=\"$A:y\"", ":x:y"),
+            ("A=${B:-d}/${B-e}", "d/e"),
+            ("A=$", "$"),
+            ("A=\"$2y$10\" ", "$2y$10"),
+            ("A=$(id)", "$(id)"),
+            ("A='$B'\nB=1", "$B"),
+            ("#A=2\nA=1\n# A=3", "1"),
+        ] {
+            assert_eq!(one(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_line_that_is_wrong_is_named() {
+        let text = "# c\nA=1\nnonsense\nB = 2\nC=\"open\nD=3\nE=\"a\" b\nexport\n";
+        let said = parse_env(Path::new("e.env"), text).expect_err("5 lines").to_string();
+        let expected = [
+            "5 problems:",
+            "  e.env:3: \"nonsense\": expected NAME=value",
+            "  e.env:4: \"B = 2\": expected NAME=value",
+            "  e.env:5: \"C=\\\"open\": the quote has no end; expected another \" behind the value",
+            "  e.env:7: \"E=\\\"a\\\" b\": expected nothing but a comment behind the quoted value",
+            "  e.env:8: \"export\": expected NAME=value",
+        ];
+        assert_eq!(said, expected.join("\n"));
+    }
+
+    #[test]
+    fn a_value_that_is_set_is_followed_by_what_is_made_of_it() {
+        let file = EnvFile::parse(Path::new("e"), "DOMAIN=a.example\nHOST=mail.$DOMAIN # length=3\nHOST=$HOST:1 # two\n")
+            .expect("valid");
+        let set = Values::from([("DOMAIN".into(), "b.example".into()), ("STACK_NAME".into(), "s".into())]);
+        let values = file.values(&set);
+        assert_eq!((values["DOMAIN"].as_str(), values["HOST"].as_str()), ("b.example", "mail.b.example:1"));
+        assert_eq!(values.len(), 3);
+        let last = file.last("HOST").expect("there");
+        assert_eq!((last.line, last.comment.as_deref()), (3, Some("two")));
+    }
+
+    #[test]
+    fn a_script_is_read_and_not_run() {
+        let script = "#!/bin/bash\nexport A_VERSION=v3\nexport B=\"$A_VERSION-$HOME\" # b\nexport C=$(touch /tmp/x)\nexport D\n\
+                      f() {\n  export E=1\n}\nF=1\n";
+        let expected = Values::from([("A_VERSION".into(), "v3".into()), ("B".into(), "v3-".into())]);
+        assert_eq!(exported(script), expected);
     }
 }

@@ -10,6 +10,7 @@
 //! | load a scenario, with everything that is wrong in it | [`scenario::Scenario::load`] |
 //! | learn what `scenario.toml` and `inventory.toml` may say | [`scenario::Spec`], [`inventory::Inventory`] |
 //! | make a new scenario from a compose file | [`scenario::scaffold::new`] |
+//! | read a recipe's folder as abra does | [`recipe_folder::RecipeFolder`], [`env::EnvFile`] |
 //! | read a recipe's labels as backupbot does | [`labels::selection`], [`labels::enabled`] |
 //! | find mistakes in labels, and correct them | [`labels::lint::lint`], [`labels::suggest::suggest`] |
 //! | add a rule for labels | `labels/rules.toml`, then [`labels::rules::Rule`] and a file in `labels/lint/` |
@@ -43,6 +44,7 @@ pub mod image;
 pub mod inventory;
 pub mod labels;
 pub mod near;
+pub mod recipe_folder;
 pub mod rung;
 pub mod scenario;
 pub mod toml_file;

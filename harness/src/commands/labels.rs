@@ -16,13 +16,11 @@ use crate::{exit_code, output};
 pub(super) fn labels(command: Labels) -> Result<u8> {
     match command {
         Labels::Lint { paths, base, env_file, format } => {
-            let mut sources = RecipeFiles::find(&paths)?;
-            if let Some(file) = env_file {
-                sources.env.extend(recipe::env::read_env(&file)?);
-            }
+            let operator = env_file.map(|file| recipe::env::read_env(&file)).transpose()?.unwrap_or_default();
+            let sources = RecipeFiles::find_with(&paths, &operator)?;
             let recipe = sources.read()?;
             let base = base.map(|base| match Path::new(&base) {
-                dir if dir.exists() => RecipeFiles::find(&[dir.to_owned()])?.read(),
+                dir if dir.exists() => RecipeFiles::find_with(&[dir.to_owned()], &operator)?.read(),
                 _ => sources.read_at(&base),
             });
             let mistakes = lint(&recipe, base.transpose()?.as_ref());

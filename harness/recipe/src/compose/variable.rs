@@ -64,7 +64,7 @@ pub enum Fallback<'a> {
 
 impl<'a> Variable<'a> {
     /// Docker looks for the operators in this order, anywhere between the braces.
-    fn parse(body: &'a str, written: &'a str) -> Self {
+    pub(crate) fn parse(body: &'a str, written: &'a str) -> Self {
         let (name, fallback) = if let Some((name, default)) = body.split_once(":-") {
             (name, Fallback::IfUnsetOrEmpty(default))
         } else if let Some((name, default)) = body.split_once('-') {

@@ -11,11 +11,11 @@ use serde::Serialize;
 use crate::compose::Compose;
 use crate::compose::variable::{interpolate, refusal};
 use crate::compose::yaml::{Node, Yaml};
-use crate::env::read_env;
 use crate::error::{Error, Result};
 use crate::fence::files;
 use crate::git::git;
 use crate::inventory::Inventory;
+use crate::recipe_folder::RecipeFolder;
 use crate::scenario::Spec;
 use crate::toml_file::read_toml;
 
@@ -110,6 +110,8 @@ pub struct Recipe {
 pub struct RecipeFiles {
     /// Compose files, in the order in which they are merged.
     pub files: Vec<PathBuf>,
+    /// The folders' other compose files: overlays that are switched off.
+    pub overlays: Vec<PathBuf>,
     /// Values of variables.
     pub env: BTreeMap<String, String>,
     /// The inventory's file.
@@ -117,10 +119,15 @@ pub struct RecipeFiles {
 }
 
 impl RecipeFiles {
-    /// Finds the files of recipe folders, or takes single compose files. The files of a folder are those that its `scenario.toml`
-    /// lists, else those that `COMPOSE_FILE` in its `.env.sample` lists, else `compose.yml`.
+    /// Finds the files of recipe folders, or takes single compose files. The files of a folder are those that `COMPOSE_FILE` in its
+    /// `.env.sample` lists, else those that its `scenario.toml` lists, else the compose file with a usual name.
     pub fn find(paths: &[PathBuf]) -> Result<Self> {
-        let mut found = Self::default();
+        Self::find_with(paths, &BTreeMap::new())
+    }
+
+    /// The same with an operator's values, which stand in the place of a folder's.
+    pub fn find_with(paths: &[PathBuf], operator: &BTreeMap<String, String>) -> Result<Self> {
+        let mut found = Self { env: operator.clone(), ..Self::default() };
         for path in paths {
             if !path.exists() {
                 return Err(Error::Usage(format!(
@@ -128,37 +135,29 @@ impl RecipeFiles {
                     path.display()
                 )));
             }
-            if !path.is_dir() {
-                found.files.push(path.clone());
-                continue;
-            }
-            let (scenario, sample) = (path.join("scenario.toml"), path.join(".env.sample"));
-            if sample.is_file() {
-                files::within(path, &sample)?;
-                found.env.extend(read_env(&sample)?);
-            }
-            let names = if scenario.is_file() {
-                let spec: Spec = read_toml(&scenario)?;
-                found.env.extend(spec.env);
-                spec.compose
-            } else {
-                let listed = found.env.get("COMPOSE_FILE").map_or("compose.yml", String::as_str);
-                listed.split(':').filter(|n| !n.is_empty()).map(str::to_owned).collect()
-            };
-            for name in names {
-                let file = path.join(name);
-                // One that is not there is said where it is read.
-                if file.exists() {
-                    files::within(path, &file)?;
-                }
-                found.files.push(file);
-            }
-            let inventory = path.join("inventory.toml");
-            if inventory.is_file() {
-                found.inventory = Some(inventory);
-            }
+            if path.is_dir() { found.add_folder(path, operator)? } else { found.files.push(path.clone()) }
         }
         Ok(found)
+    }
+
+    fn add_folder(&mut self, dir: &Path, operator: &BTreeMap<String, String>) -> Result<()> {
+        let scenario = dir.join("scenario.toml");
+        let spec: Option<Spec> = scenario.is_file().then(|| read_toml(&scenario)).transpose()?;
+        let (mut set, listed) = spec.as_ref().map(|s| (s.env.clone(), s.compose.clone())).unwrap_or_default();
+        set.extend(operator.clone());
+        let folder = RecipeFolder::read(dir)?;
+        let values = folder.values(&set);
+        let files = folder.compose(&values, &listed)?;
+        let of_standins = spec.and_then(|s| s.standins).map(|s| s.compose).unwrap_or_default();
+        let is_optional = |file: &PathBuf| !of_standins.iter().any(|name| dir.join(name) == *file);
+        self.overlays.extend(folder.overlays(&files)?.into_iter().filter(is_optional));
+        self.files.extend(files);
+        self.env.extend(values);
+        let inventory = dir.join("inventory.toml");
+        if inventory.is_file() {
+            self.inventory = Some(inventory);
+        }
+        Ok(())
     }
 
     /// Reads the files.
@@ -389,9 +388,11 @@ mod tests {
     fn a_folder_says_which_files_it_deploys() {
         let dir = tempfile::tempdir().expect("a directory");
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
-        let found = || RecipeFiles::find(&[dir.path().to_owned()]).expect("found").files;
-        assert_eq!(found(), [dir.path().join("compose.yml")]);
-        write(".env.sample", "TYPE=app\nCOMPOSE_FILE=\"compose.yml:compose.smtp.yml\"\n");
-        assert_eq!(found(), [dir.path().join("compose.yml"), dir.path().join("compose.smtp.yml")]);
+        let found = || RecipeFiles::find(&[dir.path().to_owned()]).expect("found");
+        let (base, smtp) = (dir.path().join("compose.yml"), dir.path().join("compose.smtp.yml"));
+        ["compose.yml", "compose.smtp.yml"].iter().for_each(|name| write(name, "services:\n  app:\n    image: a:1\n"));
+        assert_eq!((found().files, found().overlays), (vec![base.clone()], vec![smtp.clone()]));
+        write(".env.sample", "TYPE=app\nCOMPOSE_FILE=\"compose.yml\"\nCOMPOSE_FILE=\"$COMPOSE_FILE:compose.smtp.yml\"\n");
+        assert_eq!((found().files, found().overlays), (vec![base, smtp], vec![]));
     }
 }

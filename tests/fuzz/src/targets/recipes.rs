@@ -101,7 +101,8 @@ fn env(data: &[u8]) {
     match parse_env(file, &text(data)) {
         Err(e) => assert!(e.to_string().starts_with("a.env:"), "{e}"),
         Ok(env) => {
-            let written: String = env.iter().map(|(name, value)| format!("{name}=\"{value}\"\n")).collect();
+            let written: String =
+                env.iter().map(|(name, value)| format!("{name}='{}'\n", value.replace('\'', "'\\''"))).collect();
             assert_eq!(parse_env(file, &written).expect("what was read"), env);
         }
     }
