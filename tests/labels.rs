@@ -120,8 +120,9 @@ services:
         # the version
         - \"coop-cloud.${STACK_NAME}.version=1.2.4+1.27.0\"
         - \"backupbot.backup=true\"
-        - \"backupbot.backup.volumes.cache=false\"
         - \"traefik.enable=true\"
+        - \"backupbot.backup.volumes.data=true\" # version 1
+        - \"backupbot.backup.volumes.cache=false\"
   db:
     image: redis:7-alpine
     volumes: [\"redis:/data\"]
@@ -178,6 +179,59 @@ fn the_version_is_compared_with_a_revision_of_git() {
     assert!(stdout(&lint()).contains("labels changed since 1.2.4+1.27.0; expected 1.2.5+1.27.0 or later"), "{}", stdout(&lint()));
     let unknown = restore_drill(dir.path(), &["labels", "lint", ".", "--base", "no-such"]);
     assert_eq!(unknown.status.code(), Some(64), "{}", stderr(&unknown));
+}
+
+/// A recipe's folder below another one.
+fn catalogue(recipes: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, text) in recipes {
+        std::fs::create_dir(dir.path().join(name)).expect("made");
+        std::fs::write(dir.path().join(name).join("compose.yml"), text).expect("written");
+    }
+    std::fs::create_dir(dir.path().join("no-recipe")).expect("made");
+    dir
+}
+
+#[test]
+fn a_catalogue_is_one_table() {
+    let broken =
+        MENDED.replace("cache=false", "cache=no").replace("backupbot.backup.volumes.data=true", "backupbot.volumes.data=true");
+    let dir = catalogue(&[("sound", MENDED), ("wrong", &broken)]);
+    let lint = |arguments: &[&str]| restore_drill(dir.path(), &[&["labels", "lint", "--catalogue", "."], arguments].concat());
+    let table = "recipe  errors  warnings  rules\nsound        0         0\nwrong        2         0  BB005, BB010\n\n2 recipes, 1 without a finding, 2 errors, 0 warnings\n";
+    assert_eq!((lint(&[]).status.code(), stdout(&lint(&[])).as_str()), (Some(1), table));
+    let json: serde_json::Value = serde_json::from_str(&stdout(&lint(&["--format", "json"]))).expect("JSON");
+    assert_eq!(json["recipes"][1]["mistakes"][0]["code"], "BB005");
+    std::fs::write(dir.path().join("sound/compose.yml"), "services: [").expect("written");
+    let unread = lint(&[]);
+    assert_eq!(unread.status.code(), Some(64));
+    assert!(stdout(&unread).contains("sound  cannot be read") && stderr(&unread).contains("sound: "), "{}", stderr(&unread));
+    let none = restore_drill(dir.path(), &["labels", "lint", "--catalogue", "no-recipe"]);
+    assert_eq!(none.status.code(), Some(64), "{}", stderr(&none));
+}
+
+#[test]
+fn the_diff_is_one_that_git_applies() {
+    let outer = tempfile::tempdir().expect("a directory");
+    let sub = outer.path().join("sub");
+    std::fs::create_dir(&sub).expect("made");
+    let compose = "services:\n  app:\n    image: postgres:16\n    volumes: [\"data:/var/lib/postgresql/data\"]\n    deploy:\n      labels:\n        \
+                   - \"coop-cloud.${STACK_NAME}.version=1.0.0+1\"\n        - \"backupbot.backup.path=/var/lib/postgresql/data\"\nvolumes:\n  data:\n";
+    std::fs::write(sub.join("compose.yml"), compose).expect("written");
+    let git = |args: &[&str]| Command::new("git").args(args).current_dir(outer.path()).output().expect("git runs");
+    assert!(git(&["init", "-q"]).status.success());
+    let absolute = sub.display().to_string();
+    for folder in ["sub", "./sub", &absolute] {
+        let shown = restore_drill(outer.path(), &["labels", "suggest", folder]);
+        assert!(shown.status.success(), "{}", stderr(&shown));
+        std::fs::write(outer.path().join("p.diff"), &shown.stdout).expect("written");
+        let applied = git(&["apply", "--check", "p.diff"]);
+        assert!(applied.status.success(), "{}\n{}", stderr(&applied), stdout(&shown));
+    }
+    assert!(git(&["apply", "p.diff"]).status.success());
+    let lint = restore_drill(outer.path(), &["labels", "lint", "sub"]);
+    assert_eq!((lint.status.code(), stdout(&lint).as_str()), (Some(0), "0 errors, 0 warnings\n"));
+    assert!(std::fs::read_to_string(sub.join("pg_backup.sh")).expect("a script").starts_with("#!/bin/sh\n"));
 }
 
 #[test]

@@ -5,11 +5,16 @@
 
 use std::collections::BTreeMap;
 
+pub mod database;
+mod flow;
 pub mod hook;
+pub mod image;
 pub mod lint;
+mod meaning;
 mod mistake;
 pub mod recipe;
 pub mod rules;
+mod service;
 pub mod suggest;
 pub mod version;
 

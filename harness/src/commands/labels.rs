@@ -1,35 +1,35 @@
 //! `labels`: what is said of a recipe's backup labels.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use recipe::labels::lint::{self, lint};
+use recipe::labels::lint::{self, OutputFormat, lint_files};
 use recipe::labels::recipe::RecipeFiles;
 use recipe::labels::rules::{Lesson, lessons};
-use recipe::labels::suggest::suggest;
+use recipe::labels::suggest::{Suggestion, suggest};
 
 use crate::cli::Labels;
 use crate::error::{Error, Result};
 use crate::report::pr::{self, Proof};
 use crate::{exit_code, output};
 
+mod catalogue;
+mod docker;
+
 /// Does what is asked of labels.
 pub(super) fn labels(command: Labels) -> Result<u8> {
     match command {
-        Labels::Lint { paths, base, env_file, format } => {
-            let operator = env_file.map(|file| recipe::env::read_env(&file)).transpose()?.unwrap_or_default();
+        Labels::Lint { catalogue: Some(dir), format, env_file, .. } => {
+            catalogue::lint(&dir, &operator(env_file.as_deref())?, format)
+        }
+        Labels::Lint { paths, base, env_file, format, .. } => {
+            let operator = operator(env_file.as_deref())?;
             let sources = RecipeFiles::find_with(&paths, &operator)?;
-            let recipe = sources.read()?;
             let base = base.map(|base| match Path::new(&base) {
                 dir if dir.exists() => RecipeFiles::find_with(&[dir.to_owned()], &operator)?.read(),
                 _ => sources.read_at(&base),
             });
-            let mistakes = lint(&recipe, base.transpose()?.as_ref());
-            let text = lint::render(&mistakes, format);
-            if format == lint::OutputFormat::Human {
-                output::text(text)?
-            } else {
-                output::exact(text)?
-            }
+            let mistakes = lint_files(&sources, base.transpose()?.as_ref())?;
+            printed(lint::render(&mistakes, format), format)?;
             Ok(if lint::is_error(&mistakes) { exit_code::BROKEN } else { exit_code::HELD })
         }
         Labels::Explain { code: None } => {
@@ -41,27 +41,48 @@ pub(super) fn labels(command: Labels) -> Result<u8> {
             output::text(Lesson::find(&code).ok_or_else(unknown)?.text())?;
             Ok(exit_code::HELD)
         }
-        Labels::Pr { evidence, before } => {
+        Labels::Pr { evidence, before, release } => {
             let before = before.map(|dir| Proof::open(&dir)).transpose()?;
-            output::text(pr::text(&Proof::open(&evidence)?, before.as_ref())?)?;
+            let proof = Proof::open(&evidence)?;
+            output::text(pr::text(&proof, before.as_ref())?)?;
+            if let Some(recipe) = release {
+                let written = pr::write_release(&proof, &recipe)?;
+                output::notice(format_args!("written: {}", written.display()));
+            }
             Ok(exit_code::HELD)
         }
-        Labels::Suggest { dir, write } => {
-            let suggestion = suggest(&RecipeFiles::find(&[dir])?)?;
-            suggestion.assumed.iter().for_each(|a| output::notice(format_args!("assumed: {a}")));
-            let diff = suggestion.diff();
-            if diff.is_empty() {
-                output::notice("nothing to change");
-            } else if write {
-                suggestion.write()?;
-                output::notice("written");
-            }
-            output::text(diff)?;
-            if !suggestion.left.is_empty() {
-                let left = lint::render(&suggestion.left, lint::OutputFormat::Human);
-                output::notice(format_args!("\nleft for you:\n{}", left.trim_end()));
-            }
-            Ok(if lint::is_error(&suggestion.left) { exit_code::BROKEN } else { exit_code::HELD })
-        }
+        Labels::Suggest { dir, write } => suggested(dir, write),
     }
+}
+
+fn operator(env_file: Option<&Path>) -> Result<std::collections::BTreeMap<String, String>> {
+    Ok(env_file.map(recipe::env::read_env).transpose()?.unwrap_or_default())
+}
+
+fn printed(text: String, format: OutputFormat) -> Result<()> {
+    if format == OutputFormat::Human { output::text(text) } else { output::exact(text) }
+}
+
+fn suggested(dir: PathBuf, write: bool) -> Result<u8> {
+    let sources = RecipeFiles::find(&[dir])?;
+    let suggestion = suggest(&sources)?;
+    docker::check(&sources, &suggestion)?;
+    let Suggestion { assumed, said, by_hand, left, .. } = &suggestion;
+    assumed.iter().for_each(|a| output::notice(format_args!("assumed: {a}")));
+    said.iter().for_each(|s| output::notice(format_args!("changed: {s}")));
+    let root = std::env::current_dir().unwrap_or_default();
+    let diff = suggestion.diff_from(&root);
+    if diff.is_empty() {
+        output::notice("nothing to change");
+    } else if write {
+        suggestion.write()?;
+        output::notice("written");
+    }
+    output::exact(diff)?;
+    if !left.is_empty() || !by_hand.is_empty() {
+        let rendered = if left.is_empty() { String::new() } else { lint::render(left, OutputFormat::Human) };
+        let by_hand: String = by_hand.iter().map(|line| format!("{line}\n")).collect();
+        output::notice(format_args!("\nleft for you:\n{}", format!("{by_hand}{rendered}").trim_end()));
+    }
+    Ok(if lint::is_error(left) { exit_code::BROKEN } else { exit_code::HELD })
 }

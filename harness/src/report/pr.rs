@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use judge::audit::AuditReport;
 use judge::model::{Status, Verdict};
@@ -69,13 +69,84 @@ pub fn text(after: &Proof, before: Option<&Proof>) -> Result<String> {
          with these labels: it deployed the app, filled it with data through its own ports, backed it up, removed it with its \
          volumes, restored it, and compared every item.\n"
     );
+    out += &warned(&fact(RunFact::Images)?);
     selected(&mut out, &labels, &inventory);
     left_out(&mut out, &labels, &inventory, &report);
     needed(&mut out, &verdict);
     written(&mut out, &labels);
+    if let Some(version) = version(&labels) {
+        let note = note(&scenario, &labels, &inventory);
+        let _ = writeln!(out, "## The release note\n\n`release/{version}`:\n\n```text\n{note}```\n");
+    }
     proof(&mut out, evidence, &verdict, &report, &fact)?;
     level(&mut out, after, &verdict, before)?;
     Ok(out)
+}
+
+/// What the run stores where it ran on stand-ins.
+const STANDINS: &str = "stand-in images";
+
+/// What nobody may overlook.
+fn warned(images: &str) -> String {
+    if images != STANDINS {
+        return String::new();
+    }
+    "> **The drill ran on stand-in images.** They are built from Debian packages and have the names of the recipe's images. The drill \
+     shows that these labels and hooks save and restore the data of that software. It does not show it for the images that this recipe \
+     deploys: for that, repeat it with `--images recipe` on a machine that can pull them.\n\n"
+        .to_owned()
+}
+
+/// Which bot took the backup, from the command that does the run again.
+fn bot(command: &str) -> String {
+    if command.split_whitespace().any(|word| word == "existing") && command.contains("--backupbot") {
+        "the one that was deployed already (`--backupbot existing`)".to_owned()
+    } else {
+        format!(
+            "restore-drill's own, version {}, which follows the backupbot version 2 labels; not backup-bot-two",
+            env!("CARGO_PKG_VERSION")
+        )
+    }
+}
+
+/// The version that the recipe has.
+fn version(labels: &Labels) -> Option<&str> {
+    let versions = labels.values().flatten().filter(|(name, _)| name.starts_with("coop-cloud.") && name.ends_with(".version"));
+    versions.map(|(_, value)| value.as_str()).next()
+}
+
+/// What operators are told when they upgrade.
+fn note(scenario: &str, labels: &Labels, inventory: &Inventory) -> String {
+    let names = |excluded: bool| {
+        let of = inventory.deployed().filter(|v| (of(labels, v) == Selection::Excluded) == excluded);
+        of.map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let mut note = format!("{scenario} is now backed up by backupbot version 2.\nBacked up: {}.\n", names(false));
+    if !names(true).is_empty() {
+        let _ = writeln!(note, "Not backed up: {}.", names(true));
+    }
+    note + "Backups that were taken before this version do not have this content. Take one after the upgrade.\n"
+}
+
+/// Writes the release note into a recipe's folder, and returns its file. One that is there is not changed.
+pub fn write_release(proof: &Proof, recipe: &Path) -> Result<PathBuf> {
+    let evidence = &proof.evidence;
+    let fact = |fact: RunFact| -> Result<String> { Ok(evidence.get(fact)?.unwrap_or_default()) };
+    let labels: Labels = parse(&fact(RunFact::Recipe)?)?;
+    let inventory: Inventory = parse(&fact(RunFact::Inventory)?)?;
+    let version = version(&labels).ok_or_else(|| Error::Usage("the recipe of the run has no version label".into()))?;
+    if version.contains(['/', '\0']) || !recipe.is_dir() {
+        return Err(Error::Usage(format!("{}: expected the recipe's folder, for release/{version}", recipe.display())));
+    }
+    let dir = recipe.join("release");
+    let file = dir.join(version);
+    if file.symlink_metadata().is_ok() {
+        return Err(Error::Usage(format!("{} exists already; nothing was changed", file.display())));
+    }
+    let failed = |e: std::io::Error| Error::Usage(format!("cannot write {}: {e}", file.display()));
+    std::fs::create_dir_all(&dir).map_err(failed)?;
+    std::fs::write(&file, note(&fact(RunFact::Scenario)?, &labels, &inventory)).map_err(failed)?;
+    Ok(file)
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(json: &str) -> Result<T> {
@@ -175,7 +246,9 @@ fn proof(
     let mut row = |what: &str, is: String| {
         let _ = writeln!(out, "| {what} | {is} |");
     };
-    row("images", fact(RunFact::Images)?);
+    let images = fact(RunFact::Images)?;
+    row("images", if images == STANDINS { "**stand-in images**, not the recipe's".into() } else { images });
+    row("bot", bot(&fact(RunFact::Reproduce)?));
     row("data", format!("profile {}, seed {}", fact(RunFact::Profile)?, fact(RunFact::Seed)?));
     row("seeded", seeded);
     row("compared after the restore", verdict.compared.to_string());

@@ -44,8 +44,10 @@ pub enum Yaml {
 impl Node {
     /// Parses one document. Errors name the file and the line.
     pub fn parse(file: &Path, text: &str) -> Result<Self> {
-        // As the docker command's reader: yes, no, on and off are text, and 0555 is an octal number.
-        let options = serde_saphyr::options! { strict_booleans: true, legacy_octal_numbers: true, budget: serde_saphyr::budget! { max_depth: DEPTH } };
+        // As the docker command's reader: yes, no, on and off are text, 0555 is an octal number, and one anchor may have many aliases. How much
+        // all of them may make is bounded by the number of nodes.
+        let budget = serde_saphyr::budget! { max_depth: DEPTH, enforce_alias_anchor_ratio: false };
+        let options = serde_saphyr::options! { strict_booleans: true, legacy_octal_numbers: true, budget: budget };
         serde_saphyr::from_str_with_options(text, options).map_err(|e| {
             let line = e.location().map(|l| l.line() as usize);
             Error::input(file, line, message(&e.to_string()))
@@ -222,6 +224,19 @@ mod tests {
             let node = root.get(key).and_then(|n| n.get("k")).expect("k");
             assert_eq!((node.text(), node.line), (Some("v"), 2), "{key}");
         }
+    }
+
+    #[test]
+    fn an_anchor_may_have_many_aliases_and_a_bomb_of_them_is_refused() {
+        let services: String = (0..300).map(|i| format!("  s{i}:\n    <<: *d\n    image: nginx:1\n")).collect();
+        let root = parse(&format!("x-d: &d\n  restart: always\nservices:\n{services}")).expect("as docker reads it");
+        assert_eq!(root.get("services").map(|s| s.entries().count()), Some(300));
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for i in 1..9 {
+            let aliases = vec![format!("*a{}", i - 1); 10].join(", ");
+            bomb += &format!("a{i}: &a{i} [{aliases}]\n");
+        }
+        assert!(parse(&bomb).expect_err("a bomb").to_string().starts_with("compose.yml:"));
     }
 
     #[test]

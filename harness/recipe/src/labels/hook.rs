@@ -1,76 +1,117 @@
-//! What a hook's command does, without running it: the tools that it starts, the files that it writes, and whether a pipe hides a
-//! failure. It reads as much of the shell's grammar as hooks use, and does not guess about the rest.
+//! What a hook's command does, without running it: the tools that it starts, the files that it writes and reads, and whether a pipe
+//! hides a failure. It reads as much of the shell's grammar as hooks use, and does not guess about the rest.
 //!
 //! Two libraries could parse the whole grammar. `brush-parser` 0.4 adds 29 crates to the 514 of the lock file, a snapshot-test library
 //! among them, and 32 s to a build on two cores; `yash-syntax` needs a newer compiler than this workspace. `conch-parser` adds two
-//! crates and no time, but had its last release in 2019. A hook is one line that runs a dump program, so the 90 lines below are the
-//! smaller cost.
+//! crates and no time, but had its last release in 2019. A hook is one line that runs a dump program, or calls a short script that
+//! does, so what is below is the smaller cost.
 
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use regex::Regex;
+
+mod images;
+mod shell;
+mod tools;
+
+pub use images::lacks;
+use shell::{Token, Variables, assignment, expanded, part_for, tokens};
 
 /// What a command does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Command {
     /// The programs that it starts, by name.
     pub tools: Vec<String>,
+    /// The programs that it calls by their paths.
+    pub called: Vec<Called>,
     /// The absolute paths that it writes.
     pub writes: Vec<String>,
+    /// The absolute paths that it reads for certain.
+    pub reads: Vec<String>,
+    /// Every other absolute path in it that may be read.
+    pub names: Vec<String>,
     /// The program whose failure a pipe hides.
     pub hiding: Option<String>,
 }
 
-/// An entry of `images.toml`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Image {
-    name: String,
-    tag: String,
-    lacks: Vec<String>,
-    instead: String,
+/// A program that is called by its path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Called {
+    /// Its path.
+    pub path: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// The shell that reads it, as in `sh /script.sh`. Without one, the file must be executable.
+    pub shell: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Images {
-    image: Vec<Image>,
+impl Command {
+    /// Whether it starts a program that writes a database's content.
+    pub fn dumps(&self) -> bool {
+        self.tools.iter().any(|t| tools::DUMPING.contains(&t.as_str()))
+    }
+
+    /// What it writes and does not read again, such as a file that is then packed or moved.
+    pub fn results(&self) -> impl Iterator<Item = &String> {
+        let read_again = |path: &&String| self.reads.contains(path) || self.names.contains(path);
+        self.writes.iter().filter(move |path| !is_scratch(path) && !read_again(path))
+    }
+
+    /// Adds what another command does that this one calls.
+    pub fn add(&mut self, other: Self) {
+        self.tools.extend(other.tools);
+        self.called.extend(other.called);
+        self.writes.extend(other.writes);
+        self.reads.extend(other.reads);
+        self.names.extend(other.names);
+        self.hiding = self.hiding.take().or(other.hiding);
+    }
 }
 
-static IMAGES: LazyLock<Vec<Image>> =
-    LazyLock::new(|| toml::from_str::<Images>(include_str!("images.toml")).map(|all| all.image).unwrap_or_default());
-
-/// What an image has instead of a tool, if it is known not to have that tool.
-pub fn lacks(image: &str, tool: &str) -> Option<&'static str> {
-    let (name, tag) = image.rsplit_once(':').unwrap_or((image, ""));
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
-    let name = name.strip_prefix("library/").unwrap_or(name);
-    let fits = |pattern: &str| pattern.is_empty() || name == pattern || (pattern.ends_with('/') && name.starts_with(pattern));
-    let lacking = |image: &&Image| fits(&image.name) && tag.contains(&image.tag) && image.lacks.iter().any(|t| t == tool);
-    IMAGES.iter().find(lacking).map(|image| image.instead.as_str())
-}
-
-/// Whether a path holds no data that could be backed up, such as `/dev/null`.
+/// Whether a path holds no data that could be backed up, such as `/dev/null` or a log.
 pub fn is_scratch(path: &str) -> bool {
-    ["/dev/", "/proc/"].iter().any(|p| path.starts_with(p))
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Token {
-    Word(String),
-    /// `;`, `&&`, `||`, `&` or the end of a line: a new command begins.
-    Next,
-    Pipe,
-    /// `>` and `>>`.
-    Write,
+    let ending = std::path::Path::new(path).extension();
+    ["/dev/", "/proc/"].iter().any(|p| path.starts_with(p)) || ending.is_some_and(|e| e == "log")
 }
 
 /// Reads a command as a shell would. A script in `sh -c '…'` is read too.
 pub fn read(text: &str) -> Command {
-    let mut command = Command::default();
-    add(text, &mut command, 0);
-    command.tools.dedup();
+    read_with(text, &Variables::new())
+}
+
+/// The same where these variables have values.
+pub fn read_with(text: &str, variables: &Variables) -> Command {
+    let mut reader = Reader { command: Command::default(), variables: variables.clone(), folder: None };
+    reader.script(text, 0);
+    reader.command.tools.dedup();
+    reader.command
+}
+
+/// What a script does when it is called with these arguments.
+pub fn read_script(text: &str, arguments: &[String], variables: &Variables) -> Command {
+    let mut variables = variables.clone();
+    variables.extend(arguments.iter().enumerate().map(|(at, argument)| ((at + 1).to_string(), argument.clone())));
+    let mut command = read_with(&part_for(text, arguments), &variables);
+    if text.contains("pipefail") {
+        command.hiding = None;
+    }
     command
+}
+
+/// The program in the first line of a script, by name.
+pub fn interpreter(script: &str) -> Option<&str> {
+    let mut words = script.lines().next()?.strip_prefix("#!")?.split_whitespace();
+    let program = words.next()?.rsplit('/').next()?;
+    if program == "env" { words.find(|w| !w.starts_with('-')) } else { Some(program) }
+}
+
+/// A hook as the deployed bot runs it: without an outer shell and the quotes around its script.
+pub fn without_shell(hook: &str) -> &str {
+    static OUTER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?s)^\s*(?:/bin/|/usr/bin/)?(?:ba|a|da)?sh\s+-e?c\s+(?:'(?<single>[^']*)'|"(?<double>.*)")\s*$"#)
+            .expect("the pattern is a constant, and tested")
+    });
+    OUTER.captures(hook).and_then(|found| found.name("single").or(found.name("double"))).map_or(hook, |script| script.as_str())
 }
 
 /// What is piped into a program so that nobody learns whether it failed, in a script for `sh`: a program, or the word that ends the
@@ -84,215 +125,176 @@ pub fn hidden_by_pipe(script: &str) -> Option<String> {
         let mut stages = list.split(|t| *t == Token::Pipe);
         let (head, _) = (stages.next()?, stages.next()?);
         // Nothing is before the pipe where a parenthesis was.
-        program(head).or_else(|| Some(")".to_owned()))
+        program(&words(head)).or_else(|| Some(")".to_owned()))
     };
-    tokens.split(|t| *t == Token::Next).filter_map(first).find(|program| !PRINTING.contains(&program.as_str()))
-}
-
-/// Programs that do not fail in a way that matters.
-const PRINTING: [&str; 4] = ["echo", "printf", "yes", "true"];
-
-fn add(text: &str, command: &mut Command, depth: usize) {
-    let tokens = tokens(text);
-    let pipefail = text.contains("pipefail");
-    for list in tokens.split(|t| *t == Token::Next) {
-        let stages: Vec<&[Token]> = list.split(|t| *t == Token::Pipe).map(simple).collect();
-        if stages.len() > 1 && !pipefail && command.hiding.is_none() {
-            command.hiding = program(stages[0]).filter(|p| !PRINTING.contains(&p.as_str()));
-        }
-        for stage in stages {
-            add_stage(stage, command, depth);
-        }
-    }
+    tokens.split(|t| *t == Token::Next).filter_map(first).find(|program| !tools::PRINTING.contains(&program.as_str()))
 }
 
 /// Words that stand before a command, or that end a compound one.
 const RESERVED: [&str; 14] = ["if", "then", "elif", "else", "fi", "while", "until", "do", "done", "esac", "!", "{", "}", "time"];
+/// Programs that start the one that follows them.
+const STARTING: [&str; 4] = ["exec", "nohup", "command", "env"];
+/// Programs that read a script.
+const SHELLS: [&str; 4] = ["sh", "bash", "ash", "dash"];
 
 /// The command in a stage, without the shell's own words before it; nothing of `for NAME in …` and `case WORD in`.
 fn simple(stage: &[Token]) -> &[Token] {
     let is = |token: &Token, words: &[&str]| matches!(token, Token::Word(w) if words.contains(&w.as_str()));
     let begin = stage.iter().position(|t| !is(t, &RESERVED)).unwrap_or(stage.len());
     match &stage[begin..] {
-        [first, ..] if is(first, &["for", "case"]) => &[],
+        [first, ..] if is(first, &["for", "case", "function"]) => &[],
         command => command,
     }
 }
 
-/// The first word that is not an assignment.
-fn program(stage: &[Token]) -> Option<String> {
-    stage.iter().find_map(|t| match t {
-        Token::Word(w) if !w.split_once('=').is_some_and(|(n, _)| n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')) => {
-            Some(w.rsplit('/').next().unwrap_or(w).to_owned())
-        }
-        _ => None,
-    })
+fn words(stage: &[Token]) -> Vec<&str> {
+    stage.iter().filter_map(|t| if let Token::Word(w) = t { Some(w.as_str()) } else { None }).collect()
 }
 
-fn add_stage(stage: &[Token], command: &mut Command, depth: usize) {
-    let Some(tool) = program(stage) else { return };
-    command.tools.push(tool.clone());
-    let write = |path: &str, command: &mut Command| {
-        if path.starts_with('/') {
-            command.writes.push(path.to_owned());
-        }
-    };
-    let words: Vec<&str> = stage.iter().filter_map(|t| if let Token::Word(w) = t { Some(w.as_str()) } else { None }).collect();
-    for pair in stage.windows(2) {
-        if let [Token::Write, Token::Word(path)] = pair {
-            write(path, command);
-        }
-    }
-    // Options that name the file to write, of tools that dump.
-    let (after, joined): (&[&str], &[&str]) = match tool.as_str() {
-        "pg_dump" | "pg_dumpall" => (&["-f", "--file"], &["--file=", "-f"]),
-        "mysqldump" | "mariadb-dump" => (&["-r", "--result-file"], &["--result-file=", "-r"]),
-        "mongodump" => (&["--out", "-o", "--archive"], &["--out=", "--archive="]),
-        "redis-cli" => (&["--rdb"], &["--rdb="]),
-        "tee" => (&["tee", "-a"], &[]),
-        "dd" => (&[], &["of="]),
-        "curl" | "sort" => (&["-o", "--output"], &["--output="]),
-        "tar" if words.get(1).is_some_and(|w| w.trim_start_matches('-').contains('c')) => {
-            (&["-f", "cf", "-cf", "czf", "-czf"], &["--file="])
-        }
-        _ => (&[], &[]),
-    };
-    for (at, word) in words.iter().enumerate() {
-        if after.contains(word)
-            && let Some(next) = words.get(at + 1)
-        {
-            write(next, command);
-        } else if let Some(path) = joined.iter().find_map(|j| word.strip_prefix(j)) {
-            write(path, command);
-        }
-        // sqlite3's own language: .backup FILE
-        if tool == "sqlite3"
-            && let Some(rest) = word.strip_prefix(".backup ")
-        {
-            let target = rest.split_whitespace().next_back().unwrap_or_default();
-            write(target.trim_matches(['\'', '"']), command);
-        }
-    }
-    let shell = ["sh", "bash", "ash", "dash"].contains(&tool.as_str());
-    if shell && depth < 4 {
-        let script = words.iter().skip(1).skip_while(|w| !(w.starts_with('-') && w.ends_with('c'))).nth(1);
-        if let Some(script) = script {
-            add(script, command, depth + 1);
-        }
-    }
+/// The first word that is not an assignment, as a program's name.
+fn program(words: &[&str]) -> Option<String> {
+    words.iter().find(|w| assignment(w).is_none()).map(|w| name_of(w).to_owned())
 }
 
-fn tokens(text: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut word: Option<String> = None;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\'' => {
-                let word = word.get_or_insert_default();
-                word.extend(chars.by_ref().take_while(|c| *c != '\''));
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+struct Reader {
+    command: Command,
+    variables: Variables,
+    /// Where `cd` went.
+    folder: Option<String>,
+}
+
+impl Reader {
+    fn script(&mut self, text: &str, depth: usize) {
+        let tokens = tokens(text);
+        let pipefail = text.contains("pipefail");
+        for list in tokens.split(|t| *t == Token::Next) {
+            let stages: Vec<&[Token]> = list.split(|t| *t == Token::Pipe).map(simple).collect();
+            if stages.len() > 1 && !pipefail && self.command.hiding.is_none() {
+                self.command.hiding = program(&words(stages[0])).filter(|p| !tools::PRINTING.contains(&p.as_str()));
             }
-            '"' => {
-                let word = word.get_or_insert_default();
-                while let Some(c) = chars.next().filter(|c| *c != '"') {
-                    word.extend(if c == '\\' { chars.next() } else { Some(c) });
+            stages.into_iter().for_each(|stage| self.stage(stage, depth));
+        }
+    }
+
+    fn stage(&mut self, stage: &[Token], depth: usize) {
+        let expanded: Vec<Token> = stage.iter().map(|t| self.expanded(t)).collect();
+        let mut words: Vec<&str> = Vec::new();
+        let (mut writes, mut reads) = (Vec::new(), Vec::new());
+        let mut before = None;
+        for token in &expanded {
+            if let Token::Word(word) = token {
+                match before {
+                    Some(Token::Write) => writes.push(word.clone()),
+                    Some(Token::Read) => reads.push(word.clone()),
+                    Some(Token::Messages) => {}
+                    _ => words.push(word),
                 }
             }
-            '\\' => word.get_or_insert_default().extend(chars.next()),
-            '#' if word.is_none() => while chars.next_if(|c| *c != '\n').is_some() {},
-            _ => {
-                let token = match c {
-                    ';' | '\n' | '(' | ')' => Some(Token::Next),
-                    '>' => {
-                        // The number of a file descriptor is not an argument; >&1 writes no file.
-                        word.take_if(|w| w.chars().all(|c| c.is_ascii_digit()));
-                        chars.next_if_eq(&'>');
-                        Some(Token::Write)
-                    }
-                    '&' if tokens.last() == Some(&Token::Write) && word.is_none() => None,
-                    '&' => {
-                        chars.next_if_eq(&'&');
-                        Some(Token::Next)
-                    }
-                    '|' => Some(if chars.next_if_eq(&'|').is_some() { Token::Next } else { Token::Pipe }),
-                    '<' => None,
-                    c if c.is_whitespace() => None,
-                    c => {
-                        word.get_or_insert_default().push(c);
-                        continue;
-                    }
-                };
-                tokens.extend(word.take().map(Token::Word));
-                tokens.extend(token);
+            before = Some(token.clone());
+        }
+        if let Some(first) = words.first().filter(|w| ["export", "readonly", "local", "declare"].contains(w)).copied() {
+            self.command.tools.push(first.to_owned());
+            words.remove(0);
+        }
+        let begin = words.iter().position(|w| assignment(w).is_none() && !STARTING.contains(w));
+        // Assignments before a program are its own; alone, they are the script's.
+        let Some(begin) = begin else {
+            words.iter().filter_map(|w| assignment(w)).for_each(|(name, value)| {
+                self.variables.insert(name.to_owned(), value.to_owned());
+            });
+            return;
+        };
+        self.program(&words[begin..], writes, reads, depth);
+    }
+
+    /// A program with its arguments, and what redirections make it write and read.
+    fn program(&mut self, words: &[&str], mut writes: Vec<String>, mut reads: Vec<String>, depth: usize) {
+        let tool = name_of(words[0]);
+        if tool.is_empty() {
+            return;
+        }
+        self.command.tools.push(tool.to_owned());
+        if tool == "cd" {
+            self.folder = words.get(1).filter(|w| w.starts_with('/')).map(|w| (*w).to_owned());
+            return;
+        }
+        if words[0].starts_with('/') {
+            self.call(words, None);
+        }
+        let files = tools::files(tool, words);
+        writes.extend(files.writes);
+        reads.extend(files.reads);
+        let is_data = !tools::PRINTING.contains(&tool);
+        let written: Vec<String> = writes.iter().filter(|_| is_data).filter_map(|w| self.absolute(w)).collect();
+        let read: Vec<String> = reads.iter().filter_map(|r| self.absolute(r)).collect();
+        self.command.writes.extend(written);
+        self.command.reads.extend(read);
+        // A script in a word is read by itself.
+        let is_script = SHELLS.contains(&tool) || tool == "su";
+        if !tools::TIDYING.contains(&tool) && !is_script {
+            let plain = words.iter().skip(1).filter(|w| !writes.iter().any(|written| w.ends_with(written.as_str())));
+            let names: Vec<String> = plain.flat_map(|w| self.named(w)).collect();
+            self.command.names.extend(names);
+        }
+        if SHELLS.contains(&tool) && depth < 4 {
+            self.inner(words, depth);
+        } else if tool == "su" && depth < 4 {
+            // su USER -c 'SCRIPT'
+            if let Some(script) = words.iter().skip_while(|w| **w != "-c").nth(1) {
+                self.script(script, depth + 1);
             }
         }
     }
-    tokens.extend(word.map(Token::Word));
-    tokens
+
+    /// What a shell is given: `-c 'SCRIPT'`, or a file.
+    fn inner(&mut self, words: &[&str], depth: usize) {
+        let rest = &words[1..];
+        if let Some(at) = rest.iter().position(|w| w.starts_with('-') && !w.starts_with("--") && w.ends_with('c')) {
+            if let Some(script) = rest.get(at + 1) {
+                self.script(script, depth + 1);
+            }
+        } else if let Some(at) = rest.iter().position(|w| w.starts_with('/')) {
+            self.call(&rest[at..], Some(name_of(words[0]).to_owned()));
+        }
+    }
+
+    fn call(&mut self, words: &[&str], shell: Option<String>) {
+        let arguments = words[1..].iter().map(|w| (*w).to_owned()).collect();
+        self.command.called.push(Called { path: words[0].to_owned(), arguments, shell });
+    }
+
+    fn expanded(&self, token: &Token) -> Token {
+        match token {
+            Token::Word(word) => Token::Word(expanded(word, &self.variables)),
+            other => other.clone(),
+        }
+    }
+
+    /// A file's path from the root; nothing if it is relative to a folder that is not known.
+    fn absolute(&self, path: &str) -> Option<String> {
+        match &self.folder {
+            _ if path.starts_with('/') => Some(path.to_owned()),
+            Some(folder) if !path.starts_with(['-', '$', '&']) => Some(format!("{}/{path}", folder.trim_end_matches('/'))),
+            _ => None,
+        }
+    }
+
+    /// The paths in a word, wherever they stand in it.
+    fn named(&self, word: &str) -> Vec<String> {
+        static PATH: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r#"(?:^|[=:'"@,\s(<])(/[^\s'",;:()?]+)"#).expect("the pattern is a constant, and tested")
+        });
+        let mut found: Vec<String> = PATH.captures_iter(word).map(|c| c[1].to_owned()).collect();
+        if found.is_empty() && self.folder.is_some() {
+            found.extend(self.absolute(word));
+        }
+        found
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_hooks_of_real_recipes_do() {
-        for (text, tools, writes, hiding) in [
-            ("redis-cli save", &["redis-cli"][..], &[][..], None),
-            (
-                "sh -c 'PGPASSWORD=$(cat /run/secrets/db) pg_dump -U app db > /postgres.dump'",
-                &["sh", "cat", "pg_dump"],
-                &["/postgres.dump"],
-                None,
-            ),
-            (
-                "sh -c \"mysqldump -u root db | gzip > /var/lib/mysql/dump.gz\"",
-                &["sh", "mysqldump", "gzip"],
-                &["/var/lib/mysql/dump.gz"],
-                Some("mysqldump"),
-            ),
-            ("bash -c 'set -o pipefail; a | b'", &["bash", "set", "a", "b"], &[], None),
-            ("/usr/bin/pg_dump --file=/data/x db 2>/dev/null", &["pg_dump"], &["/dev/null", "/data/x"], None),
-            ("sh -c 'echo a >&2 && rm -f /dump || true'", &["sh", "echo", "rm", "true"], &[], None),
-            ("sqlite3 /data/main.db \".backup '/tmp/x.db'\"", &["sqlite3"], &["/tmp/x.db"], None),
-            ("tar -czf /srv/a.tgz /data", &["tar"], &["/srv/a.tgz"], None),
-            ("sh -c 'if pg_dump db > /data/d; then gzip /data/d; fi'", &["sh", "pg_dump", "gzip"], &["/data/d"], None),
-            ("for f in a b; do tar -cf /data/$f.tar $f; done # a | b > /c", &["tar"], &["/data/$f.tar"], None),
-            ("! { while a; do b | c; done; }", &["a", "b", "c"], &[], Some("b")),
-            ("", &[], &[], None),
-            ("'unclosed", &["unclosed"], &[], None),
-        ] {
-            let found = read(text);
-            assert_eq!(found.writes, writes, "{text}");
-            assert_eq!(found.hiding.as_deref(), hiding, "{text}");
-            assert_eq!(found.tools, tools, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_a_pipe_hides() {
-        for (script, hidden) in [
-            ("rspamc symbols | sed -n p", Some("rspamc")),
-            ("set -o pipefail; rspamc symbols | sed -n p", None),
-            ("out=$(rspamc symbols) && printf '%s' \"$out\" | sed -n p", None),
-            ("for f in a b; do cat $f; done | sort", Some("done")),
-            ("(cat a; cat b) | sort", Some(")")),
-            ("a || b", None),
-            ("grep 'a|b' c", None),
-            ("x=1 /usr/bin/a | b", Some("a")),
-            ("", None),
-        ] {
-            assert_eq!(hidden_by_pipe(script).as_deref(), hidden, "{script}");
-        }
-    }
-
-    #[test]
-    fn tools_that_images_lack() {
-        assert!(lacks("redis:7-alpine", "bash").is_some());
-        assert!(lacks("docker.io/library/redis:7-alpine", "bash").is_some());
-        assert!(lacks("ghcr.io/mailu/admin:2024.06.52", "sqlite3").is_some());
-        assert!(lacks("ghcr.io/mailu/admin:2024.06.52", "python3").is_none());
-        assert!(lacks("redis:7", "bash").is_none());
-        assert!(lacks("example.org/own:1", "anything").is_none());
-    }
-}
+mod tests;

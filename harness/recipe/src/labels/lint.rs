@@ -3,16 +3,25 @@
 //! Each submodule has the rules about one thing; `rules.toml` says what each rule is, and each has its own example there. A recipe
 //! is read once: every step is linear in the number of its labels, or that times a logarithm.
 
-use super::recipe::{Place, Recipe};
+use std::path::PathBuf;
+
+use super::flow::flows;
+use super::recipe::{Place, Recipe, RecipeFiles};
 
 mod coverage;
+mod database;
+mod dumps;
 mod hooks;
 mod names;
 mod switch;
 mod version;
 
+pub(super) use database::without_dump;
+
 use super::mistake::Mistakes;
-pub use super::mistake::{Mistake, OutputFormat, is_error, render};
+pub use super::mistake::{Mistake, OutputFormat, count, is_error, render};
+use crate::error::Result;
+use crate::fence::files;
 
 /// The mistakes of a recipe, in the order of its files. `base` is the recipe before the change; without it, no rule about changes
 /// is checked.
@@ -21,10 +30,35 @@ pub fn lint(recipe: &Recipe, base: Option<&Recipe>) -> Vec<Mistake> {
     let main = main_service(recipe);
     switch::check(recipe, main, &mut found);
     names::check(recipe, &mut found);
-    hooks::check(recipe, &mut found);
+    let flows = flows(recipe);
+    hooks::check(recipe, &flows, &mut found);
+    dumps::check(recipe, &flows, &mut found);
+    database::check(recipe, &flows, &mut found);
     coverage::check(recipe, &mut found);
     version::check(recipe, base, main, &mut found);
     found.sorted()
+}
+
+/// The same for the files as they are. See [`lint_all`].
+pub fn lint_files(sources: &RecipeFiles, base: Option<&Recipe>) -> Result<Vec<Mistake>> {
+    lint_all(sources, base, &|file: &PathBuf| files::read_text(file))
+}
+
+/// The mistakes of every sensible combination of a recipe's files: those that are deployed, and with each of the overlays that are
+/// switched off. `base` is what is deployed before the change; `text` gives the text of a file.
+pub fn lint_all(
+    sources: &RecipeFiles,
+    base: Option<&Recipe>,
+    text: &impl Fn(&PathBuf) -> Result<String>,
+) -> Result<Vec<Mistake>> {
+    let parsed = |files: &[PathBuf]| sources.parse(files.iter().map(|f| Ok((f.clone(), text(f)?))).collect::<Result<_>>()?);
+    let mut found = Mistakes::default();
+    lint(&parsed(&sources.files)?, base).into_iter().for_each(|m| found.add(m.rule, &m.place, m.message));
+    for overlay in &sources.overlays {
+        let with = [&sources.files[..], std::slice::from_ref(overlay)].concat();
+        lint(&parsed(&with)?, None).into_iter().for_each(|m| found.add(m.rule, &m.place, m.message));
+    }
+    Ok(found.sorted())
 }
 
 /// Where to report that something is missing: at the main service.

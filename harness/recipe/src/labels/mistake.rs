@@ -65,7 +65,7 @@ pub fn render(mistakes: &[Mistake], format: OutputFormat) -> String {
 }
 
 /// The numbers of errors and of warnings.
-fn count(mistakes: &[Mistake]) -> (usize, usize) {
+pub fn count(mistakes: &[Mistake]) -> (usize, usize) {
     let errors = mistakes.iter().filter(|m| m.rule.lesson().severity == Severity::Error).count();
     (errors, mistakes.len() - errors)
 }

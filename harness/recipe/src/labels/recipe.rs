@@ -2,14 +2,11 @@
 //! written.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use crate::compose::Compose;
-use crate::compose::variable::{interpolate, refusal};
+use crate::compose::variable::{filled, interpolate, refusal};
 use crate::compose::yaml::{Node, Yaml};
 use crate::error::{Error, Result};
 use crate::fence::files;
@@ -19,78 +16,7 @@ use crate::recipe_folder::RecipeFolder;
 use crate::scenario::Spec;
 use crate::toml_file::read_toml;
 
-/// A place in a file; line and column from 1.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Place {
-    /// The file.
-    pub file: Arc<PathBuf>,
-    /// Its line.
-    pub line: usize,
-    /// Its column, in characters.
-    pub column: usize,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
-    }
-}
-
-/// A label of a service.
-#[derive(Debug, Clone)]
-pub struct Label {
-    /// Its name, with variables replaced.
-    pub name: String,
-    /// Its value, with variables replaced.
-    pub value: String,
-    /// Whether the value is written as a YAML boolean, which compose files do not allow.
-    pub boolean: bool,
-    /// Its variables that have neither a value nor a default.
-    pub unset: Vec<String>,
-    /// Where it is written.
-    pub place: Place,
-}
-
-/// Where the content of a mount is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MountSource {
-    /// In a named volume, which backupbot backs up.
-    Volume(String),
-    /// At a path of the host, which backupbot does not back up.
-    Bind(String),
-    /// In an anonymous volume or a tmpfs.
-    Unnamed,
-}
-
-/// A mount of a service.
-#[derive(Debug, Clone)]
-pub struct Mount {
-    /// Where its content is stored.
-    pub source: MountSource,
-    /// Its path in the container.
-    pub target: String,
-    /// Whether the service can only read it.
-    pub read_only: bool,
-    /// Where it is written.
-    pub place: Place,
-}
-
-/// A service.
-#[derive(Debug, Clone)]
-pub struct Service {
-    /// Where it is first defined.
-    pub place: Place,
-    /// Its image.
-    pub image: Option<String>,
-    /// `deploy.labels`, which backupbot reads.
-    pub labels: Vec<Label>,
-    /// `labels`, which backupbot does not read.
-    pub container_labels: Vec<Label>,
-    /// Its mounts.
-    pub mounts: Vec<Mount>,
-    /// How many containers it has, if the recipe says so.
-    pub replicas: Option<u64>,
-}
+pub use super::service::{ConfigMount, Label, Mount, MountSource, Place, Service, VersionOf, version_of};
 
 /// A recipe.
 #[derive(Debug, Clone)]
@@ -101,6 +27,8 @@ pub struct Recipe {
     pub services: BTreeMap<String, Service>,
     /// Its named volumes, and where each is declared.
     pub volumes: BTreeMap<String, Place>,
+    /// The texts of its configs, by name; none for one that is not a file of the recipe.
+    pub configs: BTreeMap<String, Option<String>>,
     /// What each volume holds, if the recipe has an inventory.
     pub inventory: Option<Inventory>,
 }
@@ -116,6 +44,8 @@ pub struct RecipeFiles {
     pub env: BTreeMap<String, String>,
     /// The inventory's file.
     pub inventory: Option<PathBuf>,
+    /// Files that are not written yet: read from here.
+    pub unwritten: BTreeMap<PathBuf, String>,
 }
 
 impl RecipeFiles {
@@ -188,6 +118,7 @@ impl RecipeFiles {
             files: Vec::new(),
             services: BTreeMap::new(),
             volumes: BTreeMap::new(),
+            configs: BTreeMap::new(),
             inventory: self.inventory.as_ref().map(|file| read_toml(file)).transpose()?,
         };
         for (file, text) in texts {
@@ -195,6 +126,9 @@ impl RecipeFiles {
             let file = File { path: Arc::new(file), env: &self.env };
             for (name, key, _) in compose.tree.get("volumes").iter().flat_map(|v| v.entries()) {
                 recipe.volumes.entry(name.to_owned()).or_insert_with(|| file.place(key));
+            }
+            for (name, _, node) in compose.tree.get("configs").iter().flat_map(|c| c.entries()) {
+                recipe.configs.insert(name.to_owned(), config_text(&file.path, node, &self.unwritten));
             }
             for (name, key, node) in compose.tree.get("services").iter().flat_map(|v| v.entries()) {
                 let service = recipe.services.entry(name.to_owned()).or_insert_with(|| Service::at(file.place(key)));
@@ -206,22 +140,6 @@ impl RecipeFiles {
     }
 }
 
-impl Service {
-    fn at(place: Place) -> Self {
-        Self { place, image: None, labels: Vec::new(), container_labels: Vec::new(), mounts: Vec::new(), replicas: None }
-    }
-
-    /// The label with this name.
-    pub fn label(&self, name: &str) -> Option<&Label> {
-        self.labels.iter().find(|l| l.name == name)
-    }
-
-    /// The names of the named volumes that it mounts.
-    pub fn volumes(&self) -> impl Iterator<Item = &str> {
-        self.mounts.iter().filter_map(|m| if let MountSource::Volume(name) = &m.source { Some(name.as_str()) } else { None })
-    }
-}
-
 impl Recipe {
     /// Every label that backupbot reads, with its service and that service's name.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &Service, &Label)> {
@@ -230,7 +148,21 @@ impl Recipe {
 
     /// The label that names the recipe's version.
     pub fn version(&self) -> Option<(&str, &Service, &Label)> {
-        self.labels().find(|(.., l)| l.name.starts_with("coop-cloud.") && l.name.ends_with(".version"))
+        self.labels().find(|(.., l)| l.version_of() == Some(VersionOf::Recipe))
+    }
+
+    /// The labels that named the versions of single services, before a recipe had one version.
+    pub fn old_versions(&self) -> impl Iterator<Item = (&str, &Service, &Label)> {
+        self.labels().filter(|(.., l)| l.version_of() == Some(VersionOf::Service))
+    }
+
+    /// Where a path of a service's container is stored: the volume, and the path in it.
+    pub fn in_volume<'r, 'p>(service: &'r Service, path: &'p str) -> Option<(&'r str, &'p str)> {
+        let (mount, rest) = service.mount_of(path)?;
+        match &mount.source {
+            MountSource::Volume(volume) => Some((volume, rest)),
+            MountSource::Bind(_) | MountSource::Unnamed => None,
+        }
     }
 }
 
@@ -265,6 +197,11 @@ impl File<'_> {
         let mounts = node.get("volumes").map_or(&[][..], Node::items);
         let mounts = mounts.iter().map(|item| self.mount(item)).collect::<Result<_>>()?;
         replace(&mut service.mounts, mounts, |mount| &mount.target);
+        let configs = node.get("configs").map_or(&[][..], Node::items);
+        replace(&mut service.configs, configs.iter().map(ConfigMount::read).collect(), |config| &config.target);
+        for (name, value) in variables(node.get("environment")) {
+            service.environment.insert(name, filled(&value, self.env));
+        }
         Ok(())
     }
 
@@ -275,7 +212,7 @@ impl File<'_> {
             Yaml::Map(_) => {
                 for (name, key, value) in node.entries() {
                     let boolean = matches!(value.value, Yaml::Bool(_));
-                    written.push((name.to_owned(), value.scalar().unwrap_or_default(), boolean, key));
+                    written.push(((name.to_owned(), value.scalar().unwrap_or_default()), (boolean, false), key));
                 }
             }
             Yaml::List(items) => {
@@ -284,16 +221,16 @@ impl File<'_> {
                         Error::input(self.path.as_ref(), Some(item.line), "expected a label such as \"name=value\"")
                     })?;
                     let (name, value) = text.split_once('=').unwrap_or((text, ""));
-                    written.push((name.to_owned(), value.to_owned(), false, item));
+                    written.push(((name.to_owned(), value.to_owned()), (false, true), item));
                 }
             }
             Yaml::Null => {}
             _ => return Err(Error::input(self.path.as_ref(), Some(node.line), "labels: expected a list or a map")),
         }
-        let label = |(name, value, boolean, node): (String, String, bool, &Node)| {
-            let ((name, in_name), (value, in_value)) = (self.text(&name, node)?, self.text(&value, node)?);
+        let label = |(written, (boolean, is_item), node): ((String, String), (bool, bool), &Node)| {
+            let ((name, in_name), (value, in_value)) = (self.text(&written.0, node)?, self.text(&written.1, node)?);
             let unset = in_name.into_iter().chain(in_value).map(str::to_owned).collect();
-            Ok(Label { name, value, boolean, unset, place: self.place(node) })
+            Ok(Label { name, value, written, is_item, boolean, unset, place: self.place(node) })
         };
         written.into_iter().map(label).collect()
     }
@@ -324,6 +261,21 @@ impl File<'_> {
         };
         Ok(Mount { source, target, read_only, place: self.place(node) })
     }
+}
+
+/// The text of a config, if it is a file of the recipe.
+fn config_text(compose: &Path, node: &Node, unwritten: &BTreeMap<PathBuf, String>) -> Option<String> {
+    let dir = compose.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = dir.join(node.get("file")?.text()?);
+    unwritten.get(&file).cloned().or_else(|| files::read_text_in(dir, &file).ok())
+}
+
+/// The variables of `environment`, a map or a list.
+fn variables(node: Option<&Node>) -> Vec<(String, String)> {
+    let Some(node) = node else { return Vec::new() };
+    let items = node.items().iter().filter_map(|item| item.text()?.split_once('='));
+    let items = items.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    items.chain(node.entries().filter_map(|(name, _, value)| Some((name.to_owned(), value.scalar()?)))).collect()
 }
 
 /// Adds items; each replaces those before it that have the same key. One pass: files with thousands of labels exist.

@@ -50,6 +50,8 @@ pub struct Lesson {
     pub inventory: Option<String>,
     /// The compose file before the change, which both are compared with.
     pub base: Option<String>,
+    /// The script `pg_backup.sh` that belongs to both.
+    pub script: Option<String>,
 }
 
 /// The rules of lint; [`Rule::lesson`] describes each.
@@ -85,6 +87,16 @@ pub enum Rule {
     BadVersion,
     VersionNotBumped,
     NoValue,
+    LeadingSlash,
+    OldVersion,
+    DatabaseWithoutDump,
+    DumpNeverLoaded,
+    DumpLeftOut,
+    RestoreReadsOther,
+    ScriptNotMounted,
+    ScriptNotExecutable,
+    QuoteInHook,
+    NoBash,
 }
 
 static LESSONS: LazyLock<Vec<Lesson>> = LazyLock::new(|| {
@@ -131,8 +143,12 @@ impl Lesson {
         let example = |text: &str| text.lines().map(|l| format!("    {l}\n")).collect::<String>();
         let Self { code, severity, summary, reason, fix, wrong, right, .. } = self;
         let mut text = format!("{code} ({}): {summary}\n\n{reason}\n{fix}\n\nWrong:\n\n{}", severity.name(), example(wrong));
-        for (title, file) in [("With this inventory.toml:", &self.inventory), ("If the file before the change was:", &self.base)]
-        {
+        let files = [
+            ("With this inventory.toml:", &self.inventory),
+            ("With this pg_backup.sh:", &self.script),
+            ("If the file before the change was:", &self.base),
+        ];
+        for (title, file) in files {
             if let Some(file) = file {
                 text += &format!("\n{title}\n\n{}", example(file));
             }

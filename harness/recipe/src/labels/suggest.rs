@@ -1,133 +1,256 @@
 //! `labels suggest`: the labels that back up exactly what the inventory calls durable or valuable, as an edit of the recipe's text
-//! that keeps its comments and its order.
+//! that keeps its comments, its order and its style. No wish of the author is lost: each label stays, or is written anew where the bot
+//! reads it, or is reported.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
 
-use super::lint::{Mistake, lint};
-use super::recipe::{Label, Place, Recipe, RecipeFiles, Service};
-use super::rules::Rule;
+use super::VOLUMES;
+use super::image::ImageName;
+use super::lint::{Mistake, lint_all};
+use super::recipe::{Recipe, RecipeFiles, Service};
 use super::version::Version;
-use super::{BACKUP, Hook, VOLUMES};
 use crate::error::{Error, Result};
 use crate::fence::files;
 use crate::inventory::Class;
+use apply::{Refusals, Texts, apply};
+use plan::{At, Edit, Step};
 
-/// Labels with one of these mistakes are removed, and what they meant is written again.
-const REPLACED: &[Rule] = &[
-    Rule::NotEnabled,
-    Rule::EnabledTwice,
-    Rule::EnabledElsewhere,
-    Rule::Version1,
-    Rule::ContainerPath,
-    Rule::UnknownVolume,
-    Rule::UnknownLabel,
-    Rule::ContainerLabel,
-    Rule::InexactValue,
-    Rule::BadPath,
-    Rule::PathOfExcluded,
-    Rule::NothingLeft,
-    Rule::DurableExcluded,
-    Rule::ValuableExcluded,
-];
+mod apply;
+mod pair;
+mod plan;
+mod spot;
+mod text;
 
 /// An edit of a recipe.
 #[derive(Debug)]
 pub struct Suggestion {
-    /// Files, with their text before and after.
+    /// Compose files, with their text before and after.
     pub files: Vec<(PathBuf, String, String)>,
+    /// Other files that are written or changed: a script, and the variable with its version.
+    pub others: Vec<NewFile>,
+    /// What becomes of labels that were there, one sentence each.
+    pub said: Vec<String>,
     /// Assumptions that the user should check, one sentence each.
     pub assumed: Vec<String>,
+    /// What could not be changed, and why, one sentence each.
+    pub by_hand: Vec<String>,
     /// Mistakes that only a person can correct.
     pub left: Vec<Mistake>,
 }
 
+/// A file that a recipe gets, or that is changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Its text before; nothing if it is new.
+    pub old: Option<String>,
+    /// Its text.
+    pub new: String,
+    /// Whether it is a program.
+    pub is_executable: bool,
+}
+
 impl Suggestion {
-    /// The edit as a unified diff; empty if there is nothing to change.
-    pub fn diff(&self) -> String {
-        let one = |(file, old, new): &(PathBuf, String, String)| {
-            let name = file.display().to_string();
-            similar::TextDiff::from_lines(old, new).unified_diff().header(&name, &name).to_string()
+    /// The edit as a unified diff that git applies; empty if there is nothing to change. `root` is the folder that its names are from.
+    pub fn diff_from(&self, root: &Path) -> String {
+        let name = |file: &Path| {
+            let file = file.strip_prefix(root).unwrap_or(file);
+            let file: PathBuf = file.components().filter(|c| !matches!(c, std::path::Component::CurDir)).collect();
+            file.display().to_string().trim_start_matches('/').to_owned()
         };
-        self.files.iter().filter(|(_, old, new)| old != new).map(one).collect()
+        let one = |file: &Path, old: Option<&str>, new: &str, mode: &str| {
+            let name = name(file);
+            let before = old.map_or_else(|| "/dev/null".to_owned(), |_| format!("a/{name}"));
+            let diff = similar::TextDiff::from_lines(old.unwrap_or_default(), new);
+            let diff = diff.unified_diff().header(&before, &format!("b/{name}")).to_string();
+            let git = if old.is_none() { format!("diff --git a/{name} b/{name}\nnew file mode {mode}\n") } else { String::new() };
+            git + &diff
+        };
+        let changed = self.files.iter().filter(|(_, old, new)| old != new).map(|(file, old, new)| one(file, Some(old), new, ""));
+        let others =
+            self.others.iter().map(|f| one(&f.path, f.old.as_deref(), &f.new, if f.is_executable { "100755" } else { "100644" }));
+        changed.chain(others).collect()
+    }
+
+    /// The edit as a unified diff with the files' names as they were given.
+    pub fn diff(&self) -> String {
+        self.diff_from(Path::new(""))
     }
 
     /// Writes the files. Each is replaced as a whole or, after an error, left as it was.
     pub fn write(&self) -> Result<()> {
+        for file in &self.others {
+            write(&file.path, &file.new, file.is_executable)?;
+        }
         for (file, _, new) in self.files.iter().filter(|(_, old, new)| old != new) {
-            let dir = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-            let temporary = tempfile::NamedTempFile::new_in(dir).map_err(Error::io(dir))?;
-            std::fs::write(temporary.path(), new).map_err(Error::io(temporary.path()))?;
-            let mode = std::fs::metadata(file).map_err(Error::io(file))?.permissions();
-            std::fs::set_permissions(temporary.path(), mode).map_err(Error::io(temporary.path()))?;
-            temporary.persist(file).map_err(|e| Error::Io { path: file.clone(), source: e.error })?;
+            write(file, new, false)?;
         }
         Ok(())
     }
 }
 
+fn write(file: &Path, text: &str, is_executable: bool) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let temporary = tempfile::NamedTempFile::new_in(dir).map_err(Error::io(dir))?;
+    std::fs::write(temporary.path(), text).map_err(Error::io(temporary.path()))?;
+    let new = std::fs::Permissions::from_mode(if is_executable { 0o755 } else { 0o644 });
+    let mode = std::fs::metadata(file).map_or(new, |there| there.permissions());
+    std::fs::set_permissions(temporary.path(), mode).map_err(Error::io(temporary.path()))?;
+    temporary.persist(file).map_err(|e| Error::Io { path: file.to_owned(), source: e.error })?;
+    Ok(())
+}
+
 /// Works out what to change so that the recipe backs up exactly what its inventory calls durable or valuable. Without an
-/// inventory, every volume counts as such unless its label says otherwise.
-///
-/// It is an error if a label that must change shares its line with other text.
+/// inventory, every volume counts as such unless its label says otherwise. Overlays that are switched off are mended too.
 pub fn suggest(sources: &RecipeFiles) -> Result<Suggestion> {
-    let read = |file: &PathBuf| Ok((file.clone(), files::read_text(file)?));
-    suggest_for(sources, sources.files.iter().map(read).collect::<Result<Vec<_>>>()?)
+    suggest_for(sources, read(&sources.files)?)
+}
+
+fn read(paths: &[PathBuf]) -> Result<Texts> {
+    paths.iter().map(|file| Ok((file.clone(), files::read_text(file)?))).collect()
 }
 
 /// The same for files that have these texts.
-pub fn suggest_for(sources: &RecipeFiles, before: Vec<(PathBuf, String)>) -> Result<Suggestion> {
+pub fn suggest_for(sources: &RecipeFiles, before: Texts) -> Result<Suggestion> {
+    let mut work = Work { sources: sources.clone(), said: Vec::new(), by_hand: Vec::new(), others: Vec::new() };
     let recipe = sources.parse(before.clone())?;
-    let (main, service) = main_service(&recipe)?;
     let mut assumed = Vec::new();
     let unwanted = unwanted(&recipe, &mut assumed);
-
-    let mut edit = Edit { texts: before.iter().map(|(f, t)| (Arc::new(f.clone()), Lines::new(t))).collect() };
-    let replaced: BTreeSet<Place> =
-        lint(&recipe, None).into_iter().filter(|m| REPLACED.contains(&m.rule)).map(|m| m.place).collect();
-    let is_kept = |l: &&Label| !replaced.contains(&l.place);
-    let kept: BTreeSet<&str> = recipe
-        .labels()
-        .map(|(.., l)| l)
-        .filter(is_kept)
-        .filter(|l| l.value != "false" || l.name != BACKUP)
-        .map(|l| l.name.as_str())
-        .collect();
-
-    let mut wanted: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
-    if recipe.version().is_none() {
-        let tag = service.image.as_deref().and_then(|i| i.rsplit_once(':')).map_or("0", |(_, tag)| tag);
-        assumed.push(format!("the recipe has no version label yet; its first version is 0.1.0+{tag}"));
-        wanted.entry(main).or_default().push(("coop-cloud.${STACK_NAME}.version".into(), format!("0.1.0+{tag}")));
+    let mut texts = work.first_version(before.clone(), &mut assumed)?;
+    texts = work.mend(texts, &unwanted)?;
+    let overlays = read(&sources.overlays)?;
+    let mut mended = Vec::new();
+    for overlay in &overlays {
+        let mut all = texts.clone();
+        all.push(overlay.clone());
+        let recipe = work.sources.parse(all.clone())?;
+        let mut all = work.mend(all, &self::unwanted(&recipe, &mut Vec::new()))?;
+        mended.extend(all.pop());
+        texts = all;
     }
-    let volumes = unwanted.iter().map(|v| (format!("{VOLUMES}{v}"), "false"));
-    for (name, value) in [(BACKUP.to_owned(), "true")].into_iter().chain(volumes) {
-        if !kept.contains(name.as_str()) {
-            wanted.entry(main).or_default().push((name, value.to_owned()));
+    if texts != before || mended != overlays || !work.others.is_empty() {
+        texts = work.raise(texts, &recipe)?;
+    }
+
+    let after: Texts = texts.into_iter().chain(mended).collect();
+    let left = work.left(&after, &recipe)?;
+    let before = before.into_iter().chain(overlays);
+    let files = before.zip(after).map(|((file, old), (_, new))| (file, old, new)).collect();
+    work.said.dedup();
+    Ok(Suggestion { files, others: work.others, said: work.said, assumed, by_hand: work.by_hand, left })
+}
+
+struct Work {
+    sources: RecipeFiles,
+    said: Vec<String>,
+    by_hand: Vec<String>,
+    others: Vec<NewFile>,
+}
+
+impl Work {
+    /// Mends the labels of a combination of files, then gives its databases their dumps.
+    fn mend(&mut self, texts: Texts, unwanted: &[String]) -> Result<Texts> {
+        let recipe = self.sources.parse(texts.clone())?;
+        let (main, _) = main_service(&recipe)?;
+        let steps = plan::steps(&recipe, main, unwanted);
+        let texts = self.make(texts, &steps)?;
+        let recipe = self.sources.parse(texts.clone())?;
+        let mut texts = texts;
+        for (step, new) in pair::pairs(&recipe, &self.sources.unwritten) {
+            let (done, refused) = apply(&texts, std::slice::from_ref(&step))?;
+            if refused.is_empty() {
+                texts = done;
+                self.said.extend(step.said);
+                self.add(new);
+            } else {
+                self.refuse(refused);
+            }
+        }
+        Ok(texts)
+    }
+
+    fn make(&mut self, texts: Texts, steps: &[Step]) -> Result<Texts> {
+        let (done, refused) = apply(&texts, steps)?;
+        let refusals: HashSet<String> = refused.iter().map(|(step, _)| format!("{step:?}")).collect();
+        let made = steps.iter().filter(|s| refusals.is_empty() || !refusals.contains(&format!("{s:?}")));
+        self.said.extend(made.filter_map(|s| s.said.clone()));
+        self.refuse(refused);
+        Ok(done)
+    }
+
+    fn refuse(&mut self, refused: Refusals) {
+        for (step, why) in refused {
+            let inserts = step.edits.iter().filter_map(|edit| match edit {
+                Edit::Insert { service, name, value, .. } => Some(format!("{name}={value} under deploy.labels of {service}")),
+                _ => None,
+            });
+            let what = step.said.unwrap_or_else(|| format!("write {}", inserts.collect::<Vec<_>>().join(" and ")));
+            let line = format!("{what}: by hand, because {why}");
+            if !self.by_hand.contains(&line) {
+                self.by_hand.push(line);
+            }
         }
     }
-    // Hooks move from the container to the service.
-    for (name, service) in &recipe.services {
-        let hooks = service.container_labels.iter().filter(|l| Hook::ALL.iter().any(|h| h.label() == l.name));
-        for hook in hooks.filter(|h| !kept.contains(h.name.as_str())) {
-            wanted.entry(name).or_default().push((hook.name.clone(), hook.value.clone()));
+
+    /// Keeps new files, each once.
+    fn add(&mut self, new: Vec<NewFile>) {
+        for file in new {
+            self.sources.unwritten.insert(file.path.clone(), file.new.clone());
+            match self.others.iter_mut().find(|f| f.path == file.path) {
+                Some(there) => there.new = file.new,
+                None => self.others.push(file),
+            }
         }
     }
 
-    let changed = !wanted.is_empty() || !replaced.is_empty();
-    if let Some((.., label)) = recipe.version().filter(|_| changed)
-        && let Some(version) = Version::parse(&label.value)
-    {
-        edit.replace(&label.place, &version.to_string(), &version.bumped().to_string())?;
+    /// Gives the recipe its first version, if it has none that could be renamed.
+    fn first_version(&mut self, texts: Texts, assumed: &mut Vec<String>) -> Result<Texts> {
+        let recipe = self.sources.parse(texts.clone())?;
+        let (main, service) = main_service(&recipe)?;
+        let has_old = recipe.old_versions().any(|(name, _, l)| name == main && Version::parse(&l.value).is_some());
+        if recipe.version().is_some() || has_old {
+            return Ok(texts);
+        }
+        let image = ImageName::parse(service.image.as_deref().unwrap_or_default());
+        let (upstream, why) = match image.app_version() {
+            Some(tag) => (tag, ""),
+            None => ("0", "; write the app's version after the +, which the image's name does not say"),
+        };
+        assumed.push(format!("the recipe has no version label yet; its first version is 0.1.0+{upstream}{why}"));
+        let name = "coop-cloud.${STACK_NAME}.version".to_owned();
+        let edit = Edit::Insert { service: main.to_owned(), near: None, name, value: format!("0.1.0+{upstream}") };
+        self.make(texts, &[Step { said: None, edits: vec![edit] }])
     }
-    for (name, service) in &recipe.services {
-        edit.service(service, &replaced, wanted.remove(name.as_str()).unwrap_or_default())?;
+
+    /// Raises the version that the recipe had before.
+    fn raise(&mut self, texts: Texts, before: &Recipe) -> Result<Texts> {
+        let recipe = self.sources.parse(texts.clone())?;
+        let had = before.version().is_some() || before.old_versions().next().is_some();
+        let Some((_, _, label)) = recipe.version().filter(|_| had) else { return Ok(texts) };
+        let Some(version) = Version::parse(&label.value) else { return Ok(texts) };
+        let value = label.written.1.replacen(&version.to_string(), &version.bumped().to_string(), 1);
+        // Services that share the label by an anchor have it raised together.
+        let sharing = recipe.labels().filter(|(.., l)| l.place == label.place);
+        let edits = sharing.map(|(service, _, label)| Edit::Rewrite {
+            at: At { service: service.to_owned(), on_container: false, label: label.clone() },
+            name: label.written.0.clone(),
+            value: value.clone(),
+        });
+        let step = Step { said: None, edits: edits.collect() };
+        self.make(texts, &[step])
     }
-    let after: Vec<(PathBuf, String)> = edit.texts.into_iter().map(|(f, lines)| (f.to_path_buf(), lines.text())).collect();
-    let left = lint(&sources.parse(after.clone())?, Some(&recipe));
-    let files = before.into_iter().zip(after).map(|((file, old), (_, new))| (file, old, new)).collect();
-    Ok(Suggestion { files, assumed, left })
+
+    /// What lint still finds.
+    fn left(&self, after: &Texts, before: &Recipe) -> Result<Vec<Mistake>> {
+        let text = |path: &PathBuf| {
+            let found = after.iter().find(|(file, _)| file == path);
+            found.map(|(_, text)| text.clone()).ok_or_else(|| Error::Usage(format!("{} is not there", path.display())))
+        };
+        lint_all(&self.sources, Some(before), &text)
+    }
 }
 
 fn main_service(recipe: &Recipe) -> Result<(&str, &Service)> {
@@ -144,192 +267,14 @@ fn unwanted(recipe: &Recipe, assumed: &mut Vec<String>) -> Vec<String> {
         let labels = recipe.labels().filter(|(.., l)| l.value == "false");
         let labels: HashSet<&str> = labels.filter_map(|(.., l)| l.name.strip_prefix(VOLUMES)).collect();
         let (excluded, taken): (Vec<&str>, Vec<&str>) = mounted.iter().partition(|v| labels.contains(**v));
-        assumed.push(format!("there is no inventory.toml, so every volume is worth a backup ({})", taken.join(", ")));
-        if !excluded.is_empty() && !taken.is_empty() {
+        if !taken.is_empty() {
+            assumed.push(format!("there is no inventory.toml, so every volume is worth a backup ({})", taken.join(", ")));
+        }
+        if !excluded.is_empty() {
             assumed.push(format!("the volumes that labels exclude stay excluded ({})", excluded.join(", ")));
-            return excluded.into_iter().map(str::to_owned).collect();
         }
         return Vec::new();
     };
     let junk = inventory.volumes.iter().filter(|v| matches!(v.class, Class::Cache | Class::Regenerated));
     junk.map(|v| v.name.clone()).filter(|v| mounted.contains(v.as_str())).collect()
-}
-
-struct Edit {
-    texts: Vec<(Arc<PathBuf>, Lines)>,
-}
-
-/// The lines of a file. Their numbers are those of the file before any edit.
-struct Lines {
-    old: Vec<String>,
-    /// What each line is replaced by; empty once it is removed.
-    new: Vec<String>,
-    end: &'static str,
-}
-
-impl Lines {
-    fn new(text: &str) -> Self {
-        let old: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
-        Self { new: old.clone(), old, end: if text.contains("\r\n") { "\r\n" } else { "\n" } }
-    }
-
-    fn text(self) -> String {
-        self.new.concat()
-    }
-
-    fn indent(&self, at: usize) -> Option<usize> {
-        let line = self.old.get(at)?;
-        (!line.trim().is_empty()).then(|| line.len() - line.trim_start().len())
-    }
-
-    /// The line after the block that begins in line `at`, from 0.
-    fn block_end(&self, at: usize) -> usize {
-        let own = self.indent(at).unwrap_or(0);
-        let mut end = at + 1;
-        for next in at + 1..self.old.len() {
-            match self.indent(next) {
-                Some(indent) if indent <= own => break,
-                Some(_) => end = next + 1,
-                None => {}
-            }
-        }
-        end
-    }
-
-    fn insert_after(&mut self, at: usize, text: &str) {
-        if !self.new[at].ends_with('\n') && !self.new[at].is_empty() {
-            self.new[at] += self.end;
-        }
-        self.new[at] += text;
-    }
-}
-
-/// In which columns of each line labels begin.
-struct Neighbours<'a>(HashMap<(&'a PathBuf, usize), BTreeSet<usize>>);
-
-impl<'a> Neighbours<'a> {
-    fn new(labels: impl Iterator<Item = &'a Label>) -> Self {
-        let mut columns: HashMap<_, BTreeSet<usize>> = HashMap::new();
-        for Place { file, line, column } in labels.map(|l| &l.place) {
-            columns.entry((file.as_ref(), *line)).or_default().insert(*column);
-        }
-        Self(columns)
-    }
-
-    /// Whether more than one label is in the line of this one.
-    fn share_line(&self, place: &Place) -> bool {
-        self.0.get(&(place.file.as_ref(), place.line)).is_some_and(|columns| columns.len() > 1)
-    }
-}
-
-impl Edit {
-    fn lines(&mut self, place: &Place) -> &mut Lines {
-        let of = |(file, _): &&mut (Arc<PathBuf>, Lines)| **file == *place.file;
-        let found = self.texts.iter_mut().find(of);
-        &mut found.expect("places are in the files that were read").1
-    }
-
-    fn replace(&mut self, place: &Place, from: &str, to: &str) -> Result<()> {
-        let line = &mut self.lines(place).new[place.line - 1];
-        if !line.contains(from) {
-            let message = format!("this line does not contain {from}; change the version to {to} by hand");
-            return Err(Error::input(place.file.as_ref(), Some(place.line), message));
-        }
-        *line = line.replacen(from, to, 1);
-        Ok(())
-    }
-
-    /// Removes the replaced labels of a service and writes the wanted ones.
-    fn service(&mut self, service: &Service, replaced: &BTreeSet<Place>, wanted: Vec<(String, String)>) -> Result<()> {
-        let all = || service.labels.iter().chain(&service.container_labels);
-        let neighbours = Neighbours::new(all());
-        for label in all().filter(|l| replaced.contains(&l.place)) {
-            self.check_own_line(label, &neighbours)?;
-            let lines = self.lines(&label.place);
-            let at = label.place.line - 1;
-            for line in at..lines.block_end(at) {
-                lines.new[line].clear();
-            }
-        }
-        if !wanted.is_empty() {
-            // After the version, else after the last label that is kept, else where the first removed one was.
-            let stays = |l: &&Label| !replaced.contains(&l.place);
-            let version = service.labels.iter().find(|l| l.name.ends_with(".version"));
-            let beside = version.or_else(|| service.labels.iter().rfind(stays)).or(service.labels.first());
-            match beside {
-                Some(label) => {
-                    self.check_own_line(label, &neighbours)?;
-                    let lines = self.lines(&label.place);
-                    let at = label.place.line - 1;
-                    let (indent, end) = (lines.indent(at).unwrap_or(0), lines.end);
-                    let text = written(&wanted, indent, lines.old[at].trim_start().starts_with('-'), end);
-                    let last = lines.block_end(at) - 1;
-                    lines.insert_after(last, &text);
-                }
-                None => self.new_labels(service, &wanted),
-            }
-        }
-        for (labels, inserted) in [(&service.labels, !wanted.is_empty()), (&service.container_labels, false)] {
-            if !inserted && !labels.is_empty() && labels.iter().all(|l| replaced.contains(&l.place)) {
-                self.remove_heading(&labels[0].place);
-            }
-        }
-        Ok(())
-    }
-
-    /// Only a label on a line of its own can be edited without touching its neighbours.
-    fn check_own_line(&mut self, label: &Label, neighbours: &Neighbours<'_>) -> Result<()> {
-        let place = &label.place;
-        let line = self.lines(place).old[place.line - 1].clone();
-        let before: String = line.chars().take(place.column - 1).collect();
-        let block = before.trim().is_empty() || before.trim() == "-";
-        if block && !neighbours.share_line(place) {
-            return Ok(());
-        }
-        let message =
-            format!("{} shares its line with other text; put each label on a line of its own, then try again", label.name);
-        Err(Error::input(place.file.as_ref(), Some(place.line), message))
-    }
-
-    /// For a service without labels: after its `deploy:`, or at the end of the service.
-    fn new_labels(&mut self, service: &Service, wanted: &[(String, String)]) {
-        let lines = self.lines(&service.place);
-        let at = service.place.line - 1;
-        let end = lines.block_end(at);
-        let step = (at + 1..end).find_map(|l| lines.indent(l)).unwrap_or(4);
-        let unit = step.saturating_sub(lines.indent(at).unwrap_or(2)).max(1);
-        let deploy =
-            (at + 1..end).find(|l| lines.indent(*l) == Some(step) && lines.old[*l].trim_end() == format!("{:step$}deploy:", ""));
-        let (depth, eol) = (step + unit, lines.end);
-        let text = format!("{:depth$}labels:{eol}{}", "", written(wanted, depth + unit, true, eol));
-        match deploy {
-            Some(deploy) => lines.insert_after(deploy, &text),
-            None => lines.insert_after(end - 1, &format!("{:step$}deploy:{eol}{text}", "")),
-        }
-    }
-
-    /// Removes a `labels:` that has no label left, and a `deploy:` that has nothing else.
-    fn remove_heading(&mut self, label: &Place) {
-        let lines = self.lines(label);
-        let mut at = label.line - 1;
-        for heading in ["labels:", "deploy:"] {
-            let inner = lines.indent(at).unwrap_or(0);
-            let is_heading = |l: &usize| lines.old[*l].trim() == heading && lines.indent(*l).is_some_and(|i| i <= inner);
-            let Some(above) = (0..at).rev().find(is_heading) else { return };
-            if (above + 1..lines.block_end(above).max(label.line)).any(|l| !lines.new[l].trim().is_empty()) {
-                return;
-            }
-            lines.new[above].clear();
-            at = above;
-        }
-    }
-}
-
-fn written(labels: &[(String, String)], indent: usize, list: bool, end: &str) -> String {
-    let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-    let one = |(name, value): &(String, String)| match list {
-        true => format!("{:indent$}- \"{}={}\"{end}", "", quoted(name), quoted(value)),
-        false => format!("{:indent$}{name}: \"{}\"{end}", "", quoted(value)),
-    };
-    labels.iter().map(one).collect()
 }

@@ -23,17 +23,23 @@ pub fn new(root: &Path, name: &str, compose: &Path) -> Result<Vec<PathBuf>> {
         return Err(Error::Usage(format!("{} exists already; nothing was changed", dir.display())));
     }
     let text = std::fs::read_to_string(compose).map_err(Error::unreadable(compose))?;
-    let [spec, inventory] = texts(name, &Compose::parse(compose, &text)?)?;
+    let parsed = Compose::parse(compose, &text)?;
+    if parsed.volumes().next().is_none() {
+        let message = "no named volumes, so there is nothing that a bot backs up, and nothing to restore; expected volumes: with a name for \
+                       each folder whose content users need";
+        return Err(Error::input(compose, None, message));
+    }
+    let [spec, inventory] = texts(name, &parsed)?;
     let files = [("compose.yml", text), ("scenario.toml", spec), ("inventory.toml", inventory)];
     std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
-    let mut written = Vec::new();
-    for (file, text) in files {
-        let path = dir.join(file);
-        std::fs::write(&path, text).map_err(Error::io(&path))?;
-        written.push(path);
+    let written = files.iter().map(|(file, _)| dir.join(file)).collect();
+    let write = |(file, text): &(&str, String)| std::fs::write(dir.join(file), text).map_err(Error::io(dir.join(file)));
+    // A drill could read what was written; else nothing of it stays.
+    let result = files.iter().try_for_each(write).and_then(|()| Scenario::load(root, name));
+    if result.is_err() {
+        std::fs::remove_dir_all(&dir).map_err(Error::io(&dir))?;
     }
-    // A drill could read what was written.
-    Scenario::load(root, name).map(|_| written)
+    result.map(|_| written)
 }
 
 /// The texts of `scenario.toml` and `inventory.toml`.
@@ -206,6 +212,10 @@ mod tests {
         assert_eq!((class("data"), class("cache"), class("pg")), (Some("durable"), Some("cache"), Some("durable")));
         let spec = std::fs::read_to_string(root.join("wiki/scenario.toml")).expect("a file");
         assert!(spec.contains("#[[database]]\n#name = \"db\"\n"), "{spec}");
+        std::fs::write(&compose, "services:\n  app:\n    image: nginx:1.27\n    ports: [\"80:80\"]\n").expect("written");
+        let none = new(&root, "none", &compose).expect_err("no volume").to_string();
+        assert!(none.contains("app.yml: no named volumes") && !root.join("none").exists(), "{none}");
+        std::fs::write(&compose, text).expect("written");
         assert!(new(&root, "wiki", &compose).expect_err("twice").to_string().contains("exists already"));
         assert!(new(&root, "Wiki!", &compose).expect_err("a name").to_string().contains("lowercase"));
     }

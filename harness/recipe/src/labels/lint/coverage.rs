@@ -20,7 +20,9 @@ pub(super) fn check(recipe: &Recipe, found: &mut Mistakes) {
         .filter_map(|(.., l)| Some((l.name.strip_prefix(VOLUMES)?, l)))
         .collect();
     let mounted: BTreeSet<&str> = recipe.services.values().flat_map(Service::volumes).collect();
-    if let Some((_, last)) = excluded.iter().last().filter(|_| mounted.iter().all(|v| excluded.contains_key(v))) {
+    if let Some((_, last)) =
+        excluded.iter().last().filter(|_| !mounted.is_empty() && mounted.iter().all(|v| excluded.contains_key(v)))
+    {
         let message = match mounted.len() {
             1 => "the only volume is excluded".to_owned(),
             volumes => format!("all {volumes} volumes are excluded"),

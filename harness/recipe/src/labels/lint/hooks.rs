@@ -1,42 +1,52 @@
-//! Hooks: whether they run, where they write, which tools they need, and whether both halves are there.
+//! Hooks, each by itself: whether it runs, whether it can be run by the bot, where it writes, and which tools it needs.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use crate::labels::Hook;
-use crate::labels::hook::{self, Command};
+use crate::labels::flow::{Flow, Script};
+use crate::labels::hook;
 use crate::labels::mistake::Mistakes;
-use crate::labels::recipe::{Label, MountSource, Recipe, Service};
+use crate::labels::recipe::{MountSource, Recipe, Service};
 use crate::labels::rules::Rule;
 
 /// Adds what is wrong with the hooks of every service.
-pub(super) fn check(recipe: &Recipe, found: &mut Mistakes) {
+pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
+    for flow in flows {
+        let (name, label) = (flow.name, flow.label);
+        if flow.service.replicas == Some(0) {
+            let message = format!("{} is on service {name}, which has replicas: 0", label.name);
+            found.add(Rule::HookNeverRuns, &label.place, message);
+        }
+        command(flow, found);
+        flow.scripts.iter().for_each(|called| script(flow, called, found));
+        if hook::without_shell(&label.value).contains('\'') {
+            let message = format!("{}: {}", label.name, shown(&label.value));
+            found.add(Rule::QuoteInHook, &label.place, message);
+        }
+    }
     for (name, service) in &recipe.services {
-        for label in Hook::ALL.iter().filter_map(|h| service.label(h.label())) {
-            if service.replicas == Some(0) {
-                let message = format!("{} is on service {name}, which has replicas: 0", label.name);
-                found.add(Rule::HookNeverRuns, &label.place, message);
-            }
-            command(service, label, found);
+        let first = flows.iter().find(|f| f.name == name && !f.command.tools.iter().any(|t| t == "bash"));
+        let image = service.image.as_deref().unwrap_or_default();
+        if let Some((flow, instead)) = first.and_then(|f| Some((f, hook::lacks(image, "bash")?))) {
+            found.add(Rule::NoBash, &flow.label.place, format!("service {name}: {image} has no bash; {instead}"));
         }
-        halves(name, service, found);
     }
 }
 
-/// A dump that nothing loads, or one that nothing makes.
-fn halves(name: &str, service: &Service, found: &mut Mistakes) {
-    let label = |hook: Hook| service.label(hook.label());
-    match (label(Hook::BackupPre), label(Hook::RestorePre).or_else(|| label(Hook::RestorePost))) {
-        (Some(l), None) => {
-            found.add(Rule::BackupHookAlone, &l.place, format!("service {name} has no backupbot.restore hook"));
-        }
-        (None, Some(l)) => {
-            found.add(Rule::RestoreHookAlone, &l.place, format!("service {name} has no backupbot.backup.pre-hook"));
-        }
-        _ => {}
-    }
+/// The beginning of a long command.
+fn shown(command: &str) -> String {
+    const SHOWN: usize = 60;
+    let short: String = command.chars().take(SHOWN).collect();
+    if short.len() < command.len() { short + "…" } else { short }
 }
 
-fn command(service: &Service, label: &Label, found: &mut Mistakes) {
-    let Command { tools, writes, hiding } = hook::read(&label.value);
-    for path in writes.iter().filter(|path| !hook::is_scratch(path)) {
+fn command(flow: &Flow<'_>, found: &mut Mistakes) {
+    let (service, label) = (flow.service, flow.label);
+    // What a restore writes is loaded and forgotten, and what is written after the copy is not in it anyhow.
+    let results = flow.command.results().filter(|_| flow.hook == Hook::BackupPre);
+    for path in results {
         if let Some(about) = outside_volumes(service, path) {
             let volumes: Vec<_> = service.volumes().collect();
             let has = if volumes.is_empty() { "none".into() } else { volumes.join(", ") };
@@ -45,25 +55,40 @@ fn command(service: &Service, label: &Label, found: &mut Mistakes) {
         }
     }
     let image = service.image.as_deref().unwrap_or_default();
-    for tool in tools {
-        if let Some(instead) = hook::lacks(image, &tool) {
+    for tool in &flow.command.tools {
+        if let Some(instead) = hook::lacks(image, tool) {
             found.add(Rule::ToolMissing, &label.place, format!("{}: {image} has no {tool}; {instead}", label.name));
         }
     }
-    if let Some(first) = hiding {
+    if let Some(first) = &flow.command.hiding {
         let message = format!("{}: if {first} fails, the hook still succeeds", label.name);
         found.add(Rule::PipeHidesFailure, &label.place, message);
     }
 }
 
+/// Whether a name is that of a script, as far as can be told.
+static SCRIPT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)\.(sh|bash|py|pl|rb|js|php)$|^/[^/]+$").expect("the pattern is a constant, and tested"));
+
+fn script(flow: &Flow<'_>, script: &Script<'_>, found: &mut Mistakes) {
+    let (label, path) = (flow.label, &script.called.path);
+    match script.config {
+        Some(config) if !config.executable && script.called.shell.is_none() => {
+            let message =
+                format!("{}: config {} is mounted at {path} without a mode that lets it run", label.name, config.source);
+            found.add(Rule::ScriptNotExecutable, &label.place, message);
+        }
+        None if SCRIPT.is_match(path) && script.is_mounted_by_nobody(flow.service) => {
+            let message = format!("{}: no config of service {} is mounted at {path}", label.name, flow.name);
+            found.add(Rule::ScriptNotMounted, &label.place, message);
+        }
+        _ => {}
+    }
+}
+
 /// Where a path of the container is, if it is in no named volume.
 fn outside_volumes(service: &Service, path: &str) -> Option<&'static str> {
-    let is_below = |target: &str| {
-        let rest = path.strip_prefix(target.trim_end_matches('/'));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let mount = service.mounts.iter().filter(|m| is_below(&m.target)).max_by_key(|m| m.target.len());
-    match mount.map(|m| &m.source) {
+    match service.mount_of(path).map(|(mount, _)| &mount.source) {
         Some(MountSource::Volume(_)) => None,
         Some(MountSource::Bind(_)) => Some("is on the host"),
         Some(MountSource::Unnamed) => Some("is in no named volume"),

@@ -2,14 +2,11 @@
 
 use std::collections::HashSet;
 
+use crate::labels::meaning::{Meaning, PathMeaning, hint, meaning, paths_meant, targets, volume_meant, volume_of};
 use crate::labels::mistake::Mistakes;
 use crate::labels::recipe::{Label, MountSource, Recipe, Service};
 use crate::labels::rules::Rule;
 use crate::labels::{BACKUP, Hook, VOLUMES, is_backupbot};
-use crate::near::did_you_mean;
-
-/// With more volumes than this, an unknown one is not compared with each of them for a suggestion.
-const SUGGESTED_FROM: usize = 100;
 
 /// Adds what is wrong with names and values.
 pub(super) fn check(recipe: &Recipe, found: &mut Mistakes) {
@@ -38,7 +35,7 @@ impl Names<'_> {
         for variable in label.unset.iter().filter(|v| *v != "STACK_NAME") {
             found.add(Rule::NoValue, place, format!("${{{variable}}} in {name}={value} has no value and no default"));
         }
-        if !is_backupbot(name) || name == "backupbot" {
+        if !is_backupbot(name) {
             return;
         }
         if label.boolean {
@@ -47,50 +44,56 @@ impl Names<'_> {
         if name == BACKUP {
             switch(label, found);
         } else if let Some(rest) = name.strip_prefix(VOLUMES) {
-            self.volume(label, rest, found);
+            self.volume(service, label, rest, found);
         } else if name == "backupbot.backup.path" {
             found.add(Rule::ContainerPath, place, format!("{name}={value}{}", instead(service, value)));
-        } else if name.starts_with("backupbot.volumes.") {
+        } else if name.starts_with("backupbot.volumes.") || name == "backupbot.restore" {
             found.add(Rule::Version1, place, format!("{name}={value} is a label of backupbot version 1"));
         } else if !Hook::ALL.iter().any(|h| h.label() == name) {
-            found.add(Rule::UnknownLabel, place, format!("backupbot has no label {name}; the closest one is {}", closest(name)));
+            let closest = match meaning(self.recipe, service, label) {
+                Meaning::Instead(labels) => labels.into_iter().next().map_or_else(String::new, |(name, _)| name),
+                _ => hint(name).to_owned(),
+            };
+            found.add(Rule::UnknownLabel, place, format!("backupbot has no label {name}; the closest one is {closest}"));
         }
     }
 
     /// A label about one volume; `rest` is its name after the common beginning.
-    fn volume(&self, label: &Label, rest: &str, found: &mut Mistakes) {
+    fn volume(&self, service: &Service, label: &Label, rest: &str, found: &mut Mistakes) {
         let Label { name, value, place, .. } = label;
-        let volumes = &self.recipe.volumes;
-        let (volume, is_path) = match rest.strip_suffix(".path") {
-            Some(volume) if !volumes.contains_key(rest) => (volume, true),
-            _ => (rest, false),
-        };
-        if !volumes.contains_key(volume) {
-            let message = format!("{name}: there is no volume {volume:?}{}", self.suggestion(volume));
-            found.add(Rule::UnknownVolume, place, message);
+        let (volume, is_path) = volume_of(self.recipe, rest);
+        if !self.recipe.volumes.contains_key(volume) {
+            let meant = volume_meant(self.recipe, volume).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            found.add(Rule::UnknownVolume, place, format!("{name}: there is no volume {volume:?}{meant}"));
         }
         if is_path {
-            let bad = |p: &&str| p.is_empty() || p.starts_with('/') || p.split('/').any(|part| part == "..");
-            if let Some(path) = value.split(',').map(str::trim).find(bad) {
-                found.add(Rule::BadPath, place, format!("{name}={value}: {path:?} is not a path within the volume"));
-            }
+            self.paths(service, label, volume, found);
             if self.excluded.contains(volume) {
                 let message = format!("{name}: volume {volume} is excluded by {VOLUMES}{volume}=false");
                 found.add(Rule::PathOfExcluded, place, message);
             }
-        } else if value != "true" && value != "false" && !label.boolean {
+        } else if value != "true" && value != "false" && !label.boolean && label.unset.is_empty() {
             found.add(Rule::InexactValue, place, format!("{name}={value}: expected false"));
         }
     }
 
-    /// The volume that was meant: the one whose name follows the stack's, or one with almost the same name.
-    fn suggestion(&self, unknown: &str) -> String {
-        let volumes = &self.recipe.volumes;
-        let after = |(at, _): (usize, &str)| volumes.get_key_value(&unknown[at + 1..]);
-        match unknown.match_indices('_').find_map(after) {
-            Some((volume, _)) => format!("; did you mean {volume}?"),
-            None if volumes.len() > SUGGESTED_FROM => String::new(),
-            None => did_you_mean(unknown, volumes.keys().map(String::as_str)),
+    /// The first path that is not one from the volume's root.
+    fn paths(&self, service: &Service, label: &Label, volume: &str, found: &mut Mistakes) {
+        let Label { name, value, place, .. } = label;
+        let targets = targets(self.recipe, service, volume);
+        for path in paths_meant(&targets, value) {
+            let (rule, message) = match path {
+                PathMeaning::InVolume(_) => continue,
+                PathMeaning::Nothing(path) => (Rule::BadPath, format!("{path:?} is not a path within the volume")),
+                PathMeaning::InContainer { target, path: "" } => {
+                    (Rule::BadPath, format!("{target} is where the volume is mounted; without the label, all of it is backed up"))
+                }
+                PathMeaning::InContainer { target, path } => {
+                    (Rule::BadPath, format!("{target} is where the volume is mounted; expected .path={path}"))
+                }
+                PathMeaning::AfterSlash(path) => (Rule::LeadingSlash, format!("expected {path}")),
+            };
+            return found.add(rule, place, format!("{name}={value}: {message}"));
         }
     }
 }
@@ -99,6 +102,7 @@ fn switch(label: &Label, found: &mut Mistakes) {
     let Label { name, value, place, .. } = label;
     match value.as_str() {
         "true" => {}
+        _ if !label.unset.is_empty() => {}
         "false" => found.add(Rule::NotEnabled, place, format!("{name}=false: nothing is backed up")),
         _ => found.add(Rule::InexactValue, place, format!("{name}={value}: expected true")),
     }
@@ -114,14 +118,4 @@ fn instead(service: &Service, path: &str) -> String {
         "" => format!("; volume {volume} is backed up without a label"),
         path => format!("; expected {VOLUMES}{volume}.path={path}"),
     })
-}
-
-/// The label of backupbot whose name is closest to one that does not exist.
-fn closest(name: &str) -> &'static str {
-    let known = Hook::ALL.iter().map(|h| h.label()).chain([BACKUP, VOLUMES]);
-    match known.min_by_key(|k| strsim::damerau_levenshtein(k, name)) {
-        Some(VOLUMES) => "backupbot.backup.volumes.<volume>",
-        Some(label) => label,
-        None => BACKUP,
-    }
 }

@@ -11,14 +11,16 @@ pub(super) fn check(recipe: &Recipe, main: Option<&Place>, found: &mut Mistakes)
     let all: Vec<_> = recipe.labels().filter(|(.., l)| is_backupbot(&l.name)).collect();
     let on: Vec<_> = all.iter().filter(|(.., l)| l.name == BACKUP).collect();
     let on_container = || recipe.services.values().flat_map(|s| &s.container_labels).any(|l| is_backupbot(&l.name));
+    // Only named volumes are backed up, so a recipe without any needs no label.
+    let has_volumes = recipe.services.values().any(|s| s.volumes().next().is_some());
     match (all.first(), on.first(), main) {
-        (None, _, Some(place)) if !on_container() => {
+        (None, _, Some(place)) if has_volumes && !on_container() => {
             found.add(Rule::NoLabels, place, "no service has a backupbot label");
         }
         (Some((.., label)), None, _) if !on_container() => {
             found.add(Rule::NotEnabled, &label.place, format!("{} has no effect without {BACKUP}=true", label.name));
         }
-        (_, Some((name, _, label)), _) if *name != "app" && recipe.services.contains_key("app") => {
+        (_, Some((name, _, label)), _) if !on.iter().any(|(n, ..)| *n == "app") && recipe.services.contains_key("app") => {
             found.add(Rule::EnabledElsewhere, &label.place, format!("{BACKUP} is on service {name}, not on app"));
         }
         _ => {}

@@ -10,8 +10,15 @@ use crate::labels::version::Version;
 
 /// Adds what is wrong with the version label. `base` is the recipe before the change.
 pub(super) fn check(recipe: &Recipe, base: Option<&Recipe>, main: Option<&Place>, found: &mut Mistakes) {
+    for (_, _, label) in recipe.old_versions() {
+        let message = format!(
+            "{}={} is the version of one service; a recipe has one version, coop-cloud.${{STACK_NAME}}.version",
+            label.name, label.value
+        );
+        found.add(Rule::OldVersion, &label.place, message);
+    }
     let Some((.., label)) = recipe.version() else {
-        if let Some(place) = main {
+        if let Some(place) = main.filter(|_| recipe.old_versions().next().is_none()) {
             found.add(Rule::NoVersion, place, "no service has the label coop-cloud.${STACK_NAME}.version");
         }
         return;

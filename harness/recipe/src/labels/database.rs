@@ -1,0 +1,133 @@
+//! Databases: which image is which engine, where its server keeps its files, and the customary scripts that dump and load it.
+//! `databases.toml` is the data.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::image::ImageName;
+use super::recipe::{Mount, MountSource, Service};
+
+/// A database's engine.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engine {
+    /// Its name, for people.
+    pub name: String,
+    /// The images of its server.
+    images: Vec<String>,
+    /// The folders in which its server keeps its files, or has them below.
+    folders: Vec<String>,
+    /// The programs that dump it, also from another service.
+    pub dumps: Vec<String>,
+    /// The name of the config with the script that dumps and loads it.
+    pub config: String,
+    /// The file that the script writes, beside the server's files.
+    pub dump: String,
+    /// The script. `{folder}` is where the dump is.
+    script: String,
+    /// Where its facts were read.
+    #[expect(dead_code, reason = "it is for the reader of the file, and a test asks for it by its being required")]
+    source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Engines {
+    engine: Vec<Engine>,
+}
+
+static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
+    let engines: Engines =
+        toml::from_str(include_str!("databases.toml")).expect("databases.toml is part of the program, and tested");
+    engines.engine
+});
+
+/// The server of a database: its engine, and the mount of the volume that holds its files.
+#[derive(Debug, Clone, Copy)]
+pub struct Server<'a> {
+    /// The engine.
+    pub engine: &'static Engine,
+    /// The mount of its files.
+    pub mount: &'a Mount,
+    /// The volume's name.
+    pub volume: &'a str,
+}
+
+/// The database's server that a service is, if it is one with its files in a named volume.
+pub fn server(service: &Service) -> Option<Server<'_>> {
+    let image = ImageName::parse(service.image.as_deref()?);
+    let engine = ENGINES.iter().find(|e| e.images.iter().any(|name| e.is_image(&image, name)))?;
+    service.mounts.iter().find_map(|mount| match &mount.source {
+        MountSource::Volume(volume) if !mount.read_only && engine.holds(&mount.target) => Some(Server { engine, mount, volume }),
+        _ => None,
+    })
+}
+
+impl Engine {
+    /// An image by its name, also in a registry of one's own.
+    fn is_image(&self, image: &ImageName<'_>, name: &str) -> bool {
+        let own = image.name.rsplit('/').next().filter(|_| !name.contains('/'));
+        image.is(name) || own == Some(name)
+    }
+
+    fn holds(&self, target: &str) -> bool {
+        let target = target.trim_end_matches('/');
+        self.folders
+            .iter()
+            .any(|folder| target == folder || target.strip_prefix(folder.as_str()).is_some_and(|r| r.starts_with('/')))
+    }
+
+    /// The script, with a dump in this folder.
+    pub fn script(&self, folder: &str) -> String {
+        self.script.replace("{folder}", folder.trim_end_matches('/'))
+    }
+
+    /// The name of the variable with the config's version.
+    pub fn version_variable(&self) -> String {
+        format!("{}_VERSION", self.config.to_uppercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_of_databases() {
+        let engine = |image: &str| {
+            let image = ImageName::parse(image);
+            let found = ENGINES.iter().find(|e| e.images.iter().any(|name| e.is_image(&image, name)));
+            found.map(|e| e.name.as_str())
+        };
+        for (image, expected) in [
+            ("postgres:16-alpine", Some("PostgreSQL")),
+            ("registry.example.org:5000/mirror/postgres:16", Some("PostgreSQL")),
+            ("ghcr.io/immich-app/postgres:14-vectorchord0.3.0", Some("PostgreSQL")),
+            ("pgvector/pgvector:pg16", Some("PostgreSQL")),
+            ("prometheuscommunity/postgres-exporter:v1", None),
+            ("mariadb", Some("MariaDB")),
+            ("mysql:8", Some("MySQL")),
+            ("mongo:7", Some("MongoDB")),
+            ("mongo-express:1", None),
+            ("redis:7", None),
+        ] {
+            assert_eq!(engine(image), expected, "{image}");
+        }
+    }
+
+    #[test]
+    fn the_scripts_have_both_halves_and_write_what_they_read() {
+        for engine in ENGINES.iter() {
+            let dump = format!("/srv/{}", engine.dump);
+            let half = |name: &str| {
+                let script = engine.script("/srv/");
+                super::super::hook::read_script(&script, &[name.to_owned()], &std::collections::BTreeMap::new())
+            };
+            let (backup, restore) = (half("backup"), half("restore"));
+            assert!(backup.results().any(|path| *path == dump), "{}: {backup:?}", engine.name);
+            assert!(restore.reads.contains(&dump) || restore.names.contains(&dump), "{}: {restore:?}", engine.name);
+            assert_eq!((backup.hiding, restore.hiding), (None, None), "{}", engine.name);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Follows the data of a backup: from a hook, through the script that it calls, to the file that it writes, to the volume that holds
+//! that file; and from the hook that runs after a restore to the file that it reads.
+
+use super::Hook;
+use super::hook::{self, Called, Command};
+use super::recipe::{ConfigMount, Label, Recipe, Service};
+
+/// A hook of a service, with all that it does.
+#[derive(Debug)]
+pub(super) struct Flow<'a> {
+    /// The service's name.
+    pub name: &'a str,
+    /// The service.
+    pub service: &'a Service,
+    /// When it runs.
+    pub hook: Hook,
+    /// Its label.
+    pub label: &'a Label,
+    /// What it does, the scripts that it calls included.
+    pub command: Command,
+    /// The scripts that it calls.
+    pub scripts: Vec<Script<'a>>,
+}
+
+/// A script that a hook calls, or another program by its path.
+#[derive(Debug)]
+pub(super) struct Script<'a> {
+    /// How it is called.
+    pub called: Called,
+    /// The config that is mounted there, if one is.
+    pub config: Option<&'a ConfigMount>,
+    /// Whether it is known what it does.
+    pub is_read: bool,
+}
+
+/// A file in a volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct File<'a> {
+    /// The volume's name.
+    pub volume: &'a str,
+    /// Its path in the volume.
+    pub path: String,
+}
+
+/// Where an image has its programs, so that nobody mounts them.
+const OF_IMAGES: [&str; 10] = ["/bin/", "/sbin/", "/usr/", "/opt/", "/app/", "/srv/", "/var/www/", "/home/", "/root/", "/etc/"];
+
+/// Every hook of a recipe.
+pub(super) fn flows(recipe: &Recipe) -> Vec<Flow<'_>> {
+    let mut all = Vec::new();
+    for (name, service) in &recipe.services {
+        for (hook, label) in Hook::ALL.into_iter().filter_map(|hook| Some((hook, service.label(hook.label())?))) {
+            all.push(Flow::follow(recipe, name, service, hook, label));
+        }
+    }
+    all
+}
+
+impl<'a> Flow<'a> {
+    fn follow(recipe: &'a Recipe, name: &'a str, service: &'a Service, hook: Hook, label: &'a Label) -> Self {
+        let mut command = hook::read_with(&label.value, &service.environment);
+        let mut scripts: Vec<Script<'a>> = Vec::new();
+        for called in command.called.clone() {
+            let config = service.configs.iter().find(|c| c.target == called.path);
+            let text = config.and_then(|c| recipe.configs.get(&c.source)?.as_deref());
+            let interpreter = text.and_then(hook::interpreter);
+            let shell = called.shell.as_deref().or(interpreter);
+            let is_shell = shell.is_none_or(|s| s.ends_with("sh"));
+            command.tools.extend(interpreter.filter(|_| called.shell.is_none()).map(str::to_owned));
+            if let Some(text) = text.filter(|_| is_shell) {
+                command.add(hook::read_script(text, &called.arguments, &service.environment));
+            }
+            let is_read = text.is_some() && is_shell || OF_IMAGES[..3].iter().any(|dir| called.path.starts_with(dir));
+            scripts.push(Script { called, config, is_read });
+        }
+        Self { name, service, hook, label, command, scripts }
+    }
+
+    /// Whether it does something that cannot be read: it calls a script that is not in the recipe, or not a shell's.
+    pub(super) fn is_opaque(&self) -> bool {
+        self.scripts.iter().any(|script| !script.is_read)
+    }
+
+    /// Whether it writes a dump, as far as can be told.
+    pub(super) fn dumps(&self) -> bool {
+        let called = |script: &Script<'_>| {
+            let words = std::iter::once(&script.called.path).chain(&script.called.arguments);
+            words.into_iter().any(|w| ["backup", "dump"].iter().any(|word| w.to_lowercase().contains(word)))
+        };
+        self.command.dumps() || self.command.results().next().is_some() || self.scripts.iter().any(|s| !s.is_read && called(s))
+    }
+
+    /// The files in volumes that it leaves.
+    pub(super) fn files(&self) -> Vec<File<'a>> {
+        self.command.results().filter_map(|path| file(self.service, path)).collect()
+    }
+
+    /// The files in volumes that it reads for certain.
+    pub(super) fn reads(&self) -> Vec<File<'a>> {
+        self.command.reads.iter().filter_map(|path| file(self.service, path)).collect()
+    }
+
+    /// Whether this file is among all that it may read.
+    pub(super) fn may_read(&self, wanted: &File<'_>) -> bool {
+        let named = self.command.reads.iter().chain(&self.command.names);
+        named.filter_map(|path| file(self.service, path)).any(|f| f.may_be(wanted))
+    }
+}
+
+impl Script<'_> {
+    /// Whether it should be a config, and is none: it is where images have no programs, and no mount has it.
+    pub(super) fn is_mounted_by_nobody(&self, service: &Service) -> bool {
+        let path = &self.called.path;
+        self.config.is_none() && !OF_IMAGES.iter().any(|dir| path.starts_with(dir)) && service.mount_of(path).is_none()
+    }
+}
+
+fn file<'a>(service: &'a Service, path: &str) -> Option<File<'a>> {
+    Recipe::in_volume(service, path).map(|(volume, path)| File { volume, path: path.to_owned() })
+}
+
+impl File<'_> {
+    /// Whether both may be the same file: the one is the other, or in the folder that the other is, or a pattern or a variable decides.
+    fn may_be(&self, other: &File<'_>) -> bool {
+        let fixed = |path: &str| path.split(['*', '$', '?', '{', '[']).next().unwrap_or_default().to_owned();
+        let (own, others) = (fixed(&self.path), fixed(&other.path));
+        let open = own.len() < self.path.len() || others.len() < other.path.len();
+        self.volume == other.volume
+            && (is_in(&self.path, &other.path)
+                || is_in(&other.path, &self.path)
+                || open && (own.starts_with(&others) || others.starts_with(&own)))
+    }
+
+    /// Whether a selected path has it; `None` if a variable decides.
+    pub(super) fn is_selected(&self, paths: &[String]) -> Option<bool> {
+        if self.path.contains(['$', '*']) || paths.iter().any(|p| p.contains(['$', '*'])) {
+            return None;
+        }
+        Some(paths.iter().any(|p| is_in(&self.path, p) || is_in(p, &self.path)))
+    }
+}
+
+/// Whether a path is the other one, or below it.
+fn is_in(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || folder.is_empty())
+}

@@ -1,0 +1,114 @@
+use super::*;
+
+#[test]
+fn what_hooks_of_real_recipes_do() {
+    for (text, tools, writes, hiding) in [
+        ("redis-cli save", &["redis-cli"][..], &[][..], None),
+        (
+            "sh -c 'PGPASSWORD=$(cat /run/secrets/db) pg_dump -U app db > /postgres.dump'",
+            &["sh", "cat", "pg_dump"],
+            &["/postgres.dump"],
+            None,
+        ),
+        (
+            "sh -c \"mysqldump -u root db | gzip > /var/lib/mysql/dump.gz\"",
+            &["sh", "mysqldump", "gzip"],
+            &["/var/lib/mysql/dump.gz"],
+            Some("mysqldump"),
+        ),
+        ("bash -c 'set -o pipefail; a | b'", &["bash", "set", "a", "b"], &[], None),
+        ("/usr/bin/pg_dump --file=/data/x db 2>/dev/null", &["pg_dump"], &["/data/x"], None),
+        ("sh -c 'echo a >&2 && rm -f /dump || true'", &["sh", "echo", "rm", "true"], &[], None),
+        ("sqlite3 /data/main.db \".backup '/tmp/x.db'\"", &["sqlite3"], &["/tmp/x.db"], None),
+        ("tar -czf /srv/a.tgz /data", &["tar"], &["/srv/a.tgz"], None),
+        ("sh -c 'if pg_dump db > /data/d; then gzip /data/d; fi'", &["sh", "pg_dump", "gzip"], &["/data/d", "/data/d.gz"], None),
+        ("for f in a b; do tar -cf /data/$f.tar $f; done # a | b > /c", &["tar"], &["/data/$f.tar"], None),
+        ("! { while a; do b | c; done; }", &["a", "b", "c"], &[], Some("b")),
+        (
+            "F=/data/d; cd /data && pg_dump > $F && pg_dumpall > all.sql",
+            &["cd", "pg_dump", "pg_dumpall"],
+            &["/data/d", "/data/all.sql"],
+            None,
+        ),
+        ("", &[], &[], None),
+        ("'unclosed", &["unclosed"], &[], None),
+    ] {
+        let found = read(text);
+        assert_eq!(found.writes, writes, "{text}");
+        assert_eq!(found.hiding.as_deref(), hiding, "{text}");
+        assert_eq!(found.tools, tools, "{text}");
+    }
+}
+
+#[test]
+fn what_a_hook_leaves_and_what_it_reads() {
+    for (text, results, reads) in [
+        ("pg_dump > /tmp/d && gzip -c /tmp/d > /data/d.gz && rm /tmp/d", &["/data/d.gz"][..], &["/tmp/d"][..]),
+        ("rm -f /dump && pg_dump > /dump", &["/dump"], &[]),
+        ("pg_dump > /data/d 2>> /var/log/backup.log", &["/data/d"], &[]),
+        ("sh -c 'gunzip -c /data/b.gz > /tmp/b && psql -f /tmp/b app'", &[], &["/data/b.gz", "/tmp/b"]),
+        ("psql app < /data/d", &[], &["/data/d"]),
+        ("echo done > /state", &[], &[]),
+    ] {
+        let found = read(text);
+        assert_eq!(found.results().map(String::as_str).collect::<Vec<_>>(), results, "{text}");
+        assert_eq!(found.reads, reads, "{text}");
+    }
+    let python = read("python3 -c \"import sqlite3; sqlite3.connect('file:/data/a.db?mode=ro')\"");
+    assert_eq!(python.names, ["/data/a.db"]);
+}
+
+#[test]
+fn what_is_called_by_its_path() {
+    let called = |text: &str| read(text).called.pop().map(|c| (c.path, c.arguments.join(" "), c.shell));
+    let all = |path: &str, arguments: &str, shell: Option<&str>| {
+        Some((path.to_owned(), arguments.to_owned(), shell.map(str::to_owned)))
+    };
+    assert_eq!(called("/pg_backup.sh backup"), all("/pg_backup.sh", "backup", None));
+    assert_eq!(called("sh /pg_backup.sh backup"), all("/pg_backup.sh", "backup", Some("sh")));
+    assert_eq!(called("bash -c '/x.sh a'"), all("/x.sh", "a", None));
+    assert_eq!(called("occ maintenance:mode --on"), None);
+}
+
+#[test]
+fn what_a_script_does_when_it_is_called() {
+    let script = "#!/bin/bash\nset -e\nBACKUP_FILE='/var/lib/postgresql/data/backup.sql'\nfunction backup {\n  export PGPASSWORD=$(cat /run/secrets/db)\n  pg_dump -U ${POSTGRES_USER} ${POSTGRES_DB} > $BACKUP_FILE\n}\nfunction restore {\n  psql -U ${POSTGRES_USER} -1 -f $BACKUP_FILE\n}\n$@\n";
+    let backup = read_script(script, &["backup".into()], &Variables::new());
+    assert_eq!(backup.results().collect::<Vec<_>>(), ["/var/lib/postgresql/data/backup.sql"]);
+    let restore = read_script(script, &["restore".into()], &Variables::new());
+    assert_eq!(restore.reads, ["/var/lib/postgresql/data/backup.sql"]);
+    assert!(!restore.tools.contains(&"pg_dump".to_owned()));
+    assert_eq!(interpreter(script), Some("bash"));
+    assert_eq!(interpreter("#!/usr/bin/env -S python3\n"), Some("python3"));
+    assert_eq!(interpreter("set -e\n"), None);
+}
+
+#[test]
+fn the_outer_shell_is_taken_off() {
+    for (hook, bare) in [
+        ("sh -c 'a > b'", "a > b"),
+        ("/bin/bash -c \"a 'b'\"", "a 'b'"),
+        ("bash -ec 'a'", "a"),
+        ("sh -c 'a' 'b'", "sh -c 'a' 'b'"),
+        ("/pg_backup.sh backup", "/pg_backup.sh backup"),
+    ] {
+        assert_eq!(without_shell(hook), bare, "{hook}");
+    }
+}
+
+#[test]
+fn what_a_pipe_hides() {
+    for (script, hidden) in [
+        ("rspamc symbols | sed -n p", Some("rspamc")),
+        ("set -o pipefail; rspamc symbols | sed -n p", None),
+        ("out=$(rspamc symbols) && printf '%s' \"$out\" | sed -n p", None),
+        ("for f in a b; do cat $f; done | sort", Some("done")),
+        ("(cat a; cat b) | sort", Some(")")),
+        ("a || b", None),
+        ("grep 'a|b' c", None),
+        ("x=1 /usr/bin/a | b", Some("a")),
+        ("", None),
+    ] {
+        assert_eq!(hidden_by_pipe(script).as_deref(), hidden, "{script}");
+    }
+}

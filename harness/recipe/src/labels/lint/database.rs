@@ -1,0 +1,46 @@
+//! Databases whose files are copied while the server writes them.
+
+use super::dumps::selected;
+use crate::labels::database::{Server, server};
+use crate::labels::flow::Flow;
+use crate::labels::mistake::Mistakes;
+use crate::labels::recipe::Recipe;
+use crate::labels::rules::Rule;
+use crate::labels::{BACKUP, Hook};
+
+/// Adds databases of which the backup has no dump.
+pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
+    if !recipe.labels().any(|(.., l)| l.name == BACKUP) {
+        return;
+    }
+    for (name, server) in without_dump(recipe, flows) {
+        let (_, paths) = selected(recipe, server.volume);
+        let message = match paths {
+            None => format!(
+                "service {name}: the files of {} in volume {} are copied while it writes them",
+                server.engine.name, server.volume
+            ),
+            Some(paths) => format!(
+                "service {name}: of volume {} with {}, only {} is backed up, and no hook of the service writes a dump",
+                server.volume,
+                server.engine.name,
+                paths.join(", ")
+            ),
+        };
+        found.add(Rule::DatabaseWithoutDump, &server.mount.place, message);
+    }
+}
+
+/// The databases that are backed up and that no hook dumps.
+pub(in crate::labels) fn without_dump<'r>(recipe: &'r Recipe, flows: &[Flow<'_>]) -> Vec<(&'r str, Server<'r>)> {
+    let servers = recipe.services.iter().filter_map(|(name, service)| Some((name.as_str(), server(service)?)));
+    servers
+        .filter(|(name, server)| {
+            let dumps = |flow: &&Flow<'_>| {
+                flow.hook == Hook::BackupPre
+                    && (flow.name == *name || flow.command.tools.iter().any(|tool| server.engine.dumps.contains(tool)))
+            };
+            !selected(recipe, server.volume).0 && !flows.iter().any(|flow| dumps(&flow))
+        })
+        .collect()
+}

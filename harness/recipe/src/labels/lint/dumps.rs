@@ -1,0 +1,105 @@
+//! Dumps: whether each is backed up, and loaded again.
+
+use crate::labels::flow::{File, Flow};
+use crate::labels::mistake::Mistakes;
+use crate::labels::recipe::Recipe;
+use crate::labels::rules::Rule;
+use crate::labels::{Hook, VOLUMES};
+
+/// Adds dumps that are not in the backup, and ones that nothing loads.
+pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
+    for flow in flows {
+        match flow.hook {
+            Hook::BackupPre => {
+                flow.files().iter().for_each(|file| left_out(recipe, flow, file, found));
+                loaded(flow, flows, found);
+            }
+            Hook::BackupPost if flow.command.dumps() => {
+                for file in flow.files() {
+                    let message =
+                        format!("{} writes {} of volume {} after the files are copied", flow.label.name, file.path, file.volume);
+                    found.add(Rule::DumpLeftOut, &flow.label.place, message);
+                }
+            }
+            Hook::RestorePre | Hook::RestorePost => restores(flow, flows, found),
+            Hook::BackupPost => {}
+        }
+    }
+}
+
+/// What the labels say of a volume: whether it is excluded, and which paths of it are selected.
+pub(super) fn selected(recipe: &Recipe, volume: &str) -> (bool, Option<Vec<String>>) {
+    let value = |name: String| recipe.labels().find(move |(.., l)| l.name == name).map(|(.., l)| l.value.as_str());
+    let trimmed =
+        |paths: &str| paths.split(',').map(|p| p.trim().trim_matches('/').to_owned()).filter(|p| !p.is_empty()).collect();
+    (value(format!("{VOLUMES}{volume}")) == Some("false"), value(format!("{VOLUMES}{volume}.path")).map(trimmed))
+}
+
+/// A dump in a volume that is not backed up, or outside of what is selected of it.
+fn left_out(recipe: &Recipe, flow: &Flow<'_>, file: &File<'_>, found: &mut Mistakes) {
+    let (excluded, paths) = selected(recipe, file.volume);
+    let written = format!("{} writes {} of volume {}", flow.label.name, file.path, file.volume);
+    if excluded {
+        found.add(Rule::DumpLeftOut, &flow.label.place, format!("{written}, which is excluded"));
+    } else if let Some(paths) = paths.filter(|paths| file.is_selected(paths) == Some(false)) {
+        let message = format!("{written}, of which only {} is backed up", paths.join(", "));
+        found.add(Rule::DumpLeftOut, &flow.label.place, message);
+    }
+}
+
+/// Whether a hook after the restore loads what this one writes before the backup.
+fn loaded(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
+    let files = flow.files();
+    let may_load = |other: &&Flow<'_>| {
+        matches!(other.hook, Hook::RestorePre | Hook::RestorePost)
+            && (other.name == flow.name || other.is_opaque() || files.iter().any(|file| other.may_read(file)))
+    };
+    if flows.iter().any(|other| may_load(&other)) {
+        return;
+    }
+    let alone = format!("service {} has no backupbot.restore hook", flow.name);
+    if flow.dumps() {
+        let what = files.first().map_or_else(String::new, |f| format!(" that loads {} of volume {}", f.path, f.volume));
+        found.add(Rule::DumpNeverLoaded, &flow.label.place, alone + &what);
+    } else if !flows.iter().any(|other| other.name == flow.name && other.hook == Hook::BackupPost) {
+        // With a hook after the backup, it is a switch that is turned back, such as a maintenance mode.
+        found.add(Rule::BackupHookAlone, &flow.label.place, alone);
+    }
+}
+
+/// Whether what a hook of the restore loads is what the backup's hook writes.
+fn restores(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
+    let own: Vec<&Flow<'_>> = flows.iter().filter(|f| f.name == flow.name && f.hook == Hook::BackupPre).collect();
+    let dumps: Vec<File<'_>> = flows.iter().filter(|f| f.hook == Hook::BackupPre).flat_map(Flow::files).collect();
+    let reads_one = dumps.iter().any(|file| flow.may_read(file));
+    let label = flow.label;
+    if own.is_empty() && !reads_one {
+        let second = flow.hook == Hook::RestorePost && flows.iter().any(|f| f.name == flow.name && f.hook == Hook::RestorePre);
+        if !second {
+            let message = format!("service {} has no backupbot.backup.pre-hook", flow.name);
+            found.add(Rule::RestoreHookAlone, &label.place, message);
+        }
+        return;
+    }
+    let written: Vec<String> = own.iter().flat_map(|f| f.files()).map(|f| format!("{} of volume {}", f.path, f.volume)).collect();
+    if written.is_empty() || own.iter().any(|f| f.is_opaque()) || flow.is_opaque() {
+        return;
+    }
+    let reads = flow.reads();
+    if flow.hook == Hook::RestorePre {
+        let later = flows.iter().any(|f| f.name == flow.name && f.hook == Hook::RestorePost);
+        if reads_one && !later {
+            let message = format!("{} runs before the files are put back, and loads {}", label.name, written.join(", "));
+            found.add(Rule::RestoreReadsOther, &label.place, message);
+        }
+    } else if let Some(read) = reads.first().filter(|_| !reads_one) {
+        let message = format!(
+            "{} reads {} of volume {}; the backup's hook writes {}",
+            label.name,
+            read.path,
+            read.volume,
+            written.join(", ")
+        );
+        found.add(Rule::RestoreReadsOther, &label.place, message);
+    }
+}

@@ -1,0 +1,269 @@
+//! What an author meant by a label that backupbot version 2 does not read as they meant it.
+
+use super::recipe::{Label, MountSource, Recipe, Service};
+use super::{BACKUP, Hook, VOLUMES};
+use crate::near::nearest;
+
+/// What a label was meant to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// What it says.
+    AsWritten,
+    /// What these labels say: names and values.
+    Instead(Vec<(String, String)>),
+    /// What is so without any label, for this reason.
+    Needless(String),
+    /// Only its author knows.
+    Unclear,
+}
+
+/// With more volumes than this, an unknown one is not compared with each of them.
+const COMPARED: usize = 100;
+
+/// What a label of a service was meant to say.
+pub(super) fn meaning(recipe: &Recipe, service: &Service, label: &Label) -> Meaning {
+    let Label { name, value, .. } = label;
+    let written = &label.written.1;
+    if name == BACKUP {
+        return exactly(label, BACKUP);
+    }
+    if Hook::ALL.iter().any(|h| h.label() == name) {
+        return Meaning::AsWritten;
+    }
+    if let Some(rest) = volumes_label(name) {
+        return of_volume(recipe, service, label, rest);
+    }
+    if name == "backupbot.backup.path" {
+        return container_paths(service, value);
+    }
+    if name == "backupbot.restore" && truth(value) == Some(true) {
+        return Meaning::Needless("every stack that is backed up can be restored".into());
+    }
+    let known = Hook::ALL.iter().map(|h| h.label()).chain([BACKUP]);
+    match known.min_by_key(|k| strsim::damerau_levenshtein(k, name)).filter(|k| strsim::damerau_levenshtein(k, name) <= 2) {
+        Some(BACKUP) => match truth(value) {
+            Some(on) => Meaning::Instead(vec![(BACKUP.into(), on.to_string())]),
+            None => Meaning::Unclear,
+        },
+        Some(hook) => Meaning::Instead(vec![(hook.into(), written.clone())]),
+        None => Meaning::Unclear,
+    }
+}
+
+/// What follows the beginning of a label about a volume, also where that beginning is version 1's or misspelt.
+fn volumes_label(name: &str) -> Option<&str> {
+    if let Some(rest) = name.strip_prefix(VOLUMES).or_else(|| name.strip_prefix("backupbot.volumes.")) {
+        return Some(rest);
+    }
+    let mut parts = name.splitn(4, '.');
+    let (_, backup, volumes, rest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let near = |word: &str, of: &str| strsim::damerau_levenshtein(word, of) <= 2;
+    (near(backup, "backup") && near(volumes, "volumes")).then_some(rest)
+}
+
+/// The volume of a label about one, and whether the label selects paths of it.
+pub(super) fn volume_of<'n>(recipe: &Recipe, rest: &'n str) -> (&'n str, bool) {
+    match rest.strip_suffix(".path") {
+        Some(volume) if !recipe.volumes.contains_key(rest) => (volume, true),
+        _ => (rest, false),
+    }
+}
+
+/// The volume that was meant: the one whose name follows the stack's, or one with almost the same name.
+pub(super) fn volume_meant<'r>(recipe: &'r Recipe, unknown: &str) -> Option<&'r str> {
+    let volumes = &recipe.volumes;
+    let after = |(at, _): (usize, &str)| volumes.get_key_value(&unknown[at + 1..]);
+    match unknown.match_indices('_').find_map(after) {
+        Some((volume, _)) => Some(volume),
+        None if volumes.len() > COMPARED => None,
+        None => nearest(unknown, volumes.keys().map(String::as_str)),
+    }
+}
+
+fn of_volume(recipe: &Recipe, service: &Service, label: &Label, rest: &str) -> Meaning {
+    let (named, is_path) = volume_of(recipe, rest);
+    let volume = match recipe.volumes.contains_key(named) {
+        true => named,
+        false => match volume_meant(recipe, named) {
+            Some(volume) => volume,
+            None => return Meaning::Unclear,
+        },
+    };
+    let name = format!("{VOLUMES}{volume}{}", if is_path { ".path" } else { "" });
+    let mended = if is_path { paths(recipe, service, label, volume, &name) } else { exactly(label, &name) };
+    // With its variables where nothing else is wrong with it.
+    match mended {
+        Meaning::AsWritten if label.name != name => Meaning::Instead(vec![(name, label.written.1.clone())]),
+        other => other,
+    }
+}
+
+/// A value that must be the text true or false.
+fn exactly(label: &Label, name: &str) -> Meaning {
+    let exact = !label.boolean && (label.value == "true" || label.value == "false");
+    match truth(&label.value) {
+        _ if exact || !label.unset.is_empty() => Meaning::AsWritten,
+        Some(on) => Meaning::Instead(vec![(name.to_owned(), on.to_string())]),
+        None => Meaning::Unclear,
+    }
+}
+
+/// What people write for true and false.
+fn truth(value: &str) -> Option<bool> {
+    match value.trim().to_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" | "y" => Some(true),
+        "false" | "0" | "no" | "off" | "n" => Some(false),
+        _ => None,
+    }
+}
+
+/// Where a volume is mounted, by the service of the label first.
+pub(super) fn targets<'r>(recipe: &'r Recipe, service: &'r Service, volume: &str) -> Vec<&'r str> {
+    let mounts = std::iter::once(service).chain(recipe.services.values()).flat_map(|s| &s.mounts);
+    let of = |source: &MountSource| matches!(source, MountSource::Volume(name) if name == volume);
+    mounts.filter(|m| of(&m.source)).map(|m| m.target.trim_end_matches('/')).filter(|t| !t.is_empty()).collect()
+}
+
+/// A path as its author may have meant it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PathMeaning<'v> {
+    /// From the volume's root, as it should be.
+    InVolume(&'v str),
+    /// The same after a slash.
+    AfterSlash(&'v str),
+    /// In the container, where the volume is mounted at `target`.
+    InContainer { target: String, path: &'v str },
+    /// Nothing is selected by it.
+    Nothing(&'v str),
+}
+
+/// The paths of a label, each as it may be meant.
+pub(super) fn paths_meant<'v>(targets: &[&str], value: &'v str) -> Vec<PathMeaning<'v>> {
+    let one = |path: &'v str| {
+        let path = path.trim();
+        if path.split('/').any(|part| part == "..") || path.trim_matches('/').is_empty() {
+            return PathMeaning::Nothing(path);
+        }
+        let below = |target: &&&str| path.strip_prefix(**target).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        match (path.strip_prefix('/'), targets.iter().find(below)) {
+            (None, _) => PathMeaning::InVolume(path),
+            (Some(_), Some(target)) => {
+                PathMeaning::InContainer { target: (*target).to_owned(), path: path[target.len()..].trim_matches('/') }
+            }
+            (Some(rest), None) => PathMeaning::AfterSlash(rest.trim_start_matches('/')),
+        }
+    };
+    value.split(',').map(one).collect()
+}
+
+fn paths(recipe: &Recipe, service: &Service, label: &Label, volume: &str, name: &str) -> Meaning {
+    let written = &label.written.1;
+    let targets = targets(recipe, service, volume);
+    let all = paths_meant(&targets, written);
+    if all.iter().all(|p| matches!(p, PathMeaning::InVolume(_))) {
+        return Meaning::AsWritten;
+    }
+    let mut mended = Vec::new();
+    for path in all {
+        match path {
+            PathMeaning::InContainer { path: "", .. } => {
+                return Meaning::Needless(format!("volume {volume} is backed up as a whole"));
+            }
+            PathMeaning::InVolume(path) | PathMeaning::AfterSlash(path) | PathMeaning::InContainer { path, .. } => {
+                mended.push(path)
+            }
+            // An empty piece between commas is nobody's wish.
+            PathMeaning::Nothing("") => {}
+            PathMeaning::Nothing(_) => return Meaning::Unclear,
+        }
+    }
+    if mended.is_empty() { Meaning::Unclear } else { Meaning::Instead(vec![(name.to_owned(), mended.join(","))]) }
+}
+
+/// Paths in a container, as volumes and paths in them.
+fn container_paths(service: &Service, value: &str) -> Meaning {
+    let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
+    for path in value.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+        let Some((volume, path)) = Recipe::in_volume(service, path) else { return Meaning::Unclear };
+        match found.iter_mut().find(|(v, _)| *v == volume) {
+            Some((_, paths)) => paths.push(path),
+            None => found.push((volume, vec![path])),
+        }
+    }
+    let whole: Vec<&str> = found.iter().filter(|(_, paths)| paths.contains(&"")).map(|(v, _)| *v).collect();
+    let parts = found.iter().filter(|(volume, _)| !whole.contains(volume));
+    let labels: Vec<_> = parts.map(|(volume, paths)| (format!("{VOLUMES}{volume}.path"), paths.join(","))).collect();
+    match (labels.is_empty(), whole.is_empty()) {
+        (false, _) => Meaning::Instead(labels),
+        (true, false) => Meaning::Needless(format!("volume {} is backed up as a whole without a label", whole.join(", "))),
+        (true, true) => Meaning::Unclear,
+    }
+}
+
+/// The label that the author of one with an unknown name most likely looked for.
+pub(super) fn hint(name: &str) -> &'static str {
+    let rest = name.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|w| rest.contains(w));
+    let is_hook = has(&["hook", "command", "cmd", "exec", "script", "run", "dump", "pre", "post", "before", "after"]);
+    let after = has(&["post", "after"]);
+    match (is_hook, rest.contains("restore"), after) {
+        (true, false, false) => Hook::BackupPre.label(),
+        (true, false, true) => Hook::BackupPost.label(),
+        (true, true, _) if has(&["pre-", "prehook", "before"]) => Hook::RestorePre.label(),
+        (true, true, _) => Hook::RestorePost.label(),
+        (false, ..) if has(&["vol", "path", "exclu", "inclu", "ignore", "skip"]) => "backupbot.backup.volumes.<volume>",
+        _ => BACKUP,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labels::recipe::RecipeFiles;
+
+    #[test]
+    fn what_was_meant() {
+        let told = |list: &[(&str, &str)]| Meaning::Instead(list.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect());
+        for (label, expected) in [
+            ("backupbot.backup=true", Meaning::AsWritten),
+            ("backupbot.backup=${ON:-true}", Meaning::AsWritten),
+            ("backupbot.backup=${ON}", Meaning::AsWritten),
+            ("backupbot.backup=Yes", told(&[("backupbot.backup", "true")])),
+            ("backupbot.bakup=1", told(&[("backupbot.backup", "true")])),
+            ("backupbot.backup=maybe", Meaning::Unclear),
+            ("backupbot.volumes.cache=false", told(&[("backupbot.backup.volumes.cache", "false")])),
+            ("backupbot.backup.volume.cache=no", told(&[("backupbot.backup.volumes.cache", "false")])),
+            ("backupbot.backup.volumes.my_stack_cache=false", told(&[("backupbot.backup.volumes.cache", "false")])),
+            ("backupbot.backup.volumes.${STACK_NAME}_data.path=/a", told(&[("backupbot.backup.volumes.data.path", "a")])),
+            ("backupbot.backup.volumes.nothing=false", Meaning::Unclear),
+            ("backupbot.backup.volumes.data.path=/dumps/x,y", told(&[("backupbot.backup.volumes.data.path", "x,y")])),
+            ("backupbot.backup.volumes.data.path=${P:-x}", Meaning::AsWritten),
+            ("backupbot.backup.volumes.data.path=../x", Meaning::Unclear),
+            ("backupbot.backup.path=/dumps/x,/dumps/y,/cache", told(&[("backupbot.backup.volumes.data.path", "x,y")])),
+            ("backupbot.backup.path=/dumps", Meaning::Needless("volume data is backed up as a whole without a label".into())),
+            ("backupbot.backup.path=/etc", Meaning::Unclear),
+            ("backupbot.backup.pre_hook=x ${Y}", told(&[("backupbot.backup.pre-hook", "x ${Y}")])),
+            ("backupbot.backup.command=x", Meaning::Unclear),
+        ] {
+            let text = format!(
+                "services:\n  app:\n    volumes: [\"data:/dumps\", \"cache:/cache\"]\n    deploy:\n      labels:\n        - \"{label}\"\nvolumes:\n  data:\n  cache:\n"
+            );
+            let recipe = RecipeFiles::default().parse(vec![("compose.yml".into(), text)]).expect("a recipe");
+            let app = &recipe.services["app"];
+            assert_eq!(meaning(&recipe, app, &app.labels[0]), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn hints_follow_the_words_of_a_name() {
+        for (name, expected) in [
+            ("backupbot.backup.command", "backupbot.backup.pre-hook"),
+            ("backupbot.backup.exec-after", "backupbot.backup.post-hook"),
+            ("backupbot.restore.command", "backupbot.restore.post-hook"),
+            ("backupbot.exclude", "backupbot.backup.volumes.<volume>"),
+            ("backupbot.enabled", "backupbot.backup"),
+        ] {
+            assert_eq!(hint(name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Makes the steps of a plan in the texts, and checks the result by reading it again: it must say exactly what was planned, and of
+//! everything else what it said before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::plan::{At, Edit, Step};
+use super::spot::{Refused, declare};
+use super::text::{Change, FileText};
+use crate::compose::labels;
+use crate::error::Result;
+
+/// Files with their texts.
+pub(super) type Texts = Vec<(PathBuf, String)>;
+
+/// The steps that could not be made: what each was to do, and why not.
+pub(super) type Refusals = Vec<(Step, Refused)>;
+
+/// With more steps than this, they are not tried one by one.
+const TRIED: usize = 500;
+
+/// Makes the steps. One that cannot be made is left out as a whole.
+pub(super) fn apply(texts: &Texts, steps: &[Step]) -> Result<(Texts, Refusals)> {
+    let files = texts.iter().map(|(path, text)| FileText::parse(path, text)).collect::<Result<Vec<_>>>()?;
+    let all: Vec<&Step> = steps.iter().collect();
+    if let Ok(done) = attempt(&files, &all) {
+        return Ok((done, Vec::new()));
+    }
+    let (mut made, mut refused): (Vec<&Step>, Refusals) = (Vec::new(), Vec::new());
+    for (at, step) in steps.iter().enumerate() {
+        made.push(step);
+        let result = if at < TRIED { attempt(&files, &made).map(drop) } else { Err("there are too many changes".to_owned()) };
+        if let Err(why) = result {
+            made.pop();
+            refused.push((step.clone(), why));
+        }
+    }
+    let done = attempt(&files, &made).unwrap_or_else(|_| texts.clone());
+    Ok((done, refused))
+}
+
+/// Makes all of the steps, or none.
+fn attempt(files: &[FileText], steps: &[&Step]) -> Result<Texts, Refused> {
+    let mut editor =
+        Editor { files, changes: vec![Vec::new(); files.len()], removed: BTreeMap::new(), inserted: BTreeMap::new() };
+    let mut configs: BTreeMap<usize, BTreeMap<String, String>> = BTreeMap::new();
+    for edit in steps.iter().flat_map(|s| &s.edits) {
+        match edit {
+            Edit::Rewrite { at, name, value } => editor.rewrite(at, name, value)?,
+            Edit::Remove(at) => editor.remove(at)?,
+            Edit::Insert { service, near, name, value } => {
+                let file = editor.file_for(service, near.as_ref().map(|p| p.file.as_path()))?;
+                editor.inserted.entry((file, service.clone())).or_default().push((name.clone(), value.clone()));
+            }
+            Edit::Config { service, near, config, version } => {
+                let file = editor.file_of(&near.file)?;
+                let own = editor.files[file].service(service).ok_or("the service is in another file")?;
+                editor.changes[file].push(own.add_config(config)?);
+                configs.entry(file).or_default().insert(config.clone(), version.clone());
+            }
+        }
+    }
+    for (file, configs) in &configs {
+        editor.changes[*file].push(declare(&files[*file], configs)?);
+    }
+    editor.insert()?;
+    editor.remove_headings();
+    let mut done = Texts::new();
+    for (file, changes) in files.iter().zip(&editor.changes) {
+        done.push((file.path.clone(), file.changed(changes).ok_or("two changes are about the same text")?));
+    }
+    check(files, &done, steps)?;
+    Ok(done)
+}
+
+struct Editor<'f> {
+    files: &'f [FileText],
+    changes: Vec<Vec<Change>>,
+    /// How many labels each list or map loses: by file, service, and whether it is that of the container.
+    removed: BTreeMap<(usize, String, bool), BTreeSet<(usize, usize)>>,
+    /// The labels that each service of a file gets.
+    inserted: BTreeMap<(usize, String), Vec<(String, String)>>,
+}
+
+impl Editor<'_> {
+    fn file_of(&self, path: &Path) -> Result<usize, Refused> {
+        self.files.iter().position(|f| f.path == path).ok_or_else(|| "the file is not there".into())
+    }
+
+    /// The file where a service's labels are added: the one that has the label that moves, else the one with its labels, else the first.
+    fn file_for(&self, service: &str, near: Option<&Path>) -> Result<usize, Refused> {
+        let has: Vec<usize> = (0..self.files.len()).filter(|at| self.files[*at].service(service).is_some()).collect();
+        let near = near.and_then(|path| has.iter().copied().find(|at| self.files[*at].path == path));
+        let labelled = || has.iter().copied().find(|at| self.files[*at].service(service).is_some_and(|s| s.has_labels()));
+        near.or_else(labelled).or(has.first().copied()).ok_or_else(|| format!("no file has service {service}"))
+    }
+
+    fn rewrite(&mut self, at: &At, name: &str, value: &str) -> Result<(), Refused> {
+        let index = self.file_of(&at.label.place.file)?;
+        let file = &self.files[index];
+        let begin = file.at(at.label.place.line, at.label.place.column);
+        let in_flow = file.is_in_flow(begin);
+        let scalar = file.scalar(begin, !at.label.is_item).ok_or("the label has an unusual form")?;
+        if at.label.is_item {
+            let new = scalar.quotes.write(&format!("{name}={value}"), in_flow);
+            self.changes[index].push((scalar.range, new));
+            return Ok(());
+        }
+        if value != at.label.written.1 || at.label.boolean {
+            let old = file.value_of(&scalar).ok_or("the label's value has an unusual form")?;
+            self.changes[index].push((old.range.clone(), old.quotes.write(value, in_flow)));
+        }
+        if name != at.label.written.0 {
+            let new = scalar.quotes.write(name, in_flow);
+            self.changes[index].push((scalar.range, new));
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, at: &At) -> Result<(), Refused> {
+        let (line, column) = (at.label.place.line, at.label.place.column);
+        let index = self.file_of(&at.label.place.file)?;
+        let file = &self.files[index];
+        let begin = file.at(line, column);
+        let scalar = file.scalar(begin, !at.label.is_item).ok_or("the label has an unusual form")?;
+        let whole = if at.label.is_item { Some(scalar.clone()) } else { file.value_of(&scalar) };
+        let range = if file.is_in_flow(begin) {
+            let whole = whole.ok_or("the label has an unusual form")?;
+            with_comma(&file.text, scalar.range.start..whole.range.end)
+        } else {
+            let before = file.text[file.line(line)..begin].trim();
+            if !(before.is_empty() || before == "-") {
+                return Err("the label shares its line with other text".into());
+            }
+            let last = whole.map_or_else(|| file.block_end(line) - 1, |s| file.line_of(s.range.end.saturating_sub(1)));
+            file.line(line)..file.line(last + 1)
+        };
+        self.changes[index].push((range, String::new()));
+        self.removed.entry((index, at.service.clone(), at.on_container)).or_default().insert((line, column));
+        Ok(())
+    }
+
+    fn insert(&mut self) -> Result<(), Refused> {
+        for ((file, service), labels) in &self.inserted {
+            let own = self.files[*file].service(service).ok_or("the service is in another file")?;
+            let change = own.add_labels(labels)?;
+            self.changes[*file].push(change);
+        }
+        Ok(())
+    }
+
+    /// Removes a `labels:` that has no label left, and a `deploy:` that has nothing else.
+    fn remove_headings(&mut self) {
+        for ((index, service, on_container), lost) in &self.removed {
+            let file = &self.files[*index];
+            let Some(node) = file.compose.tree.get("services").and_then(|s| s.get(service)) else { continue };
+            let parent = if *on_container { Some(node) } else { node.get("deploy") };
+            let Some((_, key, labels)) = parent.and_then(|p| p.entries().find(|(name, ..)| *name == "labels")) else { continue };
+            let all = labels.items().len().max(labels.entries().count());
+            let gains = !on_container && self.inserted.contains_key(&(*index, service.clone()));
+            if lost.len() < all || gains || file.is_in_flow(file.at(key.line, key.column)) {
+                continue;
+            }
+            if file.line_text(key.line).contains(['[', '{']) {
+                // A list in one line is left empty, which docker accepts.
+                continue;
+            }
+            self.changes[*index].push((file.line(key.line)..file.line(key.line + 1), String::new()));
+            let deploy = node.entries().find(|(name, ..)| *name == "deploy").map(|(_, key, _)| key);
+            let alone = parent.is_some_and(|p| p.entries().count() == 1);
+            if let Some(deploy) = deploy.filter(|_| !on_container && alone) {
+                self.changes[*index].push((file.line(deploy.line)..file.line(deploy.line + 1), String::new()));
+            }
+        }
+    }
+}
+
+/// A range of a list in one line, with the comma that goes with it.
+fn with_comma(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let after = &text[range.end..];
+    let trimmed = after.trim_start();
+    if let Some(rest) = trimmed.strip_prefix(',') {
+        let rest = rest.trim_start_matches([' ', '\t']);
+        return range.start..text.len() - rest.len();
+    }
+    let before = text[..range.start].trim_end();
+    let start = before.strip_suffix(',').map_or(range.start, str::len);
+    start..range.end
+}
+
+/// Reads the result again, and compares it with what was planned.
+fn check(files: &[FileText], done: &Texts, steps: &[&Step]) -> Result<(), Refused> {
+    for (file, (path, text)) in files.iter().zip(done) {
+        let after = FileText::parse(path, text).map_err(|e| format!("the result could not be read: {e}"))?;
+        let mut planned = normal(&file.compose.value);
+        for edit in steps.iter().flat_map(|s| &s.edits) {
+            plan_in(&mut planned, file, files, edit);
+        }
+        tidy(&mut planned);
+        let mut found = normal(&after.compose.value);
+        tidy(&mut found);
+        if found != planned {
+            return Err("it would change something else in the file too".into());
+        }
+    }
+    Ok(())
+}
+
+/// A file's content with labels as maps, and without what other parts only copy.
+fn normal(value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Some(root) = value.as_object_mut() {
+        root.retain(|name, _| !name.starts_with("x-"));
+    }
+    for service in value.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        for place in ["/labels", "/deploy/labels"] {
+            if let Some(said) = service.pointer_mut(place) {
+                *said = json!(labels(Some(said)));
+            }
+        }
+    }
+    value
+}
+
+/// Takes out `labels` and `deploy` that say nothing.
+fn tidy(value: &mut Value) {
+    let is_empty = |v: &Value| v.is_null() || v.as_object().is_some_and(Map::is_empty);
+    for service in value.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        let Some(service) = service.as_object_mut() else { continue };
+        if let Some(deploy) = service.get_mut("deploy").and_then(Value::as_object_mut) {
+            deploy.retain(|name, v| name != "labels" || !is_empty(v));
+        }
+        service.retain(|name, v| !((name == "labels" || name == "deploy") && is_empty(v)));
+    }
+}
+
+/// Makes a change in the content of a file, if the change is about that file.
+fn plan_in(planned: &mut Value, file: &FileText, files: &[FileText], edit: &Edit) {
+    let (service, path) = match edit {
+        Edit::Rewrite { at, .. } | Edit::Remove(at) => (&at.service, at.label.place.file.as_path()),
+        Edit::Config { service, near, .. } => (service, near.file.as_path()),
+        Edit::Insert { service, near, .. } => {
+            let editor = Editor { files, changes: vec![], removed: BTreeMap::new(), inserted: BTreeMap::new() };
+            let chosen = editor.file_for(service, near.as_ref().map(|p| p.file.as_path()));
+            (service, chosen.map_or(Path::new(""), |at| files[at].path.as_path()))
+        }
+    };
+    if path != file.path {
+        return;
+    }
+    if let Edit::Config { config, version, .. } = edit {
+        planned["configs"][config] =
+            json!({"name": format!("${{STACK_NAME}}_{config}_${{{version}}}"), "file": format!("{config}.sh")});
+    }
+    let service = &mut planned["services"][service];
+    if service.is_null() {
+        *service = json!({});
+    }
+    match edit {
+        Edit::Rewrite { at, name, value } => {
+            let place = if at.on_container { &mut service["labels"] } else { &mut service["deploy"]["labels"] };
+            if let Some(all) = place.as_object_mut() {
+                all.remove(&at.label.written.0);
+                all.insert(name.clone(), json!(value));
+            }
+        }
+        Edit::Remove(at) => {
+            let place = if at.on_container { &mut service["labels"] } else { &mut service["deploy"]["labels"] };
+            place.as_object_mut().map(|all| all.remove(&at.label.written.0));
+        }
+        Edit::Insert { name, value, .. } => {
+            if service.get("deploy").is_none_or(Value::is_null) {
+                service["deploy"] = json!({});
+            }
+            service["deploy"]["labels"][name] = json!(value);
+        }
+        Edit::Config { config, .. } => {
+            let mode = mode();
+            let entry = json!({"source": config, "target": format!("/{config}.sh"), "mode": mode});
+            match service.get_mut("configs").and_then(Value::as_array_mut) {
+                Some(all) => all.push(entry),
+                None => service["configs"] = json!([entry]),
+            }
+        }
+    }
+}
+
+/// `0555` as it is read from a file.
+fn mode() -> Value {
+    let read = FileText::parse(Path::new("mode"), "services: {a: {mode: 0555}}");
+    read.map_or(Value::Null, |file| file.compose.value["services"]["a"]["mode"].clone())
+}

@@ -1,0 +1,117 @@
+//! The pair of hooks that dumps a database and loads the dump: a script, mounted as a config whose version `abra.sh` exports.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::NewFile;
+use super::plan::{At, Edit, Step};
+use crate::fence::files;
+use crate::labels::database::Server;
+use crate::labels::flow::flows;
+use crate::labels::lint::without_dump;
+use crate::labels::recipe::{Label, Recipe, Service};
+use crate::labels::{Hook, VOLUMES};
+
+/// The script whose exported variables are in force at deployment.
+const ABRA: &str = "abra.sh";
+
+/// The pairs for a recipe's databases without a dump, each as a step with the files that it needs.
+pub(super) fn pairs(recipe: &Recipe, unwritten: &BTreeMap<PathBuf, String>) -> Vec<(Step, Vec<NewFile>)> {
+    let flows = flows(recipe);
+    let mut made: Vec<(Step, Vec<NewFile>)> = Vec::new();
+    let mut files: BTreeMap<PathBuf, String> = unwritten.clone();
+    for (name, server) in without_dump(recipe, &flows) {
+        let service = &recipe.services[name];
+        let restores = [Hook::RestorePre, Hook::RestorePost].into_iter().any(|h| service.label(h.label()).is_some());
+        // A hook that is there already, and what it loads, is its author's to judge.
+        if restores {
+            continue;
+        }
+        if let Some((step, new)) = pair(recipe, name, service, &server, &files) {
+            files.extend(new.iter().map(|f| (f.path.clone(), f.new.clone())));
+            made.push((step, new));
+        }
+    }
+    made
+}
+
+fn pair(
+    recipe: &Recipe,
+    name: &str,
+    service: &Service,
+    server: &Server<'_>,
+    files: &BTreeMap<PathBuf, String>,
+) -> Option<(Step, Vec<NewFile>)> {
+    let engine = server.engine;
+    let dir = service.place.file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let script = engine.script(&server.mount.target);
+    let (config, path) = free_name(recipe, dir, name, &engine.config, &script, files)?;
+    let version = format!("{}_VERSION", config.to_uppercase());
+    let mut new = vec![NewFile { path, old: None, new: script, is_executable: true }];
+    new.extend(exported(dir, &version, files)?);
+
+    let insert = |label: &str, value: String| Edit::Insert {
+        service: name.to_owned(),
+        near: Some(service.place.clone()),
+        name: label.to_owned(),
+        value,
+    };
+    let mut edits = vec![
+        Edit::Config { service: name.to_owned(), near: service.place.clone(), config: config.clone(), version },
+        insert(Hook::BackupPre.label(), format!("/{config}.sh backup")),
+        insert(Hook::RestorePost.label(), format!("/{config}.sh restore")),
+    ];
+    let path_label = format!("{VOLUMES}{}.path", server.volume);
+    match recipe.labels().find(|(.., l)| l.name == path_label) {
+        None => edits.push(insert(&path_label, engine.dump.clone())),
+        Some((of, _, label)) => edits.extend(selected(of, label, &engine.dump)),
+    }
+    let said = format!(
+        "{}: {name} gets a dump of {}: {config}.sh, called before the backup and after the restore",
+        service.place, engine.name
+    );
+    Some((Step { said: Some(said), edits }, new))
+}
+
+/// The label that selects paths of the volume selects the dump too.
+fn selected(service: &str, label: &Label, dump: &str) -> Option<Edit> {
+    if label.value.split(',').any(|p| p.trim().trim_matches('/') == dump) {
+        return None;
+    }
+    let at = At { service: service.to_owned(), on_container: false, label: label.clone() };
+    Some(Edit::Rewrite { at, name: label.written.0.clone(), value: format!("{},{dump}", label.written.1) })
+}
+
+/// A name for the config and its file that nothing has yet, or that has the same script.
+fn free_name(
+    recipe: &Recipe,
+    dir: &Path,
+    service: &str,
+    custom: &str,
+    script: &str,
+    files: &BTreeMap<PathBuf, String>,
+) -> Option<(String, PathBuf)> {
+    let own = format!("{custom}_{}", service.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+    [custom.to_owned(), own].into_iter().find_map(|config| {
+        let path = dir.join(format!("{config}.sh"));
+        let is_free = !recipe.configs.contains_key(&config) && path.symlink_metadata().is_err() && !files.contains_key(&path);
+        let is_same = files.get(&path).is_some_and(|text| text == script);
+        (is_free || is_same).then_some((config, path))
+    })
+}
+
+/// `abra.sh` with the config's version.
+fn exported(dir: &Path, version: &str, files: &BTreeMap<PathBuf, String>) -> Option<Option<NewFile>> {
+    let path = dir.join(ABRA);
+    let on_disk = match path.symlink_metadata() {
+        Ok(_) => Some(files::read_text_in(dir, &path).ok()?),
+        Err(_) => None,
+    };
+    let now = files.get(&path).cloned().or_else(|| on_disk.clone()).unwrap_or_default();
+    if now.lines().any(|l| l.contains(&format!("{version}="))) {
+        return Some(None);
+    }
+    let gap = if now.is_empty() || now.ends_with('\n') { "" } else { "\n" };
+    let new = format!("{now}{gap}export {version}=v1\n");
+    Some(Some(NewFile { path, old: on_disk, new, is_executable: false }))
+}

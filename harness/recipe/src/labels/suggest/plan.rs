@@ -1,0 +1,234 @@
+//! What becomes of each label. A label that is not read as its author meant it is written anew, where the bot reads it; one whose
+//! meaning only its author knows stays as it is.
+
+use std::collections::BTreeMap;
+
+use crate::inventory::Class;
+use crate::labels::is_backupbot;
+use crate::labels::meaning::{Meaning, meaning};
+use crate::labels::recipe::{Label, Place, Recipe, Service, VersionOf};
+use crate::labels::version::Version;
+use crate::labels::{BACKUP, VOLUMES};
+
+/// One thing that is done, as a whole or not at all.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    /// What is said of it; nothing for labels that are new.
+    pub said: Option<String>,
+    /// The changes that it consists of.
+    pub edits: Vec<Edit>,
+}
+
+/// A change of a recipe's labels and configs.
+#[derive(Debug, Clone)]
+pub(super) enum Edit {
+    /// A label gets another name and value where it is.
+    Rewrite { at: At, name: String, value: String },
+    /// A label is taken out.
+    Remove(At),
+    /// A label is added to `deploy.labels` of a service, in the file of this place if the service is in it.
+    Insert { service: String, near: Option<Place>, name: String, value: String },
+    /// A script is mounted by a service, as a config that the recipe declares.
+    Config { service: String, near: Place, config: String, version: String },
+}
+
+/// A label that is there.
+#[derive(Debug, Clone)]
+pub(super) struct At {
+    /// Its service.
+    pub service: String,
+    /// Whether it is under `labels`, and not under `deploy.labels`.
+    pub on_container: bool,
+    /// The label.
+    pub label: Label,
+}
+
+/// Labels that stay or are written: those about volumes by their name, others by their service and name. With their values.
+#[derive(Default)]
+struct Taken(BTreeMap<(String, String), String>);
+
+impl Taken {
+    fn key(service: &str, name: &str) -> (String, String) {
+        (if name.starts_with(VOLUMES) { String::new() } else { service.to_owned() }, name.to_owned())
+    }
+
+    fn get(&self, service: &str, name: &str) -> Option<&String> {
+        self.0.get(&Self::key(service, name))
+    }
+
+    fn add(&mut self, service: &str, name: &str, value: &str) {
+        self.0.insert(Self::key(service, name), value.to_owned());
+    }
+
+    /// The services that have a switch.
+    fn switches(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter(|((_, name), _)| name == BACKUP).map(|((service, _), value)| (service.as_str(), value.as_str()))
+    }
+}
+
+/// What is to be done with a recipe's labels. `main` is its main service, `unwanted` are the volumes that need no backup.
+pub(super) fn steps(recipe: &Recipe, main: &str, unwanted: &[String]) -> Vec<Step> {
+    let mut planner = Planner { recipe, main, taken: Taken::default(), steps: Vec::new() };
+    let all = |on_container: bool| {
+        let labels = move |s: &'_ Service| if on_container { s.container_labels.clone() } else { s.labels.clone() };
+        let of = move |(name, service): (&String, &Service)| {
+            let label = move |label| At { service: name.clone(), on_container, label };
+            labels(service).into_iter().filter(|l| is_backupbot(&l.name)).map(label.clone()).collect::<Vec<_>>()
+        };
+        recipe.services.iter().flat_map(of).collect::<Vec<_>>()
+    };
+    let (deployed, on_container) = (all(false), all(true));
+    let (right, wrong): (Vec<At>, Vec<At>) = deployed.into_iter().partition(|at| planner.stays(at));
+    for at in &right {
+        planner.taken.add(&at.service, &at.label.written.0, &at.label.written.1);
+    }
+    planner.move_switch(&right);
+    wrong.into_iter().chain(on_container).for_each(|at| planner.mend(at));
+    planner.old_version();
+    planner.add(unwanted);
+    planner.steps
+}
+
+struct Planner<'a> {
+    recipe: &'a Recipe,
+    main: &'a str,
+    taken: Taken,
+    steps: Vec<Step>,
+}
+
+impl Planner<'_> {
+    fn meaning(&self, at: &At) -> Meaning {
+        let meant = meaning(self.recipe, &self.recipe.services[&at.service], &at.label);
+        let labels = match &meant {
+            Meaning::AsWritten => vec![at.label.written.clone()],
+            Meaning::Instead(labels) => labels.clone(),
+            Meaning::Needless(_) | Meaning::Unclear => return meant,
+        };
+        // What the inventory says is said by the author too, with a reason.
+        let kept = |(name, value): &(String, String)| {
+            let volume = name.strip_prefix(VOLUMES).filter(|_| value == "false")?;
+            let inventory = self.recipe.inventory.as_ref()?.volumes.iter().find(|v| v.name == volume)?;
+            matches!(inventory.class, Class::Durable | Class::Valuable)
+                .then(|| format!("the inventory calls volume {volume} {}", inventory.class))
+        };
+        match labels.iter().find_map(kept) {
+            Some(why) if labels.len() == 1 => Meaning::Needless(why),
+            _ => meant,
+        }
+    }
+
+    /// Whether a label under `deploy.labels` is left as it is.
+    fn stays(&self, at: &At) -> bool {
+        matches!(self.meaning(at), Meaning::AsWritten)
+    }
+
+    /// The one switch moves to the main service, where maintainers look for it.
+    fn move_switch(&mut self, right: &[At]) {
+        let switches: Vec<&At> = right.iter().filter(|at| at.label.name == BACKUP).collect();
+        let [at] = switches[..] else { return };
+        if self.main != "app" || at.service == self.main {
+            return;
+        }
+        let value = at.label.written.1.clone();
+        self.taken.0.remove(&Taken::key(&at.service, BACKUP));
+        self.taken.add(self.main, BACKUP, &value);
+        let said = format!("{}: {BACKUP}={value} moves from {} to {}, the main service", at.label.place, at.service, self.main);
+        let insert = Edit::Insert { service: self.main.to_owned(), near: None, name: BACKUP.into(), value };
+        self.steps.push(Step { said: Some(said), edits: vec![Edit::Remove(at.clone()), insert] });
+    }
+
+    fn mend(&mut self, at: At) {
+        let meant = match self.meaning(&at) {
+            Meaning::AsWritten => vec![at.label.written.clone()],
+            Meaning::Instead(labels) => labels,
+            Meaning::Needless(why) => return self.remove(at, &why),
+            Meaning::Unclear => return,
+        };
+        let is_switch = meant.iter().any(|(name, _)| name == BACKUP);
+        let service = if is_switch { self.main.to_owned() } else { at.service.clone() };
+        if is_switch && at.on_container {
+            let on: Vec<String> = self.taken.switches().filter(|(_, v)| *v != "false").map(|(s, _)| s.to_owned()).collect();
+            match (on.first(), meant[0].1 == "false") {
+                (Some(on), false) => return self.remove(at, &format!("service {on} switches backup on for the whole stack")),
+                // Nobody knows whether a backup that is off where no bot looks is meant to be off.
+                (_, true) => return,
+                (None, false) => {}
+            }
+        }
+        let service = if is_switch && !at.on_container { at.service.clone() } else { service };
+        let same = |(name, value): &&(String, String)| self.taken.get(&service, name) == Some(value);
+        let other = |(name, value): &(String, String)| self.taken.get(&service, name).is_some_and(|v| v != value);
+        if meant.iter().any(other) {
+            return;
+        }
+        let new: Vec<(String, String)> = meant.iter().filter(|l| !same(l)).cloned().collect();
+        if new.is_empty() {
+            return self.remove(at, &format!("{} is there already", shown(&meant)));
+        }
+        for (name, value) in &new {
+            self.taken.add(&service, name, value);
+        }
+        let written = &at.label.written;
+        let old = format!("{}: {}={}", at.label.place, written.0, written.1);
+        let said = match &new[..] {
+            [same] if same == written => format!("{old} moves from labels of {} to deploy.labels of {service}", at.service),
+            new => format!("{old} becomes {} under deploy.labels of {service}", shown(new)),
+        };
+        let near = Some(at.label.place.clone());
+        let mut inserts = new.into_iter();
+        let mut edits = Vec::new();
+        if at.on_container || at.service != service {
+            edits.push(Edit::Remove(at));
+        } else if let Some((name, value)) = inserts.next() {
+            edits.push(Edit::Rewrite { at, name, value });
+        }
+        edits.extend(inserts.map(|(name, value)| Edit::Insert { service: service.clone(), near: near.clone(), name, value }));
+        self.steps.push(Step { said: Some(said), edits });
+    }
+
+    fn remove(&mut self, at: At, why: &str) {
+        let said = format!("{}: {}={} is not needed: {why}", at.label.place, at.label.written.0, at.label.written.1);
+        self.steps.push(Step { said: Some(said), edits: vec![Edit::Remove(at)] });
+    }
+
+    /// The version of the main service becomes that of the recipe.
+    fn old_version(&mut self) {
+        if self.recipe.version().is_some() {
+            return;
+        }
+        let Some(service) = self.recipe.services.get(self.main) else { return };
+        let old = |l: &&Label| l.version_of() == Some(VersionOf::Service) && Version::parse(&l.value).is_some();
+        let Some(label) = service.labels.iter().find(old).cloned() else { return };
+        let name = "coop-cloud.${STACK_NAME}.version".to_owned();
+        let said = format!("{}: {} becomes {name}", label.place, label.written.0);
+        let value = label.written.1.clone();
+        let at = At { service: self.main.to_owned(), on_container: false, label };
+        self.steps.push(Step { said: Some(said), edits: vec![Edit::Rewrite { at, name, value }] });
+    }
+
+    /// The switch, and the volumes that need no backup.
+    fn add(&mut self, unwanted: &[String]) {
+        let mut add = |name: String, value: &str| {
+            let edit = Edit::Insert { service: self.main.to_owned(), near: None, name, value: value.to_owned() };
+            self.steps.push(Step { said: None, edits: vec![edit] });
+        };
+        let on_container = self.recipe.services.values().flat_map(|s| &s.container_labels);
+        let is_said = self.taken.switches().next().is_some()
+            || self.recipe.labels().any(|(.., l)| l.name == BACKUP)
+            || on_container.into_iter().any(|l| l.name == BACKUP && l.value == "false");
+        let has_volumes = self.recipe.services.values().any(|s| s.volumes().next().is_some());
+        if !is_said && has_volumes {
+            add(BACKUP.into(), "true");
+        }
+        for volume in unwanted {
+            let name = format!("{VOLUMES}{volume}");
+            if self.taken.get("", &name).is_none() {
+                add(name, "false");
+            }
+        }
+    }
+}
+
+fn shown(labels: &[(String, String)]) -> String {
+    labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" and ")
+}
