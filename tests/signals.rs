@@ -191,6 +191,33 @@ async fn a_run_that_takes_too_long_is_torn_down() {
     assert_nothing_left(&run.id()).await;
 }
 
+/// Somebody who knows nothing of its state directory ends it: the verdict is not the app's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_ended_from_outside_says_so() {
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let gc = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_restore-drill"));
+        command.arg("gc").args(more).env("RESTORE_DRILL_STATE_DIR", elsewhere.path()).output().expect("the program runs")
+    };
+    let mut run = Run::with(Phase::Backup);
+    run.reach(Phase::Backup).await;
+    let id = run.id();
+    let said = String::from_utf8_lossy(&gc(&[]).stdout).into_owned();
+    assert!(said.lines().any(|l| l.starts_with("live:") && l.contains(&id)), "{said}");
+    let refused = gc(&["--run", &id]);
+    assert_eq!(refused.status.code(), Some(exit_code::USAGE.into()));
+    assert!(common::stderr(&refused).contains("is alive; nothing was removed. --force ends it"), "{}", common::stderr(&refused));
+    let forced = gc(&["--run", &id, "--force"]);
+    assert!(forced.status.success(), "{}", common::stderr(&forced));
+    assert!(common::stderr(&forced).contains(&format!("run {id} (radicale, for ")), "{}", common::stderr(&forced));
+    assert_eq!(run.wait().await, Some(exit_code::UNKNOWN.into()), "{}", run.said());
+    let why = format!("run {id} was ended from outside");
+    assert!(run.said().contains(&why), "{}", run.said());
+    let summary = std::fs::read_to_string(run.dir.path().join("run/summary.json")).expect("a summary");
+    assert!(summary.contains(&why), "{summary}");
+    assert_nothing_left(&id).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hook_that_does_not_end_is_not_waited_for_for_ever() {
     let scenarios = common::copy_of_scenarios();

@@ -73,7 +73,7 @@ pub(super) fn steps(recipe: &Recipe, main: &str, unwanted: &[String]) -> Vec<Ste
         let labels = move |s: &'_ Service| if on_container { s.container_labels.clone() } else { s.labels.clone() };
         let of = move |(name, service): (&String, &Service)| {
             let label = move |label| At { service: name.clone(), on_container, label };
-            labels(service).into_iter().filter(|l| is_backupbot(&l.name)).map(label.clone()).collect::<Vec<_>>()
+            labels(service).into_iter().filter(|l| is_backupbot(&l.name)).map(label).collect::<Vec<_>>()
         };
         recipe.services.iter().flat_map(of).collect::<Vec<_>>()
     };

@@ -200,11 +200,11 @@ impl Quotes {
 /// Whether a text without quotes is read as this text.
 fn is_plain(text: &str, in_flow: bool) -> bool {
     const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '/' || c == '$')
-        && !WORDS.contains(&text.to_lowercase().as_str())
-        && !text.contains([':', '#', '\n', '\r', '\t', '"', '\'', '&', '*', '!', '|', '>', '%', '@', '`'])
-        && !(in_flow && text.contains([',', '[', ']', '{', '}']))
-        && !text.ends_with(' ')
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '/' || c == '$');
+    let is_word = WORDS.contains(&text.to_lowercase().as_str());
+    let has_marks = text.contains([':', '#', '\n', '\r', '\t', '"', '\'', '&', '*', '!', '|', '>', '%', '@', '`']);
+    let ends_flow = in_flow && text.contains([',', '[', ']', '{', '}']);
+    begins && !is_word && !has_marks && !ends_flow && !text.ends_with(' ')
 }
 
 #[cfg(test)]
