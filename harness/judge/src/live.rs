@@ -44,6 +44,8 @@ struct Written {
     mailboxes: BTreeSet<String>,
     /// Says whose content is compared elsewhere.
     inventory: Option<Inventory>,
+    /// Files, by volume and path, that have another name where users wrote: that name may be gone, or lead to another file.
+    linked: BTreeSet<(String, String)>,
 }
 
 impl Written {
@@ -60,7 +62,8 @@ impl Written {
             findings.push(unread);
             None
         });
-        let mut written = Self { delivered, changed, created, deleted, users, mailboxes: BTreeSet::new(), inventory };
+        let mut written =
+            Self { delivered, changed, created, deleted, users, mailboxes: BTreeSet::new(), inventory, linked: BTreeSet::new() };
         for op in evidence.live()? {
             written.add(op.when(window), op);
         }
@@ -113,6 +116,15 @@ impl Written {
         volume.is_some_and(|v| v.treatment(path).1 != Compared::Whole)
     }
 
+    /// The files of an observation of which users wrote to any name.
+    fn linked_in(&self, evidence: &Evidence, o: ObservationId) -> Result<BTreeSet<(String, String)>> {
+        let files = evidence.files(o)?.into_iter().filter(|f| !f.link.is_empty());
+        let mut names: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        files.for_each(|f| names.entry((f.volume, f.link)).or_default().push(f.path));
+        let written = names.into_iter().filter(|((volume, _), names)| names.iter().any(|name| self.may_write(volume, name)));
+        Ok(written.flat_map(|((volume, _), names)| names.into_iter().map(move |name| (volume.clone(), name))).collect())
+    }
+
     /// Whether users did anything to a mailbox. The folder of all mailboxes changes with each of them.
     fn touched(&self, mailbox: &str) -> bool {
         let changed = self.changed.keys().any(|(account, _)| account == mailbox);
@@ -146,6 +158,8 @@ pub fn judged(
     if let Some(volume) = written.users.as_ref().and_then(|u| u.mailboxes.clone()) {
         written.mailboxes = evidence.top_folders(before, &volume)?;
     }
+    written.linked = written.linked_in(evidence, before)?;
+    written.linked.extend(written.linked_in(evidence, after)?);
     let queue_kept = queue(evidence, before)?.is_subset(&queue(evidence, after)?);
     findings.retain(|finding| is_left(finding, &written, queue_kept));
     delivered(evidence, after, &written, &mut findings)?;
@@ -180,7 +194,8 @@ fn is_left(finding: &Finding, written: &Written, queue_kept: bool) -> bool {
         // Names of files change with flags, and what is in them with every message.
         (Item::File { volume, path }, Outcome::Lost | Outcome::Unexpected) => !written.may_write(volume, path),
         (Item::File { volume, path }, Outcome::Altered) if is(property::BYTES) || is(property::MTIME) || is(property::LINK) => {
-            !written.may_write(volume, path)
+            let other_name = is(property::LINK) && written.linked.contains(&(volume.clone(), path.clone()));
+            !written.may_write(volume, path) && !other_name
         }
         // Mail that was on its way when the queue was copied may be there in addition.
         (Item::Fact { fact }, Outcome::Altered) if fact == MAIL_QUEUE => !queue_kept,

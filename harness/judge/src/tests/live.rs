@@ -160,6 +160,9 @@ fn findings_that_writes_explain() {
     let mut seen = seen();
     let users = ["u2@mail.test", "u3@mail.test", "left@mail.test"];
     seen.files.extend(users.map(path));
+    // One message to two users: two names of one file.
+    let linked = |of: &str| FileSeen { link: "left@mail.test/cur/9".into(), ..path(of) };
+    seen.files.extend(["left@mail.test/cur/9", "u3@mail.test/cur/9"].map(linked));
     seen.rows.extend(users.map(|user| row(user, "{}")));
     let (before, after) = (store(&evidence, BASELINE, &seen), store(&evidence, RESTORED, &seen));
     let is_left = |item: &Item, outcome, property: Option<&str>| {
@@ -190,6 +193,9 @@ fn findings_that_writes_explain() {
         assert_eq!([Lost, Unexpected].map(|outcome| is_left(&item, outcome, None)), [!written; 2], "{item}");
         assert!(is_left(&item, Altered, Some(property::OWNER)) && is_left(&item, Unread, None), "{item}");
     }
+    let with_another_name = file("mail", "left@mail.test/cur/9");
+    assert!(!is_left(&with_another_name, Altered, Some(property::LINK)), "its other name is where somebody wrote");
+    assert!(is_left(&with_another_name, Altered, Some(property::MTIME)) && is_left(&with_another_name, Lost, None));
     let snapshot = Item::Snapshot { volume: "v".into(), path: "p".into() };
     assert!(!is_left(&snapshot, Lost, None) && is_left(&snapshot, Altered, Some(property::DUMP)));
     // A flag is no message more or less.
