@@ -15,6 +15,7 @@ pub mod companion;
 pub mod deploy;
 pub mod disk;
 pub mod gc;
+pub mod health;
 pub mod lease;
 pub mod line;
 pub mod objects;

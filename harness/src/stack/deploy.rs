@@ -10,12 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::models::{HealthStatusEnum, TaskSpec, TaskState};
-use bollard::query_parameters::{
-    InspectContainerOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder, LogsOptionsBuilder,
-};
+use bollard::query_parameters::{InspectContainerOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder};
 use bot::contract::{ENABLED_LABEL, HIDDEN};
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
-use futures_util::StreamExt as _;
 use recipe::compose::edit::Edit;
 use recipe::compose::variable::{Part, interpolate, literal, parts};
 use recipe::compose::{Compose, change_labels, labels};
@@ -23,6 +20,7 @@ use recipe::labels::PREFIX;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use super::health;
 use super::lease::Lease;
 use super::ownership::Owned;
 use super::run_labels;
@@ -225,9 +223,10 @@ fn version(files: &[Value]) -> String {
     format!("3.{}", files.iter().filter_map(minor).fold(8, u32::max))
 }
 
-/// Waits until every service of the stack runs as many tasks as it should, healthy where it has a health check.
-/// `progress` is told (running, wanted).
+/// Waits until every service of the stack runs as many tasks as it should, healthy where it has a health check: for `deadline`, and
+/// besides for as long as the checks themselves may take. `progress` is told (running, wanted).
 pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progress: impl Fn(u64, u64)) -> Result<()> {
+    let deadline = deadline + health::allowance(engine, stack).await?;
     let result = until(deadline, || async {
         let filter = label_filter([(NAMESPACE_LABEL, stack)]);
         let what = "listing services";
@@ -293,15 +292,9 @@ fn late(error: &Error) -> Option<String> {
     matches!(error, Error::Docker(engine::Error::Late { .. })).then(|| error.to_string())
 }
 
-/// The last lines of a service's log, each indented.
+/// The last lines that a service's container wrote, each indented.
 async fn last_lines(engine: &Engine, service: &str, lines: usize) -> String {
-    let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&lines.to_string()).build();
-    let mut log = engine.docker.service_logs(service, Some(options));
-    let mut text = String::new();
-    // Swarm does not end the stream while a task is starting.
-    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(Duration::from_secs(5), log.next()).await {
-        text += &String::from_utf8_lossy(&chunk.into_bytes());
-    }
+    let text = health::last_lines(engine, service, lines).await;
     let said: Vec<String> = text.lines().map(|l| format!("  {l}")).collect();
     if said.is_empty() { "  nothing".to_owned() } else { said[said.len().saturating_sub(lines)..].join("\n") }
 }

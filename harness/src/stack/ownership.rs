@@ -19,7 +19,7 @@ use tokio::sync::RwLock;
 use super::lease::LEASE_LABEL;
 use super::line::PLACE_LABEL;
 use super::objects::{Kind, Object, objects};
-use super::{RUN_LABEL, lease, line};
+use super::{RUN_LABEL, health, lease, line};
 use crate::error::Context as _;
 use crate::error::{Error, Result};
 
@@ -145,6 +145,10 @@ impl Owned {
             let service = self.service(name).await?;
             let version = service.version.and_then(|v| v.index).unwrap_or_default();
             let mut spec = service.spec.unwrap_or_default();
+            let container = spec.task_template.as_mut().and_then(|task| task.container_spec.as_mut());
+            if let Some(container) = container.filter(|c| c.health_check.is_none()) {
+                container.health_check = health::of(&self.engine, name).await?;
+            }
             change(&mut spec);
             let options = UpdateServiceOptionsBuilder::default().version(version as i32).build();
             match self.engine.docker.update_service(name, spec, options, None).await {
