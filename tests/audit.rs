@@ -36,12 +36,12 @@ async fn a_deployed_stack_is_audited_and_only_read() {
         assert!(captured.iter().any(|c| c[0] == "dkim" && c[2]["bytes"].as_u64() > Some(1000)), "{whole:#}");
 
         // A key that was added after the snapshot, and one that changed since.
-        within("admin", "echo new > /dkim/new.key; echo other >> /dkim/mail.test.dkim.key").await?;
+        within("admin", "echo new > /dkim/new.key; echo other >> /dkim/mail.example.dkim.key").await?;
         let later = audited(&[&stack, "--snapshot", &snapshot], exit_code::BROKEN);
         assert_eq!(later["verdict"]["findings"].as_array().map(Vec::len), Some(1), "{later:#}");
         assert_eq!(later["verdict"]["findings"][0]["path"], "new.key", "{later:#}");
         let differing = later["report"]["differing_first"].as_array().expect("a list");
-        assert!(differing.iter().any(|d| d["path"] == "mail.test.dkim.key"), "{later:#}");
+        assert!(differing.iter().any(|d| d["path"] == "mail.example.dkim.key"), "{later:#}");
 
         let unknown = audited(&[&stack, "--snapshot", "deadbeef"], exit_code::BROKEN);
         assert_eq!(unknown["verdict"]["findings"][0]["outcome"], "failed", "{unknown:#}");

@@ -53,6 +53,14 @@ fn check(output: &Output, code: u8, says: &[&str]) -> String {
     said
 }
 
+/// Users who write while the backup runs need something to write to: a profile has it or not before anything is deployed.
+#[test]
+fn too_few_messages_for_writers_are_refused_at_once() {
+    let copy = copy_of_scenarios();
+    let said = fails(copy.path(), &["mailu", "--live"], restore_drill::exit_code::USAGE, &["--profile smoke"]);
+    assert!(!said.contains("deploy"), "{said}");
+}
+
 #[test]
 fn the_command_line() {
     for (arguments, says) in [

@@ -36,6 +36,26 @@ fn the_documented_example_holds_and_turns_red() {
     assert!(text.contains("1 of 1 faults caught"), "{text}");
 }
 
+/// What a scenario does in a stand-in it must be able to do in the image that this stands for.
+#[test]
+fn the_stand_ins_lack_what_mailus_images_lack() {
+    let output = restore_drill(&["images", "mailu"]);
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let has = |service: &str, program: &str| {
+        let image = listed.lines().find(|line| line.contains(&format!("/mailu-{service}:"))).expect(service);
+        let run = ["run", "--rm", "--network", "none", "--entrypoint", "sh", image, "-c", "command -v \"$0\"", program];
+        std::process::Command::new("docker").args(run).output().expect("docker runs").status.success()
+    };
+    for (service, program) in
+        [("antispam", "rspamc"), ("smtp", "smtp-sink"), ("smtp", "smtp-source"), ("webmail", "setpriv"), ("db", "bash")]
+    {
+        assert!(!has(service, program), "{service} has {program}");
+    }
+    for (service, program) in [("antispam", "curl"), ("smtp", "postqueue"), ("webmail", "gpg"), ("db", "redis-cli")] {
+        assert!(has(service, program), "{service} has no {program}");
+    }
+}
+
 /// Rows that cannot be read after the wipe are not gone: whoever made the users made the database readable too, and a fresh
 /// deployment has neither.
 #[test]

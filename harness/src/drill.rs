@@ -52,6 +52,7 @@ mod trials;
 mod upgrading;
 mod users;
 mod wiping;
+mod world;
 
 pub use accounts::provision;
 pub use backing_up::{audit, backup};

@@ -13,7 +13,7 @@ mod profile;
 mod rng;
 mod script;
 
-pub use accounts::{Accounts, Alias, Domain, Fetch, RELAY_PORT, RELAYED, Relay, Token, User};
+pub use accounts::{Accounts, Alias, Domain, Fetch, RELAY, RELAYED, Relay, Token, User};
 pub use message::{ITEM_HEADER, Kind, Message, Placement};
 pub use person::Person;
 pub use profile::{Profile, ProfileError};

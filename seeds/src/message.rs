@@ -155,12 +155,12 @@ pub(crate) fn generate(seed: u64, profile: &Profile, accounts: &Accounts, n: u64
     let sender = mailboxes[sender_of(&mut rng, accounts)].email.clone();
     let mut recipients: Vec<String> =
         (0..1 + rng.below(u64::from(profile.max_recipients))).map(|_| rng.pick(mailboxes).email.clone()).collect();
-    // The odd doors: alias, wildcard alias, alternative domain, detail.
+    // The odd doors: alias, wildcard alias, alternative domains. No detail (`u01+order@…`): many servers know none unless told to.
     match n % 20 {
-        3 => recipients[0] = "team@mail.test".into(),
+        3 => recipients[0] = "team@mail.example".into(),
         8 => recipients[0] = format!("shop-{n}@co-op.example.org"),
-        13 => recipients[0] = "u01@alt.mail.test".into(),
-        18 => recipients[0] = format!("u01+order{n}@mail.test"),
+        13 => recipients[0] = "u01@alt.mail.example".into(),
+        18 => recipients[0] = "u01@xn--mal-rma.example".into(),
         _ => {}
     }
     recipients.sort();
@@ -251,7 +251,8 @@ fn body(kind: Kind, text: &mut Text, rng: &mut Rng, profile: &Profile, n: u64) {
             text.part("text/plain; charset=us-ascii", "7bit");
             text.words(rng, 1);
             text.line(&format!("--{boundary}"));
-            text.line(&format!("Content-Disposition: attachment; filename=\"{size}.bin\""));
+            // A suffix that mail servers take: many refuse `.bin`, and some forty others that programs have.
+            text.line(&format!("Content-Disposition: attachment; filename=\"{size}.csv\""));
             text.part("application/octet-stream", "base64");
             let encoded = BASE64.encode(rng.bytes(size as usize));
             for line in encoded.as_bytes().chunks(76) {

@@ -3,16 +3,19 @@
 //! stack are closed.
 //!
 //! The program `inside` is the only file of an image. It reads a volume that is mounted read-only, without a network, and writes one
-//! line for each entry, so that contents never cross the API. It passes connections on to a stack's services, and answers questions
-//! about names there.
+//! line for each entry, so that contents never cross the API. It passes connections on to a stack's services, answers questions about
+//! names there, and takes the mail that the stack sends to the world.
 //!
 //! - [`entry`]: an entry of a volume, as a line has it. [`mod@name`]: names are bytes, and lines are text.
 //! - [`read`]: reads a folder with everything in it.
 //! - [`relay`]: the way into a stack.
 //! - [`zone`]: the names that a stack can look up; [`resolve`] answers.
+//! - [`outside`]: the mail server to which a stack can send.
 
 pub mod entry;
 pub mod name;
+#[cfg(feature = "program")]
+pub mod outside;
 #[cfg(feature = "program")]
 pub mod read;
 #[cfg(feature = "program")]

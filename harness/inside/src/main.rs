@@ -4,10 +4,12 @@ use std::io::{self, BufWriter, Write as _, stdout};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
 
 use clap::{Parser, Subcommand};
 use inside::relay::{self, Door, Target};
-use inside::{Hashed, Zone, resolve};
+use inside::{Hashed, Zone, outside, resolve};
 
 /// Works beside an app's data, and in its stack. restore-drill starts it in a container; nobody else needs it.
 #[derive(Parser)]
@@ -42,10 +44,13 @@ enum Command {
         /// The service: app:993.
         to: Target,
     },
-    /// Answers questions about names.
+    /// Is the world outside of a stack: answers questions about names, and takes mail.
     Resolve {
         /// The names that exist, as JSON: {"mail.test": {"a": ["192.0.2.1"], "mx": ["front.mail.test"], "txt": ["v=spf1 -all"]}}.
         zone: String,
+        /// An address whose mail is put off (450): once for each.
+        #[arg(long)]
+        busy: Vec<String>,
     },
 }
 
@@ -54,7 +59,7 @@ fn main() -> ExitCode {
         Command::Read { folder, hashed } => read(&folder, &hashed),
         Command::Relay { name, hello, doors } => relay::relay(&name, hello, &doors).map_err(|e| e.to_string()),
         Command::Connect { to } => relay::connect(&to).map_err(|e| format!("{}:{}: {e}", to.host, to.port)),
-        Command::Resolve { zone } => answer(&zone),
+        Command::Resolve { zone, busy } => answer(&zone, busy),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,8 +76,13 @@ fn read(folder: &Path, hashed: &str) -> Result<(), String> {
     inside::read(folder, &hashed, BufWriter::new(stdout())).map_err(|e| format!("{}: {e}", folder.display()))
 }
 
-fn answer(zone: &str) -> Result<(), String> {
+fn answer(zone: &str, busy: Vec<String>) -> Result<(), String> {
     let zone: Zone = serde_json::from_str(zone).map_err(|e| format!("zone: {e}"))?;
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, resolve::PORT)).map_err(|e| format!("port {}: {e}", resolve::PORT))?;
-    resolve::resolve(&zone, &socket).map_err(|e| e.to_string())
+    // Whichever of them ends first ends the program.
+    let (ended, end) = mpsc::channel();
+    let mail = ended.clone();
+    thread::spawn(move || mail.send(outside::listen(&busy).map_err(|e| format!("mail: {e}"))));
+    thread::spawn(move || ended.send(resolve::resolve(&zone, &socket).map_err(|e| e.to_string())));
+    end.recv().map_err(|e| e.to_string())?
 }

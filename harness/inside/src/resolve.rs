@@ -2,7 +2,8 @@
 //! And the one question that a client inside asks: a service's address.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::thread;
 use std::time::Duration;
 
 use simple_dns::rdata::{A, MX, RData, TXT};
@@ -20,6 +21,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 const LONGEST: usize = 4096;
 /// How long, in seconds, an answer may be kept: a run is short, and its answers do not change.
 const KEPT: u32 = 60;
+/// A thread does nothing but answer a question.
+const STACK: usize = 256 << 10;
 /// The longest text in a record, in bytes; a longer one is cut into several.
 const TEXT: usize = 255;
 
@@ -29,22 +32,47 @@ const TEXT: usize = 255;
 /// The socket is broken.
 pub fn resolve(zone: &Zone, socket: &UdpSocket) -> io::Result<()> {
     let mut buffer = vec![0; LONGEST];
-    loop {
-        let (length, client) = match socket.recv_from(&mut buffer) {
-            Ok(received) => received,
-            // Somebody was not there any more for the answer before.
-            Err(e) if matches!(e.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted) => continue,
-            Err(e) => return Err(e),
-        };
-        if let Some(answer) = answer(zone, &buffer[..length]) {
-            // Whoever does not get it asks again.
-            let _ = socket.send_to(&answer, client);
+    thread::scope(|scope| {
+        loop {
+            let (length, client) = match socket.recv_from(&mut buffer) {
+                Ok(received) => received,
+                // Somebody was not there any more for the answer before.
+                Err(e) if matches!(e.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted) => continue,
+                Err(e) => return Err(e),
+            };
+            let message = buffer[..length].to_vec();
+            let reply = move || {
+                if let Some(answer) = answer(zone, &message, &|records| addresses(records, client)) {
+                    // Whoever does not get it asks again.
+                    let _ = socket.send_to(&answer, client);
+                }
+            };
+            // A service's address may take a moment, and others do not wait for it. Who gets no thread asks again too.
+            let _ = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, reply);
         }
+    })
+}
+
+/// The addresses of a name that are not written down: a service's, and the one at which a client asked.
+fn addresses(records: &Records, client: SocketAddr) -> Vec<Ipv4Addr> {
+    // A service that is being restarted has none.
+    let service = records.service.as_deref().and_then(|name| address_of(name).ok());
+    let own = records.own.then(|| own_address(client).ok()).flatten();
+    service.into_iter().chain(own).collect()
+}
+
+/// This machine's address on the way to a client.
+fn own_address(client: SocketAddr) -> io::Result<Ipv4Addr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    socket.connect(client)?;
+    match socket.local_addr()?.ip() {
+        IpAddr::V4(own) => Ok(own),
+        IpAddr::V6(_) => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 
-/// The answer to a message; none to what is not a question.
-pub fn answer(zone: &Zone, message: &[u8]) -> Option<Vec<u8>> {
+/// The answer to a message; none to what is not a question. `addresses` gives those of a name that are not written down.
+pub fn answer(zone: &Zone, message: &[u8], addresses: &dyn Fn(&Records) -> Vec<Ipv4Addr>) -> Option<Vec<u8>> {
     let question = Packet::parse(message).ok().filter(|p| !p.has_flags(PacketFlag::RESPONSE))?;
     let mut reply = Packet::new_reply(question.id());
     let asked = |flag| question.has_flags(flag);
@@ -61,7 +89,7 @@ pub fn answer(zone: &Zone, message: &[u8]) -> Option<Vec<u8>> {
             if asked(PacketFlag::AUTHENTIC_DATA) || asks_for_signatures(message) {
                 reply.set_flags(PacketFlag::AUTHENTIC_DATA);
             }
-            reply.answers = of(records, &first);
+            reply.answers = of(records, &first, addresses);
         }
         None => *reply.rcode_mut() = RCODE::NameError,
     }
@@ -77,11 +105,16 @@ fn asks_for_signatures(message: &[u8]) -> bool {
 }
 
 /// The records of a name that are asked for.
-fn of<'a>(records: &'a Records, question: &Question<'a>) -> Vec<ResourceRecord<'a>> {
+fn of<'a>(
+    records: &'a Records,
+    question: &Question<'a>,
+    addresses: &dyn Fn(&Records) -> Vec<Ipv4Addr>,
+) -> Vec<ResourceRecord<'a>> {
     let asked = |of: TYPE| question.qtype == QTYPE::ANY || question.qtype == QTYPE::TYPE(of);
     let mut all: Vec<RData<'a>> = Vec::new();
     if asked(TYPE::A) {
-        all.extend(records.a.iter().map(|address| RData::A(A { address: (*address).into() })));
+        let known = records.a.iter().copied().chain(addresses(records));
+        all.extend(known.map(|address| RData::A(A { address: address.into() })));
     }
     if asked(TYPE::MX) {
         let hosts = (10u16..).step_by(10).zip(&records.mx);
@@ -137,8 +170,16 @@ mod tests {
             a: vec![Ipv4Addr::new(192, 0, 2, 1)],
             mx: vec!["front.mail.test".into(), "second.mail.test".into()],
             txt: vec!["v=spf1 -all".into(), "k".repeat(400)],
+            ..Records::default()
         };
-        Zone([("mail.test".to_owned(), records)].into())
+        let own = Records { own: true, ..Records::default() };
+        Zone([("mail.test".to_owned(), records), ("world.test".to_owned(), own)].into())
+    }
+
+    /// The answer where the resolver has an address of its own.
+    fn said(message: &[u8]) -> Option<Vec<u8>> {
+        let own = |records: &Records| if records.own { vec![Ipv4Addr::new(192, 0, 2, 9)] } else { vec![] };
+        answer(&zone(), message, &own)
     }
 
     fn ask(name: &str, of: TYPE, flags: PacketFlag) -> Vec<u8> {
@@ -156,7 +197,7 @@ mod tests {
     #[test]
     fn a_known_name_has_its_records_and_another_does_not_exist() {
         let say = |name: &str, of| {
-            let bytes = answer(&zone(), &ask(name, of, PacketFlag::empty())).expect("an answer");
+            let bytes = said(&ask(name, of, PacketFlag::empty())).expect("an answer");
             let packet = Packet::parse(&bytes).expect("valid");
             assert_eq!(packet.id(), 7);
             assert!(packet.has_flags(PacketFlag::RESPONSE | PacketFlag::RECURSION_DESIRED));
@@ -167,13 +208,15 @@ mod tests {
         assert_eq!(say("mail.test", TYPE::MX), (RCODE::NoError, 2));
         assert_eq!(say("mail.test", TYPE::TXT), (RCODE::NoError, 2));
         assert_eq!(say("mail.test", TYPE::AAAA), (RCODE::NoError, 0));
-        assert_eq!(say("world.test", TYPE::A), (RCODE::NameError, 0));
+        assert_eq!(say("world.test", TYPE::A), (RCODE::NoError, 1));
+        assert_eq!(say("world.test", TYPE::MX), (RCODE::NoError, 0));
+        assert_eq!(say("nowhere.test", TYPE::A), (RCODE::NameError, 0));
     }
 
     #[test]
     fn data_is_authentic_for_those_who_ask() {
         let authentic = |message: &[u8]| {
-            let bytes = answer(&zone(), message).expect("an answer");
+            let bytes = said(message).expect("an answer");
             Packet::parse(&bytes).expect("valid").has_flags(PacketFlag::AUTHENTIC_DATA)
         };
         assert!(authentic(&ask("mail.test", TYPE::A, PacketFlag::AUTHENTIC_DATA)));
@@ -189,10 +232,10 @@ mod tests {
 
     #[test]
     fn no_message_is_answered_that_is_no_question() {
-        assert_eq!(answer(&zone(), b""), None);
-        assert_eq!(answer(&zone(), &[0; 12]), None);
-        assert_eq!(answer(&zone(), &Packet::new_reply(1).build_bytes_vec().expect("built")), None);
-        assert_eq!(answer(&zone(), &[0xff; 64]), None);
+        assert_eq!(said(b""), None);
+        assert_eq!(said(&[0; 12]), None);
+        assert_eq!(said(&Packet::new_reply(1).build_bytes_vec().expect("built")), None);
+        assert_eq!(said(&[0xff; 64]), None);
     }
 
     #[test]
@@ -201,6 +244,7 @@ mod tests {
         let address = server.local_addr().expect("an address");
         std::thread::spawn(move || resolve(&zone(), &server));
         assert_eq!(address_from("mail.test", address).expect("an address"), Ipv4Addr::new(192, 0, 2, 1));
-        assert_eq!(address_from("world.test", address).map_err(|e| e.kind()), Err(io::ErrorKind::NotFound));
+        assert_eq!(address_from("world.test", address).expect("its own"), Ipv4Addr::LOCALHOST);
+        assert_eq!(address_from("nowhere.test", address).map_err(|e| e.kind()), Err(io::ErrorKind::NotFound));
     }
 }

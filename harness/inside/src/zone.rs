@@ -5,6 +5,9 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+/// The resolver's own port where the mail server outside gives out the mail that it took.
+pub const TAKEN: u16 = 10_025;
+
 /// Names in lower case, without the last dot, with their records. No other name exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zone(pub BTreeMap<String, Records>);
@@ -19,4 +22,8 @@ pub struct Records {
     pub mx: Vec<String>,
     /// Texts, such as a policy (SPF) or a key (DKIM).
     pub txt: Vec<String>,
+    /// A service of the stack that has this name in the world: its addresses are asked for whenever somebody asks for this name's.
+    pub service: Option<String>,
+    /// Whether the resolver itself has this name: its address is the one at which it was asked.
+    pub own: bool,
 }

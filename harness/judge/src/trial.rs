@@ -46,11 +46,13 @@ pub enum Protocol {
     Pop3,
     /// Submission over SMTP.
     Smtp,
+    /// ManageSieve.
+    Sieve,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Imap, Self::Pop3, Self::Smtp];
+    pub const ALL: [Self; 4] = [Self::Imap, Self::Pop3, Self::Smtp, Self::Sieve];
 }
 
 impl fmt::Display for Protocol {
@@ -59,6 +61,7 @@ impl fmt::Display for Protocol {
             Self::Imap => "IMAP",
             Self::Pop3 => "POP3",
             Self::Smtp => "SMTP",
+            Self::Sieve => "ManageSieve",
         })
     }
 }

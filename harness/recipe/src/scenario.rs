@@ -38,7 +38,7 @@ pub use database::{Database, Dialect, LeftOut, QUERY, Table};
 use faults::Faults;
 use folder::SPEC;
 pub use folder::{FOLDER, bot, folder, folder_in_pipeline, list};
-pub use mail::{AccountImport, Dkim, MailServer, Outside, Queue};
+pub use mail::{AccountImport, Dkim, MailServer, Queue};
 pub use pages::{Pages, Request};
 pub use redis::{LeftOutKeys, Redis};
 pub use spec::{CertificatePlace, Deadlines, Door, RestorePlan, Spec, Standins, Tls};

@@ -1,6 +1,7 @@
 //! Provisioning: the corpus' accounts, in the form that the scenario's template gives them.
 
 use std::path::Path;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -52,7 +53,9 @@ async fn import(drill: &Drill, spec: &AccountImport, phase: &Running) -> Result<
     let template = drill.app.scenario.dir.join(&spec.template);
     let config = configuration(&template, drill.run.corpus.accounts(), &drill.run.secret)?;
     let service = drill.app.stack.service(&spec.service);
+    let began = Instant::now();
     drill.app.engine().exec(&service, &spec.command, &[], Some(config.as_bytes())).await?.ok("importing the accounts")?;
+    drill.run.clocks().users = Some(began.elapsed());
     drill.app.restart_waves(&spec.restart, |_, _| ()).await?;
     let accounts = drill.run.enabled();
     let imap = drill.app.imap();

@@ -1,7 +1,7 @@
 //! The deployment of a drill: the app's stack and the bot's, the doors that lead in, and the right to all of it.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use engine::Engine;
 use recipe::compose::edit::Edit;
@@ -32,6 +32,9 @@ use crate::stack::until;
 use crate::stack::volumes::Helper;
 use crate::tls::Authority;
 
+/// The time between two demands to try again what is in the queue.
+const FLUSH: Duration = Duration::from_secs(5);
+
 /// The app as it is deployed.
 pub struct Deployment {
     /// The scenario that describes it.
@@ -59,6 +62,8 @@ pub struct Deployment {
     pub(super) resolver: Resolver,
     /// What the variables of its compose files have that is secret.
     pub(super) secrets: Generated,
+    /// When the mail server was last asked to try again what it could not deliver.
+    pub(super) flushed: Mutex<Option<Instant>>,
     pub(super) lease: Arc<Lease>,
 }
 
@@ -116,11 +121,44 @@ impl Deployment {
         Some(Sieve { host: HOST.into(), port, authority: self.authority.clone() })
     }
 
+    /// Whether there is a world outside that is the run's: names that its resolver knows, and a mail server that takes mail.
+    pub(crate) fn has_world(&self) -> bool {
+        self.mail().is_some() && !self.stack.resolvers.is_empty()
+    }
+
     pub(crate) async fn queue(&self) -> Result<Vec<Queued>> {
         match self.mail() {
             Some(mail) => queue::list(self.engine(), &self.stack, &mail.queue).await,
             None => Ok(vec![]),
         }
+    }
+
+    /// Waits until none of the mail of a kind is in the queue. What could not be delivered, as a service was not there yet, is tried again
+    /// now: a server by itself may wait for minutes.
+    pub(crate) async fn delivered(&self, deadline: Duration, waits: impl Fn(&Queued) -> bool) -> Result<()> {
+        until(deadline, || async {
+            let waiting: Vec<Queued> = self.queue().await?.into_iter().filter(&waits).collect();
+            if waiting.iter().any(|q| q.queue_name == "deferred") {
+                self.flush_queue().await?;
+            }
+            Ok(if waiting.is_empty() { Ok(()) } else { Err(format!("{} messages are in the queue", waiting.len())) })
+        })
+        .await
+    }
+
+    /// Has the mail server try again what it could not deliver, if that was not asked for just now.
+    pub(crate) async fn flush_queue(&self) -> Result<()> {
+        if self.mail().is_none_or(|mail| mail.queue.flush.is_empty()) {
+            return Ok(());
+        }
+        {
+            let mut last = self.flushed.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.is_some_and(|last| last.elapsed() < FLUSH) {
+                return Ok(());
+            }
+            *last = Some(Instant::now());
+        }
+        self.have_queue(|queue| &queue.flush, "flushing the mail queue").await
     }
 
     /// Has a command of the queue's run.
@@ -239,7 +277,9 @@ impl Deployment {
             }
             self.running(&progress).await?;
         }
-        self.answering().await
+        self.answering().await?;
+        // Mail that was tried while a service of a later wave was not there.
+        self.flush_queue().await
     }
 
     /// Waits until the app's services run and are ready.

@@ -1,6 +1,7 @@
 //! A backup while others write: mail arrives, flags change, messages are expunged, users are created and deleted, at a set
 //! rate, from before the backup until after it. Each operation is in the ledger with when it began and ended.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use judge::model::MessageId;
 use judge::store::{LiveAction, LiveKind, LiveOp};
 use recipe::scenario::UserCommands;
+use seeds::Corpus;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
@@ -24,8 +26,12 @@ use crate::probe::smtp::Submission;
 
 /// Messages under way at once.
 const UNDER_WAY: usize = 8;
-/// The longest wait for a message to arrive, and for each kind of operation to have happened.
+/// The shortest of the longest waits: an app that is slow gets more.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// So many times as long as the app took to make its users may it take to make one while others write.
+const SLOWER: u32 = 20;
+/// The fewest messages in INBOXes with which there is enough to write to.
+const FEWEST: usize = 6;
 /// Between two looks for a message that was submitted.
 const POLL: Duration = Duration::from_millis(100);
 /// The flag that is changed: one that nothing else changes.
@@ -33,6 +39,30 @@ const FLAG: &str = "\\Flagged";
 
 /// Operations that ended well, by kind.
 type Counts = [u64; LiveKind::ALL.len()];
+
+/// Refuses a corpus with too few messages to write to, before anything is deployed.
+///
+/// # Errors
+/// There are too few.
+pub(super) fn enough(corpus: &Corpus) -> Result<()> {
+    let accounts = corpus.accounts();
+    let in_inbox = |n: u64| {
+        let accounts: BTreeSet<String> = corpus.message(n).recipients.iter().flat_map(|r| accounts.deliveries(r)).collect();
+        let placed = accounts.into_iter().map(move |account| corpus.placement(n, &account));
+        placed.filter(|p| p.folder.is_none() && !p.expunged).count()
+    };
+    let found = (0..corpus.len())
+        .scan(0, |sum, n| {
+            *sum += in_inbox(n);
+            Some(*sum)
+        })
+        .find(|sum| *sum >= FEWEST);
+    found.map(drop).ok_or_else(|| {
+        Error::Usage(
+            "--live needs messages to write to, and the profile has too few: take --profile smoke or a larger one".into(),
+        )
+    })
+}
 
 /// What the writers share.
 struct Writers {
@@ -44,6 +74,8 @@ struct Writers {
     ended: watch::Sender<Counts>,
     /// Messages of the baseline, each written to once.
     messages: Vec<(String, u32)>,
+    /// The longest wait for a message to arrive, and for each kind of operation to have happened.
+    patience: Duration,
 }
 
 /// Takes a backup while others write: `rate` operations a second, if the app is that fast.
@@ -61,19 +93,20 @@ pub(crate) async fn while_others_write(
         stopped: AtomicBool::new(false),
         ended,
         messages: unwritten(drill, baseline)?,
+        patience: PATIENCE.max(SLOWER * drill.run.clocks().users.unwrap_or_default()),
     };
-    if writers.messages.len() < 6 {
+    if writers.messages.len() < FEWEST {
         return Err(SeedingError::TooFewMessages.into());
     }
     let control = async {
         // The backup begins amid the writes, and they go on when it has ended.
-        let begun = one_of_each(&mut seen).await?;
+        let begun = one_of_each(&mut seen, writers.patience).await?;
         let began = writers.now();
         drill.run.clocks().newest = Some(Instant::now());
         let result = backup.await;
         drill.run.evidence.put_live_backup((began, writers.now()))?;
         let at_the_end = *seen.borrow();
-        one_more(&mut seen, at_the_end).await?;
+        one_more(&mut seen, at_the_end, writers.patience).await?;
         let all = *seen.borrow();
         let count = |n: &Counts| n.iter().sum::<u64>();
         drill.run.events.note(format!(
@@ -99,8 +132,8 @@ pub(crate) async fn while_others_write(
 }
 
 /// Waits until one operation of each kind ended well.
-async fn one_of_each(seen: &mut watch::Receiver<Counts>) -> Result<Counts> {
-    let waited = tokio::time::timeout(PATIENCE, seen.wait_for(|counts| counts.iter().all(|n| *n > 0))).await;
+async fn one_of_each(seen: &mut watch::Receiver<Counts>, patience: Duration) -> Result<Counts> {
+    let waited = tokio::time::timeout(patience, seen.wait_for(|counts| counts.iter().all(|n| *n > 0))).await;
     let counts = waited.ok().and_then(Result::ok).map(|counts| *counts);
     match counts {
         Some(counts) => Ok(counts),
@@ -114,11 +147,11 @@ async fn one_of_each(seen: &mut watch::Receiver<Counts>) -> Result<Counts> {
 }
 
 /// Waits until a message arrived that was submitted after the backup: the app works on.
-async fn one_more(seen: &mut watch::Receiver<Counts>, before: Counts) -> Result<()> {
+async fn one_more(seen: &mut watch::Receiver<Counts>, before: Counts, patience: Duration) -> Result<()> {
     // Those that are under way by now began before the backup's end.
     let more = seen.wait_for(|counts| counts[0] > before[0] + UNDER_WAY as u64);
     // All that are under way may have to be given up first.
-    match tokio::time::timeout(2 * PATIENCE, more).await {
+    match tokio::time::timeout(2 * patience, more).await {
         Ok(Ok(_)) => Ok(()),
         _ => Err(SeedingError::Stalled { when: "after the backup".into() }.into()),
     }
@@ -203,7 +236,7 @@ impl Writers {
         let mut session = imap.login(to, &self.drill.run.secret.password(to)).await.map_err(|e| e.reason().to_owned())?;
         let query = format!("HEADER {} {item}", seeds::ITEM_HEADER);
         let since = Instant::now();
-        while since.elapsed() < PATIENCE {
+        while since.elapsed() < self.patience {
             session.examine("INBOX").await.map_err(|e| e.to_string())?;
             if !session.uid_search(&query).await.map_err(|e| e.to_string())?.is_empty() {
                 let _ = session.logout().await;

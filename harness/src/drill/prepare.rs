@@ -14,9 +14,11 @@ use seeds::Corpus;
 
 use super::deployment::Deployment;
 use super::generated::Generated;
+use super::live;
 use super::options::{BotChoice, ImageChoice, Options};
 use super::stacks::{Stacks, count_to_choose, remember_values};
 use super::state::{Drill, Run};
+use super::world;
 use crate::backup::Bot;
 use crate::backup::own::OwnBot;
 use crate::error::{Error, Result};
@@ -67,6 +69,9 @@ impl Ground {
     /// Finds or builds the images, waits for a place, collects what dead runs left, reserves addresses. Whoever builds keeps nobody
     /// waiting.
     pub(super) async fn prepare(self) -> Result<Drill> {
+        if self.options.live.is_some() && self.scenario.spec.mail.is_some() {
+            live::enough(&self.corpus)?;
+        }
         let info = self.usable_engine().await?;
         let images = self.images(&info).await?;
         self.place().await?;
@@ -116,7 +121,7 @@ impl Ground {
         let bot_stack = bot.map(|image| own.stack(&run, image)).transpose()?;
         let app = Deployment {
             relay: Relay::new(inside.clone(), reserved.network, &scenario.spec.doors),
-            resolver: Resolver::new(inside.clone()),
+            resolver: Resolver::new(inside.clone(), world::of(&scenario, corpus.accounts())),
             reader: Reader { owned: owned.clone(), image: inside, helper_image: helper_image.clone() },
             scenario,
             owned,
@@ -128,6 +133,7 @@ impl Ground {
             authority,
             helper_image,
             secrets,
+            flushed: Mutex::default(),
             lease,
         };
         let (connections, live) = (options.connections, options.live);

@@ -78,7 +78,7 @@ pub(super) fn facts_probe(drill: &Drill) -> Facts {
         specs: drill.app.scenario.spec.facts.clone(),
         corpus: drill.run.corpus.clone(),
         // Nothing is left in the queue where there is no world outside.
-        queue: drill.app.mail().filter(|m| m.outside.is_some()).map(|m| m.queue.clone()),
+        queue: drill.app.mail().filter(|_| drill.app.has_world()).map(|m| m.queue.clone()),
     }
 }
 

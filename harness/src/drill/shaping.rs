@@ -15,7 +15,6 @@ use crate::error::{Error, Result, SeedingError};
 use crate::events::{Phase, Running};
 use crate::probe::STALL;
 use crate::probe::mail::{Failure, Session, folders, item};
-use crate::stack::until;
 
 /// Mailboxes shaped at once.
 const CONNECTIONS: usize = 4;
@@ -93,11 +92,7 @@ async fn mail_to_the_disabled(drill: &Drill) -> Result<()> {
         sent.map_err(|e| SeedingError::refused(format!("mail to {}, which is disabled", user.email), e.reason()))?;
     }
     submission.close().await;
-    until(Duration::from_secs(drill.app.scenario.spec.deadlines.settle), || async {
-        let queued = drill.app.queue().await?.len();
-        Ok(if queued == 0 { Ok(()) } else { Err(format!("{queued} messages are in the queue")) })
-    })
-    .await
+    drill.app.delivered(Duration::from_secs(drill.app.scenario.spec.deadlines.settle), |_| true).await
 }
 
 /// Has every user do in the app's pages what users do there.

@@ -1,7 +1,7 @@
 //! A drill under way: the run, and the deployment that it drills.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use judge::store::Evidence;
 use seeds::Corpus;
@@ -41,6 +41,8 @@ pub(crate) struct Clocks {
     pub(super) newest: Option<Instant>,
     /// When the restore began.
     pub(super) restore: Option<Instant>,
+    /// How long the app took to make its users.
+    pub(super) users: Option<Duration>,
 }
 
 impl Run {

@@ -31,8 +31,8 @@ pub async fn try_before(drill: &Drill, _: &Shaped) -> Result<()> {
     let phase = drill.run.events.phase(Phase::Try);
     signatures::remember_keys(drill).await?;
     let mut seen = doors_tried(drill, BASELINE).await?;
-    if let Some(outside) = drill.app.mail().and_then(|m| m.outside.as_ref()) {
-        seen.push(outside::relayed(drill, outside, BASELINE).await?);
+    if drill.app.has_world() {
+        seen.extend(outside::sent_out(drill, BASELINE).await);
         outside::park(drill).await?;
     }
     drill.run.evidence.put_trials(BASELINE, &seen)?;
@@ -44,10 +44,10 @@ pub async fn try_before(drill: &Drill, _: &Shaped) -> Result<()> {
 pub async fn try_after(drill: &Drill, stage: &str, release: bool) -> Result<()> {
     let phase = drill.run.events.phase(Phase::Try);
     let mut seen = doors_tried(drill, stage).await?;
-    if let Some(outside) = drill.app.mail().and_then(|m| m.outside.as_ref()) {
-        seen.push(outside::relayed(drill, outside, stage).await?);
+    if drill.app.has_world() {
+        seen.extend(outside::sent_out(drill, stage).await);
         if release {
-            seen.push(outside::released(drill, outside).await?);
+            seen.push(outside::released(drill).await?);
         }
     }
     drill.run.evidence.put_trials(stage, &seen)?;

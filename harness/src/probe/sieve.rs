@@ -33,6 +33,11 @@ fn is_temporary(why: &str) -> bool {
     why.contains("(TRYLATER)") || why.contains("Temporary authentication failure")
 }
 
+/// What a login that failed says of the password: a server that says NO to it refused it.
+fn refusal(why: String) -> Try<bool> {
+    if why.starts_with("login: NO") && !is_temporary(&why) { Ok(false) } else { Err(why) }
+}
+
 /// The ManageSieve door: where it is, and whom to trust.
 #[derive(Clone)]
 pub struct Sieve {
@@ -76,6 +81,17 @@ impl Sieve {
                 Err(why) if is_temporary(&why) && tokio::time::Instant::now() < end => tokio::time::sleep(AGAIN).await,
                 done => return done,
             }
+        }
+    }
+
+    /// Tries a login: whether the server lets somebody in; an error where that cannot be told.
+    pub async fn lets_in(&self, account: &str, password: &str) -> Try<bool> {
+        match self.login(account, password).await {
+            Ok(session) => {
+                session.logout().await;
+                Ok(true)
+            }
+            Err(why) => refusal(why),
         }
     }
 

@@ -55,6 +55,10 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
                        written there, with the reason";
         problems.add(text.problem(place, message));
     }
+    if spec.mail.iter().any(|m| m.outside.is_some()) {
+        let message = "remove [mail.outside]: the drill has a mail server outside of its own, and its resolver names it";
+        problems.add(text.whole(message));
+    }
     for (value, message) in spec.databases.iter().flat_map(database::problems) {
         problems.add(text.problem(&value, message));
     }
@@ -141,7 +145,7 @@ fn content(path: &InventoryPath, spec: &Spec) -> Option<String> {
     if path.class.is_left_out() {
         return Some(format!("class {} is not compared, so remove `content`", path.class));
     }
-    let queue = spec.mail.iter().filter(|m| m.outside.is_some()).map(|_| MAIL_QUEUE.to_owned());
+    let queue = spec.mail.iter().filter(|_| spec.egress.is_none()).map(|_| MAIL_QUEUE.to_owned());
     let mail = spec.mail.iter().map(|_| MESSAGES.to_owned()).chain(queue);
     let rows = spec.databases.iter().map(|d| format!("rows of {}", d.name));
     let facts = spec.facts.iter().map(|f| format!("fact {}", f.name));
@@ -214,7 +218,6 @@ fn mail_services(mail: &MailServer) -> Vec<(&'static str, &String)> {
         ("mail.queue", &mail.queue.service),
         ("mail.resync", &mail.resync.service),
     ];
-    all.extend(mail.outside.iter().map(|o| ("mail.outside", &o.service)));
     all.extend(mail.accounts.restart.iter().flatten().map(|name| ("mail.accounts.restart", name)));
     all
 }

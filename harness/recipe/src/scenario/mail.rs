@@ -12,10 +12,16 @@ pub struct MailServer {
     pub accounts: AccountImport,
     /// The mail queue.
     pub queue: Queue,
-    /// The mail server outside the app that relayed mail goes to, if the scenario has one.
-    pub outside: Option<Outside>,
+    /// No longer used: the drill has a server outside of its own.
+    #[schemars(skip)]
+    pub outside: Option<toml::Table>,
     /// The keys that sign outgoing mail.
     pub dkim: Option<Dkim>,
+    /// The character that begins a detail in an address (RFC 5233), as `+` in `user+detail@domain`, if the server is told of one.
+    pub recipient_delimiter: Option<char>,
+    /// How long, in seconds, the server puts off mail from servers that it does not know.
+    #[serde(default)]
+    pub greylisting: u64,
     /// The command that makes the mail store read its files again; `{mailbox}` is replaced by each address.
     pub resync: ServiceCommand,
 }
@@ -48,24 +54,14 @@ pub struct Queue {
     /// envelopes and sizes are compared.
     #[serde(default)]
     pub content: Vec<String>,
+    /// The command that has the server try again at once what it could not deliver. Without it, a drill waits until the server does so by
+    /// itself.
+    #[serde(default)]
+    pub flush: Vec<String>,
     /// The command that puts everything in it on hold.
     pub hold: Vec<String>,
     /// The command that releases what is on hold and tries to deliver it at once.
     pub release: Vec<String>,
-}
-
-/// A mail server outside the app, which the corpus uses as its relay: it listens on port 2526 of the mail server's own host.
-#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Outside {
-    /// The service in whose container it runs.
-    pub service: String,
-    /// The command that starts it.
-    pub start: Vec<String>,
-    /// The command that stops it.
-    pub stop: Vec<String>,
-    /// The command that prints every message that it received.
-    pub received: Vec<String>,
 }
 
 /// DKIM keys (RFC 6376), one file for each domain.

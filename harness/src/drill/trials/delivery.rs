@@ -36,7 +36,7 @@ pub(super) struct Mail {
     /// The mailboxes and folders where it must be, once each, and those where an answer to it must be.
     pub(super) arrives: BTreeSet<(String, String)>,
     pub(super) answers: BTreeSet<(String, String)>,
-    pub(super) refused: bool,
+    pub(super) fate: Fate,
     /// The domain whose signature it must bear.
     pub(super) signed: Option<String>,
 }
@@ -45,17 +45,35 @@ impl Mail {
     /// A message of a trial; none looks where it arrives.
     pub(super) fn new(trial: Trial, login: Option<String>, from: String, to: String) -> Self {
         let (arrives, answers) = (BTreeSet::new(), BTreeSet::new());
-        Self { trial, login, from, to, list: None, arrives, answers, refused: false, signed: None }
+        Self { trial, login, from, to, list: None, arrives, answers, fate: Fate::Delivered, signed: None }
     }
 
     pub(super) fn expected(&self) -> String {
-        if self.refused {
-            return "refused".into();
+        match self.fate {
+            Fate::Refused => return REFUSED.into(),
+            Fate::Returned => return RETURNED.into(),
+            Fate::Delivered => {}
         }
         let once = |set: &BTreeSet<(String, String)>| set.iter().map(|place| (place.clone(), 1)).collect();
         told(&once(&self.arrives), &once(&self.answers))
     }
 }
+
+/// What must become of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It arrives.
+    Delivered,
+    /// The server does not take it.
+    Refused,
+    /// The server does not take it, or sends a report to who sent it: which of both is for the server to choose.
+    Returned,
+}
+
+/// The server did not take it.
+pub(super) const REFUSED: &str = "refused";
+/// The server did not take it, or said later that it cannot deliver it.
+pub(super) const RETURNED: &str = "refused or returned";
 
 /// How often a message is where.
 pub(super) type Places = BTreeMap<(String, String), u32>;
@@ -110,8 +128,9 @@ pub(super) async fn hand_in(drill: &Drill, stage: &str, at: usize, mail: &Mail) 
     let login = mail.login.as_deref().map(|login| (login, drill.run.password(login)));
     let login = login.as_ref().map(|(login, password)| (*login, password.as_str()));
     let submission = drill.app.submission(login);
-    // Services that were just restarted may ask to try again.
-    until(DELIVERY, || async {
+    // Services that were just restarted may ask to try again, and a server may put off mail from those that it does not know.
+    let greylisting = drill.app.mail().filter(|_| login.is_none()).map_or(0, |mail| mail.greylisting);
+    until(DELIVERY + Duration::from_secs(greylisting), || async {
         Ok(match submission.send(&mail.from, &[&mail.to], bytes.as_bytes()).await {
             Ok(_) => Ok(Ok(Handed::Accepted)),
             Err(NotAccepted::Permanent(why)) => Ok(Ok(Handed::Refused(why))),
@@ -126,12 +145,7 @@ pub(super) async fn hand_in(drill: &Drill, stage: &str, at: usize, mail: &Mail) 
 /// Waits until nothing is in the queue but what is held there, and what waits for the world outside.
 pub(super) async fn delivered(drill: &Drill) -> Result<(), String> {
     let waits = |q: &Queued| !q.is_held() && !q.recipients.iter().all(|r| r.address.ends_with(RELAYED));
-    until(DELIVERY, || async {
-        let waiting = drill.app.queue().await?.iter().filter(|q| waits(q)).count();
-        Ok(if waiting == 0 { Ok(()) } else { Err(format!("{waiting} messages are in the queue")) })
-    })
-    .await
-    .map_err(|e| e.to_string())
+    drill.app.delivered(DELIVERY, waits).await.map_err(|e| e.to_string())
 }
 
 /// UIDNEXT of every folder of some accounts.

@@ -26,6 +26,10 @@ pub(super) async fn logins(drill: &Drill) -> Vec<TrialSeen> {
             let Login { trial, door, account, password, let_in } = login;
             let answer: Answer = match door {
                 "imaps" => Doors::imap(&drill.app.imap(), &account, &password).await,
+                "managesieve" => match drill.app.sieve() {
+                    Some(sieve) => sieve.lets_in(&account, &password).await,
+                    None => Err("the door is not open".into()),
+                },
                 "pop3s" => doors.pop3(drill.app.port(door), &account, &password).await,
                 _ => doors.smtp(drill.app.port(door), &account, &password).await,
             };
@@ -38,7 +42,7 @@ pub(super) async fn logins(drill: &Drill) -> Vec<TrialSeen> {
 
 /// Logins that must be let in, and such that must not. That every account is let in over IMAP is the mail probe's.
 pub(super) fn planned_logins(drill: &Drill) -> Vec<Login> {
-    use Protocol::{Imap, Pop3, Smtp};
+    use Protocol::{Imap, Pop3, Sieve, Smtp};
     use TrialKind::{DisabledLogin, Login, TokenLogin, WrongPassword};
     let accounts = drill.run.corpus.accounts();
     let mut logins = Vec::new();
@@ -59,7 +63,7 @@ pub(super) fn planned_logins(drill: &Drill) -> Vec<Login> {
     }
     if let Some(user) = accounts.mailboxes().first() {
         add(Login(Smtp), None, "submissions", user, drill.run.secret.password(&user.email), true);
-        for (protocol, door) in [(Imap, "imaps"), (Pop3, "pop3s"), (Smtp, "submissions")] {
+        for (protocol, door) in [(Imap, "imaps"), (Pop3, "pop3s"), (Smtp, "submissions"), (Sieve, "managesieve")] {
             add(WrongPassword(protocol), None, door, user, drill.run.secret.derive("a wrong password"), false);
         }
     }

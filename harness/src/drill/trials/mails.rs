@@ -8,14 +8,14 @@ use judge::model::{Route, Trial, TrialKind};
 use judge::store::TrialSeen;
 use seeds::User;
 
-use super::delivery::{CONNECTIONS, Handed, Mail, Places, WATCHED, delivered, found, hand_in, slug, told, uid_nexts};
+use super::delivery::{
+    CONNECTIONS, Fate, Handed, Mail, Places, REFUSED, RETURNED, WATCHED, delivered, found, hand_in, slug, told, uid_nexts,
+};
 use super::signatures::keys;
 use crate::drill::state::Drill;
+use crate::drill::world::{SOMEBODY, STRANGER};
 use crate::error::Result;
 use crate::probe::dkim;
-
-/// A sender at another server.
-pub(super) const STRANGER: &str = "stranger@drill.example";
 
 /// Mail through one route of each kind.
 pub(super) fn planned_mails(drill: &Drill, stage: &str) -> Vec<Mail> {
@@ -44,8 +44,11 @@ pub(super) fn planned_mails(drill: &Drill, stage: &str) -> Vec<Mail> {
         mails.push(mail(Route::AlternativeDomain, format!("{local}@{alternative}")));
     }
     if let Some((local, domain)) = first.split_once('@') {
-        mails.push(mail(Route::Detail, format!("{local}+trial@{domain}")));
-        mails.push(Mail { refused: true, arrives: BTreeSet::new(), ..mail(Route::Nobody, format!("nobody-here@{domain}")) });
+        if let Some(delimiter) = drill.app.mail().and_then(|m| m.recipient_delimiter) {
+            let to = format!("{local}{delimiter}trial@{domain}");
+            mails.push(Mail { arrives: inbox(&first), ..mail(Route::Detail, to) });
+        }
+        mails.push(Mail { fate: Fate::Returned, ..mail(Route::Nobody, format!("nobody-here@{domain}")) });
     }
     for keep in [true, false] {
         if let Some(user) = accounts.enabled().find(|u| u.forward_enabled && u.forward_keep == keep) {
@@ -86,7 +89,7 @@ pub(super) fn planned_mails(drill: &Drill, stage: &str) -> Vec<Mail> {
         if let Some(sender) = mailboxes.iter().skip(1).find(|u| u.allow_spoofing == allowed) {
             mails.push(Mail {
                 login: Some(sender.email.clone()),
-                refused: !allowed,
+                fate: if allowed { Fate::Delivered } else { Fate::Refused },
                 ..to_target(TrialKind::MailAs, &[&sender.email, &first])
             });
         }
@@ -97,8 +100,8 @@ pub(super) fn planned_mails(drill: &Drill, stage: &str) -> Vec<Mail> {
             trial: Trial::new(TrialKind::OpenRelay, [""; 0]),
             login: None,
             from: STRANGER.into(),
-            refused: true,
-            ..ordinary(TrialKind::OpenRelay, "somebody@elsewhere.example".into())
+            fate: Fate::Refused,
+            ..ordinary(TrialKind::OpenRelay, SOMEBODY.into())
         });
     }
     mails
@@ -129,7 +132,13 @@ pub(super) async fn mails(drill: &Drill, stage: &str) -> Result<Vec<TrialSeen>> 
         let none = Places::new();
         let value = sent.map(|accepted| {
             let (arrived, answered) = (found.arrived.get(&at).unwrap_or(&none), found.answered.get(&at).unwrap_or(&none));
-            if accepted == Handed::Accepted || !arrived.is_empty() { told(arrived, answered) } else { "refused".to_owned() }
+            match (accepted, mail.fate) {
+                _ if !arrived.is_empty() => told(arrived, answered),
+                (Handed::Refused(_), Fate::Returned) => RETURNED.to_owned(),
+                (Handed::Accepted, Fate::Returned) if found.bounced.contains_key(&at) => RETURNED.to_owned(),
+                (Handed::Refused(_), _) => REFUSED.to_owned(),
+                (Handed::Accepted, _) => told(arrived, answered),
+            }
         });
         if let Some(domain) = &mail.signed {
             let value = match found.bytes.get(&at) {

@@ -8,10 +8,10 @@ use judge::model::{NewData, Trial, TrialKind};
 use judge::store::TrialSeen;
 
 use super::delivery::{DELIVERY, Found, Handed, Mail, Places, found, hand_in, told, uid_nexts};
-use super::mails::STRANGER;
 use super::visits::AS_EXPECTED;
 use crate::drill::state::Drill;
 use crate::drill::users;
+use crate::drill::world::STRANGER;
 use crate::error::Result;
 use crate::probe::mail::{Failure, Session};
 use crate::probe::pages::Failure as Refusal;
@@ -145,6 +145,9 @@ fn said(failure: Refusal) -> Result<String, String> {
 async fn left_queue(drill: &Drill, mails: &[Mail]) -> Result<Vec<(String, String)>, String> {
     let waiting = || async {
         let queue = drill.app.queue().await?;
+        if queue.iter().any(|q| q.queue_name == "deferred") {
+            drill.app.flush_queue().await?;
+        }
         let of_these = queue.iter().filter(|q| !q.is_held()).flat_map(|q| &q.recipients);
         let of_these = of_these.filter(|r| mails.iter().any(|m| m.to == r.address));
         Ok::<_, crate::error::Error>(of_these.map(|r| (r.address.clone(), r.delay_reason.clone())).collect::<Vec<_>>())

@@ -2,51 +2,46 @@
 
 use judge::model::{Trial, TrialKind};
 use judge::store::TrialSeen;
-use recipe::scenario::Outside;
 
 use super::delivery::{DELIVERY, Handed, Mail, hand_in, mark};
 use crate::drill::state::Drill;
-use crate::error::{Error, Result, SeedingError};
+use crate::drill::world::{PARKED, RELAYED_MAIL, SOMEBODY};
+use crate::error::{Result, SeedingError};
 use crate::probe::queue::Queued;
 use crate::stack::until;
 
-/// The recipient of the mail that is in the queue while the backup is taken.
-pub(super) const PARKED: &str = "parked@relayed.example";
+/// The first number of a message; no mail within has it.
+const FIRST: usize = 9_000;
 
-/// The recipient of the mail out that is tried.
-pub(super) const OUT: &str = "trial@relayed.example";
-
-/// Sends a message to the relayed domain, with a server outside that takes it.
-pub(super) async fn relayed(drill: &Drill, outside: &Outside, stage: &str) -> Result<TrialSeen> {
-    let trial = Trial::new(TrialKind::MailOut, [OUT]);
-    let expected = "received outside, once".to_owned();
-    let Some(mail) = outgoing(drill, TrialKind::MailOut, OUT) else {
-        return Ok(TrialSeen { trial, expected, value: Err("nobody to send it".into()) });
-    };
-    within_outside(drill, outside, &outside.start).await?;
-    // A number that no mail within has.
-    let at = 9_000;
-    let sent = hand_in(drill, stage, at, &mail).await;
-    let value = match sent {
-        Ok(Handed::Accepted) => received(drill, outside, &mark(stage, at), OUT).await,
-        Ok(Handed::Refused(_)) => Ok("refused".into()),
-        Err(why) => Err(why),
-    };
-    within_outside(drill, outside, &outside.stop).await?;
-    Ok(TrialSeen { trial, expected, value })
+/// Sends a message to the relayed domain, and one to a server that DNS names.
+pub(super) async fn sent_out(drill: &Drill, stage: &str) -> Vec<TrialSeen> {
+    let mut seen = Vec::new();
+    for (at, to) in (FIRST..).zip([RELAYED_MAIL, SOMEBODY]) {
+        let value = match outgoing(drill, TrialKind::MailOut, to) {
+            None => Err("nobody to send it".into()),
+            Some(mail) => match hand_in(drill, stage, at, &mail).await {
+                Ok(Handed::Accepted) => received(drill, &mark(stage, at), to).await,
+                Ok(Handed::Refused(_)) => Ok("refused".into()),
+                Err(why) => Err(why),
+            },
+        };
+        seen.push(TrialSeen { trial: Trial::new(TrialKind::MailOut, [to]), expected: ONCE.into(), value });
+    }
+    seen
 }
+
+/// What must come of a message to the world outside.
+const ONCE: &str = "received outside, once";
 
 /// Releases what was held in the queue, with a server outside that takes it.
-pub(super) async fn released(drill: &Drill, outside: &Outside) -> Result<TrialSeen> {
-    within_outside(drill, outside, &outside.start).await?;
+pub(super) async fn released(drill: &Drill) -> Result<TrialSeen> {
+    drill.app.resolver.change(&drill.app.owned, |world| world.busy.clear()).await?;
     drill.app.have_queue(|queue| &queue.release, "releasing the mail queue").await?;
-    let value = received(drill, outside, &mark("parked", 0), PARKED).await;
-    within_outside(drill, outside, &outside.stop).await?;
-    let trial = Trial::new(TrialKind::QueuedMail, [PARKED]);
-    Ok(TrialSeen { trial, expected: "received outside, once".into(), value })
+    let value = received(drill, &mark("parked", 0), PARKED).await;
+    Ok(TrialSeen { trial: Trial::new(TrialKind::QueuedMail, [PARKED]), expected: ONCE.into(), value })
 }
 
-/// Sends a message to the relayed domain, where nobody answers, and has it stay in the queue: a message that is tried
+/// Sends a message to somebody outside whose server puts it off, and has it stay in the queue: a message that is tried
 /// again and again would be another file each time.
 pub(super) async fn park(drill: &Drill) -> Result<()> {
     let Some(mail) = outgoing(drill, TrialKind::QueuedMail, PARKED) else { return Ok(()) };
@@ -74,11 +69,7 @@ pub(super) fn outgoing(drill: &Drill, kind: TrialKind, to: &str) -> Option<Mail>
 }
 
 /// How often the server outside got a message, once it left the queue or had to stay there.
-pub(super) async fn received(drill: &Drill, outside: &Outside, mark: &str, to: &str) -> Result<String, String> {
-    let received = || async {
-        let text = within_outside(drill, outside, &outside.received).await?;
-        Ok::<_, Error>(text.lines().filter(|l| l.trim_end() == mark).count())
-    };
+pub(super) async fn received(drill: &Drill, mark: &str, to: &str) -> Result<String, String> {
     let left = until(DELIVERY, || async {
         let queue = drill.app.queue().await?;
         let waiting = queue.iter().find(|q| q.is_for(to) && !q.is_held());
@@ -89,15 +80,11 @@ pub(super) async fn received(drill: &Drill, outside: &Outside, mark: &str, to: &
         })
     });
     let deferred = left.await.map_err(|e| e.to_string())?;
-    Ok(match (received().await.map_err(|e| e.to_string())?, deferred) {
+    let taken = drill.app.resolver.taken(drill.app.engine()).await.map_err(|e| e.to_string())?;
+    Ok(match (taken.lines().filter(|l| l.trim_end() == mark).count(), deferred) {
         (_, Some(why)) => format!("still in the queue: {why}"),
         (0, None) => "never received outside".into(),
-        (1, None) => "received outside, once".into(),
+        (1, None) => ONCE.into(),
         (n, None) => format!("received outside, {n} times"),
     })
-}
-
-pub(super) async fn within_outside(drill: &Drill, outside: &Outside, command: &[String]) -> Result<String> {
-    let service = drill.app.stack.service(&outside.service);
-    Ok(drill.app.engine().exec(&service, command, &[], None).await?.ok("the server outside").map(|o| o.stdout)?)
 }

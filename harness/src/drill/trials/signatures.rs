@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use judge::store::RunFact;
 
 use crate::drill::state::Drill;
+use crate::drill::world::publish;
 use crate::error::{Error, ReadingError, Result};
 use crate::probe::dkim;
 use crate::stack::volumes::{Helper, full_name};
 
-/// Stores the key records of the domains: what their DNS says, before and after any restore.
+/// Stores the key records of the domains: what their DNS says from now on, before and after any restore.
 pub(super) async fn remember_keys(drill: &Drill) -> Result<()> {
     let Some(spec) = drill.app.mail().and_then(|m| m.dkim.as_ref()) else { return Ok(()) };
     let volume = full_name(&drill.app.stack.name, &spec.volume);
@@ -34,7 +35,8 @@ pub(super) async fn remember_keys(drill: &Drill) -> Result<()> {
     if let Some(why) = missing {
         return Err(ReadingError::Unread { what: "DKIM keys".into(), why }.into());
     }
-    Ok(drill.run.evidence.set_json(RunFact::DkimKeys, &records)?)
+    drill.run.evidence.set_json(RunFact::DkimKeys, &records)?;
+    drill.app.resolver.change(&drill.app.owned, |world| publish(world, &records)).await
 }
 
 pub(super) fn keys(drill: &Drill) -> Result<BTreeMap<String, String>> {

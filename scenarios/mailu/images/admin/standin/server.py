@@ -24,11 +24,13 @@ PASSWORDS = CryptContext(
     deprecated="auto", bcrypt_sha256__rounds=int(os.environ.get("CREDENTIAL_ROUNDS", "12")))
 
 BACKENDS = {"imap": ("IMAP_ADDRESS", "imap", 143), "pop3": ("IMAP_ADDRESS", "imap", 110),
-            "smtp": ("SMTP_ADDRESS", "smtp", 10025)}
+            "smtp": ("SMTP_ADDRESS", "smtp", 10025), "sieve": ("IMAP_ADDRESS", "imap", 4190)}
 INVALID = {"imap": "[AUTHENTICATIONFAILED] Authentication credentials invalid",
-           "pop3": "[AUTH] Authentication credentials invalid", "smtp": "Authentication credentials invalid"}
+           "pop3": "[AUTH] Authentication credentials invalid", "smtp": "Authentication credentials invalid",
+           "sieve": "Authentication credentials invalid"}
 UNAVAILABLE = {"imap": "[UNAVAILABLE] Temporary authentication failure",
-               "pop3": "[SYS/TEMP] Temporary authentication failure", "smtp": "Temporary authentication failure"}
+               "pop3": "[SYS/TEMP] Temporary authentication failure", "smtp": "Temporary authentication failure",
+               "sieve": "Temporary authentication failure"}
 
 
 def allowed(networks, client):

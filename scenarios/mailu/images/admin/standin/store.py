@@ -131,5 +131,3 @@ def write_key(domain, pem):
     path = key_path(domain)
     path.write_bytes(pem if isinstance(pem, bytes) else pem.encode())
     path.chmod(0o600)
-    # The commands run as root in the container; the server does not.
-    os.chown(path, 1000, 1000)
