@@ -176,3 +176,44 @@ proptest! {
         prop_assert_eq!(again.diff(), "", "{}", new);
     }
 }
+
+/// However the service is written, it gets the switch, or it is said why not; and nothing else of it changes.
+#[test]
+fn labels_are_added_to_a_service_in_any_form() {
+    for (service, is_made) in [
+        ("  app:\n    image: x/y:1\n    volumes: [\"data:/data\"]\n    deploy:  # swarm only\n      replicas: 1\n", true),
+        ("  app:\n    image: x/y:1\n    volumes: [\"data:/data\"]\n    deploy: {replicas: 1} # c\n", true),
+        ("  app:\n    image: x/y:1\n    volumes: [\"data:/data\"]\n    deploy: {}\n", true),
+        ("  app:\n    image: x/y:1\n    volumes: [\"data:/data\"]\n    deploy:\n", true),
+        ("  app:\n    image: x/y:1\n    deploy: *deploy # c\n    volumes: [\"data:/data\"]\n", true),
+        (
+            "  app:\n    image: x/y:1\n    volumes: [\"data:/data\"]\n    deploy:\n      labels: [] # none\n      replicas: 1\n",
+            true,
+        ),
+        ("  app:\n    image: x/y:1\n    volumes: [\"data:/data\"]\n    deploy:\n      labels: {}\n", true),
+        ("  app:\n    image: x/y:1\n    volumes: [\"data:/data\"]\n    deploy:\n      labels: # none\n      replicas: 1\n", true),
+        ("  app:\n    image: x/y:1\n    volumes: [\"data:/data\"]\n    deploy:\n        labels: [a=1, 'b=2']\n", true),
+        ("  app:\n    image: x/y:1\n    volumes: [\"data:/data\"]\n    deploy:\n        labels: {a: 1, b: 'two'} # c\n", true),
+        (
+            "  app:\n    image: x/y:1\n    volumes: [\"data:/data\"]\n    deploy:\n        labels:\n        - a=1\n        - b=2 # c\n",
+            true,
+        ),
+        ("  app:\n    <<: *base\n    volumes: [\"data:/data\"]\n", false),
+        ("  app: {image: \"x/y:1\", volumes: [\"data:/data\"]}\n", false),
+        ("  app:\n    image: x/y:1\n    volumes: [\"data:/data\"]", true),
+    ] {
+        let text = format!(
+            "x-deploy: &deploy\n  replicas: 2\nx-base: &base\n  image: x/y:1\n  deploy:\n    labels: [a=1]\nvolumes:\n  data:\nservices:\n  other:\n    <<: *base\n    deploy: *deploy\n  third:\n    <<: *base\n{service}"
+        );
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("compose.yml"), &text).expect("written");
+        let found = || RecipeFiles::find(&[dir.path().to_owned()]).expect("found");
+        let suggestion = suggest(&found()).expect("a suggestion");
+        suggestion.write().expect("written");
+        let after = found().read().expect("read");
+        let new = std::fs::read_to_string(dir.path().join("compose.yml")).expect("a file");
+        assert_eq!(deployed(&after, "backupbot.backup", "true"), is_made, "{service}\n{new}\n{:?}", suggestion.by_hand);
+        assert_eq!(suggestion.by_hand.is_empty(), is_made, "{service}: {:?}", suggestion.by_hand);
+        assert_eq!(suggest(&found()).expect("again").diff(), "", "{new}");
+    }
+}

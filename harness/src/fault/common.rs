@@ -139,6 +139,10 @@ impl Labels<'_> {
         rules.extend(owed.iter().any(|v| v.class == Class::Valuable).then_some("valuable-excluded"));
         let has_path = |v: &&InventoryVolume| self.value(&format!("{VOLUMES}{}.path", v.name)).is_some();
         rules.extend(owed.iter().any(has_path).then_some("path-of-excluded"));
+        let shows = |v: &&InventoryVolume| self.shows_dump(v);
+        rules.extend(owed.iter().any(shows).then_some("dump-left-out"));
+        let left_out = self.shows_dump(volume).then_some("dump-left-out");
+        let bad_path: Vec<&str> = std::iter::once("bad-path").chain(left_out).collect();
         let nothing_of = |v: &InventoryVolume| {
             let dumps = v.paths.iter().filter_map(|p| p.dump.as_ref());
             let dumps = dumps.map(|dump| format!("snapshot, volume {}, path {dump}: lost (dump)", v.name));
@@ -188,14 +192,14 @@ impl Labels<'_> {
                 "path-outside-volume",
                 "A path leads out of a folder that is not there.",
                 vec![Edit::set(service, &path, "nowhere/../nothing")],
-                &["bad-path"],
+                &bad_path,
                 &nowhere,
             ),
             fault(
                 "path-misspelt",
                 "A path has a typo.",
                 vec![Edit::set(service, &path, "nothing-is-called-that")],
-                &[],
+                left_out.as_slice(),
                 &nowhere,
             ),
             fault("everything-excluded", "Every volume is left out.", none_left, &rules, &nothing_left),
@@ -237,18 +241,20 @@ impl Labels<'_> {
             ),
         ];
         if self.of_service(service, post).is_some() {
+            let server = self.is_database(service).then_some("database-without-dump");
+            let without: Vec<&str> = std::iter::once("restore-hook-alone").chain(server).collect();
             faults.push(fault(
                 "backup-hook-alone",
                 "No hook loads the dump that a hook writes.",
                 vec![Edit::unset(service, post)],
-                &["backup-hook-alone"],
+                &[if self.shows_dump(volume) { "dump-never-loaded" } else { "backup-hook-alone" }],
                 &[],
             ));
             faults.push(fault(
                 "restore-hook-alone",
                 "No hook writes the dump that a hook loads.",
                 vec![Edit::unset(service, pre)],
-                &["restore-hook-alone"],
+                &without,
                 &missing,
             ));
         }

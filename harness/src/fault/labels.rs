@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use recipe::inventory::{Class, InventoryVolume};
-use recipe::labels::{BACKUP, Hook};
+use recipe::labels::database::is_server;
+use recipe::labels::{BACKUP, Hook, hook};
 use recipe::scenario::Scenario;
 
 /// The recipe's labels, by service.
@@ -39,6 +40,24 @@ impl<'a> Labels<'a> {
     /// A label of any service.
     pub fn value(&self, label: &str) -> Option<&str> {
         self.all.values().find_map(|labels| labels.get(label)).map(String::as_str)
+    }
+
+    /// Whether the text of a hook shows that it writes the dump of this volume.
+    pub fn shows_dump(&self, volume: &InventoryVolume) -> bool {
+        let hook = self.of_service(&volume.service, Hook::BackupPre.label()).unwrap_or_default();
+        let command = hook::read(hook);
+        let is_dump = |path: &String| {
+            let dump = path.strip_prefix(volume.mount.trim_end_matches('/')).map(|rest| rest.trim_start_matches('/'));
+            volume.paths.iter().any(|p| p.dump.is_some() && p.dump.as_deref() == dump)
+        };
+        command.results().any(is_dump)
+    }
+
+    /// Whether a service is a database's server.
+    pub fn is_database(&self, service: &str) -> bool {
+        let place = format!("/services/{service}/image");
+        let images = self.scenario.compose.iter().filter_map(|c| c.value.pointer(&place)?.as_str());
+        images.into_iter().any(is_server)
     }
 
     /// Whether a hook loads a dump after a restore.

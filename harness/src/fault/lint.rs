@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use judge::audit::AuditReport;
 use recipe::compose::edit::Edit;
 use recipe::inventory::Class;
-use recipe::labels::lint::lint;
+use recipe::labels::lint::{Mistake, lint};
 use recipe::labels::recipe::{Recipe, RecipeFiles};
 use recipe::labels::rules::{Lesson, Rule};
 use recipe::scenario::Scenario;
@@ -13,10 +13,11 @@ use recipe::scenario::Scenario;
 use crate::drill::Drill;
 use crate::error::Result;
 
-/// What lint says of the scenario's recipe with some changes; with `base`, of the change too.
+/// What lint says of the scenario's recipe with some changes, and not without them; with `base`, of the change too.
 pub fn linted(scenario: &Scenario, edits: &[Edit], base: bool) -> Result<BTreeSet<String>> {
     let (before, after) = (recipe(scenario, &[])?, recipe(scenario, edits)?);
-    Ok(lint(&after, base.then_some(&before)).into_iter().map(|m| said(m.rule)).collect())
+    let of = |mistakes: Vec<Mistake>| -> BTreeSet<String> { mistakes.into_iter().map(|m| said(m.rule)).collect() };
+    Ok(&of(lint(&after, base.then_some(&before))) - &of(lint(&before, None)))
 }
 
 /// What a rule of lint is called in findings; none for a name that is no rule's.

@@ -327,9 +327,9 @@ impl Climb {
     fn sources(&self, dir: &Path) -> Result<RecipeFiles> {
         Ok(RecipeFiles {
             files: self.scenario.spec.compose.iter().map(|f| dir.join(f)).collect(),
-            overlays: vec![],
             env: self.scenario.spec.env.clone(),
             inventory: Some(self.scenario.dir.join("inventory.toml")),
+            ..RecipeFiles::default()
         })
     }
 

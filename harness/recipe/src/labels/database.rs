@@ -54,6 +54,12 @@ pub struct Server<'a> {
     pub volume: &'a str,
 }
 
+/// Whether an image is that of a database's server.
+pub fn is_server(image: &str) -> bool {
+    let image = ImageName::parse(image);
+    ENGINES.iter().any(|e| e.images.iter().any(|name| e.is_image(&image, name)))
+}
+
 /// The database's server that a service is, if it is one with its files in a named volume.
 pub fn server(service: &Service) -> Option<Server<'_>> {
     let image = ImageName::parse(service.image.as_deref()?);

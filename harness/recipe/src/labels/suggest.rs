@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::fence::files;
 use crate::inventory::Class;
 use apply::{Refusals, Texts, apply};
+pub use pair::NewFile;
 use plan::{At, Edit, Step};
 
 mod apply;
@@ -37,19 +38,6 @@ pub struct Suggestion {
     pub by_hand: Vec<String>,
     /// Mistakes that only a person can correct.
     pub left: Vec<Mistake>,
-}
-
-/// A file that a recipe gets, or that is changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewFile {
-    /// The file.
-    pub path: PathBuf,
-    /// Its text before; nothing if it is new.
-    pub old: Option<String>,
-    /// Its text.
-    pub new: String,
-    /// Whether it is a program.
-    pub is_executable: bool,
 }
 
 impl Suggestion {

@@ -52,6 +52,7 @@ fn excluded(labels: &Labels<'_>, volume: &InventoryVolume) -> Option<Declared> {
     if labels.value(&format!("{VOLUMES}{name}.path")).is_some() {
         fault.lint.push("path-of-excluded".into());
     }
+    fault.lint.extend(labels.shows_dump(volume).then(|| "dump-left-out".into()));
     let dumps = volume.paths.iter().filter_map(|p| p.dump.as_ref());
     let lost = dumps.map(|dump| format!("snapshot, volume {name}, path {dump}: lost (dump)"));
     fault.finds = lost.chain([format!("snapshot, volume {name}: lost")]).map(Expected::Finding).collect();

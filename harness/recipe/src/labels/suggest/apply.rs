@@ -51,7 +51,7 @@ fn attempt(files: &[FileText], steps: &[&Step]) -> Result<Texts, Refused> {
             Edit::Rewrite { at, name, value } => editor.rewrite(at, name, value)?,
             Edit::Remove(at) => editor.remove(at)?,
             Edit::Insert { service, near, name, value } => {
-                let file = editor.file_for(service, near.as_ref().map(|p| p.file.as_path()))?;
+                let file = file_for(files, service, near.as_ref().map(|p| p.file.as_path()))?;
                 editor.inserted.entry((file, service.clone())).or_default().push((name.clone(), value.clone()));
             }
             Edit::Config { service, near, config, version } => {
@@ -87,14 +87,6 @@ struct Editor<'f> {
 impl Editor<'_> {
     fn file_of(&self, path: &Path) -> Result<usize, Refused> {
         self.files.iter().position(|f| f.path == path).ok_or_else(|| "the file is not there".into())
-    }
-
-    /// The file where a service's labels are added: the one that has the label that moves, else the one with its labels, else the first.
-    fn file_for(&self, service: &str, near: Option<&Path>) -> Result<usize, Refused> {
-        let has: Vec<usize> = (0..self.files.len()).filter(|at| self.files[*at].service(service).is_some()).collect();
-        let near = near.and_then(|path| has.iter().copied().find(|at| self.files[*at].path == path));
-        let labelled = || has.iter().copied().find(|at| self.files[*at].service(service).is_some_and(|s| s.has_labels()));
-        near.or_else(labelled).or(has.first().copied()).ok_or_else(|| format!("no file has service {service}"))
     }
 
     fn rewrite(&mut self, at: &At, name: &str, value: &str) -> Result<(), Refused> {
@@ -177,6 +169,14 @@ impl Editor<'_> {
     }
 }
 
+/// The file where a service's labels are added: the one that has the label that moves, else the one with its labels, else the first.
+fn file_for(files: &[FileText], service: &str, near: Option<&Path>) -> Result<usize, Refused> {
+    let has: Vec<usize> = (0..files.len()).filter(|at| files[*at].service(service).is_some()).collect();
+    let near = near.and_then(|path| has.iter().copied().find(|at| files[*at].path == path));
+    let labelled = || has.iter().copied().find(|at| files[*at].service(service).is_some_and(|s| s.has_labels()));
+    near.or_else(labelled).or(has.first().copied()).ok_or_else(|| format!("no file has service {service}"))
+}
+
 /// A range of a list in one line, with the comma that goes with it.
 fn with_comma(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
     let after = &text[range.end..];
@@ -242,8 +242,7 @@ fn plan_in(planned: &mut Value, file: &FileText, files: &[FileText], edit: &Edit
         Edit::Rewrite { at, .. } | Edit::Remove(at) => (&at.service, at.label.place.file.as_path()),
         Edit::Config { service, near, .. } => (service, near.file.as_path()),
         Edit::Insert { service, near, .. } => {
-            let editor = Editor { files, changes: vec![], removed: BTreeMap::new(), inserted: BTreeMap::new() };
-            let chosen = editor.file_for(service, near.as_ref().map(|p| p.file.as_path()));
+            let chosen = file_for(files, service, near.as_ref().map(|p| p.file.as_path()));
             (service, chosen.map_or(Path::new(""), |at| files[at].path.as_path()))
         }
     };

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::NewFile;
 use super::plan::{At, Edit, Step};
 use crate::fence::files;
 use crate::labels::database::Server;
@@ -14,6 +13,19 @@ use crate::labels::{Hook, VOLUMES};
 
 /// The script whose exported variables are in force at deployment.
 const ABRA: &str = "abra.sh";
+
+/// A file that a recipe gets, or that is changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Its text before; nothing if it is new.
+    pub old: Option<String>,
+    /// Its text.
+    pub new: String,
+    /// Whether it is a program.
+    pub is_executable: bool,
+}
 
 /// The pairs for a recipe's databases without a dump, each as a step with the files that it needs.
 pub(super) fn pairs(recipe: &Recipe, unwritten: &BTreeMap<PathBuf, String>) -> Vec<(Step, Vec<NewFile>)> {

@@ -155,7 +155,9 @@ impl Planner<'_> {
                 (None, false) => {}
             }
         }
-        let service = if is_switch && !at.on_container { at.service.clone() } else { service };
+        // A second switch stays where it is, as bots accept it; an only one is looked for on the main service.
+        let is_only = self.main == "app" && self.taken.switches().next().is_none();
+        let service = if is_switch && !at.on_container && !is_only { at.service.clone() } else { service };
         let same = |(name, value): &&(String, String)| self.taken.get(&service, name) == Some(value);
         let other = |(name, value): &(String, String)| self.taken.get(&service, name).is_some_and(|v| v != value);
         if meant.iter().any(other) {
