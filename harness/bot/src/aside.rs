@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::Result;
+use crate::bot::Result;
 use crate::restic::{self, Node};
 
 /// Files that stand aside while restic makes them anew.

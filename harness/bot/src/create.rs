@@ -4,9 +4,10 @@ use std::path::Path;
 
 use recipe::labels::{self, Hook};
 
+use crate::bot::{Bot, Manner, Result};
 use crate::secrets::Copies;
 use crate::stack::Stack;
-use crate::{Bot, Manner, Result, contract, restic};
+use crate::{contract, restic};
 
 impl Bot {
     /// A snapshot of each stack that has backup switched on.

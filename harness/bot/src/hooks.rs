@@ -3,8 +3,8 @@
 use engine::Engine;
 use recipe::labels::Hook;
 
+use crate::bot::{Bot, Manner, Result};
 use crate::stack::Stack;
-use crate::{Bot, Manner, Result};
 
 impl Bot {
     /// Runs a hook in the running container of each service that has it. As backup-bot-two

@@ -3,18 +3,16 @@
 //!
 //! Called as `/usr/bin/backup -- COMMAND` by an exec in the bot's container, with its options as environment variables. It does what the
 //! deployed `backup-bot-two` 2.x does, also where that is laxer than the specification: a stricter bot would hide what operators meet.
-//! With `--strict` it follows the specification ([`Manner`]).
+//! With `--strict` it follows the specification (`bot::Manner`).
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use engine::Engine;
-use serde_json::json;
 
-use restic::Snapshot;
+use self::bot::{Bot, Manner, Result};
 
 mod aside;
+mod bot;
 pub mod contract;
 mod create;
 mod hooks;
@@ -95,18 +93,6 @@ enum Cmd {
     },
 }
 
-/// What was asked for, or the words that the log gets.
-pub type Result<T, E = String> = std::result::Result<T, E>;
-
-/// Whose behaviour the bot has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
-    /// That of the deployed `backup-bot-two` 2.x.
-    Deployed,
-    /// What the specification says.
-    Strict,
-}
-
 /// The whole program: reads the command line and the environment, does what they say, and logs an error as the contract has it.
 pub fn main() -> ExitCode {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -132,27 +118,7 @@ async fn run() -> ExitCode {
     }
 }
 
-struct Bot {
-    json: bool,
-    manner: Manner,
-}
-
 impl Bot {
-    /// Logs on standard error. What nobody reads is dropped: a backup goes on without its reader.
-    fn log(&self, level: &str, message: &str) {
-        let mut log = std::io::stderr();
-        let _ = match (self.json, self.manner) {
-            (true, Manner::Deployed) => writeln!(log, "{}", json!({"message_type": level, "message": message})),
-            (true, Manner::Strict) => writeln!(log, "{}", json!({"level": level, "message": message})),
-            (false, _) => writeln!(log, "{level} {message}"),
-        };
-    }
-
-    /// Prints a result. That nobody reads it is an error, for the client then knows no snapshot.
-    fn print(&self, line: &str) -> Result<()> {
-        writeln!(std::io::stdout(), "{line}").map_err(|e| format!("standard output: {e}"))
-    }
-
     async fn run(&self, cli: &Cli) -> Result<()> {
         if std::env::var_os("RESTIC_REPOSITORY").is_none() {
             return Err("RESTIC_REPOSITORY is not set".into());
@@ -176,23 +142,6 @@ impl Bot {
                 self.download(&id, path.trim_end_matches('/')).await
             }
         }
-    }
-
-    async fn engine(&self) -> Result<Engine> {
-        Engine::connect().await.map_err(|e| e.to_string())
-    }
-
-    async fn snapshots(&self, stack: Option<&str>) -> Result<Vec<Snapshot>> {
-        restic::snapshots(&restic::run(&["snapshots", "--json"]).await?, stack)
-    }
-
-    async fn resolve(&self, snapshot: &str, stack: Option<&str>) -> Result<String> {
-        let mut snapshots = self.snapshots(stack).await?.into_iter().map(|s| s.id);
-        let found = match snapshot {
-            "latest" => snapshots.next_back(),
-            _ => snapshots.find(|id| id.starts_with(snapshot)),
-        };
-        found.ok_or_else(|| format!("no snapshot {snapshot} of stack {}", stack.unwrap_or("any")))
     }
 }
 

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use serde_json::json;
 use tokio::process::Command;
 
+use crate::bot::{Bot, Manner, Result};
 use crate::restic::{self, said};
-use crate::{Bot, Manner, Result};
 
 /// The archive that `download` writes.
 const ARCHIVE: &str = "/tmp/backup.tar.gz";

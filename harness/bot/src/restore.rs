@@ -3,7 +3,8 @@
 use recipe::labels::Hook;
 
 use crate::aside::Aside;
-use crate::{Bot, Result, restic};
+use crate::bot::{Bot, Result};
+use crate::restic;
 
 /// What is to be restored.
 pub(crate) struct Asked<'a> {

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use engine::Engine;
 
+use crate::bot::{Bot, Manner, Result};
+use crate::contract;
 use crate::stack::Stack;
-use crate::{Bot, Manner, Result, contract};
 
 /// The folder with the copies. It is there also where no secret is, and goes with this, whatever became of the backup.
 pub(crate) struct Copies;

@@ -7,7 +7,8 @@ use bollard::query_parameters::ListServicesOptionsBuilder;
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use recipe::labels::{self, BACKUP, Selection};
 
-use crate::{Bot, Manner, Result, contract};
+use crate::bot::{Bot, Manner, Result};
+use crate::contract;
 
 /// A stack: its services, and what the labels select.
 pub(crate) struct Stack {

@@ -37,24 +37,30 @@ fn unpack(content: &mut dyn Read, name: Option<&str>, depth: u8, sink: &mut Sink
     let mut whole = Cursor::new(head).chain(content);
     match form {
         Form::Gzip if depth > 0 => unpack(&mut MultiGzDecoder::new(&mut whole), name, depth - 1, sink),
-        Form::Tar => entries(&mut whole, |entry| {
-            let path = match name {
-                Some(archive) => contract::whole_path_in(archive, &entry.name),
-                None => contract::whole_path(&entry.name),
-            };
-            match entry.kind {
-                // No file of a volume is at the top of an archive.
-                Kind::File if depth > 0 && !entry.name.contains('/') => {
-                    within(entry.content, &entry.name, depth - 1, &path, sink)
-                }
-                Kind::File => sink(&path, Some(entry.content)),
-                // Its content is under its other name.
-                Kind::HardLink(_) => Ok(()),
-                _ => sink(&path, None),
-            }
-        }),
+        Form::Tar => {
+            tar(&mut whole, name, depth, sink)?;
+            // What packed it has a checksum at its end.
+            io::copy(&mut whole, &mut io::sink()).map(drop)
+        }
         _ => Err(io::Error::other("it is neither a tar archive nor packed by gzip")),
     }
+}
+
+fn tar(archive: &mut dyn Read, name: Option<&str>, depth: u8, sink: &mut Sink<'_>) -> io::Result<()> {
+    entries(archive, |entry| {
+        let path = match name {
+            Some(archive) => contract::whole_path_in(archive, &entry.name),
+            None => contract::whole_path(&entry.name),
+        };
+        match entry.kind {
+            // No file of a volume is at the top of an archive.
+            Kind::File if depth > 0 && !entry.name.contains('/') => within(entry.content, &entry.name, depth - 1, &path, sink),
+            Kind::File => sink(&path, Some(entry.content)),
+            // Its content is under its other name.
+            Kind::HardLink(_) => Ok(()),
+            _ => sink(&path, None),
+        }
+    })
 }
 
 /// A file at the top of an archive: an archive itself, or not.
