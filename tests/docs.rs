@@ -103,7 +103,7 @@ fn every_command_is_known() {
                     assert!(makefile.contains(&format!("\n{target}:")), "{file}: no target {target}");
                 }
             }
-            [".ci/run"] => assert!(common::root().join(".ci/run").is_file()),
+            [script @ (".ci/run" | ".ci/runner")] => assert!(common::root().join(script).is_file()),
             ["git", "fetch", "--tags"] => {}
             ["docker", "run", ref rest @ ..] => {
                 let at = rest.iter().position(|w| *w == "restore-drill").unwrap_or_else(|| panic!("{file}: {command}"));

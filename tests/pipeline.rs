@@ -2,10 +2,12 @@
 
 mod common;
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use restore_drill::report::model::Report;
 
+use common::forge::{Forge, TOKEN};
 use common::{root, stderr};
 
 /// The commands of a pipeline.
@@ -18,44 +20,65 @@ fn commands(pipeline: &str) -> Vec<String> {
     commands
 }
 
-fn git(arguments: &[&str]) -> String {
-    let output = Command::new("git").current_dir(root()).args(arguments).output().expect("git runs");
+fn git_in(dir: &Path, arguments: &[&str]) -> String {
+    let identity = ["-c", "user.name=a", "-c", "user.email=a@drill.example", "-c", "core.hooksPath=/dev/null"];
+    let output = Command::new("git").current_dir(dir).args(identity).args(arguments).output().expect("git runs");
     assert!(output.status.success(), "{}", stderr(&output));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn run(commands: &[String]) -> Output {
-    let script: String = commands.iter().map(|c| format!("echo + '{c}'\n{c}\n")).collect();
+fn git(arguments: &[&str]) -> String {
+    git_in(&root(), arguments)
+}
+
+/// Where this test's drills find each other, and where the pipelines write their results.
+fn state() -> PathBuf {
+    root().join("target/state-pipeline")
+}
+
+/// Runs the commands of a step that climbs, in a build with this number. Gives its output and the directory of its results.
+fn run(pipeline: &str, number: &str, variables: &[(&str, &str)]) -> (Output, PathBuf) {
+    let out = state().join("results").join(number);
+    let _ = std::fs::remove_dir_all(&out);
+    let commands = commands(pipeline);
+    // What the second makes is there, as it runs this test; made anew amid other tests, it would be another program for them.
+    assert_eq!(commands[..2], [".ci/runner", "make setup build"]);
+    let climbing = [&commands[..1], &commands[2..]].concat();
+    let script: String = climbing.iter().map(|c| format!("echo + '{c}'\n{c}\n")).collect();
     let mut shell = Command::new("/bin/sh");
     shell.args(["-e", "-c", &script]).current_dir(root()).env("NO_COLOR", "1").env("RESTORE_DRILL_PROFILE", "tiny");
     for (name, value) in [
         ("DRONE", "true"),
-        ("DRONE_BUILD_NUMBER", "7"),
-        ("DRONE_BUILD_LINK", "https://drone.example.org/coop/mailu/7"),
+        ("DRONE_BUILD_NUMBER", number),
+        ("DRONE_BUILD_LINK", "https://drone.example.org/coop/drill/7"),
         ("DRONE_COMMIT_SHA", &git(&["rev-parse", "HEAD"])),
+        ("RESTORE_DRILL_STATE_DIR", &state().display().to_string()),
+        ("NO_PROXY", "127.0.0.1"),
     ] {
         shell.env(name, value);
     }
-    shell.output().expect("a shell runs")
+    (shell.envs(variables.iter().copied()).output().expect("a shell runs"), out)
+}
+
+fn results(out: &Path) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(out.join("results.json")).expect("results")).expect("JSON")
 }
 
 #[test]
 fn testme_climbs_and_keeps_its_results() {
-    let out = root().join("restore-drill-results");
-    let _ = std::fs::remove_dir_all(&out);
-    let commands = commands("testme");
-    // What the first makes is there, as it runs this test; made anew amid other tests, it would be another program for them.
-    assert_eq!(commands[0], "make setup build");
-    let output = run(&commands[1..]);
+    let (output, out) = run("testme", "7", &[]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
     for expected in ["\n+ deploy\n", "\n+ restore\n", "level 5 of 5"] {
         assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
     }
-    let results = std::fs::read_to_string(out.join("results.json")).expect("results");
-    let results: serde_json::Value = serde_json::from_str(&results).expect("JSON");
+    let results = results(&out);
     assert_eq!((&results["exit_code"], &results["verdict"], &results["level"]), (&0.into(), &"held".into(), &5.into()));
-    assert_eq!(results["build"]["drone_build_link"], "https://drone.example.org/coop/mailu/7");
+    assert_eq!(results["build"]["drone_build_link"], "https://drone.example.org/coop/drill/7");
+    assert_eq!((&results["build"]["server"], &results["build"]["number"]), (&"drone".into(), &"7".into()));
+    for file in results["files"].as_array().expect("names") {
+        assert!(out.join(file.as_str().expect("a name")).is_file(), "{file}");
+    }
     let report = Report::load(&out.join("report.json")).expect("a report");
     assert!(report.ladder.is_some_and(|l| l.under_test.commit.as_deref() == Some(&git(&["rev-parse", "HEAD"]))));
     let comment = std::fs::read_to_string(out.join("report.md")).expect("a comment");
@@ -64,6 +87,54 @@ fn testme_climbs_and_keeps_its_results() {
     let junit = std::fs::read_to_string(out.join("junit.xml")).expect("JUnit");
     let junit = quick_junit::Report::deserialize_from_str(&junit).expect("JUnit that can be read");
     assert!(junit.tests > 50 && junit.failures + junit.errors == 0);
+    std::fs::remove_dir_all(out).expect("removed");
+}
+
+/// A recipe in a repository of its own with two versions. The second one is the newest commit of pull request 7, and in no branch.
+fn recipe(dir: &Path) -> String {
+    let git = |arguments: &[&str]| git_in(dir, arguments);
+    let text = std::fs::read_to_string(root().join("scenarios/radicale/compose.yml")).expect("a recipe");
+    assert!(text.contains("version=1.0.0+3.1.8.0"), "the recipe has another version");
+    git(&["init", "-q", "-b", "main"]);
+    for (version, place) in [("1.0.0", "main"), ("1.1.0", "refs/pull/7/head")] {
+        std::fs::write(dir.join("compose.yml"), text.replace("version=1.0.0", &format!("version={version}"))).expect("written");
+        git(&["add", "-A"]);
+        git(&["commit", "-q", "-m", version]);
+        match place {
+            "main" => git(&["tag", "1.0.0+3.1.8.0"]),
+            pull => git(&["update-ref", pull, "HEAD"]),
+        };
+    }
+    let newest = git(&["rev-parse", "HEAD"]);
+    git(&["reset", "-q", "--hard", "1.0.0+3.1.8.0"]);
+    newest
+}
+
+/// A build of this repository with parameters tests another one, and posts the result there.
+#[test]
+fn a_recipe_that_the_parameters_name_is_cloned_and_gets_the_result() {
+    let (forge, dir) = (Forge::start(), tempfile::tempdir().expect("a directory"));
+    let folder = dir.path().join("radicale");
+    std::fs::create_dir(&folder).expect("made");
+    let commit = recipe(&folder);
+    let (url, to) = (format!("file://{}", folder.display()), forge.repository());
+    let parameters =
+        [("RECIPE", url.as_str()), ("REF", ""), ("PR", "7"), ("GITEA_TOKEN", TOKEN), ("RESTORE_DRILL_POST_TO", to.as_str())];
+    let (output, out) = run("recipe", "8", &parameters);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output);
+    let results = results(&out);
+    assert_eq!((output.status.code(), &results["level"]), (Some(0), &5.into()), "{said}");
+    assert_eq!((&results["recipe"]["name"], &results["recipe"]["commit"]), (&"radicale".into(), &commit.as_str().into()));
+    assert_eq!(results["build"]["commit"], git(&["rev-parse", "HEAD"]), "the build's own commit is the one of this repository");
+    let state = forge.state();
+    let posted: Vec<_> = state.statuses.iter().map(|(commit, sent)| (commit.as_str(), sent["state"].as_str())).collect();
+    assert_eq!(posted, [(commit.as_str(), Some("pending")), (commit.as_str(), Some("success"))]);
+    assert_eq!(state.statuses[1].1["description"], "level 5 of 5");
+    assert_eq!(state.comments.len(), 1, "{:?}", state.comments);
+    let text = &state.comments[0].2;
+    assert!(text.starts_with("<!-- restore-drill: radicale -->\n## radicale `1.1.0+3.1.8.0"), "{text}");
+    assert!(text.contains(&format!("To reproduce: `restore-drill ladder {url}@{commit} ")), "{text}");
+    assert!(!said.contains(TOKEN) && !text.contains(TOKEN));
     std::fs::remove_dir_all(out).expect("removed");
 }
 

@@ -8,6 +8,8 @@ use recipe::scenario;
 use crate::drill::BotChoice;
 use crate::exit_code;
 
+mod bridge;
+mod ci;
 mod data;
 mod fault;
 mod labels;
@@ -16,10 +18,12 @@ mod report;
 mod run;
 mod schema;
 
+pub use bridge::BridgeArgs;
+pub use ci::{CiArgs, PullRequest};
 pub use data::{DataArgs, EngineArgs};
 pub use fault::FaultArgs;
 pub use labels::Labels;
-pub use ladder::{CiArgs, ClimbArgs, LadderArgs};
+pub use ladder::{ClimbArgs, LadderArgs};
 pub use report::ReportArgs;
 pub use run::RunArgs;
 pub use schema::Schema;
@@ -96,16 +100,30 @@ pub enum Command {
     /// Run the ladder as a step of a CI pipeline, and write its results to a directory.
     ///
     /// Prints plain lines, folded by phase where the CI server supports it. Writes results.json, report.html, junit.xml, report.json
-    /// and report.md (a comment for the pull request). Nothing is retried silently, and the exit code is the ladder's. In a drone
-    /// build, the recipe is taken at DRONE_COMMIT_SHA, and results.json has the DRONE_* variables. Only the recipe
-    /// is taken from the checkout: scenarios and restore-drill.toml are not, unless --scenarios and --config name them.
+    /// and report.md (a comment for the pull request). Nothing is retried silently, and the exit code is the ladder's. In a build of
+    /// drone, Woodpecker, Gitea, Forgejo, GitHub or GitLab, a recipe that the build cloned is taken at the build's commit, and
+    /// results.json has the build's number and link. Only the recipe is taken from the checkout: scenarios and restore-drill.toml are
+    /// not, unless --scenarios and --config name them.
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill ci                                           the recipe in this directory\n",
         "  restore-drill ci scenarios/radicale --not-applicable upgrade=one-version-only --out results\n",
-        "\nExit codes: those of ladder\n",
+        "  restore-drill ci https://git.example.org/coop/radicale --ref 1.2.0+3.1.8\n",
+        "  restore-drill ci --recipes https://git.example.org/coop --post gitea     of a build with RECIPE, REF and PR\n",
+        "\nExit codes: those of ladder, and 75 if every rung was earned but --post failed\n",
     ))]
     Ci(CiArgs),
+    /// Start drills for comments on pull requests: looks for `!testme` on Gitea or Forgejo, checks its author, starts a build of drone, and
+    /// answers with a comment.
+    ///
+    /// It keeps no state: a comment that it has answered is done. A comment `!testme COMMIT` is taken only if that is still the newest
+    /// commit.
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  restore-drill bridge https://git.example.org/coop/radicale --organization coop --drone https://drone.example.org --build coop/recipe-ci\n",
+        "\nExit codes: with --once, 0 all went well, 75 something could not be read, started or answered\n",
+    ))]
+    Bridge(BridgeArgs),
     /// Judge a stored run again, from its evidence alone.
     Judge {
         /// The run's directory.

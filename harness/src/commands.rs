@@ -8,6 +8,8 @@ use crate::conformance::Tested;
 use crate::error::{Error, Result};
 
 mod about;
+mod bridge;
+mod ci;
 mod engine;
 mod fault;
 mod labels;
@@ -41,7 +43,8 @@ pub async fn execute(cli: Cli) -> Result<u8> {
         Command::Repro { dir, evidence } => run::repro(&dir, evidence, &scenarios, cli.output).await,
         Command::Fault(args) => fault::inject(args, scenarios, cli.output).await,
         Command::Ladder(args) => ladder::ladder(args, scenarios, cli.output).await,
-        Command::Ci(args) => ladder::ci(args, scenarios).await,
+        Command::Ci(args) => ci::ci(args, scenarios).await,
+        Command::Bridge(args) => bridge::bridge(args).await,
         Command::Judge { dir, observation, json, checks } => stored::judge(&dir, &observation, json, checks),
         Command::Report(args) => stored::report(args),
         Command::History { dir, html, json } => stored::past(&dir, html, json),

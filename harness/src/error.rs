@@ -97,6 +97,14 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// A forge did not take a result.
+    #[error("not posted: {what}: {why}")]
+    NotPosted {
+        /// What was posted, and where.
+        what: String,
+        /// Why not.
+        why: String,
+    },
     /// The program itself is wrong.
     #[error("a bug in restore-drill: {0}; please report it with the evidence directory")]
     Bug(String),
@@ -179,6 +187,7 @@ impl Error {
             Self::Judge(judge::Error::Taken(_) | judge::Error::NoRun(_) | judge::Error::Schema { .. }) => exit_code::USAGE,
             Self::NotHeld(_) => exit_code::BROKEN,
             Self::Engine(_) => exit_code::ENGINE,
+            Self::NotPosted { .. } => exit_code::NOT_POSTED,
             Self::Signal(Signal::Interrupt) => exit_code::SIGINT,
             Self::Signal(Signal::Terminate | Signal::Orphaned) => exit_code::SIGTERM,
             Self::Signal(Signal::HangUp) => exit_code::SIGHUP,

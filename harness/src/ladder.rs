@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 
 pub mod climb;
 pub mod pinned;
+pub mod remote;
 
 /// What came of a rung.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

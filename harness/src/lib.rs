@@ -14,6 +14,7 @@
 //! - [`ladder`]: the rungs that a recipe earns, from install to lint.
 //! - [`fault`]: deliberate defects, with the findings that they must cause.
 //! - [`cli`]: the command line; [`commands`]: what its commands do.
+//! - [`build`]: the CI server's build; [`forge`]: where its result is posted; [`bridge`]: what starts builds for comments.
 //! - [`events`] and [`report`]: what a run says, and to whom. [`output`]: what commands print.
 //!
 //! What is written in files is read by [`recipe`]; the corpus is made by [`seeds`]; the engine is asked through [`engine`].
@@ -21,6 +22,8 @@
 pub mod again;
 pub mod audit;
 pub mod backup;
+pub mod bridge;
+pub mod build;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -31,6 +34,7 @@ pub mod error;
 pub mod events;
 pub mod exit_code;
 pub mod fault;
+pub mod forge;
 pub mod images;
 pub mod interruption;
 pub mod ladder;

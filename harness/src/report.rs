@@ -77,6 +77,12 @@ impl OutputFiles {
         Self { html: file("report.html"), junit: file("junit.xml"), json: file("report.json"), markdown: file("report.md") }
     }
 
+    /// Their names, without directories.
+    pub fn names(&self) -> Vec<String> {
+        let all = [&self.html, &self.junit, &self.json, &self.markdown];
+        all.into_iter().flatten().filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned())).collect()
+    }
+
     /// Writes the files that have a name.
     pub fn write(&self, report: &model::Report, logs: &[model::Log]) -> Result<()> {
         let write = |file: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| match file {

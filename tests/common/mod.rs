@@ -1,7 +1,9 @@
 //! What the tests share.
 #![allow(clippy::print_stdout, dead_code, reason = "each test uses its part")]
 
+pub mod drone;
 pub mod faults;
+pub mod forge;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The options of `ladder` and `ci`, which climb a recipe's ladder.
+//! The options of `ladder`, most of which `ci` has too.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::drill::ImageChoice;
 /// The options of `ladder`.
 #[derive(Debug, clap::Args)]
 pub struct LadderArgs {
-    /// The recipe: its folder, its name in ~/.abra/recipes, or a scenario's name; @REVISION names a tag or commit.
+    /// The recipe: its folder, its name in ~/.abra/recipes, a scenario's name, or the address of its git repository; @REVISION names a
+    /// tag or commit.
     #[arg(value_name = "RECIPE[@REVISION]")]
     pub recipe: String,
     /// What to climb, and with which data.
@@ -67,18 +68,4 @@ fn not_applicable(text: &str) -> std::result::Result<(Rung, String), String> {
         return Err("a reason is missing after =".into());
     }
     Ok((<Rung as clap::ValueEnum>::from_str(rung, false)?, reason.trim().to_owned()))
-}
-
-/// The options of `ci`.
-#[derive(Debug, clap::Args)]
-pub struct CiArgs {
-    /// The recipe, as for `ladder`.
-    #[arg(value_name = "RECIPE[@REVISION]", default_value = ".")]
-    pub recipe: String,
-    /// What to climb, and with which data.
-    #[command(flatten)]
-    pub climb: ClimbArgs,
-    /// The directory for the results.
-    #[arg(long, value_name = "DIR", default_value = "restore-drill-results")]
-    pub out: PathBuf,
 }

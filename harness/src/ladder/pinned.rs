@@ -8,6 +8,7 @@ use recipe::labels::recipe::RecipeFiles;
 use recipe::labels::version::Version;
 
 use super::Taken;
+use super::remote::{self, Address};
 use crate::error::{Error, Result};
 
 /// Where a recipe is.
@@ -23,6 +24,8 @@ pub struct Source {
     revision: Option<String>,
     /// Whether files are taken as they are.
     dirty: bool,
+    /// What the folder is a clone of, which is removed after the last use.
+    clone: Option<remote::Clone>,
 }
 
 /// A recipe's copy.
@@ -36,8 +39,14 @@ pub struct Pinned {
 
 impl Source {
     /// `PATH`, `NAME` of a recipe in `~/.abra/recipes` or of a scenario; `@REVISION` after it names a tag or commit.
-    /// With `dirty`, files are taken as they are, of no commit.
+    /// With `dirty`, files are taken as they are, of no commit. A repository's address is cloned.
     pub fn find(asked: &str, scenarios: &Path, dirty: bool) -> Result<Self> {
+        if let Some((address, revision)) = Address::with_revision(asked)? {
+            if dirty {
+                return Err(Error::Usage(format!("{asked}: --dirty takes files as they are in a folder, and this is no folder")));
+            }
+            return Self::cloned(&address, revision.as_deref(), None);
+        }
         let (place, revision) = match asked.rsplit_once('@') {
             Some((place, revision)) if !Path::new(asked).exists() => (place, Some(revision.to_owned())),
             _ => (asked, None),
@@ -57,7 +66,7 @@ impl Source {
             .ok_or_else(|| Error::Usage(format!("no recipe {place:?}; expected a recipe's folder, looked for {}", looked())))?;
         let dir = dir.canonicalize().map_err(Error::io(dir))?;
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let source = Self { dir, name, place: place.to_owned(), revision, dirty };
+        let source = Self { dir, name, place: place.to_owned(), revision, dirty, clone: None };
         if !dirty && git(&source.dir, &["rev-parse", "--is-inside-work-tree"]).is_err() {
             return Err(Error::Usage(format!(
                 "{}: not in a git repository, so its recipe has no commit to pin; commit it, or take its files as they are with --dirty",
@@ -65,6 +74,41 @@ impl Source {
             )));
         }
         Ok(source)
+    }
+
+    /// A clone of a recipe's repository.
+    pub fn cloned(address: &Address, revision: Option<&str>, pull_request: Option<u64>) -> Result<Self> {
+        let clone = address.clone(revision, pull_request)?;
+        let (name, place, revision) = (address.name.clone(), address.url.clone(), Some(clone.commit.clone()));
+        Ok(Self { dir: clone.dir().to_owned(), name, place, revision, dirty: false, clone: Some(clone) })
+    }
+
+    /// Whether it was cloned, and is no folder of the user's.
+    pub fn is_clone(&self) -> bool {
+        self.clone.is_some()
+    }
+
+    /// Takes another revision.
+    pub fn at(self, revision: Option<String>) -> Self {
+        Self { revision: revision.or(self.revision), ..self }
+    }
+
+    /// The revision that was asked for; a clone has always one.
+    pub fn revision(&self) -> Option<&str> {
+        self.revision.as_deref()
+    }
+
+    /// The commit under test; none where files are taken as they are.
+    pub fn commit(&self) -> Result<Option<String>> {
+        if self.dirty && self.revision.is_none() {
+            return Ok(None);
+        }
+        self.commit_of(self.revision.as_deref().unwrap_or("HEAD")).map(Some)
+    }
+
+    /// The directory of the repository that the recipe is in.
+    pub fn top(&self) -> Option<PathBuf> {
+        self.lines(&["rev-parse", "--show-toplevel"]).ok()?.into_iter().next().map(PathBuf::from)
     }
 
     fn lines(&self, arguments: &[&str]) -> Result<Vec<String>> {
@@ -96,15 +140,20 @@ impl Source {
         }
     }
 
-    /// Copies the recipe as it was at a revision into `into`.
-    pub fn pin_at(&self, revision: &str, into: &Path) -> Result<Pinned> {
+    fn commit_of(&self, revision: &str) -> Result<String> {
         let wanted = format!("{revision}^{{commit}}");
         let commit = self.lines(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]).map_err(|_| {
             let tags = self.versions().unwrap_or_default();
             let tags = if tags.is_empty() { "it has no version tags".to_owned() } else { format!("it has {}", tags.join(", ")) };
-            Error::Usage(format!("{}: no tag or commit {revision:?}; {tags}", self.dir.display()))
+            let place = if self.is_clone() { self.place.clone() } else { self.dir.display().to_string() };
+            Error::Usage(format!("{place}: no tag or commit {revision:?}; {tags}"))
         })?;
-        let commit = commit.into_iter().next().unwrap_or_default();
+        Ok(commit.into_iter().next().unwrap_or_default())
+    }
+
+    /// Copies the recipe as it was at a revision into `into`.
+    pub fn pin_at(&self, revision: &str, into: &Path) -> Result<Pinned> {
+        let commit = self.commit_of(revision)?;
         let prefix = self.lines(&["rev-parse", "--show-prefix"])?.into_iter().next().unwrap_or_default();
         let top = self.lines(&["rev-parse", "--show-toplevel"])?.into_iter().next().unwrap_or_default();
         // In a folder below, git would look for that folder in the tree.

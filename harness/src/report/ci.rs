@@ -6,10 +6,12 @@ use std::sync::Mutex;
 use judge::redact::redact;
 use serde_json::json;
 
-use super::OutputFiles;
 use super::model::{self, Report, seconds};
+use super::{OutputFiles, markdown};
+use crate::build::{Build, Server};
 use crate::error::{Error, Result};
 use crate::events::{Event, Sink};
+use crate::ladder::Ladder;
 use crate::output::harmless;
 
 /// How a CI server folds lines.
@@ -17,20 +19,19 @@ use crate::output::harmless;
 pub enum Folds {
     /// Not at all: Drone, Woodpecker and others. Headings stand out.
     None,
-    /// GitHub's and Gitea's workflow commands.
+    /// The workflow commands of GitHub, Gitea and Forgejo.
     Github,
     /// GitLab's sections.
     Gitlab,
 }
 
 impl Folds {
-    /// Those of the CI server that the environment names.
-    pub fn here() -> Self {
-        let set = |name: &str| std::env::var_os(name).is_some();
-        match () {
-            () if set("GITHUB_ACTIONS") || set("GITEA_ACTIONS") => Self::Github,
-            () if set("GITLAB_CI") => Self::Gitlab,
-            () => Self::None,
+    /// Those of a CI server.
+    pub fn of(server: Option<Server>) -> Self {
+        match server {
+            Some(Server::Github | Server::Gitea | Server::Forgejo) => Self::Github,
+            Some(Server::Gitlab) => Self::Gitlab,
+            Some(Server::Drone | Server::Woodpecker) | None => Self::None,
         }
     }
 
@@ -100,51 +101,71 @@ impl Sink for Folded {
     }
 }
 
+/// What `results.json` says beside the reports.
+#[derive(Debug, Clone, Copy)]
+pub struct Results<'a> {
+    /// The exit code of the ladder.
+    pub exit_code: u8,
+    /// The ladder, if there is one.
+    pub ladder: Option<&'a Ladder>,
+    /// The command that reproduces it.
+    pub reproduce: &'a str,
+    /// The CI server's build.
+    pub build: Option<&'a Build>,
+}
+
+/// The name of the file that has them.
+pub const RESULTS: &str = "results.json";
+/// The text for the comment on the pull request.
+pub const COMMENT: &str = "report.md";
+
+/// Creates the directory for the results, and finds out whether files can be written there.
+pub fn writable(out: &Path) -> Result<()> {
+    std::fs::create_dir_all(out).map_err(Error::io(out))?;
+    tempfile::tempfile_in(out).map_err(Error::io(out))?;
+    Ok(())
+}
+
 /// Writes what a pipeline keeps into a directory: every form of the report, and `results.json` with the exit code.
-pub fn keep(out: &Path, dir: &Path, exit_code: u8) -> Result<Report> {
+pub fn keep(out: &Path, dir: &Path, results: &Results<'_>) -> Result<Report> {
     std::fs::create_dir_all(out).map_err(Error::io(out))?;
     let report = Report::read(dir)?;
-    OutputFiles::all(out).write(&report, &model::logs(dir))?;
-    results(out, exit_code, &json!(report.status), report.ladder.as_ref().map(|l| l.level), &report.run.reproduce)?;
+    let files = OutputFiles::all(out);
+    files.write(&report, &model::logs(dir))?;
+    write(out, results, &json!(report.status), &files.names())?;
     Ok(report)
 }
 
 /// The same for a run that ended before its end: every form of the report, where the run had begun, and else a text with the error.
-pub fn keep_error(out: &Path, dir: &Path, error: &Error, command: &str) -> Result<()> {
+pub fn keep_error(out: &Path, dir: &Path, error: &Error, results: &Results<'_>) -> Result<()> {
     std::fs::create_dir_all(out).map_err(Error::io(out))?;
     if let Ok(report) = Report::read(dir) {
-        OutputFiles::all(out).write(&report, &model::logs(dir))?;
-        return results(out, error.exit_code(), &json!("error"), None, command);
+        let files = OutputFiles::all(out);
+        files.write(&report, &model::logs(dir))?;
+        return write(out, results, &json!("error"), &files.names());
     }
-    let text = format!(
-        "## Restore drill: ended before a verdict\n\n    {}\n\nTo reproduce: `{command}`\n",
-        error.to_string().replace('\n', "\n    ")
-    );
-    let path = out.join("report.md");
+    let message = redact(&error.to_string()).replace('\n', "\n    ");
+    let reproduce = markdown::code(results.reproduce);
+    let text = format!("## Restore drill: ended before a verdict\n\n    {message}\n\nTo reproduce: {reproduce}\n");
+    let path = out.join(COMMENT);
     std::fs::write(&path, text).map_err(Error::io(path))?;
-    results(out, error.exit_code(), &json!("error"), None, command)
+    write(out, results, &json!("error"), &[COMMENT.to_owned()])
 }
 
-fn results(out: &Path, exit_code: u8, verdict: &serde_json::Value, level: Option<u8>, reproduce: &str) -> Result<()> {
-    let results =
-        json!({"form": 1, "exit_code": exit_code, "verdict": verdict, "level": level, "reproduce": reproduce, "build": build()});
-    let path = out.join("results.json");
-    std::fs::write(&path, format!("{results:#}\n")).map_err(Error::io(path))
-}
-
-/// What Drone reports about the build.
-pub fn build() -> serde_json::Map<String, serde_json::Value> {
-    const NAMES: [&str; 7] = [
-        "DRONE_REPO",
-        "DRONE_BUILD_NUMBER",
-        "DRONE_BUILD_LINK",
-        "DRONE_BUILD_EVENT",
-        "DRONE_COMMIT_SHA",
-        "DRONE_BRANCH",
-        "DRONE_TAG",
-    ];
-    let one = |name: &str| Some((name.to_lowercase(), json!(std::env::var(name).ok().filter(|v| !v.is_empty())?)));
-    NAMES.into_iter().filter_map(one).collect()
+fn write(out: &Path, results: &Results<'_>, verdict: &serde_json::Value, files: &[String]) -> Result<()> {
+    let Results { exit_code, ladder, reproduce, build } = results;
+    let all = json!({
+        "form": 1,
+        "exit_code": exit_code,
+        "verdict": verdict,
+        "level": ladder.map(|l| l.level),
+        "recipe": ladder.map(|l| json!({"name": l.recipe, "version": l.under_test.version, "commit": l.under_test.commit})),
+        "reproduce": redact(reproduce),
+        "build": build.map(Build::json).unwrap_or_default(),
+        "files": files,
+    });
+    let path = out.join(RESULTS);
+    std::fs::write(&path, format!("{all:#}\n")).map_err(Error::io(path))
 }
 
 #[cfg(test)]

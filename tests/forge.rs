@@ -1,0 +1,276 @@
+//! What is posted to a forge: the state of a commit, and one comment on a pull request. Without Docker.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use common::forge::{BOT, Forge, TOKEN};
+use common::stderr;
+use restore_drill::exit_code;
+use restore_drill::forge::client::{Client, Commented};
+use restore_drill::forge::{CommitStatus, Kind, Repository, State};
+
+const MARKER: &str = "<!-- restore-drill: mailu -->";
+
+fn client(forge: &Forge, kind: Kind, token: &str) -> Client {
+    Client::new(kind, Repository::parse(kind, &forge.repository(), false).expect("a repository"), token).expect("a client")
+}
+
+#[tokio::test]
+async fn one_comment_is_written_and_then_changed_at_each_forge() {
+    for kind in [Kind::Gitea, Kind::Github, Kind::Gitlab] {
+        for (page, knows_user) in [(2, true), (0, true), (2, false)] {
+            let forge = Forge::start();
+            (forge.state().page, forge.state().knows_user) = (page, knows_user);
+            // Somebody else's come first, one of them with our marker.
+            let others =
+                |n: u64| (n, "alice".to_owned(), if n == 2 { format!("{MARKER}\nmine!") } else { format!("> {MARKER}") });
+            forge.state().comments = (1..=5).map(others).collect();
+            let client = client(&forge, kind, TOKEN);
+            assert_eq!(client.comment(7, MARKER, "first").await.expect("posted"), Commented::Written);
+            forge.state().comments.push((6, "alice".into(), "thanks".into()));
+            assert_eq!(client.comment(7, MARKER, "second").await.expect("posted"), Commented::Changed, "{kind:?}, {page}");
+            let state = forge.state();
+            let ours: Vec<&String> = state.comments.iter().filter(|(_, who, _)| who == BOT).map(|(.., text)| text).collect();
+            assert_eq!(ours, [&format!("{MARKER}\nsecond")]);
+            assert_eq!(state.comments[1].2, format!("{MARKER}\nmine!"), "somebody else's is left alone");
+            // Another recipe's is another comment.
+            drop(state);
+            assert_eq!(client.comment(7, "<!-- restore-drill: wiki -->", "third").await.expect("posted"), Commented::Written);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_gets_its_state() {
+    for (kind, name, failed) in
+        [(Kind::Gitea, "context", "failure"), (Kind::Github, "context", "failure"), (Kind::Gitlab, "name", "failed")]
+    {
+        let forge = Forge::start();
+        let long = "x".repeat(500);
+        let status = CommitStatus {
+            state: State::Failure,
+            name: "restore-drill/mailu",
+            description: &long,
+            link: Some("https://ci.example.org/7"),
+        };
+        client(&forge, kind, TOKEN).set_status("c0ffee", &status).await.expect("posted");
+        let (commit, sent) = forge.state().statuses[0].clone();
+        assert_eq!((commit.as_str(), &sent["state"], &sent[name]), ("c0ffee", &failed.into(), &"restore-drill/mailu".into()));
+        assert_eq!(sent["target_url"], "https://ci.example.org/7");
+        assert_eq!(sent["description"].as_str().map(str::len), Some(140));
+    }
+}
+
+#[tokio::test]
+async fn a_forge_that_refuses_is_said_without_the_token() {
+    let elsewhere = Forge::start();
+    for (broken, expected) in [
+        ("500 Internal Server Error".to_owned(), "500 Internal Server Error: {\"message\":\"no, [redacted]\"}".to_owned()),
+        (format!("302 Found\r\nLocation: {}/x", elsewhere.url), format!("302 Found, moved to {}/x", elsewhere.url)),
+    ] {
+        let forge = Forge::start();
+        forge.state().broken = Some(broken);
+        let error = client(&forge, Kind::Gitea, TOKEN).comment(7, MARKER, "x").await.expect_err("refused");
+        assert_eq!(error.exit_code(), exit_code::NOT_POSTED);
+        let said = error.to_string();
+        assert!(said.starts_with("not posted: the comment on pull request 7 of http://127.0.0.1:"), "{said}");
+        assert!(said.contains(&expected) && !said.contains(TOKEN), "{said}");
+    }
+    assert!(elsewhere.state().asked.is_empty(), "nobody is led to another server");
+    let wrong = client(&elsewhere, Kind::Gitea, "another-token").comment(7, MARKER, "x").await.expect_err("refused").to_string();
+    assert!(wrong.contains("401 Unauthorized"), "{wrong}");
+    let gone = Repository { forge: "http://127.0.0.1:1".into(), path: "coop/mailu".into() };
+    let gone = Client::new(Kind::Gitea, gone, TOKEN).expect("a client").comment(7, MARKER, "x").await.expect_err("nobody there");
+    assert!(gone.to_string().contains("Connection refused"), "{gone}");
+}
+
+/// A recipe's repository, and its newest commit.
+fn recipe(dir: &Path) -> String {
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@drill.example", "-c", "core.hooksPath=/dev/null"];
+        let output = Command::new("git").arg("-C").arg(dir).args(identity).args(arguments).output().expect("git runs");
+        assert!(output.status.success(), "git {arguments:?}: {}", stderr(&output));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    git(&["init", "-q", "-b", "main"]);
+    std::fs::write(dir.join("compose.yml"), "services:\n  app:\n    image: nginx:1\n").expect("written");
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "one"]);
+    git(&["update-ref", "refs/pull/7/head", "HEAD"]);
+    git(&["rev-parse", "HEAD"])
+}
+
+/// `ci` in a build of drone that cloned this repository, where no scenario has the recipe's name: it ends before anything is deployed.
+fn ci(dir: &Path, variables: &[(&str, &str)], more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_restore-drill"));
+    command.arg("ci").args(more).args(["--scenarios", "scenarios", "--out"]).arg(dir.join("results")).current_dir(common::root());
+    let own = String::from_utf8(
+        Command::new("git").args(["rev-parse", "HEAD"]).current_dir(common::root()).output().expect("git").stdout,
+    );
+    command.env("DRONE", "true").env("DRONE_BUILD_LINK", "https://drone.example.org/coop/drill/9").env("NO_PROXY", "127.0.0.1");
+    command.env("DRONE_COMMIT_SHA", own.expect("a commit").trim()).env("DRONE_COMMIT_REF", "refs/pull/3/head");
+    command.env_remove("RESTORE_DRILL_STATE_DIR");
+    command.envs(variables.iter().copied()).output().expect("it runs")
+}
+
+#[test]
+fn what_ends_before_a_verdict_is_posted_on_the_recipes_own_commit() {
+    let (forge, dir) = (Forge::start(), tempfile::tempdir().expect("a directory"));
+    let folder = dir.path().join("wiki");
+    std::fs::create_dir(&folder).expect("made");
+    let commit = recipe(&folder);
+    let (url, to) = (format!("file://{}", folder.display()), forge.repository());
+    let evidence = dir.path().join("run").display().to_string();
+    for reference in ["", "main", commit.as_str()] {
+        let variables = [("RECIPE", url.as_str()), ("REF", reference), ("PR", "7"), ("GITEA_TOKEN", TOKEN)];
+        let output = ci(dir.path(), &variables, &["--post", "gitea", "--post-to", &to, "--evidence", &evidence]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{said}");
+        assert!(said.contains(&format!("recipe {url}@{commit}\n")) && said.contains("posted:"), "{said}");
+        assert!(!said.contains(TOKEN) && said.contains("RESTORE_DRILL_STATE_DIR is not set"), "{said}");
+        let statuses = std::mem::take(&mut forge.state().statuses);
+        let states: Vec<_> = statuses.iter().map(|(commit, sent)| (commit.as_str(), sent["state"].as_str())).collect();
+        assert_eq!(states, [(commit.as_str(), Some("pending")), (commit.as_str(), Some("error"))]);
+        assert_eq!(statuses[1].1["context"], "restore-drill/wiki");
+        assert_eq!(statuses[1].1["target_url"], "https://drone.example.org/coop/drill/9");
+    }
+    let comments = forge.state().comments.clone();
+    assert_eq!(comments.len(), 1, "{comments:?}");
+    let text = &comments[0].2;
+    assert!(text.starts_with("<!-- restore-drill: wiki -->\n## Restore drill: ended before a verdict\n"), "{text}");
+    assert!(text.contains(&format!("\nTo reproduce: `restore-drill ladder {url}@{commit}`\n")), "{text}");
+    assert!(text.ends_with("\nBuild: <https://drone.example.org/coop/drill/9>\n"), "{text}");
+
+    let output = ci(
+        dir.path(),
+        &[("RECIPE", &url), ("REF", "9.9.9+9"), ("PR", "7"), ("GITEA_TOKEN", TOKEN)],
+        &["--post", "gitea", "--post-to", &to],
+    );
+    assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{}", stderr(&output));
+    let text = forge.state().comments[0].2.clone();
+    assert!(text.contains("no tag, branch or commit \"9.9.9+9\"; it has no version tags"), "{text}");
+}
+
+#[test]
+fn a_post_that_fails_keeps_the_verdict() {
+    let (forge, dir) = (Forge::start(), tempfile::tempdir().expect("a directory"));
+    forge.state().broken = Some("500 Internal Server Error".into());
+    let folder = dir.path().join("wiki");
+    std::fs::create_dir(&folder).expect("made");
+    recipe(&folder);
+    let (url, to) = (format!("file://{}", folder.display()), forge.repository());
+    let output = ci(dir.path(), &[("RECIPE", &url), ("PR", "7"), ("GITEA_TOKEN", TOKEN)], &["--post", "gitea", "--post-to", &to]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{said}");
+    for expected in ["note: not posted: the status of commit", "error: not posted: the comment on pull request 7", "no scenario"]
+    {
+        assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
+    }
+    assert!(!said.contains(TOKEN), "{said}");
+    assert!(dir.path().join("results/results.json").is_file());
+}
+
+/// Everything that is wrong with the parameters of a build is said at once, and nothing is cloned or posted.
+#[test]
+fn parameters_that_could_do_harm_are_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let output = ci(
+        dir.path(),
+        &[("RECIPE", "ext::sh -c id"), ("REF", "--upload-pack=id"), ("PR", "7"), ("GITHUB_TOKEN", "")],
+        &["--post", "github", "--post-to", "ftp://git.example.org/x", "--compare", "/nonexistent/ladder.json"],
+    );
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{said}");
+    for expected in [
+        "the recipe \"ext::sh -c id\" is not cloned",
+        "a revision cannot begin with -",
+        "--post needs a token in the environment variable GITHUB_TOKEN",
+        "\"ftp://git.example.org/x\" is no repository",
+        "/nonexistent/ladder.json",
+    ] {
+        assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
+    }
+    for (variables, expected) in [
+        (&[("RECIPE", "--help")][..], "a recipe cannot begin with -"),
+        (&[("PR", "seven")], "expected a pull request's number"),
+        (&[("RECIPE", "http://git.example.org/coop/wiki")], "only https, ssh and file are known"),
+        (&[("RECIPE", "https://git.example.org/coop/wiki@1.0.0+1"), ("REF", "main")], "two revisions of the recipe"),
+        (&[("RECIPE", "scenarios/radicale"), ("RESTORE_DRILL_POST", "gitea"), ("GITEA_TOKEN", TOKEN)], "name it with --post-to"),
+    ] {
+        let output = ci(dir.path(), variables, &[]);
+        let said = stderr(&output);
+        assert!(!output.status.success() && said.contains(expected), "{variables:?}: {said}");
+    }
+}
+
+/// `bridge --once`, for a repository of the forge, which is drone too.
+fn bridge(forge: &Forge, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_restore-drill"));
+    command.args(["bridge", &forge.repository(), "--drone", &forge.url, "--build", "coop/recipe-ci", "--once"]).args(more);
+    command.env("GITEA_TOKEN", TOKEN).env("DRONE_TOKEN", TOKEN).env("NO_PROXY", "127.0.0.1").output().expect("it runs")
+}
+
+#[test]
+fn a_comment_starts_one_build_and_is_answered() {
+    let forge = Forge::start();
+    let ask = |id: u64, author: &str, text: &str| forge.state().comments.push((id, author.into(), text.into()));
+    // Whoever writes what the bridge answers is not the bridge.
+    ask(1, "mallory", "<!-- restore-drill: answer to 2 -->");
+    ask(2, "alice", "!testme");
+    ask(3, "mallory", "!testme");
+    ask(4, "bob", "> !testme\n\nwhat does that do?");
+    forge.state().members = vec!["bob".into()];
+    let who = ["--tester", "alice", "--organization", "coop", "--branch", "main"];
+    let run = || {
+        let output = bridge(&forge, &who);
+        assert_eq!((output.status.code(), stderr(&output).contains("error")), (Some(0), false), "{}", stderr(&output));
+        forge.state().comments.iter().filter(|(_, who, _)| who == BOT).map(|(.., text)| text.clone()).collect::<Vec<_>>()
+    };
+    let link = |n: u32| format!("<{}/coop/recipe-ci/{n}>", forge.url);
+    let first = format!("<!-- restore-drill: answer to 2 -->\nA drill of `c0ffee0123` was started: {}", link(1));
+    let second = "<!-- restore-drill: answer to 3 -->\nmallory may not start a drill here.".to_owned();
+    assert_eq!(run(), [first.clone(), second.clone()]);
+    assert_eq!(run(), [first.clone(), second.clone()], "a second look changes nothing");
+    let recipe = forge.repository().replace(':', "%3A").replace('/', "%2F");
+    let build = format!("/api/repos/coop/recipe-ci/builds?branch=main&RECIPE={recipe}&REF=c0ffee0123&PR=7");
+    assert_eq!(forge.state().builds, [build.clone()]);
+
+    ask(5, "bob", "!testme c0ffee0");
+    ask(6, "alice", "!testme deadbeef");
+    let third = format!("<!-- restore-drill: answer to 5 -->\nA drill of `c0ffee0123` was started: {}", link(2));
+    let fourth =
+        "<!-- restore-drill: answer to 6 -->\nThe newest commit is `c0ffee0123`, not `deadbeef`; nothing was started.".to_owned();
+    assert_eq!(run(), [first, second, third, fourth]);
+    assert_eq!(forge.state().builds, [build.clone(), build]);
+}
+
+#[test]
+fn a_build_that_does_not_start_is_said_and_not_tried_again() {
+    let forge = Forge::start();
+    forge.state().comments.push((1, "alice".into(), "!testme".into()));
+    forge.state().starts_none = true;
+    let output = bridge(&forge, &["--tester", "alice"]);
+    assert_eq!(output.status.code(), Some(exit_code::NOT_POSTED.into()), "{}", stderr(&output));
+    let text = forge.state().comments[1].2.clone();
+    assert!(text.contains("A drill of `c0ffee0123` could not be started:") && text.contains("drone started none"), "{text}");
+    assert!(bridge(&forge, &["--tester", "alice"]).status.success());
+    assert_eq!(forge.state().builds.len(), 1);
+    assert_eq!(forge.state().comments.len(), 2);
+}
+
+#[test]
+fn a_bridge_that_cannot_know_its_own_answers_starts_nothing() {
+    let forge = Forge::start();
+    forge.state().comments.push((1, "alice".into(), "!testme".into()));
+    forge.state().knows_user = false;
+    let output = bridge(&forge, &["--tester", "alice"]);
+    assert!(stderr(&output).contains("whose the token is; it needs read:user: 403 Forbidden"), "{}", stderr(&output));
+    assert_eq!((output.status.code(), forge.state().builds.len()), (Some(exit_code::NOT_POSTED.into()), 0));
+    let output = common::restore_drill(&["bridge", "wiki", "--tester", "../alice", "--drone", "drone", "--build", "coop/x"]);
+    let said = stderr(&output);
+    for expected in ["\"wiki\" is no repository", "\"../alice\" is no name", "--drone and --build: \"drone/coop/x\""] {
+        assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
+    }
+}
