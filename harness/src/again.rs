@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum as _;
 use judge::store::{Evidence, RunFact};
-use recipe::scenario::Scenario;
 
 use crate::drill::{BotChoice, ImageChoice, Options, Stored};
 use crate::error::{Error, Result};
@@ -15,7 +14,10 @@ pub fn options(evidence: &Evidence, scenarios: &Path, dir: Option<PathBuf>) -> R
     let place = evidence.dir().display();
     let stored = evidence.get(RunFact::Options)?.ok_or_else(|| Error::Usage(format!("{place}: the run stored no options")))?;
     let stored: Stored = serde_json::from_str(&stored).map_err(|e| Error::Usage(format!("{place}: the run's options: {e}")))?;
-    let scenario = Scenario::load(scenarios, &stored.scenario)?;
+    let mut options = Options::new(scenarios, &stored.scenario);
+    options.recipe.clone_from(&stored.recipe_folder);
+    options.env_file.clone_from(&stored.env_file);
+    let scenario = options.read()?;
     if scenario.digest() != stored.recipe {
         return Err(Error::Usage(format!(
             "the recipe of scenario {} has changed since the run in {place}, so that its verdict could not repeat; \
@@ -23,9 +25,8 @@ pub fn options(evidence: &Evidence, scenarios: &Path, dir: Option<PathBuf>) -> R
             stored.scenario
         )));
     }
-    let mut options = Options::new(scenarios, &stored.scenario);
     (options.profile, options.seed, options.live) = (stored.profile, stored.seed, stored.live);
-    (options.env_file, options.connections, options.evidence) = (stored.env_file, stored.connections, dir);
+    (options.connections, options.evidence) = (stored.connections, dir);
     options.images = ImageChoice::from_str(&stored.images, false).map_err(Error::Usage)?;
     options.backupbot = if stored.existing_bot { BotChoice::Existing } else { BotChoice::Own };
     options.strict = stored.strict;

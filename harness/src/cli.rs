@@ -81,6 +81,7 @@ pub enum Command {
         "  restore-drill run radicale --profile default        20 users, and 2,000 messages where the app is a mail server\n",
         "  restore-drill run radicale --backupbot existing     with the bot that you have deployed\n",
         "  restore-drill run radicale --fault data-file-gone   see it turn red\n",
+        "  restore-drill run ~/.abra/recipes/radicale          the recipe in this folder, as it is\n",
     ))]
     Run(RunArgs),
     /// Test a recipe through its life cycle (install, upgrade, backup and restore, function, lint) and report the level it reaches.
@@ -138,17 +139,18 @@ pub enum Command {
         #[arg(long, conflicts_with = "json")]
         checks: bool,
     },
-    /// Create a scenario's folder from a compose file. What the file says is filled in; the rest is marked TODO.
+    /// Create a scenario's folder from a recipe. What its files say is filled in; the rest is marked TODO.
     #[command(after_help = concat!(
         "Examples:\n",
+        "  restore-drill new wiki --compose ~/.abra/recipes/wiki\n",
         "  restore-drill new wiki --compose ~/.abra/recipes/wiki/compose.yml\n",
     ))]
     New {
         /// The scenario's name: lowercase letters, digits, hyphens.
         name: String,
-        /// The recipe's compose file, which is copied.
-        #[arg(long, value_name = "FILE")]
-        compose: PathBuf,
+        /// The recipe's folder, or a compose file; several are merged in this order. They are copied, with the files of their configs.
+        #[arg(long, value_name = "DIR|FILE", required = true)]
+        compose: Vec<PathBuf>,
     },
     /// Write the report of a run or a ladder, from its directory alone, as HTML, JUnit, JSON and Markdown.
     #[command(after_help = concat!(
@@ -332,7 +334,8 @@ mod tests {
         options.live = Some(30);
         options.images = ImageChoice::Standin;
         options.connections = 3;
-        options.env_file = Some("my.env".into());
+        let env_file = tempfile::NamedTempFile::new().expect("a file");
+        options.env_file = Some(env_file.path().to_owned());
         let cli = Cli::parse_from(options.reproduce().split(' '));
         let Command::Run(args) = cli.command else { panic!("not run") };
         let parsed = args.options(cli.scenarios).expect("options");

@@ -116,6 +116,8 @@ pub async fn run(scenarios: &Path, tested: Tested<'_>, names: &[String], events:
             compose,
             edits: vec![],
             resolvers: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            stopped: BTreeSet::new(),
             hides_labels: tested.choice == BotChoice::Own,
             made: None,
             name,

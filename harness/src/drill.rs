@@ -51,6 +51,7 @@ mod state;
 mod trials;
 mod upgrading;
 mod users;
+mod values;
 mod wiping;
 mod world;
 

@@ -10,10 +10,11 @@ use crate::error::{Error, Problem, Problems, Result};
 use crate::fence::files;
 
 pub mod edit;
+pub mod references;
 pub mod variable;
 pub mod yaml;
 
-use variable::interpolate;
+use variable::{Fallback, Part, Variable, parts};
 use yaml::Node;
 
 /// One compose file. Anchors and merges are resolved; variables are not.
@@ -66,11 +67,27 @@ impl Compose {
     /// Checks that every variable without a default has a value. An error lists each variable that has none, once, and each text
     /// that cannot be interpolated.
     pub fn check_env(&self, env: &BTreeMap<String, String>) -> Result<()> {
+        self.check_needed(env, &BTreeSet::new(), |_| true)
+    }
+
+    /// The same, but those in `optional` may have none, as docker puts an empty text in their place; and of labels only those count that
+    /// are deployed.
+    pub fn check_needed(
+        &self,
+        env: &BTreeMap<String, String>,
+        optional: &BTreeSet<String>,
+        is_deployed: impl Fn(&str) -> bool,
+    ) -> Result<()> {
         let (mut problems, mut named) = (Problems::default(), BTreeSet::new());
         let mut add = |node: &Node, message| problems.add(Problem { file: self.file.clone(), line: Some(node.line), message });
-        self.tree.walk(&mut |text, node| match interpolate(text, env) {
-            Ok((_, unset)) => {
-                for name in unset.into_iter().filter(|name| named.insert(*name)) {
+        let left_out = self.labels_but(is_deployed);
+        self.tree.walk(&mut |text, node| match parts(text) {
+            _ if left_out.contains(&(node.line, node.column)) => {}
+            Ok(parts) => {
+                let variables = parts.iter().filter_map(|p| if let Part::Variable(v) = p { Some(v) } else { None });
+                let may_be_empty = |v: &Variable<'_>| v.fallback == Fallback::Empty && optional.contains(v.name);
+                let needed = variables.filter(|v| v.value(env).is_none() && !may_be_empty(v)).map(|v| v.name);
+                for name in needed.filter(|name| named.insert(*name)) {
                     let how = format!("set {name} in the scenario's [env] or with --env-file");
                     add(node, format!("${{{name}}} has no value and no default; {how}"));
                 }
@@ -80,10 +97,30 @@ impl Compose {
         problems.into_result()
     }
 
+    /// The places, line and column, of labels of services other than these.
+    fn labels_but(&self, is_meant: impl Fn(&str) -> bool) -> BTreeSet<(usize, usize)> {
+        let services = self.tree.get("services").into_iter().flat_map(Node::entries);
+        let lists = services.flat_map(|(_, _, s)| [s.get("labels"), s.get("deploy").and_then(|d| d.get("labels"))]).flatten();
+        let mut places = BTreeSet::new();
+        for list in lists {
+            let items = list.items().iter().filter(|item| item.text().is_some_and(|text| !is_meant(name_of(text))));
+            places.extend(items.map(|item| (item.line, item.column)));
+            for (_, key, value) in list.entries().filter(|(name, ..)| !is_meant(name)) {
+                places.extend([(key.line, key.column), (value.line, value.column)]);
+            }
+        }
+        places
+    }
+
     /// The labels of a service (`deploy.labels`), with their variables as written.
     pub fn deploy_labels(&self, service: &str) -> BTreeMap<String, String> {
         labels(self.value.pointer(&format!("/services/{service}/deploy/labels")))
     }
+}
+
+/// The name of a label that is written as `name=value`.
+fn name_of(label: &str) -> &str {
+    label.split_once('=').map_or(label, |(name, _)| name)
 }
 
 /// Labels by name, from a list of `name=value` or from a map.
@@ -124,6 +161,18 @@ mod tests {
         let error = compose.check_env(&BTreeMap::new()).expect_err("C").to_string();
         assert_eq!(error, "compose.yml:4: ${C} has no value and no default; set C in the scenario's [env] or with --env-file");
         compose.check_env(&BTreeMap::from([("C".into(), String::new())])).expect("C is set");
+    }
+
+    #[test]
+    fn what_docker_leaves_empty_may_be_left_out_and_labels_that_are_not_deployed_do_not_count() {
+        let text = "services:\n  app:\n    image: a:${TAG}${MUST:?}\n    deploy:\n      labels:\n        - \"traefik.rule=${HOST}${MORE:?}\"\n        \
+                    - \"backupbot.x=${B}\"\n  db:\n    labels: {traefik.a: '${C}', backupbot.b: '${D}'}\n";
+        let optional = ["TAG", "MUST"].map(str::to_owned).into();
+        let deployed = |name: &str| name.starts_with("backupbot.");
+        let said =
+            parse(text).expect("valid").check_needed(&BTreeMap::new(), &optional, deployed).expect_err("three").to_string();
+        let lines: Vec<&str> = said.lines().map(|l| l.trim().split(" has").next().unwrap_or_default()).collect();
+        assert_eq!(lines, ["3 problems:", "compose.yml:3: ${MUST}", "compose.yml:7: ${B}", "compose.yml:9: ${D}"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Files of `NAME=value` lines, read as a shell reads them: later lines win, and a value may name what is above it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Problem, Problems, Result};
@@ -20,6 +21,8 @@ pub struct EnvFile {
     pub file: PathBuf,
     /// Its assignments, in order.
     pub assignments: Vec<Assignment>,
+    /// The variables of assignments that are commented out.
+    pub commented_out: BTreeSet<String>,
 }
 
 impl EnvFile {
@@ -38,7 +41,10 @@ impl EnvFile {
             }
         }
         problems.into_result()?;
-        Ok(Self { file: file.to_owned(), assignments })
+        let comments = text.lines().filter_map(|line| line.trim_start().strip_prefix('#'));
+        let names = comments.filter_map(|text| Reader::new(text.trim_start_matches('#')).assignment()?.ok());
+        let commented_out = names.map(|assignment| assignment.name).collect();
+        Ok(Self { file: file.to_owned(), assignments, commented_out })
     }
 
     /// The values. Those in `set` stand in the place of the file's, so that what is made of them follows; they are among the result.
@@ -156,6 +162,13 @@ mod tests {
         assert_eq!(values.len(), 3);
         let last = file.last("HOST").expect("there");
         assert_eq!((last.line, last.comment.as_deref()), (3, Some("two")));
+    }
+
+    #[test]
+    fn what_is_commented_out_is_known() {
+        let text = "#A=1\n  # B=\"two words\" # b\n### C='3'\n# a note = no assignment\nD=4 # E=5\n";
+        let file = EnvFile::parse(Path::new("e"), text).expect("valid");
+        assert_eq!(file.commented_out, ["A", "B", "C"].map(str::to_owned).into());
     }
 
     #[test]

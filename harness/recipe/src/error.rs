@@ -110,6 +110,11 @@ impl Problems {
         }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// An error if there was a problem. Those of a file are together, in the order of its lines.
     pub fn into_result(mut self) -> Result<()> {
         if self.0.is_empty() {

@@ -164,10 +164,18 @@ pub struct InventoryMount {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InventorySecret {
-    /// The variable of `[env]` in `scenario.toml` whose value is generated.
+    /// The variable of `[env]` in `scenario.toml` whose value is generated, or the recipe's Docker secret.
     pub name: String,
     /// Why the restored app needs the old value, in one sentence.
     pub keep: String,
+}
+
+impl InventorySecret {
+    /// Whether a variable or a Docker secret of that name is meant: the variable `DB_PASSWORD` is the Docker secret `db_password` of
+    /// other versions of a recipe.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
 }
 
 /// The format of a dump, which decides how the audit checks that it is complete.

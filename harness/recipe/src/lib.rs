@@ -47,6 +47,7 @@ pub mod near;
 pub mod recipe_folder;
 pub mod rung;
 pub mod scenario;
+pub mod secret_version;
 pub mod toml_file;
 
 pub use error::{Error, Result};

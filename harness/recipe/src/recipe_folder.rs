@@ -1,5 +1,6 @@
 //! The folder of a Co-op Cloud recipe: which files it has, and what abra reads in them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::env::{EnvFile, Values, exported};
@@ -9,7 +10,7 @@ use crate::fence::files;
 /// The operator's settings with their defaults.
 pub const SAMPLE: &str = ".env.sample";
 /// The script whose exported variables are in force at deployment.
-const SCRIPT: &str = "abra.sh";
+pub const SCRIPT: &str = "abra.sh";
 /// The variable that lists the compose files.
 const COMPOSE_FILE: &str = "COMPOSE_FILE";
 /// What the compose file is called where nothing lists it, from the most usual name.
@@ -46,23 +47,40 @@ impl RecipeFolder {
         values
     }
 
+    /// The variables that an operator may leave out: those that the sample has commented out.
+    pub fn optional(&self) -> BTreeSet<String> {
+        self.sample.as_ref().map(|sample| sample.commented_out.clone()).unwrap_or_default()
+    }
+
     /// The kind of app, which is the recipe's name: `TYPE` in the sample, without a version.
     pub fn kind(&self) -> Option<String> {
         let kind = self.values(&Values::new()).remove("TYPE")?;
         kind.split(':').next().filter(|k| !k.is_empty()).map(str::to_owned)
     }
 
+    /// Whether the values list the compose files.
+    pub fn lists_compose(&self, values: &Values) -> bool {
+        values.get(COMPOSE_FILE).is_some_and(|value| !value.is_empty())
+    }
+
     /// The compose files that are deployed, in the order in which they are merged: those that `COMPOSE_FILE` lists, else `listed`, else
     /// the one that has a usual name. The error names each that is not there.
     pub fn compose(&self, values: &Values, listed: &[String]) -> Result<Vec<PathBuf>> {
+        let mut problems = Problems::default();
+        let files = self.compose_there(values, listed, &mut problems)?;
+        problems.into_result().map(|()| files)
+    }
+
+    /// Those of them that are there; the others are among the problems.
+    pub(crate) fn compose_there(&self, values: &Values, listed: &[String], problems: &mut Problems) -> Result<Vec<PathBuf>> {
         let names: Vec<&str> = match values.get(COMPOSE_FILE).filter(|value| !value.is_empty()) {
             Some(value) => value.split(':').filter(|n| !n.is_empty()).collect(),
             None => listed.iter().map(String::as_str).collect(),
         };
         if names.is_empty() {
-            return self.usual().map(|file| vec![file]);
+            return Ok(problems.keep(self.usual())?.into_iter().collect());
         }
-        let (mut files, mut problems) = (Vec::new(), Problems::default());
+        let mut files = Vec::new();
         for name in names {
             let file = self.dir.join(name);
             match files::within(&self.dir, &file) {
@@ -70,7 +88,7 @@ impl RecipeFolder {
                 other => files.extend(problems.keep(other)?.map(|_| file)),
             }
         }
-        problems.into_result().map(|()| files)
+        Ok(files)
     }
 
     fn unreadable(&self, name: &str, values: &Values, why: &std::io::Error) -> Problem {

@@ -1,6 +1,6 @@
 //! The bot that a drill deploys for itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bot::contract::{HIDDEN, PREFIX, STRICT};
 use recipe::compose::Compose;
@@ -44,6 +44,8 @@ impl OwnBot<'_> {
             images: BTreeMap::from([("app".to_owned(), image)]),
             edits: vec![],
             resolvers: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            stopped: BTreeSet::new(),
             hides_labels: true,
             made: None,
         })

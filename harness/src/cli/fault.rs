@@ -9,7 +9,7 @@ use super::data::{DataArgs, EngineArgs};
 /// The options of `fault`.
 #[derive(Debug, clap::Args)]
 pub struct FaultArgs {
-    /// The scenario.
+    /// The scenario, or the folder of a recipe or a scenario, as for `run`.
     pub scenario: String,
     /// Inject only these faults.
     pub names: Vec<String>,

@@ -29,7 +29,8 @@ pub struct ClimbArgs {
     /// The version to upgrade from: a tag or commit of the recipe. Default: the previous version tag.
     #[arg(long, value_name = "VERSION")]
     pub from: Option<String>,
-    /// The scenario with the app's inventory and probes. Default: the one with the recipe's name.
+    /// The scenario with the app's inventory and probes. Default: the one with the recipe's name: TYPE in its .env.sample, else its
+    /// folder's.
     #[arg(long)]
     pub scenario: Option<String>,
     /// Take the recipe's files as they are, committed or not.

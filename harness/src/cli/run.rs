@@ -4,16 +4,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use recipe::scenario::asked::Asked;
+
 use super::data::{DataArgs, EngineArgs};
 use crate::drill::fault::Fault;
 use crate::drill::{BotChoice, ImageChoice, Options};
 use crate::error::{Error, Result};
 
+/// Why two recipes are refused.
+const TWO_RECIPES: &str = "the folder is a recipe already; with --recipe, name the scenario";
+
 /// The options of `run`.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
-    /// The scenario: a folder in the folder of scenarios.
+    /// The scenario's name; or a folder: a recipe's as it is published, or a scenario's. The scenario of a recipe is the one that is called
+    /// as TYPE in its .env.sample says, or as its folder.
+    #[arg(value_name = "SCENARIO")]
     pub scenario: String,
+    /// A recipe's folder, in the place of the scenario's own recipe.
+    #[arg(long, value_name = "DIR")]
+    pub recipe: Option<PathBuf>,
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
@@ -35,7 +45,8 @@ pub struct RunArgs {
     /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
     #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
     pub images: ImageChoice,
-    /// More values for the compose files' variables, as NAME=value lines.
+    /// More values for the compose files' variables, as NAME=value lines, such as ~/.abra/servers/<server>/<domain>.env. Its STACK_NAME and
+    /// DOMAIN are not used.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
     /// How many SMTP connections to use at the same time.
@@ -71,13 +82,14 @@ impl RunArgs {
         if self.strict && self.backupbot == BotChoice::Existing {
             return Err(Error::Usage("--strict goes with --backupbot own".into()));
         }
-        let fault: Option<Arc<dyn Fault>> = match &self.fault {
-            Some(name) => Some(crate::fault::named(&scenarios, &self.scenario, name)?),
-            None => None,
+        let asked = Asked::find(&scenarios, &self.scenario)?;
+        let recipe = match (asked.recipe, &self.recipe) {
+            (Some(_), Some(_)) => return Err(Error::Usage(TWO_RECIPES.into())),
+            (found, given) => found.or_else(|| given.clone()),
         };
-        Ok(Options {
+        let mut options = Options {
             scenarios,
-            scenario: self.scenario.clone(),
+            scenario: asked.scenario,
             profile: self.data.profile.clone(),
             seed: self.data.seed,
             evidence: self.evidence.clone(),
@@ -89,14 +101,19 @@ impl RunArgs {
             env_file: self.env_file.clone(),
             connections: usize::from(self.connections),
             keep: self.keep,
-            fault,
+            fault: None,
             live: self.live,
             min_free_gib: self.min_free_gib,
             max_drills: self.engine.max_drills,
             deadline: self.deadline,
-            recipe: None,
+            recipe,
             from: None,
             command: None,
-        })
+        };
+        if let Some(name) = &self.fault {
+            let fault: Arc<dyn Fault> = crate::fault::find(&crate::fault::of(&options.read()?), name)?;
+            options.fault = Some(fault);
+        }
+        Ok(options)
     }
 }

@@ -1,6 +1,6 @@
 //! Commands about the program itself, and files that it writes for users: `list`, `schema`, `config`, `completions`, `man`, `new`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use recipe::scenario::{self, scaffold};
@@ -45,7 +45,7 @@ pub(super) fn man() -> Result<u8> {
 }
 
 /// Creates a scenario's folder.
-pub(super) fn new(scenarios: &Path, name: &str, compose: &Path) -> Result<u8> {
+pub(super) fn new(scenarios: &Path, name: &str, compose: &[PathBuf]) -> Result<u8> {
     for file in scaffold::new(scenarios, name, compose)? {
         output::line(file.display())?;
     }

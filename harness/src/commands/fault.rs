@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt as _;
-use recipe::scenario::Scenario;
+use recipe::scenario::asked::Asked;
 use recipe::scenario::faults::Group;
 
 use super::sinks::{runs, sinks};
@@ -18,7 +18,10 @@ use crate::{exit_code, output};
 /// Injects a scenario's faults.
 pub(super) async fn inject(args: FaultArgs, scenarios: PathBuf, output: OutputArgs) -> Result<u8> {
     let name = &args.scenario;
-    let scenario = Scenario::load(&scenarios, name)?;
+    let asked = Asked::find(&scenarios, name)?;
+    let mut base = Options::new(&scenarios, &asked.scenario);
+    base.recipe = asked.recipe;
+    let scenario = base.read()?;
     let chosen = faults::chosen(&scenario, &args.names, args.group)?;
     if args.list {
         for fault in chosen {
@@ -33,7 +36,7 @@ pub(super) async fn inject(args: FaultArgs, scenarios: PathBuf, output: OutputAr
     }
     let dir = args.evidence.clone().unwrap_or_else(|| runs("fault"));
     let options = |at: &str| {
-        let mut options = Options::new(&scenarios, name);
+        let mut options = base.clone();
         (options.profile, options.seed) = (args.data.profile.clone(), args.data.seed);
         options.evidence = Some(dir.join(at));
         options.max_drills = args.engine.max_drills;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use recipe::scenario::asked::of_recipe;
+
 use super::sinks::{runs, sinks};
 use crate::cli::{ClimbArgs, LadderArgs, OutputArgs};
 use crate::drill::{self, Options};
@@ -29,7 +31,8 @@ pub(super) async fn ladder(args: LadderArgs, scenarios: PathBuf, output: OutputA
 
 /// Climbs a recipe's ladder. Gives it with its directory.
 pub(super) async fn climb(source: Source, args: ClimbArgs, scenarios: PathBuf, sinks: drill::Sinks) -> Result<(Ladder, PathBuf)> {
-    let mut options = Options::new(&scenarios, args.scenario.as_deref().unwrap_or(&source.name));
+    let scenario = args.scenario.map_or_else(|| of_recipe(&scenarios, &source.dir), Ok)?;
+    let mut options = Options::new(&scenarios, &scenario);
     (options.profile, options.seed) = (args.data.profile, args.data.seed);
     (options.images, options.env_file, options.deadline) = (args.images, args.env_file, args.deadline);
     options.max_drills = args.engine.max_drills;

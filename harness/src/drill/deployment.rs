@@ -60,7 +60,7 @@ pub struct Deployment {
     pub relay: Relay,
     /// What answers the app's look-ups.
     pub(super) resolver: Resolver,
-    /// What the variables of its compose files have that is secret.
+    /// What the variables of its compose files have that is secret, and its Docker secrets.
     pub(super) secrets: Generated,
     /// When the mail server was last asked to try again what it could not deliver.
     pub(super) flushed: Mutex<Option<Instant>>,
@@ -252,7 +252,7 @@ impl Deployment {
     pub(super) fn with_secrets(&self, stack: &Stack) -> Stack {
         let mut env = stack.env.clone();
         env.extend(self.secrets.values());
-        Stack { env, ..stack.clone() }
+        Stack { env, secrets: self.secrets.files(), ..stack.clone() }
     }
 
     /// Deploys the app's stack once more, over what runs, with these changes of the recipe; waits until it converged.

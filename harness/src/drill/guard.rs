@@ -174,10 +174,7 @@ impl Input {
     /// Reads it. Everything that can be wrong with it is found here, before anything is created.
     fn checked(options: &Options, secret: &Secret) -> Result<Self> {
         let profile = Profile::named(&options.profile).map_err(|e| Error::Usage(e.to_string()))?;
-        let mut scenario = Scenario::load(&options.scenarios, &options.scenario)?;
-        if let Some(recipe) = &options.recipe {
-            scenario = scenario.with_recipe(recipe)?;
-        }
+        let scenario = options.read()?;
         if options.live.is_some() && scenario.spec.mail.is_none() {
             return Err(Error::Usage(format!(
                 "--live: scenario {:?} has no [mail] to write to while the backup is taken",
@@ -191,7 +188,7 @@ impl Input {
                 fault.name()
             )));
         }
-        let before = options.from.as_ref().map(|dir| scenario.with_recipe(dir)).transpose()?;
+        let before = options.from.as_ref().map(|dir| options.read_with(Some(dir))).transpose()?;
         let corpus = Corpus::new(options.seed, profile.clone());
         if let Some(mail) = &scenario.spec.mail {
             accounts::configuration(&scenario.dir.join(&mail.accounts.template), corpus.accounts(), secret)?;

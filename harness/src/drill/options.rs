@@ -1,11 +1,11 @@
 //! What to drill, and how; and the command that does it again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum as _;
-use recipe::scenario::{self, Scenario};
+use recipe::scenario::{self, Scenario, With};
 
 use super::fault::Fault;
 use crate::stack::disk::MIN_FREE_GIB;
@@ -36,7 +36,7 @@ pub enum ImageChoice {
 pub struct Options {
     /// The folder of scenarios.
     pub scenarios: PathBuf,
-    /// The scenario's name.
+    /// The scenario's name, or the path of its folder.
     pub scenario: String,
     /// The profile's name.
     pub profile: String,
@@ -106,6 +106,16 @@ impl Options {
         }
     }
 
+    /// The scenario with the recipe and the values that are asked for. An error lists everything that is wrong in their files.
+    pub fn read(&self) -> recipe::Result<Scenario> {
+        self.read_with(self.recipe.as_deref())
+    }
+
+    /// The same with another version of the recipe.
+    pub fn read_with(&self, recipe: Option<&Path>) -> recipe::Result<Scenario> {
+        Scenario::to_deploy(&self.scenarios, &self.scenario, With { recipe, env_file: self.env_file.as_deref() })
+    }
+
     /// The command that runs the same drill again: every option that changes what is drilled and differs from its default.
     pub fn reproduce(&self) -> String {
         // A new option is either named here or does not change what is drilled.
@@ -122,6 +132,7 @@ impl Options {
             connections,
             fault,
             live,
+            recipe,
             command,
             ..
         } = self;
@@ -134,6 +145,7 @@ impl Options {
         let images_name = || images.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
         let bot_name = || backupbot.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
         let mut all = format!("restore-drill run {scenario} --profile {profile} --seed {seed}");
+        all += &option("recipe", recipe.as_ref().map(|dir| dir.display().to_string()));
         all += &option("fault", fault.as_ref().map(|f| f.name().to_owned()));
         all += &option("live", live.map(|rate| rate.to_string()));
         all += &option("backupbot", differs(*backupbot != default.backupbot, &bot_name));
@@ -177,6 +189,9 @@ pub struct Stored {
     pub connections: usize,
     /// The SHA-256 of the recipe's compose files.
     pub recipe: String,
+    /// The recipe's folder, where it is not the scenario's own.
+    #[serde(default)]
+    pub recipe_folder: Option<PathBuf>,
 }
 
 impl Stored {
@@ -194,6 +209,7 @@ impl Stored {
             env_file: options.env_file.clone(),
             connections: options.connections,
             recipe: scenario.digest(),
+            recipe_folder: options.recipe.clone(),
         }
     }
 }

@@ -9,7 +9,7 @@ use engine::Engine;
 use judge::store::{Evidence, RunFact};
 use recipe::compose::edit::Edit;
 use recipe::fence::own::Change;
-use recipe::scenario::{self, Scenario};
+use recipe::scenario::{self, Scenario, Unlisted};
 use seeds::Corpus;
 
 use super::deployment::Deployment;
@@ -18,6 +18,7 @@ use super::live;
 use super::options::{BotChoice, ImageChoice, Options};
 use super::stacks::{Stacks, count_to_choose, remember_values};
 use super::state::{Drill, Run};
+use super::values::OfRun;
 use super::world;
 use crate::backup::Bot;
 use crate::backup::own::OwnBot;
@@ -55,6 +56,8 @@ pub(super) struct Ground {
 struct Images {
     /// Whether the app runs on stand-ins.
     standins: bool,
+    /// Services that the scenario does not know and that have neither an image nor a stand-in here.
+    absent: BTreeSet<String>,
     /// Those that replace the recipe's, by service.
     built: BTreeMap<String, String>,
     /// The same of the version before.
@@ -76,7 +79,7 @@ impl Ground {
         let images = self.images(&info).await?;
         self.place().await?;
         let Self { run, options, scenario, before, corpus, evidence, events, owned, secret, lease } = self;
-        let Images { standins, built, built_before, bot, inside } = images;
+        let Images { standins, absent, built, built_before, bot, inside } = images;
 
         let host = scenario.spec.certificate.as_ref().map_or(NO_CERTIFICATE, |c| &c.host).to_owned();
         let authority = Arc::new(Authority::issue(&host)?);
@@ -84,38 +87,35 @@ impl Ground {
         let reserved = subnets::reserve(&owned).await?;
         let mut free = VecDeque::from(reserved.subnets(1 + count_to_choose(&both, standins))?);
         let of_recipe = free.pop_front().map(|s| s.to_string()).unwrap_or_default();
-        let mut env = scenario.spec.env.clone();
-        if let Some(file) = &options.env_file {
-            env.extend(recipe::env::read_env(file)?);
-        }
-        for value in env.values_mut() {
-            *value = value.replace("{subnet}", &of_recipe).replace("{certificate.host}", &host);
-        }
-        let secrets = Generated::of(&env, secret.clone());
-        env.extend(secrets.values());
-        env.insert("STACK_NAME".into(), stack_name(&run));
-        both.iter().try_for_each(|scenario| scenario.check_env(&env))?;
+        let of_run = OfRun { subnet: of_recipe, host, stack: stack_name(&run) };
+        let docker = both.iter().flat_map(|s| s.docker_secrets()).collect();
+        let secrets = Generated::of(&both.iter().flat_map(|s| of_run.values(s)).collect(), docker, secret.clone());
+        let values = |scenario: &Scenario| of_run.with_secrets(scenario, &secrets);
+        both.iter().try_for_each(|scenario| scenario.check_env(&values(scenario)))?;
+        let (env, env_before) = (values(&scenario), before.as_ref().map(values));
         let edits = options.fault.as_ref().map(|f| f.edits(&corpus)).unwrap_or_default();
         evidence.set_json(RunFact::Recipe, &deployed_labels(&scenario, &edits))?;
         evidence.set_json(RunFact::Inventory, &scenario.inventory)?;
         // Only now: a weak password may be a word that these have too.
-        remember_values(&env);
+        [Some(&env), env_before.as_ref()].into_iter().flatten().for_each(remember_values);
 
-        let helper_image = built.values().next().or(bot.as_ref()).map(String::as_str).or_else(|| scenario.images().next());
-        let helper_image = helper_image.unwrap_or_default().to_owned();
+        let helper_image = built.values().next().or(bot.as_ref()).cloned().or_else(|| scenario.images().into_values().next());
+        let helper_image = helper_image.unwrap_or_default();
         let mut stacks = Stacks {
-            name: stack_name(&run),
-            env,
-            secret: &secret,
+            name: of_run.stack.clone(),
+            secrets: &secrets.files(),
+            stopped: absent.clone(),
             standins,
             // An existing bot must see them.
             hides_labels: options.backupbot == BotChoice::Own,
             chosen: BTreeMap::new(),
             free,
         };
-        let (stack, changes) = stacks.of(&scenario, built, edits)?;
+        let (stack, changes) = stacks.of(&scenario, env, built, edits)?;
         tell(&events, &scenario, &changes);
-        let before = before.map(|before| stacks.of(&before, built_before, vec![]).map(|(stack, _)| stack)).transpose()?;
+        tell_unlisted(&events, &scenario, &absent);
+        let before = before.zip(env_before).map(|(before, env)| stacks.of(&before, env, built_before, vec![]));
+        let before = before.transpose()?.map(|(stack, _)| stack);
         let bot_dir = scenario::bot(&options.scenarios);
         let own = OwnBot { dir: &bot_dir, docker_root: info.docker_root_dir.as_deref(), strict: options.strict };
         let bot_stack = bot.map(|image| own.stack(&run, image)).transpose()?;
@@ -181,6 +181,10 @@ impl Ground {
         let engine = self.owned.engine();
         let phase = events.phase(Phase::Images);
         let standins = use_standins(engine, [Some(scenario), before.as_ref()].into_iter().flatten(), options.images).await?;
+        let mut absent = BTreeSet::new();
+        for scenario in [Some(scenario), before.as_ref()].into_iter().flatten().filter(|_| standins) {
+            absent.extend(self::absent(engine, scenario).await?);
+        }
         let mut sources = if standins { scenario.image_contexts()? } else { BTreeMap::new() };
         if options.backupbot == BotChoice::Own {
             sources.extend(images::bot::source(&scenario::bot(&options.scenarios)).await?);
@@ -197,7 +201,7 @@ impl Ground {
         evidence.set(RunFact::Images, kind)?;
         evidence.set_json(RunFact::Environment, &environment(info))?;
         phase.finish(kind);
-        Ok(Images { standins, built, built_before, bot, inside })
+        Ok(Images { standins, absent, built, built_before, bot, inside })
     }
 }
 
@@ -225,6 +229,40 @@ fn tell(events: &Events, scenario: &Scenario, changes: &BTreeSet<Change>) {
     }
 }
 
+/// Tells what the recipe has and the scenario does not know.
+fn tell_unlisted(events: &Events, scenario: &Scenario, absent: &BTreeSet<String>) {
+    let listed = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let Unlisted { services, volumes } = scenario.unlisted();
+    let deployed = services.difference(absent).cloned().collect::<BTreeSet<_>>();
+    if !deployed.is_empty() {
+        events.note(format!("Not known to the inventory, and deployed: {}. Nothing tries these services.", listed(&deployed)));
+    }
+    if !absent.is_empty() {
+        events.note(format!(
+            "Not known to the inventory, and not started: {}. On stand-ins, a service runs only if its image is on this engine.",
+            listed(absent)
+        ));
+    }
+    if !volumes.is_empty() {
+        events.note(format!(
+            "Not known to the inventory: the volumes {}. Whether they come back is not compared; add them to inventory.toml.",
+            listed(&volumes)
+        ));
+    }
+}
+
+/// The services that the scenario does not know and whose image is not on the engine. No stand-in replaces them.
+async fn absent(engine: &Engine, scenario: &Scenario) -> Result<BTreeSet<String>> {
+    let (images, mut absent) = (scenario.images(), BTreeSet::new());
+    for service in scenario.unlisted().services {
+        let image = images.get(&service).map_or("", String::as_str);
+        if image.is_empty() || !images::has_image(engine, image).await? {
+            absent.insert(service);
+        }
+    }
+    Ok(absent)
+}
+
 /// What is written under `deploy.labels` of each of the recipe's services.
 fn deployed_labels(scenario: &Scenario, edits: &[Edit]) -> BTreeMap<String, BTreeMap<String, String>> {
     let mut labels: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
@@ -241,8 +279,8 @@ async fn use_standins(engine: &Engine, of: impl Iterator<Item = &Scenario>, choi
     let (mut missing, mut has_standins) = (Vec::new(), false);
     for scenario in of {
         has_standins = scenario.spec.standins.is_some();
-        for image in scenario.images() {
-            if !images::has_image(engine, image).await? {
+        for image in scenario.images().into_values() {
+            if !images::has_image(engine, &image).await? {
                 missing.push(image);
             }
         }

@@ -15,10 +15,11 @@ use crate::events::Phase;
 /// are renewed.
 pub(super) fn renew(drill: &Drill, fault: &dyn Fault) -> Result<BTreeSet<String>> {
     let kept = &drill.app.scenario.inventory.secrets;
-    let is_kept = |name: &String| kept.iter().any(|s| s.name == *name) && !fault.renews().contains(name);
+    let is_kept = |name: &String| kept.iter().any(|s| s.is(name)) && !fault.renews().iter().any(|f| f.eq_ignore_ascii_case(name));
     let renewed: BTreeSet<String> = drill.app.secrets.names().into_iter().filter(|name| !is_kept(name)).collect();
-    let kept = kept.iter().filter(|s| is_kept(&s.name));
-    let kept = kept.map(|s| KeptSecret { name: s.name.clone(), why: s.keep.clone() }).collect();
+    let why = |name: &String| kept.iter().find(|s| s.is(name)).map(|s| s.keep.clone()).unwrap_or_default();
+    let names = drill.app.secrets.names().into_iter().filter(|name| is_kept(name));
+    let kept = names.map(|name| KeptSecret { why: why(&name), name }).collect();
     Secrets { renewed: renewed.clone(), kept, attempts: vec![] }.store(&drill.run.evidence)?;
     drill.app.secrets.renew(renewed.clone());
     Ok(renewed)

@@ -12,17 +12,16 @@ use recipe::fence::own::{Change, Fence};
 use recipe::scenario::Scenario;
 
 use crate::error::{Error, Result};
-use crate::secret::Secret;
 use crate::stack::deploy::Stack;
 
-/// Makes the stacks of a run, which have one name and the same values.
+/// Makes the stacks of a run, which have one name and the same secrets.
 pub(super) struct Stacks<'a> {
     /// Their name.
     pub(super) name: String,
-    /// The values of variables.
-    pub(super) env: BTreeMap<String, String>,
-    /// From which the secrets that a recipe takes from outside are made.
-    pub(super) secret: &'a Secret,
+    /// The Docker secrets that the run makes, by their names in the recipe.
+    pub(super) secrets: &'a BTreeMap<String, String>,
+    /// Services of which no container is started.
+    pub(super) stopped: BTreeSet<String>,
     /// Whether they run on stand-ins.
     pub(super) standins: bool,
     /// Whether labels of backupbot are hidden from bots that are not the run's.
@@ -34,31 +33,33 @@ pub(super) struct Stacks<'a> {
 }
 
 impl Stacks<'_> {
-    /// The stack of a version of the recipe, with these images and edits; and how it differs from the recipe.
+    /// The stack of a version of the recipe, with these values of variables, images and edits; and how it differs from the recipe.
     pub(super) fn of(
         &mut self,
         scenario: &Scenario,
+        env: BTreeMap<String, String>,
         images: BTreeMap<String, String>,
         edits: Vec<Edit>,
     ) -> Result<(Stack, BTreeSet<Change>)> {
         let made = Arc::new(tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?);
-        let generate = |name: &str| self.secret.derive(&format!("the recipe's secret {name}"));
+        let generated = |name: &str| self.secrets.get(name).cloned().unwrap_or_default();
         let allowed = &scenario.spec.allowed;
-        let fence = Fence { stack: &self.name, env: &self.env, allowed, dir: made.path(), secret: &generate };
+        let fence = Fence { stack: &self.name, env: &env, allowed, dir: made.path(), secret: &generated };
         let mut compose = scenario.deployed(self.standins);
         let changes = fence.own(&mut compose)?;
-        let closed = self.closed(scenario, &compose);
+        let closed = self.closed(scenario, &compose, &env);
         closed.close(&mut compose);
         remember_files(&compose);
-        let (name, env, resolvers) = (self.name.clone(), self.env.clone(), closed.resolvers());
+        let (name, resolvers, secrets) = (self.name.clone(), closed.resolvers(), self.secrets.clone());
         let hides_labels = self.hides_labels;
-        Ok((Stack { name, compose, env, images, edits, resolvers, hides_labels, made: Some(made) }, changes))
+        let stopped = self.stopped.clone();
+        Ok((Stack { name, compose, env, images, edits, resolvers, stopped, secrets, hides_labels, made: Some(made) }, changes))
     }
 
     /// How the networks of a version are deployed.
-    fn closed(&mut self, scenario: &Scenario, compose: &[Compose]) -> Closed {
+    fn closed(&mut self, scenario: &Scenario, compose: &[Compose], env: &BTreeMap<String, String>) -> Closed {
         let mut subnets = BTreeMap::new();
-        for (name, subnet) in networks(compose, &self.env) {
+        for (name, subnet) in networks(compose, env) {
             let subnet = subnet.or_else(|| self.chosen.get(&name).copied()).or_else(|| self.free.pop_front());
             if let Some(subnet) = subnet {
                 self.chosen.insert(name.clone(), subnet);

@@ -32,11 +32,7 @@ fn said(rule: Rule) -> String {
 
 /// The scenario's recipe with some changes, as lint reads it.
 fn recipe(scenario: &Scenario, edits: &[Edit]) -> Result<Recipe> {
-    let sources = RecipeFiles {
-        env: scenario.spec.env.clone(),
-        inventory: Some(scenario.dir.join("inventory.toml")),
-        ..RecipeFiles::default()
-    };
+    let sources = RecipeFiles::of(scenario)?;
     let text = |c: &recipe::compose::Compose| {
         let mut value = c.value.clone();
         edits.iter().for_each(|e| e.apply(&mut value));

@@ -1,7 +1,7 @@
 //! Climbing: the rungs one after another, on one deployment.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -10,12 +10,14 @@ use judge::redact::redact;
 use judge::store::RunFact;
 use judge::{self, BASELINE, RESTORED, UPGRADED};
 use recipe::compose::variable::interpolate;
-use recipe::env::read_env;
+use recipe::env::Values;
 use recipe::inventory::Class;
 use recipe::labels::lint::{is_error, lint};
 use recipe::labels::recipe::RecipeFiles;
+use recipe::recipe_folder::RecipeFolder;
 use recipe::rung::Rung;
 use recipe::scenario::Scenario;
+use recipe::scenario::values::STACK_NAME;
 
 use super::pinned::{Pinned, Source};
 use super::{FORM, Ladder, RungOutcome, Step, level};
@@ -41,6 +43,8 @@ pub struct Plan {
 
 struct Climb {
     scenario: Scenario,
+    /// That of the version before.
+    scenario_before: Option<Scenario>,
     under_test: Pinned,
     before: Option<Pinned>,
     /// Why there is no version before.
@@ -55,23 +59,23 @@ pub async fn climb(plan: Plan, sinks: Sinks) -> Result<Ladder> {
     if std::fs::read_dir(&dir).is_ok_and(|mut d| d.next().is_some()) {
         return Err(Error::Usage(format!("{} is not empty; choose another --evidence directory", dir.display())));
     }
-    let scenario = Scenario::load(&options.scenarios, &options.scenario)?;
     let under_test = source.pin(&dir.join("recipe"))?;
     let from = match from {
         Some(version) => Some(version),
         None => source.before(under_test.taken.version.as_deref())?,
     };
     let before = from.as_ref().map(|version| source.pin_at(version, &dir.join("from"))).transpose()?;
-    let scenario = scenario.with_recipe(&under_test.dir)?;
-    if let Some(before) = &before {
-        let same = |s: &Scenario| s.images().map(str::to_owned).collect::<BTreeSet<_>>();
-        if before.taken.version == under_test.taken.version && same(&scenario.with_recipe(&before.dir)?) == same(&scenario) {
-            return Err(Error::Usage(format!(
-                "an upgrade from {} to {} changes nothing: the same version and the same images, so it would prove nothing; \
-                 name another --from",
-                before.taken, under_test.taken
-            )));
-        }
+    let scenario = options.read_with(Some(&under_test.dir))?;
+    let scenario_before = before.as_ref().map(|b| options.read_with(Some(&b.dir))).transpose()?;
+    if let (Some(before), Some(scenario_before)) = (&before, &scenario_before)
+        && before.taken.version == under_test.taken.version
+        && scenario_before.images() == scenario.images()
+    {
+        return Err(Error::Usage(format!(
+            "an upgrade from {} to {} changes nothing: the same version and the same images, so it would prove nothing; \
+             name another --from",
+            before.taken, under_test.taken
+        )));
     }
     let mut declared: Vec<(Rung, String)> = scenario.spec.not_applicable.clone().into_iter().collect();
     let mut command = format!("restore-drill ladder {}", source.place);
@@ -96,7 +100,7 @@ pub async fn climb(plan: Plan, sinks: Sinks) -> Result<Ladder> {
         Some(version) => format!("the recipe has no version tag before {version}, and no --from names one"),
         None => "the recipe has no version tag, and no --from names one".to_owned(),
     };
-    let climb = Arc::new(Climb { scenario, under_test, before, no_before, declared, steps: Mutex::default() });
+    let climb = Arc::new(Climb { scenario, scenario_before, under_test, before, no_before, declared, steps: Mutex::default() });
     let play = {
         let climb = climb.clone();
         move |drill: Arc<Drill>| async move {
@@ -300,9 +304,9 @@ impl Climb {
             self.add(Step::plain(rung, RungOutcome::Unknown, "not reached", 0));
         }
         let since = Instant::now();
-        let sources = self.sources(&self.under_test.dir)?;
-        let before = self.before.as_ref().map(|b| Ok::<_, Error>(self.sources(&b.dir)?.read()?)).transpose()?;
-        let mistakes = lint(&sources.read()?, before.as_ref());
+        let read = |scenario: &Scenario| RecipeFiles::of(scenario)?.read();
+        let before = self.scenario_before.as_ref().map(read).transpose()?;
+        let mistakes = lint(&read(&self.scenario)?, before.as_ref());
         let of_labels = mistakes.iter().filter(|m| is_error(std::slice::from_ref(m)));
         let of_labels = of_labels.map(|m| format!("{}: {} {}", m.place, m.rule.lesson().code, m.message));
         let wrong: Vec<String> = of_labels.chain(self.sample()?).collect();
@@ -323,24 +327,15 @@ impl Climb {
         Ok(())
     }
 
-    /// The recipe's files with the values that the scenario has for their variables.
-    fn sources(&self, dir: &Path) -> Result<RecipeFiles> {
-        Ok(RecipeFiles {
-            files: self.scenario.spec.compose.iter().map(|f| dir.join(f)).collect(),
-            env: self.scenario.spec.env.clone(),
-            inventory: Some(self.scenario.dir.join("inventory.toml")),
-            ..RecipeFiles::default()
-        })
-    }
-
     /// Variables without a default that the sample of the environment does not name: an operator would not know of them.
     fn sample(&self) -> Result<Vec<String>> {
         let file = self.under_test.dir.join(".env.sample");
         if !file.is_file() {
             return Ok(vec!["there is no .env.sample, from which operators make their configuration".into()]);
         }
-        let mut known = read_env(&file)?;
-        known.insert("STACK_NAME".into(), String::new());
+        let folder = RecipeFolder::read(&self.under_test.dir)?;
+        let mut known = folder.values(&Values::from([(STACK_NAME.into(), String::new())]));
+        known.extend(folder.optional().into_iter().map(|name| (name, String::new())));
         let mut unset = BTreeSet::new();
         for compose in &self.scenario.compose {
             compose.tree.walk(&mut |text, _| {
@@ -371,6 +366,8 @@ fn untrue(rung: Rung, reason: &str, why: &str, millis: u64) -> Step {
 #[cfg(test)]
 mod tests {
     use super::super::Taken;
+    use std::path::Path;
+
     use super::*;
 
     fn climb(declared: &[(Rung, &str)]) -> Climb {
@@ -378,7 +375,15 @@ mod tests {
         let scenario = Scenario::load(&scenarios, "mailu").expect("a scenario");
         let under_test = Pinned { dir: scenario.dir.clone(), taken: Taken { version: None, commit: None } };
         let declared = declared.iter().map(|(rung, why)| (*rung, (*why).to_owned())).collect();
-        Climb { scenario, under_test, before: None, no_before: String::new(), declared, steps: Mutex::default() }
+        Climb {
+            scenario,
+            scenario_before: None,
+            under_test,
+            before: None,
+            no_before: String::new(),
+            declared,
+            steps: Mutex::default(),
+        }
     }
 
     fn only(climb: &Climb) -> Step {

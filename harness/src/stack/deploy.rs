@@ -16,6 +16,7 @@ use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use recipe::compose::edit::Edit;
 use recipe::compose::variable::{Part, interpolate, literal, parts};
 use recipe::compose::{Compose, change_labels, labels};
+use recipe::fence::own::object_name;
 use recipe::labels::PREFIX;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -43,6 +44,10 @@ pub struct Stack {
     pub edits: Vec<Edit>,
     /// The address of its resolver in each of its networks, by the network's name in the recipe; none where it may ask the world.
     pub resolvers: BTreeMap<String, Ipv4Addr>,
+    /// Services of which no container is started.
+    pub stopped: BTreeSet<String>,
+    /// The Docker secrets that the run makes, by their names in the recipe.
+    pub secrets: BTreeMap<String, String>,
     /// Whether its labels of backupbot are hidden from bots that are not the run's.
     pub hides_labels: bool,
     /// Where files are that were made for it; they are removed with the last copy of this.
@@ -83,6 +88,7 @@ impl Stack {
                 service.as_object_mut().and_then(|s| s.remove("ports"));
             }
             self.edits.iter().for_each(|e| e.apply(file));
+            self.stopped.iter().for_each(|service| Edit::stop(service).apply(file));
             if self.hides_labels {
                 hide_labels(file);
             }
@@ -126,12 +132,28 @@ impl Stack {
         overlay
     }
 
+    /// Gives the secrets that the run makes their content, as files in `dir`. Swarm changes no secret, so each has another name with
+    /// another content.
+    fn put_secrets(&self, files: &mut [Value], dir: &Path) -> Result<()> {
+        for (at, (name, content)) in self.secrets.iter().enumerate() {
+            let path = dir.join(format!("secret-{at}"));
+            write(&path, content)?;
+            for object in files.iter_mut().filter_map(|f| f.get_mut("secrets")?.get_mut(name)?.as_object_mut()) {
+                object.insert("name".into(), json!(object_name(&self.name, name, content.as_bytes())));
+                object.insert("file".into(), json!(literal(&path.display().to_string())));
+            }
+        }
+        Ok(())
+    }
+
     /// Deploys the stack. The deploying process keeps the run alive on this machine until it has ended.
     pub async fn deploy(&self, owned: &Owned, lease: &Lease) -> Result<()> {
         let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
         let mut command = tokio::process::Command::new("docker");
         command.args(["stack", "deploy", "--resolve-image", "never"]);
-        for (at, value) in self.files(&run_labels(owned.run())).iter().enumerate() {
+        let mut files = self.files(&run_labels(owned.run()));
+        self.put_secrets(&mut files, dir.path())?;
+        for (at, value) in files.iter().enumerate() {
             let path = dir.path().join(format!("{at}.json"));
             write(&path, &value.to_string())?;
             command.arg("-c").arg(&path);
@@ -332,6 +354,8 @@ mod tests {
             images: BTreeMap::from([("app".into(), "standin:1".into())]),
             edits: vec![Edit::set("app", "backupbot.backup.volumes.mail", "false"), Edit::unset("app", "gone")],
             resolvers: BTreeMap::new(),
+            stopped: BTreeSet::new(),
+            secrets: BTreeMap::new(),
             hides_labels: false,
             made: None,
         }
@@ -389,6 +413,32 @@ mod tests {
                 "networks": {"default": {"labels": run, "internal": true}},
             })
         );
+    }
+
+    #[test]
+    fn a_service_that_is_not_started_stays_in_the_stack() {
+        let text = "services:\n  app:\n    image: x\n  dumper:\n    image: y\n    deploy: {mode: global, labels: [a=1]}\n";
+        let files = Stack { stopped: ["dumper".to_owned()].into(), edits: vec![], ..stack(text) }.files(&BTreeMap::new());
+        assert_eq!(files[0]["services"]["dumper"]["deploy"], json!({"labels": ["a=1"], "replicas": 0}));
+        assert!(files[0]["services"]["app"].get("deploy").is_none());
+    }
+
+    #[test]
+    fn a_secret_with_another_content_is_another_one() {
+        let text = "services: {app: {image: x}}\nsecrets: {db: {file: /made}, own: {file: /own, name: s_own}}\n";
+        let dir = tempfile::tempdir().expect("a directory");
+        let put = |content: &str| {
+            let stack = Stack { secrets: BTreeMap::from([("db".into(), content.into())]), edits: vec![], ..stack(text) };
+            let mut files = stack.files(&BTreeMap::new());
+            stack.put_secrets(&mut files, dir.path()).expect("put");
+            let secrets = files[0]["secrets"].clone();
+            assert_eq!((&secrets["own"]["file"], &secrets["own"]["name"]), (&json!("/own"), &json!("s_own")));
+            let file = secrets["db"]["file"].as_str().expect("a file");
+            assert_eq!(std::fs::read_to_string(file).expect("read"), content);
+            secrets["db"]["name"].as_str().expect("a name").to_owned()
+        };
+        let (old, new) = (put("old"), put("new"));
+        assert!(old != new && old.starts_with("s_db_") && new.starts_with("s_db_"), "{old} {new}");
     }
 
     #[test]

@@ -87,6 +87,11 @@ impl TryFrom<Written> for Edit {
 }
 
 impl Edit {
+    /// Starts no container of a service.
+    pub fn stop(service: &str) -> Self {
+        Self { service: service.to_owned(), change: Change::Replicas(0) }
+    }
+
     /// Sets a label under `deploy.labels`.
     pub fn set(service: &str, label: &str, value: &str) -> Self {
         Self { service: service.to_owned(), change: Change::Set(label.to_owned(), value.to_owned()) }
@@ -119,7 +124,11 @@ impl Edit {
                 let mounts = service.entry("volumes").or_insert_with(|| json!([]));
                 mounts.as_array_mut().into_iter().for_each(|m| m.push(json!(mount)));
             }
-            Change::Replicas(n) => deploy["replicas"] = json!(n),
+            Change::Replicas(n) => {
+                // A global service has no number of containers.
+                deploy.as_object_mut().map(|d| d.remove("mode"));
+                deploy["replicas"] = json!(n);
+            }
             Change::Command(command) => drop(service.insert("command".into(), json!(command))),
         }
         service.insert("deploy".into(), deploy);

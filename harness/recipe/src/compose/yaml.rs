@@ -240,6 +240,12 @@ mod tests {
     }
 
     #[test]
+    fn modes_are_octal() {
+        let root = parse("a: 0555\nb: 0o440\nc: 555\nd: '0555'\ne: 0\nf: 08:00\n").expect("valid");
+        assert_eq!(root.json(), serde_json::json!({"a": 365, "b": 288, "c": 555, "d": "0555", "e": 0, "f": "08:00"}));
+    }
+
+    #[test]
     fn bad_yaml_is_an_error_with_a_place() {
         let deep = "[".repeat(100_000);
         let nested = format!("services: {}", "{a: ".repeat(5_000));

@@ -21,7 +21,7 @@ const EMPTY: &str = "\n";
 
 /// Whether a label is deployed: those of the bot are, and the one that says the recipe's version. Any other speaks to a program outside of
 /// the stack, such as a proxy, an updater or a scheduler, and those serve production.
-fn is_kept(label: &str) -> bool {
+pub fn is_kept(label: &str) -> bool {
     label.starts_with(labels::PREFIX) || (label.starts_with("coop-cloud.") && label.ends_with(".version"))
 }
 
@@ -167,10 +167,7 @@ impl Fence<'_> {
             }
         };
         let content = std::fs::read(&file).map_err(Error::unreadable(&file))?;
-        let hash = hex::encode(Sha256::digest(&content));
-        let room = LONGEST.saturating_sub(self.stack.len() + 2 + 12);
-        let short: String = name.chars().take(room).collect();
-        object.insert("name".into(), json!(format!("{}_{short}_{}", self.stack, &hash[..12])));
+        object.insert("name".into(), json!(object_name(self.stack, name, &content)));
         object.insert("file".into(), json!(literal(&file.display().to_string())));
         Ok(())
     }
@@ -212,6 +209,14 @@ impl Fence<'_> {
         }
         changes
     }
+}
+
+/// The name of a config or secret of a stack: the recipe's name of it, and a hash of its content.
+pub fn object_name(stack: &str, name: &str, content: &[u8]) -> String {
+    let hash = hex::encode(Sha256::digest(content));
+    let room = LONGEST.saturating_sub(stack.len() + 2 + 12);
+    let short: String = name.chars().take(room).collect();
+    format!("{stack}_{short}_{}", &hash[..12])
 }
 
 fn entries<'a>(value: &'a mut Value, section: &str) -> impl Iterator<Item = (&'a String, &'a mut Value)> {

@@ -13,7 +13,8 @@ use crate::fence::files;
 use crate::git::git;
 use crate::inventory::Inventory;
 use crate::recipe_folder::RecipeFolder;
-use crate::scenario::Spec;
+use crate::scenario::values::STACK_NAME;
+use crate::scenario::{Scenario, Spec};
 use crate::toml_file::read_toml;
 
 pub use super::service::{ConfigMount, Label, Mount, MountSource, Place, Service, VersionOf, version_of};
@@ -88,6 +89,18 @@ impl RecipeFiles {
             self.inventory = Some(inventory);
         }
         Ok(())
+    }
+
+    /// The files of a scenario's recipe, with its inventory.
+    pub fn of(scenario: &Scenario) -> Result<Self> {
+        let files: Vec<PathBuf> = scenario.compose.iter().map(|c| c.file.clone()).collect();
+        let overlays = scenario.recipe.overlays(&files)?;
+        let mut env = scenario.values.clone();
+        // Labels are known by it as it is written.
+        env.remove(STACK_NAME);
+        let mut found = Self { overlays, files, ..Self::default() };
+        (found.env, found.inventory) = (env, Some(scenario.dir.join("inventory.toml")));
+        Ok(found)
     }
 
     /// Reads the files.

@@ -33,6 +33,10 @@ const NOT_WRITTEN_TO: &str = "nothing shows that the app takes new data after a 
 pub(super) struct Recipe {
     pub services: BTreeSet<String>,
     pub volumes: BTreeSet<String>,
+    /// Docker secrets that a drill makes.
+    pub secrets: BTreeSet<String>,
+    /// Whether the recipe is the scenario's own. Another one may have what the scenario does not know.
+    pub is_own: bool,
 }
 
 /// Adds what is wrong in `scenario.toml`, whose text is `text`.
@@ -105,7 +109,7 @@ pub(super) fn inventory(inventory: &Inventory, spec: &Spec, recipe: &Recipe, tex
     for mount in &inventory.mounts {
         known(&format!("mount {:?}", mount.mount), "service", &mount.service, &recipe.services, text, problems);
     }
-    kept_secrets(inventory, spec, text, problems);
+    kept_secrets(inventory, spec, recipe, text, problems);
     for volume in inventory.deployed() {
         if !recipe.volumes.contains(&volume.name) {
             let near = did_you_mean(&volume.name, recipe.volumes.iter().map(String::as_str));
@@ -114,20 +118,24 @@ pub(super) fn inventory(inventory: &Inventory, spec: &Spec, recipe: &Recipe, tex
         }
         known(&format!("volume {:?}", volume.name), "service", &volume.service, &recipe.services, text, problems);
     }
-    for name in recipe.volumes.iter().filter(|name| !inventory.volumes.iter().any(|v| v.name == **name)) {
+    for name in recipe.volumes.iter().filter(|name| recipe.is_own && !inventory.volumes.iter().any(|v| v.name == **name)) {
         let message = format!("volume {name:?} of the compose files is missing; add a [[volume]] with its class and the reason");
         problems.add(text.whole(message));
     }
 }
 
 /// Only a secret that a drill generates can get a new value, and so only such a one can be kept.
-fn kept_secrets(inventory: &Inventory, spec: &Spec, text: &TomlText, problems: &mut Problems) {
-    let generated = secrets::generated(&spec.env);
-    for InventorySecret { name, keep } in &inventory.secrets {
-        if !generated.contains(name) {
+fn kept_secrets(inventory: &Inventory, spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut Problems) {
+    let mut generated = secrets::generated(&spec.env);
+    generated.extend(recipe.secrets.iter().cloned());
+    for secret in &inventory.secrets {
+        let InventorySecret { name, keep } = secret;
+        if recipe.is_own && !generated.iter().any(|name| secret.is(name)) {
             let near = did_you_mean(name, generated.iter().map(String::as_str));
             let all = secrets::listed(&generated);
-            let message = format!("secret {name:?}: [env] of scenario.toml generates no such secret; it generates: {all}{near}");
+            let message = format!(
+                "secret {name:?}: neither [env] of scenario.toml nor the recipe has such a secret to generate; there are: {all}{near}"
+            );
             problems.add(text.problem(name, message));
         }
         if keep.trim().is_empty() {
@@ -195,7 +203,7 @@ fn known(what: &str, kind: &str, name: &str, all: &BTreeSet<String>, text: &Toml
 }
 
 /// The services that `scenario.toml` names, each with the place that names it.
-fn services(spec: &Spec) -> Vec<(&'static str, &str)> {
+pub(super) fn services(spec: &Spec) -> Vec<(&'static str, &str)> {
     let mut all: Vec<(&str, &String)> = Vec::new();
     all.extend(spec.doors.iter().map(|d| ("door", &d.service)));
     all.extend(spec.standins.iter().flat_map(|s| &s.ready).map(|r| ("standins.ready", &r.service)));

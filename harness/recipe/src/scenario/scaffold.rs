@@ -5,15 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use sources::Sources;
+
 use super::Scenario;
 use crate::compose::Compose;
 use crate::compose::variable::interpolate;
 use crate::error::{Error, Result};
 
-/// Makes the folder of scenario `name` in `root`, and returns the files that it wrote.
+mod sources;
+
+/// Makes the folder of scenario `name` in `root`, and returns the files that it wrote. `compose` are compose files, or a recipe's folder;
+/// what the recipe's deployment needs is copied.
 ///
-/// It is an error if the folder exists already, or if the compose file cannot be read.
-pub fn new(root: &Path, name: &str, compose: &Path) -> Result<Vec<PathBuf>> {
+/// It is an error if the folder exists already, or if a file cannot be read. Then nothing is left.
+pub fn new(root: &Path, name: &str, compose: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || !name.chars().all(fit) {
         return Err(Error::Usage(format!("{name:?} is not a scenario's name: use lowercase letters, digits and hyphens")));
@@ -22,31 +27,49 @@ pub fn new(root: &Path, name: &str, compose: &Path) -> Result<Vec<PathBuf>> {
     if dir.exists() {
         return Err(Error::Usage(format!("{} exists already; nothing was changed", dir.display())));
     }
-    let text = std::fs::read_to_string(compose).map_err(Error::unreadable(compose))?;
-    let parsed = Compose::parse(compose, &text)?;
-    if parsed.volumes().next().is_none() {
+    let sources = Sources::read(compose)?;
+    if sources.compose.volumes().next().is_none() {
         let message = "no named volumes, so there is nothing that a bot backs up, and nothing to restore; expected volumes: with a name for \
                        each folder whose content users need";
-        return Err(Error::input(compose, None, message));
+        return Err(Error::input(&sources.compose.file, None, message));
     }
-    let [spec, inventory] = texts(name, &parsed)?;
-    let files = [("compose.yml", text), ("scenario.toml", spec), ("inventory.toml", inventory)];
-    std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
-    let written = files.iter().map(|(file, _)| dir.join(file)).collect();
-    let write = |(file, text): &(&str, String)| std::fs::write(dir.join(file), text).map_err(Error::io(dir.join(file)));
+    let spec = scenario(name, &sources.names, &sources.compose, &sources.known);
+    let texts = [("scenario.toml", spec), ("inventory.toml", inventory(&sources.compose)?)];
+    let is_new = !root.exists();
     // A drill could read what was written; else nothing of it stays.
-    let result = files.iter().try_for_each(write).and_then(|()| Scenario::load(root, name));
-    if result.is_err() {
-        std::fs::remove_dir_all(&dir).map_err(Error::io(&dir))?;
+    let written = write(&dir, &texts, &sources.copies).and_then(|written| Scenario::load(root, name).map(|_| written));
+    if written.is_err() {
+        let _ = std::fs::remove_dir_all(&dir);
+        if is_new {
+            let _ = std::fs::remove_dir(root);
+        }
     }
-    result.map(|_| written)
+    written
+}
+
+fn write(dir: &Path, texts: &[(&str, String)], copies: &BTreeMap<String, PathBuf>) -> Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
+    for (name, file) in copies {
+        let to = dir.join(name);
+        let folder = to.parent().unwrap_or(dir);
+        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        std::fs::copy(file, &to).map_err(Error::unreadable(file))?;
+        written.push(to);
+    }
+    for (name, text) in texts {
+        let to = dir.join(name);
+        std::fs::write(&to, text).map_err(Error::io(&to))?;
+        written.push(to);
+    }
+    Ok(written)
 }
 
 /// The texts of `scenario.toml` and `inventory.toml`.
 ///
 /// It is an error if no service mounts one of the volumes.
 pub fn texts(name: &str, compose: &Compose) -> Result<[String; 2]> {
-    Ok([scenario(name, compose), inventory(compose)?])
+    Ok([scenario(name, &["compose.yml".to_owned()], compose, &BTreeSet::new()), inventory(compose)?])
 }
 
 /// Where services mount named volumes: the volume, the service, and the path in its container.
@@ -106,17 +129,23 @@ fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-fn scenario(name: &str, compose: &Compose) -> String {
+/// Whether a variable holds a secret by its name. That of a Docker secret's version does not.
+fn is_secret(variable: &str) -> bool {
+    !variable.ends_with("_VERSION") && ["PASSWORD", "SECRET", "KEY", "TOKEN"].iter().any(|w| variable.contains(w))
+}
+
+fn scenario(name: &str, files: &[String], compose: &Compose, known: &BTreeSet<String>) -> String {
     let mut out = format!(
         "# See docs/scenarios.md. A drill compares all files of the volumes that inventory.toml calls durable or valuable.\n\
-         description = {}\ncompose = [\"compose.yml\"]\n\n\
+         description = {}\ncompose = [{}]\n\n\
          # Values for the variables of the compose file. {{secret}} is replaced by a secret, of which the restore gets a new one.\n[env]\n",
-        quoted(&format!("{name}: TODO, one line about the app"))
+        quoted(&format!("{name}: TODO, one line about the app")),
+        files.iter().map(|file| quoted(file)).collect::<Vec<_>>().join(", "),
     );
-    for variable in variables(compose) {
-        let secret = ["PASSWORD", "SECRET", "KEY", "TOKEN"].iter().any(|w| variable.contains(w));
+    for variable in variables(compose).difference(known) {
         let value = match variable.as_str() {
-            _ if secret => "{secret}",
+            _ if is_secret(variable) => "{secret}",
+            _ if variable.ends_with("_VERSION") => "v1",
             "DOMAIN" => "app.test",
             _ => "TODO",
         };
@@ -202,8 +231,9 @@ mod tests {
                     volumes: {data: {}, cache: {}, pg: {}}\n";
         std::fs::write(&compose, text).expect("written");
         let root = dir.path().join("scenarios");
-        new(&root, "wiki", &compose).expect("made");
+        new(&root, "wiki", std::slice::from_ref(&compose)).expect("made");
         let scenario = Scenario::load(&root, "wiki").expect("a scenario");
+        assert_eq!(scenario.spec.compose, ["app.yml"]);
         assert_eq!(scenario.spec.env["DB_PASSWORD"], "{secret}");
         assert!(!scenario.spec.env.contains_key("D"));
         assert_eq!((scenario.spec.doors[0].service.as_str(), scenario.spec.doors[0].port), ("app", 80));
@@ -213,10 +243,48 @@ mod tests {
         let spec = std::fs::read_to_string(root.join("wiki/scenario.toml")).expect("a file");
         assert!(spec.contains("#[[database]]\n#name = \"db\"\n"), "{spec}");
         std::fs::write(&compose, "services:\n  app:\n    image: nginx:1.27\n    ports: [\"80:80\"]\n").expect("written");
-        let none = new(&root, "none", &compose).expect_err("no volume").to_string();
+        let none = new(&root, "none", std::slice::from_ref(&compose)).expect_err("no volume").to_string();
         assert!(none.contains("app.yml: no named volumes") && !root.join("none").exists(), "{none}");
         std::fs::write(&compose, text).expect("written");
-        assert!(new(&root, "wiki", &compose).expect_err("twice").to_string().contains("exists already"));
-        assert!(new(&root, "Wiki!", &compose).expect_err("a name").to_string().contains("lowercase"));
+        assert!(new(&root, "wiki", std::slice::from_ref(&compose)).expect_err("twice").to_string().contains("exists already"));
+        assert!(new(&root, "Wiki!", &[compose]).expect_err("a name").to_string().contains("lowercase"));
+    }
+    #[test]
+    fn a_recipes_folder_is_copied_with_what_its_deployment_needs() {
+        let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recipes/radicale");
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().join("scenarios");
+        new(&root, "dav", std::slice::from_ref(&recipe)).expect("made");
+        for file in ["compose.yml", ".env.sample", "abra.sh", "radicale.conf.tmpl", "entrypoint.sh", "backup.sh"] {
+            let read = |dir: &Path| std::fs::read_to_string(dir.join(file)).expect(file);
+            assert_eq!(read(&root.join("dav")), read(&recipe), "{file}");
+        }
+        let scenario = Scenario::load(&root, "dav").expect("a scenario");
+        assert!(scenario.spec.env.is_empty(), "the sample has all: {:?}", scenario.spec.env);
+        assert_eq!((scenario.spec.doors[0].service.as_str(), scenario.spec.doors[0].port), ("app", 5232));
+        assert_eq!(scenario.docker_secrets()["instance_token"].length, Some(40));
+        // Several files, whose variables nobody has: those of versions are no secrets.
+        let files = ["compose.yml", "compose.monitor.yml"].map(|name| recipe.join(name));
+        new(&root, "two", &files).expect("made");
+        let two = Scenario::load(&root, "two").expect("a scenario");
+        assert_eq!((two.compose.len(), two.spec.env["SECRET_INSTANCE_TOKEN_VERSION"].as_str()), (2, "v1"));
+        assert!(two.inventory.volumes.iter().any(|v| v.name == "monitor_state"));
+    }
+
+    #[test]
+    fn what_fails_leaves_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (root, compose) = (dir.path().join("scenarios"), dir.path().join("compose.yml"));
+        std::fs::write(
+            &compose,
+            "services:\n  app:\n    image: a:1\n    privileged: true\n    volumes: ['d:/d']\nvolumes: {d: }\n",
+        )
+        .expect("written");
+        new(&root, "a", std::slice::from_ref(&compose)).expect_err("it reaches the host");
+        assert!(!root.exists());
+        std::fs::write(&compose, "services:\n  app:\n    image: a:1\nconfigs: {c: {file: gone}, d: {file: ../x}}\n")
+            .expect("written");
+        let said = new(&root, "a", &[compose, dir.path().join("no.yml")]).expect_err("three files").to_string();
+        assert!(said.contains("3 problems") && !root.exists(), "{said}");
     }
 }

@@ -19,7 +19,9 @@ use crate::rung::Rung;
 pub struct Spec {
     /// What the app is, in one line.
     pub description: String,
-    /// Compose files, relative to the scenario's folder, in the order in which they are merged.
+    /// Compose files, relative to the scenario's folder, in the order in which they are merged. Without them, and wherever the recipe's
+    /// `.env.sample` has `COMPOSE_FILE`, those that an operator deploys.
+    #[serde(default)]
     pub compose: Vec<String>,
     /// What replaces upstream's images where they cannot be pulled.
     pub standins: Option<Standins>,

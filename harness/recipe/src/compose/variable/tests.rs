@@ -114,8 +114,14 @@ fn deployed(text: &str) -> Option<String> {
     parts(text).ok()?.iter().map(part).collect()
 }
 
-/// The same from the docker CLI, which needs no engine for it: the one that it is configured to use does not exist.
+/// The same from the docker CLI.
 fn docker(text: &str) -> Option<String> {
+    docker_all(&[text]).map(|mut all| all.remove(0))
+}
+
+/// Texts as docker deploys them; nothing if it refuses one of them. The CLI needs no engine for it: the one that it is configured to use
+/// does not exist.
+fn docker_all(texts: &[&str]) -> Option<Vec<String>> {
     let mut command = Command::new("docker");
     command.args(["stack", "config", "--compose-file", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.envs(env()).env("DOCKER_HOST", "unix:///nonexistent.sock");
@@ -123,17 +129,19 @@ fn docker(text: &str) -> Option<String> {
         command.env_remove(name);
     });
     let mut running = command.spawn().expect("docker runs");
-    let file = serde_json::json!({"version": "3.8", "services": {"s": {"image": "i", "labels": {"x": text}}}});
+    let labels: BTreeMap<String, &str> = texts.iter().enumerate().map(|(at, text)| (format!("x{at}"), *text)).collect();
+    let file = serde_json::json!({"version": "3.8", "services": {"s": {"image": "i", "labels": labels}}});
     running.stdin.take().expect("a pipe").write_all(file.to_string().as_bytes()).expect("written");
     let output = running.wait_with_output().expect("docker ends");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains("invalid interpolation format"), "{text}: {said}");
+        assert!(said.contains("invalid interpolation format"), "{texts:?}: {said}");
         return None;
     }
     let config = Node::parse(Path::new("config.yml"), &printed).expect("YAML").json();
-    Some(config["services"]["s"]["labels"]["x"].as_str().expect("a label").to_owned())
+    let label = |at: usize| config["services"]["s"]["labels"][format!("x{at}")].as_str().expect("a label").to_owned();
+    Some((0..texts.len()).map(label).collect())
 }
 
 fn has_stack_config() -> bool {
@@ -154,4 +162,49 @@ fn docker_does_the_same() {
     for (text, _, expected) in DROPPED {
         assert_eq!((deployed(text), docker(text).as_deref()), (None, Some(*expected)), "{text}");
     }
+}
+
+/// The compose files of the repository's scenarios and recipes, and the examples of all rules for labels.
+fn compose_texts() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut all = Vec::new();
+    for folders in ["scenarios", "tests/recipes"] {
+        let entries = std::fs::read_dir(root.join(folders)).expect(folders).map(|e| e.expect("an entry").path());
+        let files = entries.filter(|p| p.is_dir()).flat_map(|dir| std::fs::read_dir(dir).expect("a folder").flatten());
+        for file in files.map(|e| e.path()).filter(|f| f.extension().is_some_and(|e| e == "yml")) {
+            all.push((file.display().to_string(), std::fs::read_to_string(&file).expect("read")));
+        }
+    }
+    for lesson in crate::labels::rules::lessons() {
+        let examples = [("wrong", &lesson.wrong), ("right", &lesson.right)];
+        all.extend(examples.map(|(which, text)| (format!("{} {which}", lesson.code), text.clone())));
+    }
+    all
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "says why it proves nothing on a machine without the command")]
+fn docker_reads_real_compose_files_the_same() {
+    if !has_stack_config() {
+        eprintln!("skipped: this machine's docker CLI has no 'docker stack config' (it came with version 25)");
+        return;
+    }
+    let mut compared = 0;
+    for (name, text) in compose_texts() {
+        let tree = Node::parse(Path::new(&name), &text).expect("YAML");
+        let mut texts = Vec::new();
+        tree.walk(&mut |text, _| texts.extend(text.contains('$').then(|| text.to_owned())));
+        // Of names that the environment of this test may have, docker would know the value.
+        texts.retain(|text| {
+            parts(text)
+                .is_ok_and(|parts| parts.iter().all(|p| !matches!(p, Part::Variable(v) if std::env::var_os(v.name).is_some())))
+        });
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let expected: Option<Vec<String>> = texts.iter().map(|text| deployed(text)).collect();
+        if !texts.is_empty() {
+            assert_eq!(expected, docker_all(&texts), "{name}");
+        }
+        compared += texts.len();
+    }
+    assert!(compared > 100, "only {compared} texts were compared");
 }
