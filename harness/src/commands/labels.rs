@@ -29,7 +29,7 @@ pub(super) fn labels(command: Labels) -> Result<u8> {
                 _ => sources.read_at(&base),
             });
             let mistakes = lint_files(&sources, base.transpose()?.as_ref())?;
-            printed(lint::render(&mistakes, format), format)?;
+            catalogue::printed(lint::render(&mistakes, format), format)?;
             Ok(if lint::is_error(&mistakes) { exit_code::BROKEN } else { exit_code::HELD })
         }
         Labels::Explain { code: None } => {
@@ -57,10 +57,6 @@ pub(super) fn labels(command: Labels) -> Result<u8> {
 
 fn operator(env_file: Option<&Path>) -> Result<std::collections::BTreeMap<String, String>> {
     Ok(env_file.map(recipe::env::read_env).transpose()?.unwrap_or_default())
-}
-
-fn printed(text: String, format: OutputFormat) -> Result<()> {
-    if format == OutputFormat::Human { output::text(text) } else { output::exact(text) }
 }
 
 fn suggested(dir: PathBuf, write: bool) -> Result<u8> {

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use recipe::labels::lint::{Mistake, OutputFormat, count, is_error, lint_files};
 use recipe::labels::recipe::RecipeFiles;
 
-use super::printed;
 use crate::error::{Error, Result};
 use crate::{exit_code, output};
 
@@ -42,6 +41,11 @@ pub(super) fn lint(dir: &Path, operator: &BTreeMap<String, String>, format: Outp
     }
     let broken = rows.iter().any(|row| row.said.as_ref().is_ok_and(|all| is_error(all)));
     Ok(if broken { exit_code::BROKEN } else { exit_code::HELD })
+}
+
+/// Prints a report: for people, or exactly.
+pub(super) fn printed(text: String, format: OutputFormat) -> Result<()> {
+    if format == OutputFormat::Human { output::text(text) } else { output::exact(text) }
 }
 
 /// The folders that have a compose file, by name.

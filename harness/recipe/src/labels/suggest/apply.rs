@@ -1,13 +1,13 @@
 //! Makes the steps of a plan in the texts, and checks the result by reading it again: it must say exactly what was planned, and of
 //! everything else what it said before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use super::plan::{At, Edit, Step};
-use super::spot::{Refused, declare};
+use super::spot::{Places, Refused, declare};
 use super::text::{Change, FileText};
 use crate::compose::labels;
 use crate::error::Result;
@@ -78,8 +78,8 @@ fn attempt(files: &[FileText], steps: &[&Step]) -> Result<Texts, Refused> {
 struct Editor<'f> {
     files: &'f [FileText],
     changes: Vec<Vec<Change>>,
-    /// How many labels each list or map loses: by file, service, and whether it is that of the container.
-    removed: BTreeMap<(usize, String, bool), BTreeSet<(usize, usize)>>,
+    /// The labels that each list or map loses: by file, service, and whether it is that of the container.
+    removed: BTreeMap<(usize, String, bool), Places>,
     /// The labels that each service of a file gets.
     inserted: BTreeMap<(usize, String), Vec<(String, String)>>,
 }
@@ -137,7 +137,8 @@ impl Editor<'_> {
     fn insert(&mut self) -> Result<(), Refused> {
         for ((file, service), labels) in &self.inserted {
             let own = self.files[*file].service(service).ok_or("the service is in another file")?;
-            let change = own.add_labels(labels)?;
+            let removed = self.removed.get(&(*file, service.clone(), false));
+            let change = own.add_labels(labels, removed.unwrap_or(&Places::new()))?;
             self.changes[*file].push(change);
         }
         Ok(())
@@ -195,8 +196,11 @@ fn check(files: &[FileText], done: &Texts, steps: &[&Step]) -> Result<(), Refuse
     for (file, (path, text)) in files.iter().zip(done) {
         let after = FileText::parse(path, text).map_err(|e| format!("the result could not be read: {e}"))?;
         let mut planned = normal(&file.compose.value);
-        for edit in steps.iter().flat_map(|s| &s.edits) {
-            plan_in(&mut planned, file, files, edit);
+        // A label may get the name of one that is taken out.
+        for phase in [Phase::Out, Phase::In] {
+            for edit in steps.iter().flat_map(|s| &s.edits) {
+                plan_in(&mut planned, file, files, edit, phase);
+            }
         }
         tidy(&mut planned);
         let mut found = normal(&after.compose.value);
@@ -236,8 +240,15 @@ fn tidy(value: &mut Value) {
     }
 }
 
+/// What is done first: labels are taken out, or put in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Out,
+    In,
+}
+
 /// Makes a change in the content of a file, if the change is about that file.
-fn plan_in(planned: &mut Value, file: &FileText, files: &[FileText], edit: &Edit) {
+fn plan_in(planned: &mut Value, file: &FileText, files: &[FileText], edit: &Edit, phase: Phase) {
     let (service, path) = match edit {
         Edit::Rewrite { at, .. } | Edit::Remove(at) => (&at.service, at.label.place.file.as_path()),
         Edit::Config { service, near, .. } => (service, near.file.as_path()),
@@ -246,7 +257,11 @@ fn plan_in(planned: &mut Value, file: &FileText, files: &[FileText], edit: &Edit
             (service, chosen.map_or(Path::new(""), |at| files[at].path.as_path()))
         }
     };
-    if path != file.path {
+    let is_out = matches!(edit, Edit::Remove(_));
+    if path != file.path
+        || (is_out && phase == Phase::In)
+        || (phase == Phase::Out && !is_out && !matches!(edit, Edit::Rewrite { .. }))
+    {
         return;
     }
     if let Edit::Config { config, version, .. } = edit {
@@ -261,8 +276,10 @@ fn plan_in(planned: &mut Value, file: &FileText, files: &[FileText], edit: &Edit
         Edit::Rewrite { at, name, value } => {
             let place = if at.on_container { &mut service["labels"] } else { &mut service["deploy"]["labels"] };
             if let Some(all) = place.as_object_mut() {
-                all.remove(&at.label.written.0);
-                all.insert(name.clone(), json!(value));
+                match phase {
+                    Phase::Out => drop(all.remove(&at.label.written.0)),
+                    Phase::In => drop(all.insert(name.clone(), json!(value))),
+                }
             }
         }
         Edit::Remove(at) => {

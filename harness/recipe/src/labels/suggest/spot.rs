@@ -1,10 +1,13 @@
 //! Where in a file something is added to a service, in the style of what is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::text::{Change, FileText, Quotes};
 use crate::compose::yaml::{Node, Yaml};
 use crate::labels::recipe::VersionOf;
+
+/// The lines and columns of labels.
+pub(super) type Places = BTreeSet<(usize, usize)>;
 
 /// Why something cannot be added.
 pub(super) type Refused = String;
@@ -72,12 +75,12 @@ impl<'f> OwnService<'f> {
         Err(format!("{} of {} comes from an anchor that {} has too", keys.join("."), self.name, others.join(", ")))
     }
 
-    /// Adds labels under `deploy.labels`.
-    pub(super) fn add_labels(&self, labels: &[(String, String)]) -> Result<Change, Refused> {
+    /// Adds labels under `deploy.labels`. `removed` are the lines and columns of labels that are taken out there.
+    pub(super) fn add_labels(&self, labels: &[(String, String)], removed: &Places) -> Result<Change, Refused> {
         self.check_own(&["deploy"]).and_then(|()| self.check_own(&["deploy", "labels"]))?;
         let deploy = self.node.get("deploy");
         match (deploy, self.labels()) {
-            (_, Some(node)) if self.has_labels() => self.beside(node, labels),
+            (_, Some(node)) if self.has_labels() => self.beside(node, labels, removed),
             (Some(_), Some(_)) => self.in_empty_labels(labels),
             (Some(deploy), None) => self.in_deploy(deploy, labels),
             (None, _) => self.at_end(&format!("deploy:{}", self.file.end), labels),
@@ -85,7 +88,7 @@ impl<'f> OwnService<'f> {
     }
 
     /// After the version, else after the last label.
-    fn beside(&self, node: &Node, labels: &[(String, String)]) -> Result<Change, Refused> {
+    fn beside(&self, node: &Node, labels: &[(String, String)], removed: &Places) -> Result<Change, Refused> {
         let file = self.file;
         let is_item = matches!(node.value, Yaml::List(_));
         let all: Vec<&Node> = match &node.value {
@@ -93,7 +96,9 @@ impl<'f> OwnService<'f> {
             _ => node.entries().map(|(_, key, _)| key).collect(),
         };
         let is_version = |n: &&Node| version_of(n.text().unwrap_or_default()) == Some(VersionOf::Recipe);
-        let Some(beside) = all.iter().copied().find(is_version).or(all.last().copied()) else {
+        let stays = |n: &&Node| !removed.contains(&(n.line, n.column));
+        let last = all.iter().copied().rfind(stays).or(all.last().copied());
+        let Some(beside) = all.iter().copied().filter(stays).find(is_version).or(last) else {
             return Err("the labels have an unusual form".into());
         };
         let same_line = all.iter().filter(|n| n.line == beside.line).count() > 1;
@@ -103,8 +108,9 @@ impl<'f> OwnService<'f> {
         let quotes = whole.as_ref().map_or(Quotes::Double, |s| s.quotes);
         if same_line || file.is_in_flow(at) {
             let whole = whole.ok_or("the label before has an unusual form")?;
-            let new: String = labels.iter().map(|l| format!(", {}", entry(l, is_item, quotes, true))).collect();
-            return Ok((whole.range.end..whole.range.end, new));
+            let new: Vec<String> = labels.iter().map(|l| entry(l, is_item, quotes, true)).collect();
+            let comma = if stays(&beside) { ", " } else { "" };
+            return Ok((whole.range.end..whole.range.end, format!("{comma}{}", new.join(", "))));
         }
         let last = whole.map_or_else(|| file.block_end(beside.line) - 1, |s| file.line_of(s.range.end.saturating_sub(1)));
         let indent = file.indent(beside.line).unwrap_or(0);
