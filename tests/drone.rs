@@ -69,7 +69,7 @@ fn what_drone_refuses_is_refused() {
         (needs(good, "a"), "dependency on itself"),
         (good.replace("[push]", "[pull-request]"), "the event pull-request"),
         (good.replace("[push]", "{include: [comment]}"), "the event comment"),
-        (good.replace("name: x", "nam: x"), "missing step name"),
+        (good.replace("name: x", "label: x"), "missing step name"),
         (good.to_owned() + "  - name: x\n    commands: [make]\n", "duplicate step name"),
         (good.replace("name: x\n", "name: x\n    image: debian\n"), "cannot define images"),
         (good.replace("- make", "- make: all"), "no texts"),

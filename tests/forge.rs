@@ -31,12 +31,13 @@ async fn one_comment_is_written_and_then_changed_at_each_forge() {
             assert_eq!(client.comment(7, MARKER, "first").await.expect("posted"), Commented::Written);
             forge.state().comments.push((6, "alice".into(), "thanks".into()));
             assert_eq!(client.comment(7, MARKER, "second").await.expect("posted"), Commented::Changed, "{kind:?}, {page}");
-            let state = forge.state();
-            let ours: Vec<&String> = state.comments.iter().filter(|(_, who, _)| who == BOT).map(|(.., text)| text).collect();
-            assert_eq!(ours, [&format!("{MARKER}\nsecond")]);
-            assert_eq!(state.comments[1].2, format!("{MARKER}\nmine!"), "somebody else's is left alone");
+            {
+                let state = forge.state();
+                let ours: Vec<&String> = state.comments.iter().filter(|(_, who, _)| who == BOT).map(|(.., text)| text).collect();
+                assert_eq!(ours, [&format!("{MARKER}\nsecond")]);
+                assert_eq!(state.comments[1].2, format!("{MARKER}\nmine!"), "somebody else's is left alone");
+            }
             // Another recipe's is another comment.
-            drop(state);
             assert_eq!(client.comment(7, "<!-- restore-drill: wiki -->", "third").await.expect("posted"), Commented::Written);
         }
     }
@@ -123,12 +124,14 @@ fn what_ends_before_a_verdict_is_posted_on_the_recipes_own_commit() {
     let commit = recipe(&folder);
     let (url, to) = (format!("file://{}", folder.display()), forge.repository());
     let evidence = dir.path().join("run").display().to_string();
-    for reference in ["", "main", commit.as_str()] {
-        let variables = [("RECIPE", url.as_str()), ("REF", reference), ("PR", "7"), ("GITEA_TOKEN", TOKEN)];
+    let path = folder.canonicalize().expect("a folder").display().to_string();
+    let all = [(&url, ""), (&url, "main"), (&url, commit.as_str()), (&path, ""), (&path, "main")];
+    for (place, reference) in all {
+        let variables = [("RECIPE", place.as_str()), ("REF", reference), ("PR", "7"), ("GITEA_TOKEN", TOKEN)];
         let output = ci(dir.path(), &variables, &["--post", "gitea", "--post-to", &to, "--evidence", &evidence]);
         let said = stderr(&output);
         assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{said}");
-        assert!(said.contains(&format!("recipe {url}@{commit}\n")) && said.contains("posted:"), "{said}");
+        assert!(said.contains(&format!("recipe {place}@{commit}\n")) && said.contains("posted:"), "{said}");
         assert!(!said.contains(TOKEN) && said.contains("RESTORE_DRILL_STATE_DIR is not set"), "{said}");
         let statuses = std::mem::take(&mut forge.state().statuses);
         let states: Vec<_> = statuses.iter().map(|(commit, sent)| (commit.as_str(), sent["state"].as_str())).collect();
@@ -140,7 +143,7 @@ fn what_ends_before_a_verdict_is_posted_on_the_recipes_own_commit() {
     assert_eq!(comments.len(), 1, "{comments:?}");
     let text = &comments[0].2;
     assert!(text.starts_with("<!-- restore-drill: wiki -->\n## Restore drill: ended before a verdict\n"), "{text}");
-    assert!(text.contains(&format!("\nTo reproduce: `restore-drill ladder {url}@{commit}`\n")), "{text}");
+    assert!(text.contains(&format!("\nTo reproduce: `restore-drill ladder {path}@{commit}`\n")), "{text}");
     assert!(text.ends_with("\nBuild: <https://drone.example.org/coop/drill/9>\n"), "{text}");
 
     let output = ci(
@@ -235,7 +238,7 @@ fn a_comment_starts_one_build_and_is_answered() {
     assert_eq!(run(), [first.clone(), second.clone()], "a second look changes nothing");
     let recipe = forge.repository().replace(':', "%3A").replace('/', "%2F");
     let build = format!("/api/repos/coop/recipe-ci/builds?branch=main&RECIPE={recipe}&REF=c0ffee0123&PR=7");
-    assert_eq!(forge.state().builds, [build.clone()]);
+    assert_eq!(forge.state().builds, std::slice::from_ref(&build));
 
     ask(5, "bob", "!testme c0ffee0");
     ask(6, "alice", "!testme deadbeef");

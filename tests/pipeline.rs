@@ -97,6 +97,7 @@ fn recipe(dir: &Path) -> String {
     assert!(text.contains("version=1.0.0+3.1.8.0"), "the recipe has another version");
     git(&["init", "-q", "-b", "main"]);
     for (version, place) in [("1.0.0", "main"), ("1.1.0", "refs/pull/7/head")] {
+        std::fs::write(dir.join(".env.sample"), "DOMAIN=radicale.example.org\n").expect("written");
         std::fs::write(dir.join("compose.yml"), text.replace("version=1.0.0", &format!("version={version}"))).expect("written");
         git(&["add", "-A"]);
         git(&["commit", "-q", "-m", version]);

@@ -10,6 +10,7 @@ use crate::forge::Call;
 use crate::forge::client::Client;
 use crate::forge::http::Http;
 use crate::forge::review::{Comment, PullRequest};
+use crate::ladder::remote::is_name;
 use crate::output;
 
 /// drone, and the repository whose builds test recipes.
@@ -51,7 +52,7 @@ impl Drone {
 
     /// Starts a build with parameters. Gives its link.
     async fn start(&self, parameters: &[(&str, &str)]) -> Result<String> {
-        let what = || format!("a build of {}/{}", self.server, self.repository);
+        let what = || format!("not started: a build of {}/{}", self.server, self.repository);
         let why = |why: &str| Error::NotPosted { what: what(), why: why.to_owned() };
         let mut url =
             Url::parse(&format!("{}/api/repos/{}/builds", self.server, self.repository)).map_err(|e| why(&e.to_string()))?;
@@ -148,6 +149,8 @@ impl Bridge {
             return Ok(true);
         }
         match &self.testers.organization {
+            // The name becomes a part of an address.
+            Some(_) if !is_name(author) => Ok(false),
             Some(organization) => recipe.is_member(organization, author).await,
             None => Ok(false),
         }

@@ -180,7 +180,10 @@ fn actions(server: Server, variables: &Variables<'_>) -> Build {
         .and_then(|file| std::fs::read_to_string(file).ok())
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();
-    let pull = &event["pull_request"];
+    let (pull, issue) = (&event["pull_request"], &event["issue"]);
+    // A comment starts a build of the default branch, whatever it is about: that branch's commit is not what somebody asked for.
+    let sha = get("GITHUB_SHA").filter(|_| issue.is_null());
+    let commented = issue["number"].as_u64().filter(|_| !issue["pull_request"].is_null());
     let repository = get("GITHUB_REPOSITORY");
     let url = get("GITHUB_SERVER_URL").zip(repository.clone()).map(|(server, name)| format!("{server}/{name}"));
     // A run's address has its id at GitHub, and its number at Gitea and Forgejo.
@@ -193,10 +196,10 @@ fn actions(server: Server, variables: &Variables<'_>) -> Build {
         repository_url: url,
         number: get("GITHUB_RUN_NUMBER"),
         event: get("GITHUB_EVENT_NAME"),
-        commit: pull["head"]["sha"].as_str().map(str::to_owned).or_else(|| get("GITHUB_SHA")),
+        commit: pull["head"]["sha"].as_str().map(str::to_owned).or(sha),
         branch: get("GITHUB_HEAD_REF").or_else(|| named("branch")),
         tag: named("tag"),
-        pull_request: pull["number"].as_u64().or_else(|| pull_request(&get("GITHUB_REF")?)),
+        pull_request: pull["number"].as_u64().or(commented).or_else(|| pull_request(&get("GITHUB_REF")?)),
         workspace: get("GITHUB_WORKSPACE").map(PathBuf::from),
         drone: Map::new(),
     }
@@ -303,6 +306,11 @@ mod tests {
             let link = format!("https://git.example.org/coop/mailu/actions/runs/{run}");
             assert_eq!(seen(&variables), (server, "8".into(), link, "abc".into(), Some(5)));
         }
+        std::fs::write(event.path(), r#"{"issue": {"number": 6, "pull_request": {"url": "x"}}}"#).expect("written");
+        let comment =
+            [("GITHUB_ACTIONS", "true"), ("GITHUB_SHA", "main"), ("GITHUB_REF", "refs/heads/main"), ("GITHUB_EVENT_PATH", path)];
+        let build = of(&comment).expect("a build");
+        assert_eq!((build.commit, build.pull_request), (None, Some(6)), "what was checked out is what is tested");
         let pushed =
             [("GITHUB_ACTIONS", "true"), ("GITHUB_SHA", "abc"), ("GITHUB_REF_TYPE", "tag"), ("GITHUB_REF_NAME", "1.0.0+1")];
         let build = of(&pushed).expect("a build");

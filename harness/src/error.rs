@@ -97,10 +97,10 @@ pub enum Error {
         /// Why not.
         why: String,
     },
-    /// A forge did not take a result.
-    #[error("not posted: {what}: {why}")]
+    /// A forge or a CI server did not take something, or did not say something.
+    #[error("{what}: {why}")]
     NotPosted {
-        /// What was posted, and where.
+        /// What, and where.
         what: String,
         /// Why not.
         why: String,

@@ -34,8 +34,8 @@ pub struct CiArgs {
     /// the recipe; else the newest one.
     #[arg(long = "ref", env = "REF", value_name = "REVISION")]
     pub revision: Option<String>,
-    /// The recipe's pull request, by its number: it is fetched with the recipe, and --post comments on it. Default: the build's, if the
-    /// build cloned the recipe.
+    /// The recipe's pull request, by its number: it is fetched if the recipe is cloned, and --post comments on it. Default: the build's, if
+    /// the build cloned the recipe.
     #[arg(long, env = "PR", value_name = "NUMBER")]
     pub pull_request: Option<PullRequest>,
     /// Where recipes are: the address or the folder before their names. A recipe that is only a name is then taken from there.

@@ -17,8 +17,8 @@ use crate::forge::{CommitStatus, Repository, State};
 use crate::ladder::Ladder;
 use crate::ladder::pinned::Source;
 use crate::ladder::remote::{Address, check_revision, is_name};
-use crate::report::JsonLines;
-use crate::report::ci::{COMMENT, Folded, Folds, Results, keep, keep_error, writable};
+use crate::report::ci::{COMMENT, Folded, Folds, Results, keep, keep_error, prepare};
+use crate::report::{JsonLines, markdown};
 use crate::{exit_code, output};
 
 /// Where drills find each other.
@@ -122,7 +122,7 @@ impl Wanted {
         if let (Some(kind), Some(to)) = (args.post, &args.post_to) {
             noted(&mut problems, Repository::parse(kind, to, true));
         }
-        noted(&mut problems, writable(&args.out));
+        noted(&mut problems, prepare(&args.out));
         if !problems.is_empty() {
             return Err(Error::Usage(problems.join("\n")));
         }
@@ -275,7 +275,7 @@ impl Step {
     /// What comes of a ladder.
     async fn climbed(&self, ladder: &Ladder, before: Option<&Ladder>, poster: Option<&Poster>) -> Result<u8> {
         let code = exit_code::of(ladder.status());
-        keep(&self.out, &self.dir, &self.results(code, Some(ladder), &ladder.reproduce))?;
+        let kept = keep(&self.out, &self.dir, &self.results(code, Some(ladder), &ladder.reproduce));
         output::text(ladder.text())?;
         before.iter().try_for_each(|b| output::text(ladder.compared(b)))?;
         let (out, dir) = (self.out.display(), self.dir.display());
@@ -287,21 +287,25 @@ impl Step {
         };
         let why = ladder.blocked_by().map(|why| format!(": {why}")).unwrap_or_default();
         let level = format!("level {} of {}{why}", ladder.level, recipe::rung::Rung::ALL.len());
-        if self.posted(poster, state, &level).await || code != exit_code::HELD { Ok(code) } else { Ok(exit_code::NOT_POSTED) }
+        let is_posted = self.posted(poster, state, &level).await;
+        kept?;
+        if is_posted || code != exit_code::HELD { Ok(code) } else { Ok(exit_code::NOT_POSTED) }
     }
 
     /// What comes of a ladder that ended before its end.
     async fn ended(&self, error: Error, reproduce: &str, poster: Option<&Poster>) -> Result<u8> {
-        keep_error(&self.out, &self.dir, &error, &self.results(error.exit_code(), None, reproduce))?;
+        let kept = keep_error(&self.out, &self.dir, &error, &self.results(error.exit_code(), None, reproduce));
         let message = error.to_string();
         self.posted(poster, State::Error, message.lines().next().unwrap_or_default()).await;
+        kept?;
         Err(error)
     }
 
     /// Posts the result. If that fails, says so: it changes no verdict.
     async fn posted(&self, poster: Option<&Poster>, state: State, description: &str) -> bool {
         let Some(poster) = poster else { return true };
-        let comment = std::fs::read_to_string(self.out.join(COMMENT)).unwrap_or_default();
+        let short = |_| format!("## Restore drill\n\n{}\n", markdown::code(description));
+        let comment = std::fs::read_to_string(self.out.join(COMMENT)).unwrap_or_else(short);
         match poster.post(state, description, &comment).await {
             Ok(()) => {
                 output::notice(format_args!("posted:    {}", poster.client.repository));

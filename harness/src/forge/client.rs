@@ -62,7 +62,9 @@ impl Client {
         let description: String = redact(status.description).chars().take(DESCRIPTION).collect();
         let status = CommitStatus { description: &description, ..*status };
         let call = self.dialect.status(&self.repository, commit, &status);
-        self.ask(call).await.map_err(|e| e.posting(format!("the status of commit {commit} of {}", self.repository)))?;
+        self.ask(call)
+            .await
+            .map_err(|e| e.posting(format!("not posted: the status of commit {commit} of {}", self.repository)))?;
         Ok(())
     }
 
@@ -71,7 +73,7 @@ impl Client {
     /// # Errors
     /// [`Error::NotPosted`].
     pub async fn comment(&self, pull_request: u64, marker: &str, text: &str) -> Result<Commented> {
-        let at = |e: Failure| e.posting(format!("the comment on pull request {pull_request} of {}", self.repository));
+        let at = |e: Failure| e.posting(format!("not posted: the comment on pull request {pull_request} of {}", self.repository));
         let text = format!("{marker}\n{}", shortened(&redact(text)));
         for id in self.own(pull_request, marker).await.map_err(at)? {
             match self.ask(self.dialect.change(&self.repository, pull_request, id, &text)).await {

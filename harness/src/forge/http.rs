@@ -33,7 +33,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Of something that was posted.
+    /// As an error, of something that was posted or asked for.
     pub fn posting(self, what: String) -> Error {
         let why = match self {
             Self::Refused(status, said) => format!("{status}{said}"),

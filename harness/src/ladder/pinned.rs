@@ -67,9 +67,10 @@ impl Source {
         let dir = dir.canonicalize().map_err(Error::io(dir))?;
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let source = Self { dir, name, place: place.to_owned(), revision, dirty, clone: None };
-        if !dirty && git(&source.dir, &["rev-parse", "--is-inside-work-tree"]).is_err() {
+        if let (false, Err(why)) = (dirty, git(&source.dir, &["rev-parse", "--is-inside-work-tree"])) {
             return Err(Error::Usage(format!(
-                "{}: not in a git repository, so its recipe has no commit to pin; commit it, or take its files as they are with --dirty",
+                "{}: not in a git repository, so its recipe has no commit to pin; commit it, or take its files as they are with --dirty \
+                 ({why})",
                 source.dir.display()
             )));
         }

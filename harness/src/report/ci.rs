@@ -119,10 +119,17 @@ pub const RESULTS: &str = "results.json";
 /// The text for the comment on the pull request.
 pub const COMMENT: &str = "report.md";
 
-/// Creates the directory for the results, and finds out whether files can be written there.
-pub fn writable(out: &Path) -> Result<()> {
+/// Creates the directory for the results, and finds out whether files can be written there. Results of an earlier build are no longer true.
+pub fn prepare(out: &Path) -> Result<()> {
     std::fs::create_dir_all(out).map_err(Error::io(out))?;
     tempfile::tempfile_in(out).map_err(Error::io(out))?;
+    for file in OutputFiles::all(out).names().iter().map(String::as_str).chain([RESULTS]) {
+        let file = out.join(file);
+        match std::fs::remove_file(&file) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(file)(e)),
+            _ => {}
+        }
+    }
     Ok(())
 }
 
