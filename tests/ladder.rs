@@ -16,15 +16,16 @@ fn recipes() -> tempfile::TempDir {
     std::fs::create_dir(&recipe).expect("made");
     git(&recipe, &["init", "-q", "-b", "main"]);
     let scenario = common::scenarios().join("mailu");
-    std::fs::copy(scenario.join(".env.sample"), recipe.join(".env.sample")).expect("copied");
+    for file in [".env.sample", "redis.sh", "sqlite.py"] {
+        std::fs::copy(scenario.join(file), recipe.join(file)).expect("copied");
+    }
     let labelled = std::fs::read_to_string(scenario.join("compose.yml")).expect("a recipe");
     assert!(labelled.contains("version=3.0.2+2024.06.52"), "the recipe has another version");
     let older = |text: &str| text.replace("2024.06.52", "2.0.47");
-    let unlabelled: String =
-        labelled.lines().filter(|l| !l.contains("backupbot.")).map(|l| format!("{l}\n")).collect::<String>().replace("    deploy:\n      labels:\n        # SQLite's backup API takes a whole copy of a database in use, and puts it back whole.\n", "");
-    let unlabelled = unlabelled
-        .replace("    deploy:\n      labels:\n        # Without save points, the stop before the restart does not write memory over the restored dump.\n", "")
-        .replace("    deploy:\n      labels:\n\n", "");
+    // Labels, and what is said of them.
+    let of_labels = |line: &str| line.contains("backupbot.") || line.starts_with("        # ");
+    let unlabelled: String = labelled.lines().filter(|l| !of_labels(l)).map(|l| format!("{l}\n")).collect();
+    let unlabelled = unlabelled.replace("    deploy:\n      labels:\n\n", "\n");
     for (version, text) in [
         ("2.1.0+2.0.47", older(&unlabelled)),
         ("2.1.1+2.0.47", older(&labelled)),
