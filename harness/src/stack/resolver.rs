@@ -35,10 +35,18 @@ pub struct Resolver {
     state: Mutex<State>,
 }
 
+/// Where it runs.
+#[derive(Debug, Clone)]
+struct Place {
+    /// The stack that it is for.
+    stack: String,
+    /// Its addresses there, by the networks' names in the recipe.
+    addresses: BTreeMap<String, Ipv4Addr>,
+}
+
 struct State {
     world: World,
-    /// The stack that it is for, and its addresses there.
-    of: Option<(String, BTreeMap<String, Ipv4Addr>)>,
+    place: Option<Place>,
     /// Its container, while it runs.
     container: Option<String>,
 }
@@ -46,7 +54,7 @@ struct State {
 impl Resolver {
     /// One that does not run yet.
     pub fn new(image: Option<String>, world: World) -> Self {
-        Self { image, state: Mutex::new(State { world, of: None, container: None }) }
+        Self { image, state: Mutex::new(State { world, place: None, container: None }) }
     }
 
     /// Starts it, at these addresses in the stack's networks, by their names in the recipe; anew, if it ran. A network that is not there,
@@ -55,7 +63,7 @@ impl Resolver {
     /// # Errors
     /// The engine fails.
     pub async fn start(&self, owned: &Owned, stack: &str, addresses: &BTreeMap<String, Ipv4Addr>) -> Result<()> {
-        self.lock().of = Some((stack.to_owned(), addresses.clone()));
+        self.lock().place = Some(Place { stack: stack.to_owned(), addresses: addresses.clone() });
         self.again(owned).await
     }
 
@@ -86,7 +94,7 @@ impl Resolver {
         if let Some(container) = before {
             owned.remove_container(&container).await?;
         }
-        let (Some((stack, addresses)), World { zone, busy }) = self.what() else { return Ok(()) };
+        let (Some(Place { stack, addresses }), World { zone, busy }) = self.what() else { return Ok(()) };
         let mut networks = Vec::new();
         for (network, address) in addresses {
             let network = full_name(&stack, &network);
@@ -104,9 +112,9 @@ impl Resolver {
         Ok(())
     }
 
-    fn what(&self) -> (Option<(String, BTreeMap<String, Ipv4Addr>)>, World) {
+    fn what(&self) -> (Option<Place>, World) {
         let state = self.lock();
-        (state.of.clone(), state.world.clone())
+        (state.place.clone(), state.world.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
