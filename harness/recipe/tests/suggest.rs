@@ -6,8 +6,11 @@ use proptest::prelude::*;
 use recipe::labels::recipe::{Recipe, RecipeFiles};
 use recipe::labels::suggest::{Suggestion, suggest};
 
+/// A name and a value.
+type Pair = (&'static str, &'static str);
+
 /// Labels as authors write them, and the label that says the same to the bot; none where only the author knows.
-const WISHES: &[(&str, &str, Option<(&str, &str)>)] = &[
+const WISHES: &[(&str, &str, Option<Pair>)] = &[
     ("backupbot.backup", "true", Some(("backupbot.backup", "true"))),
     ("backupbot.backup", "True", Some(("backupbot.backup", "true"))),
     ("backupbot.backup", "${ENABLE_BACKUPS:-true}", Some(("backupbot.backup", "true"))),

@@ -197,11 +197,9 @@ fn check(files: &[FileText], done: &Texts, steps: &[&Step]) -> Result<(), Refuse
         let after = FileText::parse(path, text).map_err(|e| format!("the result could not be read: {e}"))?;
         let mut planned = normal(&file.compose.value);
         // A label may get the name of one that is taken out.
-        for phase in [Phase::Out, Phase::In] {
-            for edit in steps.iter().flat_map(|s| &s.edits) {
-                plan_in(&mut planned, file, files, edit, phase);
-            }
-        }
+        let edits = || steps.iter().flat_map(|s| &s.edits);
+        edits().for_each(|edit| take_out(&mut planned, file, edit));
+        edits().for_each(|edit| put_in(&mut planned, file, files, edit));
         tidy(&mut planned);
         let mut found = normal(&after.compose.value);
         tidy(&mut found);
@@ -240,67 +238,60 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// What is done first: labels are taken out, or put in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Out,
-    In,
+/// Takes labels out of the content of a file, if the change is about that file.
+fn take_out(planned: &mut Value, file: &FileText, edit: &Edit) {
+    let (Edit::Rewrite { at, .. } | Edit::Remove(at)) = edit else { return };
+    if *at.label.place.file == file.path
+        && let Some(all) = labels_in(planned, &at.service, at.on_container)
+    {
+        all.remove(&at.label.written.0);
+    }
 }
 
-/// Makes a change in the content of a file, if the change is about that file.
-fn plan_in(planned: &mut Value, file: &FileText, files: &[FileText], edit: &Edit, phase: Phase) {
-    let (service, path) = match edit {
-        Edit::Rewrite { at, .. } | Edit::Remove(at) => (&at.service, at.label.place.file.as_path()),
-        Edit::Config { service, near, .. } => (service, near.file.as_path()),
-        Edit::Insert { service, near, .. } => {
-            let chosen = file_for(files, service, near.as_ref().map(|p| p.file.as_path()));
-            (service, chosen.map_or(Path::new(""), |at| files[at].path.as_path()))
-        }
-    };
-    let is_out = matches!(edit, Edit::Remove(_));
-    if path != file.path
-        || (is_out && phase == Phase::In)
-        || (phase == Phase::Out && !is_out && !matches!(edit, Edit::Rewrite { .. }))
-    {
-        return;
-    }
-    if let Edit::Config { config, version, .. } = edit {
-        planned["configs"][config] =
-            json!({"name": format!("${{STACK_NAME}}_{config}_${{{version}}}"), "file": format!("{config}.sh")});
-    }
-    let service = &mut planned["services"][service];
-    if service.is_null() {
-        *service = json!({});
-    }
+/// Puts labels and configs into the content of a file, if the change is about that file.
+fn put_in(planned: &mut Value, file: &FileText, files: &[FileText], edit: &Edit) {
     match edit {
-        Edit::Rewrite { at, name, value } => {
-            let place = if at.on_container { &mut service["labels"] } else { &mut service["deploy"]["labels"] };
-            if let Some(all) = place.as_object_mut() {
-                match phase {
-                    Phase::Out => drop(all.remove(&at.label.written.0)),
-                    Phase::In => drop(all.insert(name.clone(), json!(value))),
-                }
+        Edit::Rewrite { at, name, value } if *at.label.place.file == file.path => {
+            if let Some(all) = labels_in(planned, &at.service, at.on_container) {
+                all.insert(name.clone(), json!(value));
             }
         }
-        Edit::Remove(at) => {
-            let place = if at.on_container { &mut service["labels"] } else { &mut service["deploy"]["labels"] };
-            place.as_object_mut().map(|all| all.remove(&at.label.written.0));
-        }
-        Edit::Insert { name, value, .. } => {
-            if service.get("deploy").is_none_or(Value::is_null) {
-                service["deploy"] = json!({});
+        Edit::Insert { service, near, name, value } => {
+            let chosen = file_for(files, service, near.as_ref().map(|p| p.file.as_path()));
+            if chosen.is_ok_and(|at| files[at].path == file.path)
+                && let Some(all) = labels_in(planned, service, false)
+            {
+                all.insert(name.clone(), json!(value));
             }
-            service["deploy"]["labels"][name] = json!(value);
         }
-        Edit::Config { config, .. } => {
-            let mode = mode();
-            let entry = json!({"source": config, "target": format!("/{config}.sh"), "mode": mode});
-            match service.get_mut("configs").and_then(Value::as_array_mut) {
+        Edit::Config { service, near, config, version } if *near.file == file.path => {
+            let name = format!("${{STACK_NAME}}_{config}_${{{version}}}");
+            planned["configs"][config] = json!({"name": name, "file": format!("{config}.sh")});
+            let entry = json!({"source": config, "target": format!("/{config}.sh"), "mode": mode()});
+            let configs = &mut planned["services"][service]["configs"];
+            match configs.as_array_mut() {
                 Some(all) => all.push(entry),
-                None => service["configs"] = json!([entry]),
+                None => *configs = json!([entry]),
             }
         }
+        _ => {}
     }
+}
+
+/// The labels of a service, made where there are none.
+fn labels_in<'v>(planned: &'v mut Value, service: &str, on_container: bool) -> Option<&'v mut Map<String, Value>> {
+    let service = child(planned.get_mut("services")?, service)?;
+    let parent = if on_container { service } else { child(service, "deploy")? };
+    child(parent, "labels")?.as_object_mut()
+}
+
+/// The value under a key, a mapping where there is none; nothing of what is no mapping.
+fn child<'v>(value: &'v mut Value, name: &str) -> Option<&'v mut Value> {
+    let child = value.as_object_mut()?.entry(name).or_insert(Value::Null);
+    if child.is_null() {
+        *child = json!({});
+    }
+    Some(child)
 }
 
 /// `0555` as it is read from a file.

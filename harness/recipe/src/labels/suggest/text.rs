@@ -202,9 +202,10 @@ fn is_plain(text: &str, in_flow: bool) -> bool {
     const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '/' || c == '$');
     let is_word = WORDS.contains(&text.to_lowercase().as_str());
-    let has_marks = text.contains([':', '#', '\n', '\r', '\t', '"', '\'', '&', '*', '!', '|', '>', '%', '@', '`']);
-    let ends_flow = in_flow && text.contains([',', '[', ']', '{', '}']);
-    begins && !is_word && !has_marks && !ends_flow && !text.ends_with(' ')
+    let marks = [':', '#', '\n', '\r', '\t', '"', '\'', '&', '*', '!', '|', '>', '%', '@', '`'];
+    let of_flow = [',', '[', ']', '{', '}'];
+    let is_marked = text.contains(marks) || text.ends_with(' ') || (in_flow && text.contains(of_flow));
+    begins && !is_word && !is_marked
 }
 
 #[cfg(test)]
