@@ -115,6 +115,21 @@ fn refused(arguments: &[&str]) -> String {
     stderr(&output)
 }
 
+/// The label that switches backup on is written with a variable.
+#[test]
+fn faults_are_made_of_the_labels_of_a_published_recipe() {
+    let list = |what: &str| {
+        let output = restore_drill(&["fault", "--list", what]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let published = list(path(&folder()));
+    let own = list("radicale");
+    assert!(own.lines().count() > 20, "{own}");
+    let missing: Vec<&str> = own.lines().filter(|line| !published.lines().any(|l| l == *line)).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 #[test]
 fn everything_that_is_wrong_with_a_recipe_is_said_at_once() {
     let dir = tempfile::tempdir().expect("a directory");

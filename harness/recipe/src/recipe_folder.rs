@@ -30,6 +30,9 @@ pub struct RecipeFolder {
 impl RecipeFolder {
     /// Reads a folder's settings. The error lists everything that is wrong in them.
     pub fn read(dir: &Path) -> Result<Self> {
+        if !dir.is_dir() {
+            return Err(Error::input(dir, None, "no such folder; expected a recipe's folder"));
+        }
         let optional = |name: &str| Some(dir.join(name)).filter(|file| file.symlink_metadata().is_ok());
         let mut problems = Problems::default();
         let sample = optional(SAMPLE).map(|file| files::within(dir, &file).and_then(|_| EnvFile::read(&file)));
@@ -175,6 +178,8 @@ mod tests {
             assert!(two.contains(part), "{two}");
         }
         assert!(said(&[(".env.sample", "COMPOSE_FILE=../compose.yml\n")]).contains("cannot read ../compose.yml"));
+        let nowhere = RecipeFolder::read(Path::new("no/where")).expect_err("no folder").to_string();
+        assert_eq!(nowhere, "no/where: no such folder; expected a recipe's folder");
         let wrong = said(&[("compose.yml", COMPOSE), (".env.sample", "A\nB\n")]);
         assert!(wrong.contains(".env.sample:1: \"A\"") && wrong.contains(".env.sample:2: \"B\""), "{wrong}");
     }

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::Engine;
+use recipe::compose::Compose;
 use recipe::compose::edit::Edit;
+use recipe::compose::variable::filled;
 use recipe::scenario::{Door, MailServer, Queue, Scenario, ServiceCommand, Tls};
 use seeds::Accounts;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
@@ -201,10 +203,11 @@ impl Deployment {
     /// Whether the recipe enables backups: that under test, or the one before.
     pub fn enables_backups(&self, before: bool) -> bool {
         let stack = if before { self.before.as_ref() } else { Some(&self.stack) };
-        let enabled = |c: &recipe::compose::Compose| {
-            c.services().any(|s| c.deploy_labels(s).get("backupbot.backup").is_some_and(|v| v == "true"))
-        };
-        stack.is_some_and(|s| s.compose.iter().any(enabled))
+        stack.is_some_and(|stack| {
+            let is_true = |value: &String| filled(value, &stack.env) == "true";
+            let enabled = |c: &Compose| c.services().any(|s| c.deploy_labels(s).get("backupbot.backup").is_some_and(is_true));
+            stack.compose.iter().any(enabled)
+        })
     }
 
     pub(crate) fn converge_deadline(&self) -> Duration {

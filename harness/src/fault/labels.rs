@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use recipe::compose::variable::filled;
 use recipe::inventory::{Class, InventoryVolume};
 use recipe::labels::database::is_server;
 use recipe::labels::{BACKUP, Hook, hook};
@@ -29,7 +30,8 @@ impl<'a> Labels<'a> {
 
     /// The service that switches backups on.
     pub fn enabled(&self) -> Option<&str> {
-        self.all.iter().find(|(_, labels)| labels.get(BACKUP).is_some_and(|v| v == "true")).map(|(service, _)| service.as_str())
+        let is_true = |value: &String| filled(value, &self.scenario.values) == "true";
+        self.all.iter().find(|(_, labels)| labels.get(BACKUP).is_some_and(is_true)).map(|(service, _)| service.as_str())
     }
 
     /// A label of a service.

@@ -79,7 +79,7 @@ fn lint_finds_exactly_what_each_fault_of_labels_says() {
     for name in ["mailu", "davical", "radicale"] {
         let scenarios = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios"));
         let scenario = Scenario::load(scenarios, name).expect("a scenario");
-        let sources = recipe::labels::recipe::RecipeFiles::find(&[scenario.dir.clone()]).expect("found");
+        let sources = recipe::labels::recipe::RecipeFiles::find(std::slice::from_ref(&scenario.dir)).expect("found");
         let unchanged = recipe::labels::lint::lint(&sources.read().expect("a recipe"), None);
         assert!(!recipe::labels::lint::is_error(&unchanged), "{name}: {unchanged:?}");
         for fault in of(&scenario).iter().filter(|f| f.group() == Group::Labels) {

@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
             self.blanks();
             match self.rest.chars().next()? {
                 '\n' => self.take(1),
-                '#' => self.skip_to_end_of_line(),
+                '#' => self.rest_of_line(),
                 _ => break,
             };
         }
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
         Some(self.read().map_err(|why| {
             // What is wrong is that line, and not what would have been read from there.
             (self.rest, self.line) = (begin, line);
-            self.skip_to_end_of_line();
+            self.rest_of_line();
             (line, format!("{written:?}: {why}"))
         }))
     }
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
         }
         self.take(1);
         let value = self.value()?;
-        let comment = self.rest.starts_with('#').then(|| self.skip_to_end_of_line().trim_start_matches('#').trim().to_owned());
+        let comment = self.rest.starts_with('#').then(|| self.rest_of_line().trim_start_matches('#').trim().to_owned());
         Ok(Assignment { name: name.to_owned(), value, comment, line })
     }
 
@@ -223,7 +223,7 @@ impl<'a> Reader<'a> {
         self.take(end)
     }
 
-    fn skip_to_end_of_line(&mut self) -> &'a str {
+    fn rest_of_line(&mut self) -> &'a str {
         let end = self.rest.find('\n').unwrap_or(self.rest.len());
         self.take(end)
     }

@@ -24,6 +24,11 @@ impl Asked {
     pub fn find(root: &Path, what: &str) -> Result<Self> {
         let place = Path::new(what);
         let is_name = !what.contains('/') && what != "." && what != "..";
+        if !is_name && !place.is_dir() {
+            return Err(Error::Usage(format!(
+                "{what}: no such folder; expected a scenario's name, or the folder of a recipe or a scenario"
+            )));
+        }
         if !place.is_dir() || (is_name && root.join(what).join(SPEC).is_file()) {
             return Ok(Self { scenario: what.to_owned(), recipe: None });
         }
@@ -113,6 +118,8 @@ mod tests {
         for name in ["mine", "nowhere"] {
             assert_eq!(find(name).expect("a name"), Asked { scenario: name.into(), recipe: None });
         }
+        let gone = find(&dir.join("gone").display().to_string()).expect_err("no folder").to_string();
+        assert!(gone.contains("gone: no such folder; expected a scenario's name"), "{gone}");
         let said = find(&dir.join("empty").display().to_string()).expect_err("no recipe").to_string();
         assert!(said.contains("no compose file; expected compose.yml"), "{said}");
     }
