@@ -126,5 +126,5 @@ fn said(outcomes: &[Outcome]) -> Result<()> {
     let kept = outcomes.iter().filter(|o| o.differences.is_empty()).count();
     let differ = outcomes.iter().filter(|o| o.deviation.is_some()).count();
     let as_deployed = if differ > 0 { format!(", {differ} of them as backup-bot-two does") } else { String::new() };
-    Ok(output::line(format_args!("{kept} of {} cases kept{as_deployed}", outcomes.len()))?)
+    output::line(format_args!("{kept} of {} cases kept{as_deployed}", outcomes.len()))
 }
