@@ -83,7 +83,7 @@ fn a_malformed_scenario_or_inventory_names_file_and_line() {
             "scenario.toml",
             "greeting = \"220 \"",
             "greeting = 220",
-            &["scenario.toml:50:", "invalid type: integer", "greeting = 220"][..],
+            &["scenario.toml:25:", "invalid type: integer", "greeting = 220"][..],
         ),
         ("scenario.toml", "[mail.queue]", "[mail.quue]", &["scenario.toml:", "unknown field `quue`"]),
         (
