@@ -175,8 +175,9 @@ proptest! {
         // Every comment of its own line is still there.
         let comments = |text: &str| text.lines().filter(|l| l.trim_start().starts_with('#')).count();
         prop_assert_eq!(comments(&new), comments(&text), "{}", new);
+        // What was left to a person may be possible once the rest is made.
         let again = suggest(&found()).expect("again");
-        prop_assert_eq!(again.diff(), "", "{}", new);
+        prop_assert!(again.diff().is_empty() || !suggestion.by_hand.is_empty(), "{new}\n{}", again.diff());
     }
 }
 
