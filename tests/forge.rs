@@ -167,7 +167,8 @@ fn a_post_that_fails_keeps_the_verdict() {
     let output = ci(dir.path(), &[("RECIPE", &url), ("PR", "7"), ("GITEA_TOKEN", TOKEN)], &["--post", "gitea", "--post-to", &to]);
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{said}");
-    for expected in ["note: not posted: the status of commit", "error: not posted: the comment on pull request 7", "no scenario"]
+    for expected in
+        ["note: not posted: the status of commit", "error: not posted: the comment on pull request 7", "no compose file"]
     {
         assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
     }

@@ -269,7 +269,7 @@ fn a_file_that_the_user_named_and_that_cannot_be_read_is_a_usage_error() {
         (&["labels", "lint", "."], "./.env.sample:1: cannot read compose.smtp.yml: "),
         (&["labels", "suggest", "."], "./.env.sample:1: cannot read compose.smtp.yml: "),
         (&["labels", "lint", "compose.yml", "--env-file", "no.env"], "cannot read no.env: "),
-        (&["new", "app", "--compose", "no.yml"], "cannot read no.yml: "),
+        (&["new", "app", "--compose", "no.yml"], "no.yml: cannot be read: "),
         (&["history", "no-runs"], "cannot read no-runs: "),
     ] {
         let output = restore_drill(dir.path(), arguments);

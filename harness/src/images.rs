@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bollard::query_parameters::{BuildImageOptionsBuilder, CreateImageOptionsBuilder};
 use engine::Engine;
-use engine::is_not_found;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use recipe::image::ImageContext;
 
@@ -18,9 +17,12 @@ use crate::stack::ensure_swarm;
 use crate::stack::ownership::Owned;
 
 pub mod bot;
+mod present;
 mod program;
 pub mod reader;
 mod turn;
+
+pub use present::has_image;
 
 /// The images that stand-ins are built on, the first that is there.
 pub const BASES: [&str; 2] = [REGISTRY_BASE, BOOTSTRAPPED_BASE];
@@ -30,15 +32,6 @@ const REGISTRY_BASE: &str = "debian:bookworm-slim";
 const BUILDING: Duration = Duration::from_secs(3600);
 /// The base bootstrapped from Debian's archive where none is; the number grows when the bootstrap changes.
 const BOOTSTRAPPED_BASE: &str = "restore-drill/debian:bookworm-1";
-
-/// Whether an image is present.
-pub async fn has_image(engine: &Engine, image: &str) -> Result<bool> {
-    match engine.docker.inspect_image(image).await {
-        Ok(_) => Ok(true),
-        Err(e) if is_not_found(&e) => Ok(false),
-        Err(e) => Err(e).context(format!("inspecting image {image}")),
-    }
-}
 
 /// The base image: a registry's where one is reachable, else bootstrapped from Debian's archive.
 async fn base(engine: &Engine, events: &Events) -> Result<String> {

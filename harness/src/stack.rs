@@ -32,6 +32,11 @@ pub const RUN_LABEL: &str = "restore-drill.run";
 /// The label that names the host whose locks tell whether the run lives.
 pub const HOST_LABEL: &str = "restore-drill.host";
 
+/// The label of a run's lease.
+const LEASE_LABEL: &str = "restore-drill.lease";
+/// The label of a run's place in the line.
+const PLACE_LABEL: &str = "restore-drill.place";
+
 /// Makes sure that the engine is a swarm manager; an engine in no swarm becomes one of a single node.
 pub async fn ensure_swarm(engine: &Engine, events: &Events) -> Result<()> {
     use bollard::models::LocalNodeState as State;

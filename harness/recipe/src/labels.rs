@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 pub mod database;
-mod flow;
+pub mod flow;
 pub mod hook;
 pub mod image;
 pub mod lint;

@@ -31,11 +31,14 @@ pub(super) async fn gc(run: Option<&str>, force: bool) -> Result<u8> {
         Some(run) if force => gc::Which::Forced(run),
         Some(run) => gc::Which::Run(run),
     };
-    let ending = |run: &str| output::notice(format_args!("{run} is alive and is ended"));
+    let ending = |run: &str| output::notice(format_args!("ending {run}"));
     let done = gc::collect(&engine, which, Duration::from_secs(120), ending).await?;
-    for (what, runs) in
-        [("removed", done.removed), ("live", done.live), ("kept", done.kept), ("not known whether live", done.unknown)]
-    {
+    for (what, runs) in [
+        ("removed", done.removed),
+        ("live", done.live),
+        ("kept", done.kept),
+        ("unknown (started elsewhere, no lease)", done.unknown),
+    ] {
         output::line(format_args!("{what}: {}", if runs.is_empty() { "none".into() } else { runs.join(", ") }))?;
     }
     Ok(exit_code::HELD)

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use recipe::compose::variable::filled;
 use recipe::inventory::{Class, InventoryVolume};
 use recipe::labels::database::is_server;
-use recipe::labels::{BACKUP, Hook, hook};
+use recipe::labels::flow::writes_before_backup;
+use recipe::labels::recipe::RecipeFiles;
+use recipe::labels::{BACKUP, Hook};
 use recipe::scenario::Scenario;
 
 /// The recipe's labels, by service.
@@ -44,15 +46,12 @@ impl<'a> Labels<'a> {
         self.all.values().find_map(|labels| labels.get(label)).map(String::as_str)
     }
 
-    /// Whether the text of a hook shows that it writes the dump of this volume.
+    /// Whether lint sees that a hook writes the dump of this volume, by its text or that of a script.
     pub fn shows_dump(&self, volume: &InventoryVolume) -> bool {
-        let hook = self.of_service(&volume.service, Hook::BackupPre.label()).unwrap_or_default();
-        let command = hook::read(hook);
-        let is_dump = |path: &String| {
-            let dump = path.strip_prefix(volume.mount.trim_end_matches('/')).map(|rest| rest.trim_start_matches('/'));
-            volume.paths.iter().any(|p| p.dump.is_some() && p.dump.as_deref() == dump)
-        };
-        command.results().any(is_dump)
+        // A recipe that cannot be read has no faults either.
+        let Ok(recipe) = RecipeFiles::of(self.scenario).and_then(|files| files.read()) else { return false };
+        let dumps = volume.paths.iter().filter_map(|p| p.dump.as_deref());
+        dumps.into_iter().any(|dump| writes_before_backup(&recipe, &volume.service, &volume.name, dump))
     }
 
     /// Whether a service is a database's server.

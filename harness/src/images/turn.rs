@@ -7,7 +7,7 @@ use bollard::errors::Error as Docker;
 use engine::is_not_found;
 use sha2::{Digest as _, Sha256};
 
-use super::has_image;
+use super::present::has_image;
 use crate::error::{Context as _, Error, Result};
 use crate::events::Events;
 use crate::stack::lease::{self, Leases, Life};

@@ -14,12 +14,10 @@ use tokio::task::JoinHandle;
 
 use super::alive::{self, Alive, host_id};
 use super::objects::in_swarm;
-use super::ownership::{Owned, stack_name};
-use super::{HOST_LABEL, RUN_LABEL, run_labels};
+use super::ownership::{Owned, lease_name};
+use super::{HOST_LABEL, LEASE_LABEL, RUN_LABEL, run_labels};
 use crate::error::{Context as _, Error, Result};
 
-/// The label of a lease: its [`State`].
-pub(super) const LEASE_LABEL: &str = "restore-drill.lease";
 /// What the run does, such as the name of its scenario.
 pub(super) const WHAT_LABEL: &str = "restore-drill.what";
 /// How often the lease was renewed.
@@ -29,7 +27,7 @@ const BEAT: Duration = Duration::from_secs(5);
 /// A run whose lease was not renewed for so long is dead.
 pub const SILENT: SignedDuration = SignedDuration::from_secs(60);
 
-/// What a lease says.
+/// What the label of a lease says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// The run renews it.
@@ -63,9 +61,9 @@ impl Lease {
     pub async fn take(owned: &Owned, what: &str) -> Result<Self> {
         let alive = Alive::take(owned.run())?;
         let labels = [(LEASE_LABEL, State::Held.word()), (WHAT_LABEL, what)];
-        create(owned, &name(owned.run()), labels.into_iter()).await?;
+        create(owned, &lease_name(owned.run()), labels.into_iter()).await?;
         let (loses, lost) = watch::channel(false);
-        let (engine, name) = (owned.engine().clone(), name(owned.run()));
+        let (engine, name) = (owned.engine().clone(), lease_name(owned.run()));
         let beat = tokio::spawn(async move { keep_renewing(&engine, &name, &loses).await });
         Ok(Self { owned: owned.clone(), alive, beat, lost })
     }
@@ -90,7 +88,7 @@ impl Lease {
 
     /// Whether the lease is still there; so it is where the engine does not say.
     pub async fn is_held(&self) -> bool {
-        !matches!(self.owned.engine().docker.inspect_config(&name(self.owned.run())).await, Err(e) if is_not_found(&e))
+        !matches!(self.owned.engine().docker.inspect_config(&lease_name(self.owned.run())).await, Err(e) if is_not_found(&e))
     }
 
     /// Ends the run: removes what it created, then its place in the line and the lease.
@@ -112,7 +110,7 @@ impl Lease {
     /// The engine fails.
     pub async fn keep(&self) -> Result<()> {
         self.beat.abort();
-        relabel(self.owned.engine(), &name(self.owned.run()), |labels| {
+        relabel(self.owned.engine(), &lease_name(self.owned.run()), |labels| {
             labels.insert(LEASE_LABEL.into(), State::Kept.word().into());
         })
         .await?;
@@ -126,11 +124,6 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.beat.abort();
     }
-}
-
-/// The name of a run's lease.
-pub(super) fn name(run: &str) -> String {
-    format!("{}_lease", stack_name(run))
 }
 
 /// Creates a config that says something of a run. Its one byte says nothing: a config cannot be empty.

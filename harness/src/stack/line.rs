@@ -7,12 +7,10 @@ use engine::Engine;
 use jiff::Timestamp;
 
 use super::lease::{Leases, Life, WHAT_LABEL, ago, configs, create, date};
-use super::ownership::{Owned, stack_name};
-use super::{HOST_LABEL, RUN_LABEL};
+use super::ownership::{Owned, place_name};
+use super::{HOST_LABEL, PLACE_LABEL, RUN_LABEL};
 use crate::error::{Error, Result};
 
-/// The label of a place.
-pub(super) const PLACE_LABEL: &str = "restore-drill.place";
 /// The variable that says how many drills deploy at once.
 const MAX_DRILLS_VARIABLE: &str = "RESTORE_DRILL_MAX_DRILLS";
 /// How often the line is looked at.
@@ -39,7 +37,7 @@ struct Place {
 /// The engine fails, or somebody removed the place.
 pub async fn wait_for_place(owned: &Owned, what: &str, most: u8, mut waiting: impl FnMut(String)) -> Result<()> {
     let labels = [(PLACE_LABEL, "taken"), (WHAT_LABEL, what)];
-    create(owned, &name(owned.run()), labels.into_iter()).await?;
+    create(owned, &place_name(owned.run()), labels.into_iter()).await?;
     let mut told = Vec::new();
     loop {
         let line = line(owned.engine()).await?;
@@ -68,11 +66,6 @@ pub async fn wait_for_place(owned: &Owned, what: &str, most: u8, mut waiting: im
         }
         tokio::time::sleep(LOOK).await;
     }
-}
-
-/// The name of a run's place.
-pub(super) fn name(run: &str) -> String {
-    format!("{}_place", stack_name(run))
 }
 
 /// All places, the first that was taken first.

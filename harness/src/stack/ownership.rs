@@ -16,10 +16,8 @@ use engine::is_not_found;
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use tokio::sync::RwLock;
 
-use super::lease::LEASE_LABEL;
-use super::line::PLACE_LABEL;
 use super::objects::{Kind, Object, objects};
-use super::{RUN_LABEL, health, lease, line};
+use super::{LEASE_LABEL, PLACE_LABEL, RUN_LABEL, health};
 use crate::error::Context as _;
 use crate::error::{Error, Result};
 
@@ -40,6 +38,16 @@ pub fn stack_name(run: &str) -> String {
 /// The name of the stack of a run's bot.
 pub fn bot_stack_name(run: &str) -> String {
     format!("{}-bot", stack_name(run))
+}
+
+/// The name of a run's lease.
+pub(super) fn lease_name(run: &str) -> String {
+    format!("{}_lease", stack_name(run))
+}
+
+/// The name of a run's place in the line.
+pub(super) fn place_name(run: &str) -> String {
+    format!("{}_place", stack_name(run))
 }
 
 /// What of a run is there.
@@ -225,12 +233,12 @@ impl Owned {
     /// Removes what says that the run lives and that it has a place in the line: the last of a run.
     pub(super) async fn remove_leases(&self) -> Result<()> {
         self.remove_place().await?;
-        ignore_gone(self.remove_config(&lease::name(&self.run)).await)
+        ignore_gone(self.remove_config(&lease_name(&self.run)).await)
     }
 
     /// Removes what says that the run has a place in the line.
     pub(super) async fn remove_place(&self) -> Result<()> {
-        ignore_gone(self.remove_config(&line::name(&self.run)).await)
+        ignore_gone(self.remove_config(&place_name(&self.run)).await)
     }
 
     /// Removes what says that the run builds an image.

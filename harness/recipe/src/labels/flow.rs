@@ -3,7 +3,7 @@
 
 use super::Hook;
 use super::hook::{self, Called, Command};
-use super::recipe::{ConfigMount, Label, Recipe, Service};
+use super::recipe::{ConfigMount, Label, Mount, MountSource, Recipe, Service};
 
 /// A hook of a service, with all that it does.
 #[derive(Debug)]
@@ -45,6 +45,12 @@ pub(super) struct File<'a> {
 /// Where an image has its programs, so that nobody mounts them.
 const OF_IMAGES: [&str; 10] = ["/bin/", "/sbin/", "/usr/", "/opt/", "/app/", "/srv/", "/var/www/", "/home/", "/root/", "/etc/"];
 
+/// Whether a hook of a service, or a script that it calls, is seen to write this file of a volume before a backup.
+pub fn writes_before_backup(recipe: &Recipe, service: &str, volume: &str, path: &str) -> bool {
+    let of = |flow: &Flow<'_>| flow.name == service && flow.hook == Hook::BackupPre;
+    flows(recipe).iter().filter(|flow| of(flow)).flat_map(Flow::files).any(|file| file.volume == volume && file.path == path)
+}
+
 /// Every hook of a recipe.
 pub(super) fn flows(recipe: &Recipe) -> Vec<Flow<'_>> {
     let mut all = Vec::new();
@@ -79,6 +85,13 @@ impl<'a> Flow<'a> {
     /// Whether it does something that cannot be read: it calls a script that is not in the recipe, or not a shell's.
     pub(super) fn is_opaque(&self) -> bool {
         self.scripts.iter().any(|script| !script.is_read)
+    }
+
+    /// Whether both run beside the same data: a volume that both services mount.
+    pub(super) fn shares_volume(&self, other: &Flow<'_>) -> bool {
+        let is_volume = |mount: &&Mount| matches!(mount.source, MountSource::Volume(_));
+        let own = &self.service.mounts;
+        other.service.mounts.iter().filter(is_volume).any(|mount| own.iter().any(|m| m.source == mount.source))
     }
 
     /// Whether it writes a dump, as far as can be told.

@@ -52,7 +52,9 @@ fn loaded(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
     let files = flow.files();
     let may_load = |other: &&Flow<'_>| {
         matches!(other.hook, Hook::RestorePre | Hook::RestorePost)
-            && (other.name == flow.name || other.is_opaque() || files.iter().any(|file| other.may_read(file)))
+            && (other.name == flow.name
+                || (other.is_opaque() && other.shares_volume(flow))
+                || files.iter().any(|file| other.may_read(file)))
     };
     if flows.iter().any(|other| may_load(&other)) {
         return;
