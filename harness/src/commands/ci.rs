@@ -63,8 +63,9 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
     let wanted = Wanted::of(&args)?;
     let dir = args.climb.evidence.get_or_insert_with(|| runs("ladder")).clone();
     let step = Step { out: args.out.clone(), dir, build };
-    let source = match wanted.source(&args, &scenarios, step.build.as_ref()) {
-        Ok(source) => source,
+    let found = wanted.source(&args, &scenarios, step.build.as_ref());
+    let (source, commit) = match found.and_then(|source| source.commit().map(|commit| (source, commit))) {
+        Ok(found) => found,
         Err(e) => {
             // Whoever asked for a revision that is not there reads the pull request.
             let poster = Poster::of(&args, &wanted, None, step.build.as_ref()).unwrap_or_default();
@@ -72,7 +73,6 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
         }
     };
     let poster = Poster::of(&args, &wanted, Some(&source), step.build.as_ref())?;
-    let commit = source.commit()?;
     let place = commit.iter().fold(source.place.clone(), |place, commit| format!("{place}@{commit}"));
     output::notice(format_args!("recipe {place}"));
     if let Some(poster) = &poster
