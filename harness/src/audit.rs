@@ -25,7 +25,6 @@ use crate::backup::{self, Bot, Created, Snapshot};
 use crate::error::Context as _;
 use crate::error::{Error, ReadingError, Result};
 use crate::images;
-use crate::interruption::interruptible;
 use crate::secret::Secret;
 use crate::stack::RUN_LABEL;
 use crate::stack::lease::Lease;
@@ -126,7 +125,7 @@ pub async fn deployed(scenario: &Scenario, what: Audited<'_>, evidence: Arc<Evid
         auditor.gather(&snapshot).await
     };
     let work = async { backup::audited(&evidence, work.await) };
-    let result = interruptible(work).await;
+    let result = lease.interruptible(work).await;
     let removed = lease.end(Duration::from_secs(scenario.spec.deadlines.removal)).await;
     result.and(removed)
 }

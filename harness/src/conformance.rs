@@ -23,7 +23,6 @@ use crate::drill::BotChoice;
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
-use crate::interruption::interruptible;
 use crate::secret::Secret;
 use crate::stack::deploy::Stack;
 use crate::stack::gc;
@@ -136,7 +135,7 @@ pub async fn run(scenarios: &Path, tested: Tested<'_>, names: &[String], events:
         }
         Ok(outcomes)
     };
-    let result = interruptible(work).await;
+    let result = lease.interruptible(work).await;
     let removed = lease.end(DEADLINE).await;
     result.and_then(|outcomes| removed.map(|()| outcomes))
 }

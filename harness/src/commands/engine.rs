@@ -15,7 +15,6 @@ use crate::doctor::{self, Level};
 use crate::drill::BotChoice;
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
-use crate::interruption::interruptible;
 use crate::report::terminal::Terminal;
 use crate::secret::Secret;
 use crate::stack::lease::Lease;
@@ -38,6 +37,7 @@ pub(super) async fn gc(run: Option<&str>, force: bool) -> Result<u8> {
         ("live", done.live),
         ("kept", done.kept),
         ("unknown (started elsewhere, no lease)", done.unknown),
+        ("not removed", done.failed),
     ] {
         output::line(format_args!("{what}: {}", if runs.is_empty() { "none".into() } else { runs.join(", ") }))?;
     }
@@ -74,7 +74,7 @@ pub(super) async fn images(scenarios: &Path, name: &str) -> Result<u8> {
     let lease = Lease::take(&owned, "images").await?;
     let phase = events.phase(Phase::Images);
     let building = images::ensure_images(&owned, &sources, &events, |done, all| phase.progress(done, all, "images"));
-    let built = interruptible(building).await;
+    let built = lease.interruptible(building).await;
     lease.end(Duration::from_secs(60)).await?;
     let built = built?;
     phase.finish(format!("{} images are there", built.len()));

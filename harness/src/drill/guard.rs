@@ -149,8 +149,10 @@ where
     }
     if keep && !is_cut_short {
         let marker = gc::keep_secret(&run, &secret.derive("kept"))?;
-        lease.keep().await?;
-        kept(&events, &run, &marker);
+        match lease.keep().await {
+            Ok(()) => kept(&events, &run, &marker),
+            Err(e) => events.note(format!("The deployment may not be kept: {e}")),
+        }
     } else {
         let signals = u8::from(matches!(result, Err(Error::Signal(Signal::Interrupt | Signal::Terminate))));
         tear_down(&lease, Duration::from_secs(removal), &events, &mut interruptions, signals).await;

@@ -171,6 +171,9 @@ impl Ground {
         if !collected.removed.is_empty() {
             events.note(format!("Removed what {} dead runs left: {}.", collected.removed.len(), collected.removed.join(", ")));
         }
+        if !collected.failed.is_empty() {
+            events.note(format!("What dead runs left could not be removed: {}", collected.failed.join("; ")));
+        }
         phase.finish(format!("one of at most {most} drills"));
         Ok(())
     }

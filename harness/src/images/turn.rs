@@ -14,6 +14,8 @@ use crate::stack::lease::{self, Leases, Life};
 use crate::stack::ownership::Owned;
 use crate::stack::{HOST_LABEL, RUN_LABEL};
 
+/// How long to wait for another run's build.
+const PATIENCE: Duration = Duration::from_secs(3900);
 /// How often whoever waits looks again.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -24,6 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) async fn to_build(owned: &Owned, image: &str, events: &Events) -> Result<Option<Claim>> {
     let name = format!("restore-drill-build-{}", &hex::encode(Sha256::digest(image))[..16]);
     let mut told = false;
+    let end = tokio::time::Instant::now() + PATIENCE;
     loop {
         if has_image(owned.engine(), image).await? {
             return Ok(None);
@@ -33,13 +36,18 @@ pub(super) async fn to_build(owned: &Owned, image: &str, events: &Events) -> Res
             Err(Error::Docker(engine::Error::Docker { source, .. })) if is_taken(&source) => {}
             Err(e) => return Err(e),
         }
-        let Some((run, life)) = builder(owned, &name).await? else { continue };
-        if !matches!(life, Life::Alive(_)) {
-            Owned::new(owned.engine().clone(), &run).remove_claim(&name).await?;
-            continue;
-        }
-        if !std::mem::replace(&mut told, true) {
-            events.note(format!("Image {image} is being built by run {run}: waiting for it."));
+        let builder = builder(owned, &name).await?;
+        if let Some(Builder { run, id, life: Life::Dead }) = &builder {
+            // By its id: by its name it may be another run's by now.
+            Owned::new(owned.engine().clone(), run).remove_claim(id).await?;
+        } else if let Some(Builder { run, .. }) = builder {
+            if tokio::time::Instant::now() >= end {
+                let minutes = PATIENCE.as_secs() / 60;
+                return Err(Error::Engine(format!("run {run} has been building image {image} for {minutes} min, or is dead")));
+            }
+            if !std::mem::replace(&mut told, true) {
+                events.note(format!("Image {image} is being built by run {run}: waiting for it."));
+            }
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -50,17 +58,26 @@ fn is_taken(error: &Docker) -> bool {
     matches!(error, Docker::DockerResponseServerError { status_code: 409, .. })
 }
 
-/// Who has a claim, and whether it lives; none where the claim is gone.
-async fn builder(owned: &Owned, name: &str) -> Result<Option<(String, Life)>> {
+/// Who has a claim.
+struct Builder {
+    run: String,
+    /// The claim's id.
+    id: String,
+    life: Life,
+}
+
+/// Who has a claim; none where the claim is gone.
+async fn builder(owned: &Owned, name: &str) -> Result<Option<Builder>> {
     let config = match owned.engine().docker.inspect_config(name).await {
         Err(e) if is_not_found(&e) => return Ok(None),
         found => found.context(format!("inspecting config {name}"))?,
     };
+    let id = config.id.unwrap_or_default();
     let labels = config.spec.and_then(|s| s.labels).unwrap_or_default();
     let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
     let (run, host) = (label(RUN_LABEL), label(HOST_LABEL));
     let life = Leases::read(owned.engine()).await?.life(&run, &host)?;
-    Ok(Some((run, life)))
+    Ok(Some(Builder { run, id, life }))
 }
 
 /// The right to build an image.

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
@@ -49,6 +50,10 @@ fn id_of(dir: &Path) -> Result<String> {
     Ok(hex::encode(&Sha256::digest(format!("{}\n{}\n{inode}", machine.trim(), id.trim()))[..6]))
 }
 
+/// How often a lock is tried for, and how long in between.
+const TRIES: usize = 5;
+const MOMENT: Duration = Duration::from_millis(20);
+
 fn open(name: &str) -> Result<(PathBuf, File)> {
     let path = state_dir()?.join(name);
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(Error::io(&path))?;
@@ -73,7 +78,14 @@ impl Alive {
     /// Takes the lock of `run`.
     pub fn take(run: &str) -> Result<Self> {
         let (path, file) = open(&name(run))?;
-        if try_lock(&file, &path)? { Ok(Self { file, path }) } else { Err(Error::UnderWay { run: run.to_owned() }) }
+        // Whoever only asks has it for a moment.
+        for _ in 0..TRIES {
+            if try_lock(&file, &path)? {
+                return Ok(Self { file, path });
+            }
+            std::thread::sleep(MOMENT);
+        }
+        Err(Error::UnderWay { run: run.to_owned() })
     }
 
     /// A standard input for a child process that keeps the run alive until the child has
@@ -94,11 +106,17 @@ fn name(run: &str) -> String {
 
 /// Whether the lock of a run is held; none where it has no file here.
 pub fn is_held(run: &str) -> Result<Option<bool>> {
-    if !state_dir()?.join(name(run)).exists() {
-        return Ok(None);
+    let path = state_dir()?.join(name(run));
+    let file = match File::open(&path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(Error::io(&path))?,
+    };
+    // Shared, so that several may ask at once.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(false)),
+        Err(TryLockError::WouldBlock) => Ok(Some(true)),
+        Err(TryLockError::Error(e)) => Err(Error::io(&path)(e)),
     }
-    let (path, file) = open(&name(run))?;
-    try_lock(&file, &path).map(|free| Some(!free))
 }
 
 #[cfg(test)]

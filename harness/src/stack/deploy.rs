@@ -231,6 +231,8 @@ fn add_labels(object: &mut Value, add: &BTreeMap<String, String>) {
     }
     let Some(object) = object.as_object_mut().filter(|o| !o.contains_key("external")) else { return };
     let mut all = labels(object.get("labels"));
+    // A recipe does not say what is a run's, nor that it lives.
+    all.retain(|name, _| !name.starts_with("restore-drill."));
     all.extend(add.clone());
     object.insert("labels".into(), json!(all));
 }

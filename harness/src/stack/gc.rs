@@ -23,6 +23,8 @@ pub struct Collected {
     pub kept: Vec<String>,
     /// Runs from elsewhere that have no lease, so that it is not known whether they live.
     pub unknown: Vec<String>,
+    /// Dead runs that could not be removed, with the reason.
+    pub failed: Vec<String>,
 }
 
 /// The runs that have anything on the engine, with the host of each.
@@ -32,6 +34,7 @@ pub async fn runs(engine: &Engine) -> Result<BTreeMap<String, String>> {
         .await?
         .into_iter()
         .filter_map(|o| Some((o.labels.get(RUN_LABEL)?.clone(), o.labels.get(HOST_LABEL).cloned().unwrap_or_default())))
+        .filter(|(run, _)| !run.is_empty())
         .collect())
 }
 
@@ -72,7 +75,6 @@ pub async fn collect(engine: &Engine, which: Which<'_>, deadline: Duration, endi
     };
     let mut collected = Collected::default();
     let runs = runs(engine).await?;
-    let leases = Leases::read(engine).await?;
     if let Some(only) = only.filter(|o| !runs.contains_key(*o)) {
         let known = runs.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let known = if known.is_empty() { "none".to_owned() } else { known };
@@ -82,7 +84,12 @@ pub async fn collect(engine: &Engine, which: Which<'_>, deadline: Duration, endi
         if only.is_some_and(|o| o != run) {
             continue;
         }
-        let life = leases.life(&run, &host)?;
+        // Read anew, as each removal takes its time.
+        let leases = Leases::read(engine).await?;
+        let life = match leases.life(&run, &host)? {
+            Life::Dead if kept_marker(&run)?.exists() => Life::Kept,
+            life => life,
+        };
         match (life, which) {
             (Life::Alive(_), Which::Forced(_)) => ending(&leases.told(&run)),
             (Life::Alive(_), Which::Run(_)) => {
@@ -109,24 +116,34 @@ pub async fn collect(engine: &Engine, which: Which<'_>, deadline: Duration, endi
             }
             (Life::Dead | Life::Kept, _) | (Life::Unknown, Which::Forced(_)) => {}
         }
-        // Two collectors of one machine do not work on the same run; whoever has its lock and is ended goes on having it.
-        let lock = Alive::take(&run);
-        if lock.is_err() && !matches!(life, Life::Alive(_)) {
-            collected.live.push(run);
-            continue;
+        match remove(engine, &run, life, &leases, deadline).await {
+            Ok(true) => collected.removed.push(run),
+            Ok(false) => collected.live.push(run),
+            Err(e) if only.is_none() => collected.failed.push(format!("{run}: {e}")),
+            Err(e) => return Err(e),
         }
-        let owned = Owned::new(engine.clone(), &run);
-        if matches!(life, Life::Alive(_)) {
-            // So that it sees that it was ended.
-            owned.remove_leases().await?;
-        }
-        owned.remove_all(None, deadline).await?;
-        owned.remove_leases().await?;
-        if let Ok(lock) = lock {
-            lock.tidy();
-        }
-        let _ = std::fs::remove_file(kept_marker(&run)?);
-        collected.removed.push(run);
     }
     Ok(collected)
+}
+
+/// Removes what a run left, its lease last. Whether it could: not where another collector is at it, or the run has given a sign of life.
+async fn remove(engine: &Engine, run: &str, life: Life, leases: &Leases, deadline: Duration) -> Result<bool> {
+    // Two collectors of one machine do not work on the same run; whoever has its lock and is ended goes on having it.
+    let lock = Alive::take(run);
+    if lock.is_err() && !matches!(life, Life::Alive(_)) {
+        return Ok(false);
+    }
+    if matches!(life, Life::Alive(_)) {
+        Leases::take_by_force(engine, run).await?;
+    } else if !leases.take_away(engine, run).await? {
+        return Ok(false);
+    }
+    let owned = Owned::new(engine.clone(), run);
+    owned.remove_all(None, deadline).await?;
+    owned.remove_leases().await?;
+    if let Ok(lock) = lock {
+        lock.tidy();
+    }
+    let _ = std::fs::remove_file(kept_marker(run)?);
+    Ok(true)
 }

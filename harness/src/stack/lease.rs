@@ -1,7 +1,7 @@
 //! The sign of life of a run on the engine, which everybody who uses the engine can see, from whichever machine, user and state
 //! directory: a config of the swarm that the run renews every few seconds. The engine's own clock dates it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use super::objects::in_swarm;
 use super::ownership::{Owned, lease_name};
 use super::{HOST_LABEL, LEASE_LABEL, RUN_LABEL, run_labels};
 use crate::error::{Context as _, Error, Result};
+use crate::interruption::interruptible;
 
 /// What the run does, such as the name of its scenario.
 pub(super) const WHAT_LABEL: &str = "restore-drill.what";
@@ -34,13 +35,22 @@ enum State {
     Held,
     /// The run has ended, and its deployment stays.
     Kept,
+    /// Somebody else has ended the run, and removes what it has deployed.
+    Ended,
 }
 
 impl State {
+    /// What the labels of a lease say.
+    fn of(labels: &HashMap<String, String>) -> Option<Self> {
+        let word = labels.get(LEASE_LABEL)?;
+        [Self::Held, Self::Kept, Self::Ended].into_iter().find(|state| state.word() == word)
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Held => "held",
             Self::Kept => "kept",
+            Self::Ended => "ended",
         }
     }
 }
@@ -61,7 +71,8 @@ impl Lease {
     pub async fn take(owned: &Owned, what: &str) -> Result<Self> {
         let alive = Alive::take(owned.run())?;
         let labels = [(LEASE_LABEL, State::Held.word()), (WHAT_LABEL, what)];
-        create(owned, &lease_name(owned.run()), labels.into_iter()).await?;
+        let created = create(owned, &lease_name(owned.run()), labels.into_iter()).await;
+        created.inspect_err(|_| alive.tidy())?;
         let (loses, lost) = watch::channel(false);
         let (engine, name) = (owned.engine().clone(), lease_name(owned.run()));
         let beat = tokio::spawn(async move { keep_renewing(&engine, &name, &loses).await });
@@ -78,7 +89,18 @@ impl Lease {
         self.alive.inherit()
     }
 
-    /// Waits until somebody has removed the lease.
+    /// Does `work` unless it is ended: by a signal, or by somebody who takes the lease away. What it created is for the caller to remove.
+    ///
+    /// # Errors
+    /// Those of the work, or what ended it.
+    pub async fn interruptible<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            result = interruptible(work) => result,
+            () = self.lost() => Err(Error::EndedFromOutside { run: self.run().to_owned() }),
+        }
+    }
+
+    /// Waits until somebody has taken the lease away.
     pub async fn lost(&self) {
         let mut lost = self.lost.clone();
         if lost.wait_for(|lost| *lost).await.is_err() {
@@ -86,9 +108,12 @@ impl Lease {
         }
     }
 
-    /// Whether the lease is still there; so it is where the engine does not say.
+    /// Whether the run still has the lease; so it has where the engine does not say.
     pub async fn is_held(&self) -> bool {
-        !matches!(self.owned.engine().docker.inspect_config(&lease_name(self.owned.run())).await, Err(e) if is_not_found(&e))
+        match self.owned.engine().docker.inspect_config(&lease_name(self.owned.run())).await {
+            Ok(config) => State::of(&config.spec.and_then(|s| s.labels).unwrap_or_default()) == Some(State::Held),
+            Err(e) => !is_not_found(&e),
+        }
     }
 
     /// Ends the run: removes what it created, then its place in the line and the lease.
@@ -110,10 +135,9 @@ impl Lease {
     /// The engine fails.
     pub async fn keep(&self) -> Result<()> {
         self.beat.abort();
-        relabel(self.owned.engine(), &lease_name(self.owned.run()), |labels| {
-            labels.insert(LEASE_LABEL.into(), State::Kept.word().into());
-        })
-        .await?;
+        if !relabel(self.owned.engine(), &lease_name(self.owned.run()), LEASE_LABEL, State::Kept.word()).await? {
+            return Err(Error::EndedFromOutside { run: self.run().to_owned() });
+        }
         self.owned.remove_place().await?;
         self.alive.tidy();
         Ok(())
@@ -145,9 +169,8 @@ async fn keep_renewing(engine: &Engine, name: &str, loses: &watch::Sender<bool>)
     let mut ticks = tokio::time::interval(BEAT);
     for beat in 0_u64.. {
         ticks.tick().await;
-        let renewed = relabel(engine, name, |labels| {
-            labels.insert(BEAT_LABEL.into(), beat.to_string());
-        });
+        let beat = beat.to_string();
+        let renewed = relabel(engine, name, BEAT_LABEL, &beat);
         match tokio::time::timeout(BEAT * 6, renewed).await {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => {
@@ -160,24 +183,37 @@ async fn keep_renewing(engine: &Engine, name: &str, loses: &watch::Sender<bool>)
     }
 }
 
-/// Changes the labels of a config of the run's, which dates it anew. Whether it is there.
-async fn relabel(
-    engine: &Engine,
-    name: &str,
-    change: impl FnOnce(&mut std::collections::HashMap<String, String>),
-) -> Result<bool> {
-    let config = match engine.docker.inspect_config(name).await {
-        Err(e) if is_not_found(&e) => return Ok(false),
-        found => found.context(format!("inspecting config {name}"))?,
-    };
+/// Sets a label of a lease that its run holds, which dates it anew. Whether the run still has it.
+async fn relabel(engine: &Engine, name: &str, label: &str, value: &str) -> Result<bool> {
+    let mut tries = 0;
+    loop {
+        let config = match engine.docker.inspect_config(name).await {
+            Err(e) if is_not_found(&e) => return Ok(false),
+            found => found.context(format!("inspecting config {name}"))?,
+        };
+        if config.spec.as_ref().and_then(|s| State::of(s.labels.as_ref()?)) != Some(State::Held) {
+            return Ok(false);
+        }
+        match update(engine, config, label, value).await {
+            Err(e) if is_not_found(&e) => return Ok(false),
+            // A renewal was on its way.
+            Err(e) if is_out_of_sequence(&e) && tries < 5 => tries += 1,
+            updated => return updated.context(format!("renewing config {name}")).map(|()| true),
+        }
+    }
+}
+
+/// Sets a label of a config as it was read: an error where it was changed since.
+async fn update(engine: &Engine, config: Config, label: &str, value: &str) -> Result<(), bollard::errors::Error> {
     let version = config.version.and_then(|v| v.index).unwrap_or_default();
     let mut spec = config.spec.unwrap_or_default();
-    change(spec.labels.get_or_insert_default());
+    spec.labels.get_or_insert_default().insert(label.to_owned(), value.to_owned());
     let options = UpdateConfigOptionsBuilder::default().version(version as i64).build();
-    match engine.docker.update_config(name, spec, options).await {
-        Err(e) if is_not_found(&e) => Ok(false),
-        updated => updated.context(format!("renewing config {name}")).map(|()| true),
-    }
+    engine.docker.update_config(&config.id.unwrap_or_default(), spec, options).await
+}
+
+fn is_out_of_sequence(error: &bollard::errors::Error) -> bool {
+    matches!(error, bollard::errors::Error::DockerResponseServerError { message, .. } if message.contains("out of sequence"))
 }
 
 /// Whether a run lives.
@@ -200,7 +236,8 @@ struct Seen {
     what: String,
     begun: Timestamp,
     renewed: Timestamp,
-    is_kept: bool,
+    state: Option<State>,
+    config: Config,
 }
 
 /// All leases on an engine at a time.
@@ -226,15 +263,15 @@ impl Leases {
         let mut of = BTreeMap::new();
         for config in configs {
             let (begun, renewed) = (date(&config, "CreatedAt")?, date(&config, "UpdatedAt")?);
-            let labels = config.spec.and_then(|s| s.labels).unwrap_or_default();
+            let spec = config.spec.clone().unwrap_or_default();
+            let labels = spec.labels.unwrap_or_default();
             let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
-            let seen = Seen {
-                host: label(HOST_LABEL),
-                what: label(WHAT_LABEL),
-                begun,
-                renewed,
-                is_kept: label(LEASE_LABEL) == State::Kept.word(),
-            };
+            // What else has the label is none.
+            if spec.name != Some(lease_name(&label(RUN_LABEL))) {
+                continue;
+            }
+            let seen =
+                Seen { host: label(HOST_LABEL), what: label(WHAT_LABEL), begun, renewed, state: State::of(&labels), config };
             of.insert(label(RUN_LABEL), seen);
         }
         Ok(Self { host: host_id()?, now, of })
@@ -247,7 +284,8 @@ impl Leases {
     /// The state directory cannot be read.
     pub fn life(&self, run: &str, host: &str) -> Result<Life> {
         let lease = self.of.get(run);
-        if lease.is_some_and(|l| l.is_kept) {
+        let state = lease.and_then(|l| l.state);
+        if state == Some(State::Kept) {
             return Ok(Life::Kept);
         }
         let silent = lease.map_or(SignedDuration::ZERO, |l| self.now.duration_since(l.renewed));
@@ -255,11 +293,33 @@ impl Leases {
         Ok(match (alive::is_held(run)?.filter(|_| is_here), lease) {
             (Some(true), _) => Life::Alive(silent),
             (Some(false), _) => Life::Dead,
-            (None, Some(_)) if silent <= SILENT => Life::Alive(silent),
+            (None, Some(_)) if silent <= SILENT && state == Some(State::Held) => Life::Alive(silent),
             (None, Some(_)) => Life::Dead,
             (None, None) if is_here => Life::Dead,
             (None, None) => Life::Unknown,
         })
+    }
+
+    /// Takes the lease of a run away, as it was read; so the run sees that it was ended, and whatever becomes of what it deployed is not the
+    /// app's doing. Whether it could be: not where the run has renewed it since.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub async fn take_away(&self, engine: &Engine, run: &str) -> Result<bool> {
+        let Some(seen) = self.of.get(run).filter(|seen| seen.state == Some(State::Held)) else { return Ok(true) };
+        match update(engine, seen.config.clone(), LEASE_LABEL, State::Ended.word()).await {
+            Err(e) if is_out_of_sequence(&e) => Ok(false),
+            Err(e) if is_not_found(&e) => Ok(true),
+            updated => updated.context(format!("ending run {run}")).map(|()| true),
+        }
+    }
+
+    /// The same of a run that is alive and renews it.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub async fn take_by_force(engine: &Engine, run: &str) -> Result<()> {
+        relabel(engine, &lease_name(run), LEASE_LABEL, State::Ended.word()).await.map(drop)
     }
 
     /// What a run does, and for how long, as it is told to people.
@@ -276,7 +336,7 @@ impl Leases {
 
 /// The configs that have a label.
 pub(super) async fn configs(engine: &Engine, label: &str) -> Result<Vec<Config>> {
-    let filter = std::collections::HashMap::from([("label", vec![label])]);
+    let filter = HashMap::from([("label", vec![label])]);
     let options = ListConfigsOptionsBuilder::default().filters(&filter).build();
     in_swarm(engine.docker.list_configs(Some(options)).await).context("listing configs")
 }

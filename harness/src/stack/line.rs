@@ -73,8 +73,13 @@ async fn line(engine: &Engine) -> Result<Vec<Place>> {
     let mut line = Vec::new();
     for config in configs(engine, PLACE_LABEL).await? {
         let since = date(&config, "CreatedAt")?;
-        let labels = config.spec.and_then(|s| s.labels).unwrap_or_default();
+        let spec = config.spec.unwrap_or_default();
+        let labels = spec.labels.unwrap_or_default();
         let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
+        // What else has the label is none.
+        if spec.name != Some(place_name(&label(RUN_LABEL))) {
+            continue;
+        }
         line.push(Place { run: label(RUN_LABEL), what: label(WHAT_LABEL), host: label(HOST_LABEL), since });
     }
     line.sort_by(|a, b| (a.since, &a.run).cmp(&(b.since, &b.run)));

@@ -241,9 +241,9 @@ impl Owned {
         ignore_gone(self.remove_config(&place_name(&self.run)).await)
     }
 
-    /// Removes what says that the run builds an image.
-    pub(crate) async fn remove_claim(&self, name: &str) -> Result<()> {
-        ignore_gone(self.remove_config(name).await)
+    /// Removes what says that the run builds an image, by its id or name.
+    pub(crate) async fn remove_claim(&self, id: &str) -> Result<()> {
+        ignore_gone(self.remove_config(id).await)
     }
 
     /// What of the run is there, but its lease and its place in the line; with `stack`, of that stack only.
