@@ -195,7 +195,7 @@ fn a_strict_bot_is_driven() {
     assert!(said.contains("--strict"), "the command that reproduces it says so: {said}");
     let both = common::restore_drill(&["run", "radicale", "--strict", "--backupbot", "existing"]);
     assert_eq!(both.status.code(), Some(exit_code::USAGE.into()));
-    assert!(stderr(&both).contains("--strict goes with --backupbot own"), "{}", stderr(&both));
+    assert!(stderr(&both).contains("--strict works only with --backupbot own"), "{}", stderr(&both));
 }
 
 #[test]

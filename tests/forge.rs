@@ -191,7 +191,7 @@ fn parameters_that_could_do_harm_are_refused() {
         "the recipe \"ext::sh -c id\" is not cloned",
         "a revision cannot begin with -",
         "--post needs a token in the environment variable GITHUB_TOKEN",
-        "\"ftp://git.example.org/x\" is no repository",
+        "\"ftp://git.example.org/x\" is not the address of a repository",
         "/nonexistent/ladder.json",
     ] {
         assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
@@ -258,7 +258,7 @@ fn a_build_that_does_not_start_is_said_and_not_tried_again() {
     let output = bridge(&forge, &["--tester", "alice"]);
     assert_eq!(output.status.code(), Some(exit_code::NOT_POSTED.into()), "{}", stderr(&output));
     let text = forge.state().comments[1].2.clone();
-    assert!(text.contains("A drill of `c0ffee0123` could not be started:") && text.contains("drone started none"), "{text}");
+    assert!(text.contains("A drill of `c0ffee0123` could not be started:") && text.contains("drone started no build"), "{text}");
     assert!(bridge(&forge, &["--tester", "alice"]).status.success());
     assert_eq!(forge.state().builds.len(), 1);
     assert_eq!(forge.state().comments.len(), 2);
@@ -274,7 +274,11 @@ fn a_bridge_that_cannot_know_its_own_answers_starts_nothing() {
     assert_eq!((output.status.code(), forge.state().builds.len()), (Some(exit_code::NOT_POSTED.into()), 0));
     let output = common::restore_drill(&["bridge", "wiki", "--tester", "../alice", "--drone", "drone", "--build", "coop/x"]);
     let said = stderr(&output);
-    for expected in ["\"wiki\" is no repository", "\"../alice\" is no name", "--drone and --build: \"drone/coop/x\""] {
+    for expected in [
+        "\"wiki\" is not the address of a repository",
+        "\"../alice\" is not a valid name",
+        "--drone and --build: \"drone/coop/x\"",
+    ] {
         assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
     }
 }

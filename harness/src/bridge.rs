@@ -60,8 +60,9 @@ impl Drone {
         url.query_pairs_mut().extend_pairs(branch.iter().chain(parameters));
         let build = self.http.ask(Call::send(Method::POST, url.into(), Value::Null)).await.map_err(|e| e.posting(what()))?;
         // Where no pipeline is for the event, there is no build, and no error.
-        let number =
-            build["number"].as_u64().ok_or_else(|| why("drone started none; is there a pipeline with the event custom?"))?;
+        let number = build["number"]
+            .as_u64()
+            .ok_or_else(|| why("drone started no build; its .drone.yml needs a pipeline with the event custom"))?;
         Ok(format!("{}/{}/{number}", self.server, self.repository))
     }
 }

@@ -156,6 +156,8 @@ fn drone(variables: &Variables<'_>) -> Build {
 /// As <https://woodpecker-ci.org/docs/usage/environment> lists them; before its version 1, builds had no `CI_PIPELINE_*`.
 fn woodpecker(variables: &Variables<'_>) -> Build {
     let get = |name: &str| variables.get(name);
+    // A deployment may have no CI_COMMIT_PULL_REQUEST, though it is of one.
+    let number = get("CI_COMMIT_PULL_REQUEST").and_then(|n| n.parse().ok());
     Build {
         server: Server::Woodpecker,
         repository: get("CI_REPO"),
@@ -166,7 +168,7 @@ fn woodpecker(variables: &Variables<'_>) -> Build {
         commit: get("CI_COMMIT_SHA"),
         branch: get("CI_COMMIT_BRANCH"),
         tag: get("CI_COMMIT_TAG"),
-        pull_request: get("CI_COMMIT_PULL_REQUEST").and_then(|n| n.parse().ok()),
+        pull_request: number.or_else(|| pull_request(&get("CI_COMMIT_REF")?)),
         workspace: get("CI_WORKSPACE").map(PathBuf::from),
         drone: Map::new(),
     }
@@ -270,7 +272,7 @@ mod tests {
 
     #[test]
     fn woodpecker_is_not_taken_for_drone_or_gitlab() {
-        let variables = [
+        let mut variables = [
             ("CI", "woodpecker"),
             ("DRONE_BUILD_NUMBER", "1"),
             ("CI_PIPELINE_NUMBER", "8"),
@@ -281,6 +283,10 @@ mod tests {
         let expected =
             (Server::Woodpecker, "8".into(), "https://ci.example.org/repos/3/pipeline/8".into(), "abc".into(), Some(5));
         assert_eq!(seen(&variables), expected);
+        variables[5] = ("CI_COMMIT_REF", "refs/pull/5/head");
+        assert_eq!(seen(&variables), expected, "a deployment of a pull request");
+        variables[5].1 = "refs/heads/main";
+        assert_eq!(seen(&variables).4, None);
     }
 
     #[test]

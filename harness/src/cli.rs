@@ -84,16 +84,16 @@ pub enum Command {
         "  restore-drill run ~/.abra/recipes/radicale          the recipe in this folder, as it is\n",
     ))]
     Run(RunArgs),
-    /// Test a recipe through its life cycle (install, upgrade, backup and restore, function, lint) and report the level it reaches.
+    /// Test a recipe through its life cycle (install, upgrade, backup and restore, functional, lint) and report the level it reaches.
     ///
     /// All rungs share one deployment: the previous version is deployed and filled with users' data, upgraded in place, and then
     /// drilled. A backup of the previous version is also restored onto the version under test. The recipe is copied at a commit into
     /// the ladder's own directory; your checkout is only read.
     #[command(after_help = concat!(
         "Examples:\n",
-        "  restore-drill ladder radicale                                ~/.abra/recipes/radicale, from the version tag before\n",
+        "  restore-drill ladder radicale                                ~/.abra/recipes/radicale, upgraded from the previous version tag\n",
         "  restore-drill ladder ./radicale@1.2.0+3.1.8 --from 1.1.0+3.1.7\n",
-        "  restore-drill ladder scenarios/radicale --dirty              files as they are, of no commit\n",
+        "  restore-drill ladder scenarios/radicale --dirty              the files as they are, committed or not\n",
         "  restore-drill ladder radicale --compare before/ladder.json   what changed since then\n",
         "\nExit codes: 0 every rung passed or does not apply, 1 a rung failed or was skipped without a reason, 2 unknown\n",
     ))]
@@ -110,8 +110,8 @@ pub enum Command {
         "  restore-drill ci                                           the recipe in this directory\n",
         "  restore-drill ci scenarios/radicale --not-applicable upgrade=one-version-only --out results\n",
         "  restore-drill ci https://git.example.org/coop/radicale --ref 1.2.0+3.1.8\n",
-        "  restore-drill ci --recipes https://git.example.org/coop --post gitea     of a build with RECIPE, REF and PR\n",
-        "\nExit codes: those of ladder, and 75 if every rung was earned but --post failed\n",
+        "  restore-drill ci --recipes https://git.example.org/coop --post gitea     in a build that sets RECIPE, REF and PR\n",
+        "\nExit codes: those of ladder, and 75 if every rung passed but --post failed\n",
     ))]
     Ci(CiArgs),
     /// Start drills for comments on pull requests: looks for `!testme` on Gitea or Forgejo, checks its author, starts a build of drone, and
@@ -203,7 +203,7 @@ pub enum Command {
         /// A finding as a report prints it, or a word from one.
         finding: Vec<String>,
     },
-    /// Print a config file with every option's default, commented out.
+    /// Print a template of the config file, with the options that it can set.
     Config,
     /// Print the JSON Schema of a file, for editors and programs.
     Schema {
@@ -283,7 +283,7 @@ pub enum Command {
         "  restore-drill conformance                          the bot of this repository\n",
         "  restore-drill conformance --strict                 the same, as the specification says\n",
         "  restore-drill conformance --backupbot existing     the one that is deployed, such as backup-bot-two\n",
-        "\nExit codes: 0 every case was kept, 1 one was not\n",
+        "\nExit codes: 0 every case was kept or differs, 1 at least one was NOT KEPT\n",
     ))]
     Conformance {
         /// Run only these cases.
@@ -291,7 +291,7 @@ pub enum Command {
         /// The bot to test: one that is deployed for the test, or the one that is on the engine.
         #[arg(long, value_enum, default_value_t = BotChoice::Own)]
         backupbot: BotChoice,
-        /// Have the bot of this repository follow the specification where the deployed bot does otherwise.
+        /// Make the drill's own bot follow the specification where backup-bot-two differs from it. Not with `--backupbot existing`.
         #[arg(long, env = "RESTORE_DRILL_STRICT", value_parser = clap::builder::FalseyValueParser::new())]
         strict: bool,
         /// With `--backupbot existing`: the bot's service, such as backup_app. Needed if the engine has more than one bot.

@@ -60,7 +60,7 @@ impl Repository {
     pub fn parse(kind: Kind, address: &str, plain: bool) -> Result<Self> {
         let wrong = |why: &str| {
             Error::Usage(format!(
-                "{address:?} is no repository on a forge: {why}; expected an address such as https://git.example.org/coop/wiki"
+                "{address:?} is not the address of a repository: {why}; expected an address such as https://git.example.org/coop/wiki"
             ))
         };
         let url = Url::parse(address).map_err(|e| wrong(&e.to_string()))?;

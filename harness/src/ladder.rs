@@ -79,7 +79,7 @@ impl Step {
     /// What came of it in a word, and what was done or why not.
     pub fn told(&self) -> (&'static str, &str) {
         match &self.outcome {
-            RungOutcome::Pass => ("earned", &self.detail),
+            RungOutcome::Pass => ("passed", &self.detail),
             RungOutcome::Fail => ("failed", &self.detail),
             RungOutcome::Unknown => ("unknown", &self.detail),
             RungOutcome::NotApplicable { reason } => ("does not apply", reason),

@@ -152,7 +152,7 @@ fn lane(cli: &Cli, dir: &Path, number: usize) -> Result<Vec<String>, String> {
 fn phase(evidence: &Path) -> String {
     let events = std::fs::read_to_string(evidence.join("events.jsonl")).unwrap_or_default();
     let begun = events.lines().filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
-    let last = begun.filter(|e| e["event"] == "phase-started").last();
+    let last = begun.rev().find(|e| e["event"] == "phase-started");
     last.and_then(|e| e["phase"].as_str().map(str::to_owned)).unwrap_or_else(|| "before the first".into())
 }
 

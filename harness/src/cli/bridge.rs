@@ -8,7 +8,7 @@ pub struct BridgeArgs {
     /// The repositories of the recipes, on a Gitea or Forgejo; the token is in GITEA_TOKEN.
     #[arg(required = true, value_name = "ADDRESS")]
     pub recipes: Vec<String>,
-    /// Somebody who may start a drill. May be given several times.
+    /// A user who may start a drill. May be given several times.
     #[arg(long, value_name = "NAME", required_unless_present = "organization")]
     pub tester: Vec<String>,
     /// Members of this organization may start a drill.
@@ -17,19 +17,19 @@ pub struct BridgeArgs {
     /// The address of drone; the token is in DRONE_TOKEN.
     #[arg(long, env = "DRONE_SERVER", value_name = "ADDRESS")]
     pub drone: String,
-    /// The repository that drone builds, as docs/ci/drone.yml. It gets the parameters RECIPE, REF and PR.
+    /// The repository that drone builds; its .drone.yml is like docs/ci/drone.yml. The build gets the parameters RECIPE, REF and PR.
     #[arg(long, value_name = "OWNER/NAME")]
     pub build: String,
-    /// The branch that is built. Default: the repository's.
+    /// The branch that is built. Default: the repository's default branch.
     #[arg(long)]
     pub branch: Option<String>,
     /// The comment that asks for a drill.
     #[arg(long, value_name = "WORD", default_value = "!testme")]
     pub word: String,
-    /// Look once and end, as a timer wants it. The exit code is 75 if something could not be read, started or answered.
+    /// Look once and exit, for use with a timer. The exit code is 75 if something could not be read, started or answered.
     #[arg(long)]
     pub once: bool,
-    /// The time between two looks.
+    /// How often to look.
     #[arg(long, value_name = "TIME", value_parser = super::data::time, default_value = "1m")]
     pub every: Duration,
 }

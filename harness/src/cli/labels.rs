@@ -57,7 +57,8 @@ pub enum Labels {
     /// Suggest labels that back up what the inventory calls durable or valuable. Prints a unified diff, which git apply takes.
     ///
     /// Every label that is there is kept, or written where the bot reads it, or reported. A database without a dump gets the script,
-    /// the config and the hooks that make and load one. The result is read again, also by docker if that is installed.
+    /// the config and the hooks that make and load one. Without an inventory.toml, every volume is taken for worth a backup, and the
+    /// output says so. The result is read again, also by docker if that is installed.
     Suggest {
         /// The recipe's folder.
         dir: PathBuf,

@@ -29,8 +29,8 @@ pub struct ClimbArgs {
     /// The version to upgrade from: a tag or commit of the recipe. Default: the previous version tag.
     #[arg(long, value_name = "VERSION")]
     pub from: Option<String>,
-    /// The scenario with the app's inventory and probes. Default: the one with the recipe's name: TYPE in its .env.sample, else its
-    /// folder's.
+    /// The scenario with the app's inventory and probes. Default: the one with the name of TYPE in the recipe's .env.sample, else the one
+    /// with the folder's name.
     #[arg(long)]
     pub scenario: Option<String>,
     /// Take the recipe's files as they are, committed or not.
@@ -48,7 +48,8 @@ pub struct ClimbArgs {
     /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
     #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
     pub images: ImageChoice,
-    /// More values for the compose files' variables, as NAME=value lines.
+    /// More values for the compose files' variables, as NAME=value lines, such as ~/.abra/servers/<server>/<domain>.env. Its STACK_NAME and
+    /// DOMAIN are not used.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
     /// How many drills may run.

@@ -17,8 +17,8 @@ const TWO_RECIPES: &str = "the folder is a recipe already; with --recipe, name t
 /// The options of `run`.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
-    /// The scenario's name; or a folder: a recipe's as it is published, or a scenario's. The scenario of a recipe is the one that is called
-    /// as TYPE in its .env.sample says, or as its folder.
+    /// The scenario's name; or a folder: a recipe's as it is published, or a scenario's. For a recipe's folder, the scenario with the name
+    /// of TYPE in its .env.sample is used, else the one with the folder's name.
     #[arg(value_name = "SCENARIO")]
     pub scenario: String,
     /// A recipe's folder, in the place of the scenario's own recipe.
@@ -33,7 +33,7 @@ pub struct RunArgs {
     /// The bot to use: one that the drill deploys, or the one that is on the engine.
     #[arg(long, env = "RESTORE_DRILL_BACKUPBOT", value_enum, default_value_t = BotChoice::Own)]
     pub backupbot: BotChoice,
-    /// Have the drill's own bot follow the backupbot specification where the deployed bot does otherwise.
+    /// Make the drill's own bot follow the specification where backup-bot-two differs from it. Not with `--backupbot existing`.
     #[arg(long, env = "RESTORE_DRILL_STRICT", value_parser = clap::builder::FalseyValueParser::new())]
     pub strict: bool,
     /// With `--backupbot existing`: the bot's service, such as backup_app. Needed if the engine has more than one bot.
@@ -80,7 +80,7 @@ impl RunArgs {
             return Err(Error::Usage(format!("{option} goes with --backupbot existing")));
         }
         if self.strict && self.backupbot == BotChoice::Existing {
-            return Err(Error::Usage("--strict goes with --backupbot own".into()));
+            return Err(Error::Usage("--strict works only with --backupbot own: a deployed bot cannot be changed".into()));
         }
         let asked = Asked::find(&scenarios, &self.scenario)?;
         let recipe = match (asked.recipe, &self.recipe) {

@@ -26,7 +26,7 @@ fn prepared(args: &BridgeArgs) -> Result<Bridge> {
     let mut token = |name: &str| {
         let token = std::env::var(name).unwrap_or_default();
         if token.trim().is_empty() {
-            problems.push(format!("the environment variable {name} has no token"));
+            problems.push(format!("the environment variable {name} is not set; put the token there"));
         }
         token
     };
@@ -43,7 +43,7 @@ fn prepared(args: &BridgeArgs) -> Result<Bridge> {
         problems.push(format!("--drone and --build: {e}"));
     }
     for name in args.tester.iter().chain(&args.organization).filter(|n| !crate::ladder::remote::is_name(n)) {
-        problems.push(format!("{name:?} is no name of a person or an organization"));
+        problems.push(format!("{name:?} is not a valid name of a user or an organization"));
     }
     if !problems.is_empty() {
         return Err(Error::Usage(problems.join("\n")));

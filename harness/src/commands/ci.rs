@@ -56,8 +56,8 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
     let build = Build::here();
     if build.as_ref().is_some_and(|b| b.server == Server::Drone) && std::env::var_os(STATE).is_none() {
         output::notice(format_args!(
-            "note: {STATE} is not set. drone gives each build a home directory of its own, so drills of other builds are not seen: they \
-             do not wait for each other, and what a killed build left is not removed. Set it on the runner, in DRONE_RUNNER_ENVIRON."
+            "note: {STATE} is not set. drone gives each build its own home directory, so what a killed build left is removed only after \
+             a minute. Set it on the runner, in DRONE_RUNNER_ENVIRON."
         ));
     }
     let wanted = Wanted::of(&args)?;
@@ -214,7 +214,7 @@ impl Poster {
             (None, Place::Remote(address), _) => Repository::parse(kind, &address.url, false),
             (None, Place::Local(_), Some(url)) => Repository::parse(kind, url, false),
             (None, Place::Local(place), None) => Err(Error::Usage(format!(
-                "--post: it is not known which repository on the forge the recipe {place:?} is of; name it with --post-to"
+                "the repository of the recipe {place:?} on the forge is not known; give it with --post-to ADDRESS"
             ))),
         }?;
         let recipe = source.map_or_else(|| wanted.place.name(), |source| source.name.clone());

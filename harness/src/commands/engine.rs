@@ -105,7 +105,7 @@ pub(super) async fn audit(scenarios: &Path, what: Audited<'_>, scenario: Option<
 /// Tests a bot against its specification.
 pub(super) async fn conformance(scenarios: &Path, tested: Tested<'_>, names: &[String], json: bool) -> Result<u8> {
     if tested.strict && tested.choice == BotChoice::Existing {
-        return Err(Error::Usage("--strict goes with --backupbot own".into()));
+        return Err(Error::Usage("--strict works only with --backupbot own: a deployed bot cannot be changed".into()));
     }
     let events = Events::new(vec![Box::new(Terminal::new())]);
     let outcomes = conformance::run(scenarios, tested, names, &events).await?;

@@ -101,6 +101,7 @@ where
     };
     let (keep, given, forgets) = (options.keep, options.deadline, options.forget_snapshot);
     let existing = options.backupbot == BotChoice::Existing;
+    let service = scenario.spec.doors.first().map_or_else(String::new, |door| door.service.clone());
     let ground = Ground {
         run: run.clone(),
         corpus,
@@ -150,7 +151,7 @@ where
     if keep && !is_cut_short {
         let marker = gc::keep_secret(&run, &secret.derive("kept"))?;
         match lease.keep().await {
-            Ok(()) => kept(&events, &run, &marker),
+            Ok(()) => kept(&events, &run, &service, &marker),
             Err(e) => events.note(format!("The deployment may not be kept: {e}")),
         }
     } else {
@@ -272,10 +273,11 @@ fn remember(evidence: &Evidence, events: &Events, error: &Error) {
     events.emit(Event::Ended { ended });
 }
 
-fn kept(events: &Events, run: &str, marker: &std::path::Path) {
+/// Tells how to look into a run that was kept, by one of its services, and how to remove it.
+fn kept(events: &Events, run: &str, service: &str, marker: &std::path::Path) {
     events.note(format!(
         "Kept: `docker service ls --filter label=restore-drill.run={run}` lists it, \
-         `docker exec -it $(docker ps -q -f label=restore-drill.run={run} -f name=_imap) sh` looks inside; \
+         `docker exec -it $(docker ps -q -f label=restore-drill.run={run} -f name=_{service}) sh` looks inside; \
          `restore-drill gc --run {run}` removes it (and {}).",
         marker.display()
     ));

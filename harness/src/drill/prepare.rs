@@ -228,7 +228,7 @@ fn tell(events: &Events, scenario: &Scenario, changes: &BTreeSet<Change>) {
     }
     if !changes.is_empty() {
         let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
-        events.note(format!("The recipe is deployed behind a fence: {}.", changes.join("; ")));
+        events.note(format!("The recipe was changed so that it touches nothing outside: {}.", changes.join("; ")));
     }
 }
 

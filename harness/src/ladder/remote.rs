@@ -51,7 +51,7 @@ impl Address {
             return match asked.split_once(':') {
                 Some((host, path)) if !host.contains('/') && !Path::new(asked).exists() => Err(refused(
                     asked,
-                    &format!("git's short form is not known here; write ssh://{host}/{}", path.trim_start_matches('/')),
+                    &format!("this short form of address is not supported; write ssh://{host}/{}", path.trim_start_matches('/')),
                 )),
                 _ => Ok(None),
             };

@@ -28,7 +28,7 @@ pub(super) fn check(sources: &RecipeFiles, suggestion: &Suggestion) -> Result<()
         }
         if let Some(Err(said)) = read(sources, &after)? {
             let message =
-                format!("docker cannot read what would be suggested, so nothing is: {said}. Please report this with your recipe");
+                format!("docker rejects the changed files, so nothing is suggested: {said}. Please report this with your recipe");
             return Err(Error::Usage(message));
         }
     }
