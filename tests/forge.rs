@@ -176,6 +176,20 @@ fn a_post_that_fails_keeps_the_verdict() {
     assert!(dir.path().join("results/results.json").is_file());
 }
 
+/// A build's parameters name the recipe, and with it a server. Only the one that the pipeline trusts is asked, with the token or without.
+#[test]
+fn the_token_is_sent_to_no_server_that_only_a_parameter_names() {
+    let (trusted, other, dir) = (Forge::start(), Forge::start(), tempfile::tempdir().expect("a directory"));
+    let recipes = format!("{}/coop", trusted.url.replace("http:", "https:"));
+    let address = format!("{}/coop/mailu", other.url.replace("http:", "https:"));
+    let variables = [("RECIPE", address.as_str()), ("PR", "7"), ("GITEA_TOKEN", TOKEN)];
+    let output = ci(dir.path(), &variables, &["--post", "gitea", "--recipes", &recipes]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{said}");
+    assert!(said.contains("neither that of --recipes") && said.contains("with --post-to"), "{said}");
+    assert!(other.state().asked.is_empty(), "{:?}", other.state().asked);
+}
+
 /// Everything that is wrong with the parameters of a build is said at once, and nothing is cloned or posted.
 #[test]
 fn parameters_that_could_do_harm_are_refused() {
@@ -201,6 +215,10 @@ fn parameters_that_could_do_harm_are_refused() {
         (&[("PR", "seven")], "expected a pull request's number"),
         (&[("RECIPE", "http://git.example.org/coop/wiki")], "only https, ssh and file are known"),
         (&[("RECIPE", "https://git.example.org/coop/wiki@1.0.0+1"), ("REF", "main")], "two revisions of the recipe"),
+        (
+            &[("RECIPE", "https://evil.example/a/b"), ("RESTORE_DRILL_POST", "gitea"), ("GITEA_TOKEN", TOKEN)],
+            "the token is not sent to the server of \"https://evil.example/a/b\"",
+        ),
         (&[("RECIPE", "scenarios/radicale"), ("RESTORE_DRILL_POST", "gitea"), ("GITEA_TOKEN", TOKEN)], "name it with --post-to"),
     ] {
         let output = ci(dir.path(), variables, &[]);

@@ -13,7 +13,7 @@ use crate::drill;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::forge::client::Client;
-use crate::forge::{CommitStatus, Repository, State};
+use crate::forge::{CommitStatus, Kind, Repository, State};
 use crate::ladder::Ladder;
 use crate::ladder::pinned::Source;
 use crate::ladder::remote::{Address, check_revision, is_name};
@@ -60,7 +60,7 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
              a minute. Set it on the runner, in DRONE_RUNNER_ENVIRON."
         ));
     }
-    let wanted = Wanted::of(&args)?;
+    let wanted = Wanted::of(&args, build.as_ref())?;
     let dir = args.climb.evidence.get_or_insert_with(|| runs("ladder")).clone();
     let step = Step { out: args.out.clone(), dir, build };
     let found = wanted.source(&args, &scenarios, step.build.as_ref());
@@ -91,7 +91,7 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
 
 impl Wanted {
     /// What the options ask for. All that is wrong with them is said at once.
-    fn of(args: &CiArgs) -> Result<Self> {
+    fn of(args: &CiArgs, build: Option<&Build>) -> Result<Self> {
         let mut problems = Vec::new();
         let before = noted(&mut problems, args.climb.compare.as_deref().map(Ladder::read).transpose()).flatten();
         let asked = match args.recipe.trim() {
@@ -119,8 +119,13 @@ impl Wanted {
             }
             token
         });
-        if let (Some(kind), Some(to)) = (args.post, &args.post_to) {
-            noted(&mut problems, Repository::parse(kind, to, true));
+        match (args.post, &args.post_to, &place) {
+            (Some(kind), Some(to), _) => _ = noted(&mut problems, Repository::parse(kind, to, true)),
+            (Some(kind), None, Place::Remote(address)) => {
+                let trusted = [args.recipes.as_deref(), build.and_then(|b| b.repository_url.as_deref())];
+                noted(&mut problems, trusts(kind, &address.url, &trusted));
+            }
+            _ => {}
         }
         noted(&mut problems, prepare(&args.out));
         if !problems.is_empty() {
@@ -158,6 +163,19 @@ impl Wanted {
             },
         }
     }
+}
+
+/// Refuses to send the token to a server that only the recipe's address names: whoever starts a build may have written that.
+fn trusts(kind: Kind, address: &str, trusted: &[Option<&str>]) -> Result<()> {
+    let origin = |text: &str| reqwest::Url::parse(text.trim()).ok().map(|url| url.origin()).filter(|origin| origin.is_tuple());
+    let own = origin(address);
+    if own.is_some() && trusted.iter().flatten().any(|text| origin(text) == own) {
+        return Repository::parse(kind, address, false).map(|_| ());
+    }
+    Err(Error::Usage(format!(
+        "--post: the token is not sent to the server of {address:?}, which is neither that of --recipes nor that of this build's own \
+         repository; name the recipe's repository on the forge with --post-to"
+    )))
 }
 
 /// What is right; a problem is noted.
@@ -342,6 +360,27 @@ mod tests {
         }
         assert_eq!(found("file:///srv/mailu", base), ("file:///srv/mailu".into(), None));
         assert!(place("mailu", Some("http://git.example.org")).is_err());
+    }
+
+    #[test]
+    fn the_token_is_for_the_forge_of_the_recipes_or_of_the_build() {
+        let address = "https://git.example.org/coop/wiki";
+        let build = Some("https://git.example.org/coop/recipe-ci");
+        for trusted in [[Some("https://git.example.org/coop"), None], [None, build], [Some("/srv/recipes"), build]] {
+            trusts(Kind::Gitea, address, &trusted).expect("trusted");
+            for other in [
+                "https://evil.example/a/b",
+                "https://git.example.org.evil.example/a/b",
+                "https://git.example.org:8443/a/b",
+                "ssh://git@git.example.org/coop/wiki",
+                "file:///srv/wiki",
+            ] {
+                let said = trusts(Kind::Gitea, other, &trusted).expect_err(other).to_string();
+                assert!(said.contains("--post-to"), "{said}");
+            }
+        }
+        trusts(Kind::Gitea, "file:///srv/wiki", &[Some("file:///srv"), None]).expect_err("no forge");
+        trusts(Kind::Gitea, address, &[None, None]).expect_err("nobody names it");
     }
 
     #[test]
