@@ -72,8 +72,13 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
             return step.ended(e, &format!("restore-drill ladder {}", args.recipe), poster.as_ref()).await;
         }
     };
-    let poster = Poster::of(&args, &wanted, Some(&source), step.build.as_ref())?;
     let place = commit.iter().fold(source.place.clone(), |place, commit| format!("{place}@{commit}"));
+    let reproduce = format!("restore-drill ladder {place}");
+    let poster = match Poster::of(&args, &wanted, Some(&source), step.build.as_ref()) {
+        Ok(poster) => poster,
+        // Nobody is told, but the results are kept.
+        Err(e) => return step.ended(e, &reproduce, None).await,
+    };
     output::notice(format_args!("recipe {place}"));
     if let Some(poster) = &poster
         && let Err(e) = poster.status(State::Pending, "the ladder is under way").await
@@ -85,7 +90,7 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
         Box::new(move |dir| Ok(Events::new(vec![Box::new(Folded::new(Folds::of(server))), Box::new(JsonLines::create(dir)?)])));
     match climb(source, args.climb, scenarios, folded).await {
         Ok((ladder, _)) => step.climbed(&ladder, wanted.before.as_ref(), poster.as_ref()).await,
-        Err(e) => step.ended(e, &format!("restore-drill ladder {place}"), poster.as_ref()).await,
+        Err(e) => step.ended(e, &reproduce, poster.as_ref()).await,
     }
 }
 
