@@ -272,6 +272,19 @@ fn a_comment_starts_one_build_and_is_answered() {
 }
 
 #[test]
+fn a_comment_that_cannot_be_answered_keeps_no_other_from_its_answer() {
+    let forge = Forge::start();
+    forge.state().led_away = Some("carol".into());
+    forge.state().comments = vec![(1, "carol".into(), "!testme".into()), (2, "alice".into(), "!testme".into())];
+    let output = bridge(&forge, &["--tester", "alice", "--organization", "coop"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(exit_code::NOT_POSTED.into()), "{said}");
+    assert!(said.contains("the members of coop") && said.contains("302 Found"), "{said}");
+    assert_eq!(forge.state().builds.len(), 1, "{said}");
+    assert!(forge.state().comments[2].2.contains("answer to 2 -->\nA drill of `c0ffee0123` was started"), "{said}");
+}
+
+#[test]
 fn a_build_that_does_not_start_is_said_and_not_tried_again() {
     let forge = Forge::start();
     forge.state().comments.push((1, "alice".into(), "!testme".into()));

@@ -85,6 +85,17 @@ fn asked<'a>(word: &str, text: &'a str) -> Option<Option<&'a str>> {
     }
 }
 
+/// Two results, one after the other. Of two errors, the first is said here.
+fn and(first: Result<()>, second: Result<()>) -> Result<()> {
+    match (first, second) {
+        (Err(first), Err(second)) => {
+            output::notice(format_args!("error: {first}"));
+            Err(second)
+        }
+        (first, second) => first.and(second),
+    }
+}
+
 impl Bridge {
     /// Answers every comment that asks for a build and has no answer. Gives the number of repositories that could not be read or
     /// answered, each of which is said.
@@ -101,19 +112,27 @@ impl Bridge {
 
     async fn recipe(&self, recipe: &Client) -> Result<()> {
         let myself = recipe.myself().await?;
+        let mut all = Ok(());
         for pull in recipe.pull_requests().await? {
-            let said = recipe.said(pull.number).await?;
-            let answered = |comment: &Comment| {
-                let marker = marker(comment.id);
-                said.iter().any(|answer| answer.author == myself && answer.text.starts_with(&marker))
-            };
-            for comment in said.iter().filter(|c| c.author != myself && !answered(c)) {
-                if let Some(digits) = asked(&self.word, &comment.text) {
-                    self.answer(recipe, &pull, comment, digits).await?;
-                }
+            all = and(all, self.pull(recipe, &pull, &myself).await);
+        }
+        all
+    }
+
+    /// Answers the comments on a pull request. One that cannot be answered, as where it is locked, keeps no other from its answer.
+    async fn pull(&self, recipe: &Client, pull: &PullRequest, myself: &str) -> Result<()> {
+        let said = recipe.said(pull.number).await?;
+        let answered = |comment: &Comment| {
+            let marker = marker(comment.id);
+            said.iter().any(|answer| answer.author == myself && answer.text.starts_with(&marker))
+        };
+        let mut all = Ok(());
+        for comment in said.iter().filter(|c| c.author != myself && !answered(c)) {
+            if let Some(digits) = asked(&self.word, &comment.text) {
+                all = and(all, self.answer(recipe, pull, comment, digits).await);
             }
         }
-        Ok(())
+        all
     }
 
     /// Answers first, and starts the build then: so none is started twice, whatever fails.

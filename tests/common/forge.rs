@@ -20,6 +20,8 @@ pub struct State {
     pub comments: Vec<(u64, String, String)>,
     /// The members of the organization `coop`.
     pub members: Vec<String>,
+    /// Whom it is asked about as a member, and redirects elsewhere instead of answering.
+    pub led_away: Option<String>,
     /// The builds that were started, by their requests: for tests, the forge is drone too.
     pub builds: Vec<String>,
     /// Whether drone starts none, as it does where no pipeline is for the event.
@@ -128,6 +130,9 @@ fn speak(state: &mut State, method: &str, target: &str, body: &Value) -> (&'stat
             return ("200 OK", if state.starts_none { Value::Null } else { build });
         }
         ("GET", ["", "api", "v1", "orgs", "coop", "members", name]) => {
+            if state.led_away.as_deref() == Some(*name) {
+                return ("302 Found\r\nLocation: /api/v1/orgs/coop/public_members/x", Value::Null);
+            }
             let is_member = state.members.iter().any(|m| m == name);
             return (if is_member { "204 No Content" } else { "404 Not Found" }, Value::Null);
         }
