@@ -30,17 +30,33 @@ async fn one_comment_is_written_and_then_changed_at_each_forge() {
             let client = client(&forge, kind, TOKEN);
             assert_eq!(client.comment(7, MARKER, "first").await.expect("posted"), Commented::Written);
             forge.state().comments.push((6, "alice".into(), "thanks".into()));
-            assert_eq!(client.comment(7, MARKER, "second").await.expect("posted"), Commented::Changed, "{kind:?}, {page}");
+            let second = client.comment(7, MARKER, "second").await.expect("posted");
+            // Where nothing says whose a comment is, none is changed.
+            let is_known = knows_user || kind == Kind::Github;
+            assert_eq!(second, if is_known { Commented::Changed } else { Commented::Written }, "{kind:?}, {page}");
             {
                 let state = forge.state();
                 let ours: Vec<&String> = state.comments.iter().filter(|(_, who, _)| who == BOT).map(|(.., text)| text).collect();
-                assert_eq!(ours, [&format!("{MARKER}\nsecond")]);
+                let (first, second) = (format!("{MARKER}\nfirst"), format!("{MARKER}\nsecond"));
+                assert_eq!(ours, if is_known { vec![&second] } else { vec![&first, &second] });
+                assert!(state.asked.iter().all(|a| !a.ends_with("comments/2") && !a.ends_with("notes/2")), "{:?}", state.asked);
                 assert_eq!(state.comments[1].2, format!("{MARKER}\nmine!"), "somebody else's is left alone");
             }
             // Another recipe's is another comment.
             assert_eq!(client.comment(7, "<!-- restore-drill: wiki -->", "third").await.expect("posted"), Commented::Written);
         }
     }
+}
+
+#[tokio::test]
+async fn too_many_requests_write_no_second_comment() {
+    let forge = Forge::start();
+    let client = client(&forge, Kind::Github, TOKEN);
+    client.comment(7, MARKER, "first").await.expect("posted");
+    forge.state().limited = true;
+    let said = client.comment(7, MARKER, "second").await.expect_err("refused").to_string();
+    assert!(said.contains("rate limit"), "{said}");
+    assert_eq!(forge.state().comments.len(), 1);
 }
 
 #[tokio::test]

@@ -151,6 +151,10 @@ pub trait Dialect: Send + Sync {
     fn login<'a>(&self, person: &'a Value) -> Option<&'a str> {
         person["login"].as_str()
     }
+    /// Whether the forge says that a program wrote a comment, which is nobody's account.
+    fn is_of_machine(&self, _: &Value) -> bool {
+        false
+    }
     /// Who wrote a comment.
     fn author<'a>(&self, comment: &'a Value) -> Option<&'a str> {
         self.login(&comment["user"])

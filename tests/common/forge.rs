@@ -30,6 +30,8 @@ pub struct State {
     pub asked: Vec<String>,
     /// Comments on a page; 0 gives all of them on any page, as Gitea does.
     pub page: usize,
+    /// Whether there were too many requests to change a comment.
+    pub limited: bool,
     /// Whether it says whose a token is.
     pub knows_user: bool,
     /// What it answers instead: status and headers.
@@ -107,7 +109,8 @@ fn answer(stream: TcpStream, state: &mut State) {
 
 /// A comment as each of the forges writes it.
 fn comment((id, author, text): &(u64, String, String)) -> Value {
-    json!({"id": id, "body": text, "user": {"login": author}, "author": {"username": author}})
+    let kind = if author == BOT { "Bot" } else { "User" };
+    json!({"id": id, "body": text, "user": {"login": author, "type": kind}, "author": {"username": author}})
 }
 
 fn speak(state: &mut State, method: &str, target: &str, body: &Value) -> (&'static str, Value) {
@@ -162,6 +165,7 @@ fn speak(state: &mut State, method: &str, target: &str, body: &Value) -> (&'stat
         }
         ("PATCH", ["issues", "comments", id]) | ("PUT", ["merge_requests", "7", "notes", id]) => {
             match state.comments.iter_mut().find(|(known, ..)| known.to_string() == *id) {
+                _ if state.limited => ("403 Forbidden", json!({"message": "API rate limit exceeded"})),
                 Some((_, author, _)) if author != BOT => ("403 Forbidden", json!({"message": "not yours"})),
                 Some((.., old)) => {
                     *old = text();

@@ -78,8 +78,8 @@ impl Client {
         for id in self.own(pull_request, marker).await.map_err(at)? {
             match self.ask(self.dialect.change(&self.repository, pull_request, id, &text)).await {
                 Ok(_) => return Ok(Commented::Changed),
-                // Somebody else wrote it, or removed it meanwhile.
-                Err(Failure::Refused(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND, _)) => {}
+                // Somebody removed it meanwhile. 403 can be a limit of requests, which would write a second comment.
+                Err(Failure::Refused(StatusCode::NOT_FOUND, _)) => {}
                 Err(e) => return Err(at(e)),
             }
         }
@@ -87,7 +87,8 @@ impl Client {
         Ok(Commented::Written)
     }
 
-    /// Comments that begin with a marker, by their ids: our own ones, as far as the forge says who we are.
+    /// Our own comments that begin with a marker, by their ids. Anybody can write the marker. Where the forge does not say who we are,
+    /// none is ours but those that only a machine can have written.
     async fn own(&self, pull_request: u64, marker: &str) -> Result<Vec<u64>, Failure> {
         let all = self.comments(pull_request).await?;
         let marked: Vec<&Value> = all.iter().filter(|c| c["body"].as_str().is_some_and(|b| b.starts_with(marker))).collect();
@@ -95,9 +96,14 @@ impl Client {
             return Ok(vec![]);
         }
         // A token may be allowed to comment, and not to ask whose it is.
-        let myself = self.ask(self.dialect.myself(&self.repository)).await.unwrap_or_default();
-        let myself = self.dialect.login(&myself);
-        let is_own = |c: &&Value| myself.is_none() || self.dialect.author(c) == myself;
+        let myself = match self.ask(self.dialect.myself(&self.repository)).await {
+            Err(Failure::Refused(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND, _)) => Value::Null,
+            answer => answer?,
+        };
+        let is_own = |c: &&Value| match self.dialect.login(&myself) {
+            Some(login) => self.dialect.author(c) == Some(login),
+            None => self.dialect.is_of_machine(c),
+        };
         Ok(marked.into_iter().filter(is_own).filter_map(|c| c["id"].as_u64()).collect())
     }
 

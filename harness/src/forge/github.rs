@@ -1,7 +1,7 @@
 //! GitHub: <https://docs.github.com/rest>.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::gitea::status_body;
 use super::{Call, CommitStatus, Dialect, Repository};
@@ -43,5 +43,10 @@ impl Dialect for Github {
 
     fn change(&self, repository: &Repository, _: u64, comment: u64, text: &str) -> Call {
         Call::send(Method::PATCH, format!("{}/issues/comments/{comment}", repo(repository)), json!({"body": text}))
+    }
+
+    // A workflow's own token may not ask whose it is.
+    fn is_of_machine(&self, comment: &Value) -> bool {
+        comment["user"]["type"] == "Bot"
     }
 }
