@@ -5,11 +5,29 @@ use std::process::Command;
 
 use crate::error::{Error, Result};
 
+/// What a hook of another repository sets for its programs: git would work there.
+const OF_ANOTHER: [&str; 8] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+];
+
+/// `git` in a directory, whatever repository the environment names.
+pub fn command(dir: &Path) -> Command {
+    let mut command = Command::new("git");
+    OF_ANOTHER.iter().for_each(|name| _ = command.env_remove(name));
+    command.arg("-C").arg(dir);
+    command
+}
+
 /// Runs `git` in a directory and returns what it prints. If git fails, the error is the first line of its message.
 pub fn git(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(dir)
+    let output = command(dir)
         .args(arguments)
         // Not even the index is refreshed: another process may hold its lock.
         .env("GIT_OPTIONAL_LOCKS", "0")
@@ -20,4 +38,18 @@ pub fn git(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
     }
     let said = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
     Err(Error::Usage(format!("git {} in {}: {said}", arguments.first().unwrap_or(&""), dir.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_that_the_environment_names_is_not_used() {
+        let command = command(Path::new("/srv/wiki"));
+        let kept: Vec<_> = command.get_envs().filter(|(_, value)| value.is_some()).collect();
+        let removed: Vec<_> = command.get_envs().filter_map(|(name, _)| name.to_str()).collect();
+        assert!(kept.is_empty() && removed.contains(&"GIT_DIR") && removed.contains(&"GIT_WORK_TREE"), "{removed:?}");
+        assert_eq!(command.get_args().collect::<Vec<_>>(), ["-C", "/srv/wiki"]);
+    }
 }

@@ -2,7 +2,7 @@
 //! come from whoever started a build, so nothing of them can be an option of git, or a program that git runs.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use recipe::labels::version::Version;
@@ -160,12 +160,8 @@ struct Repository<'a> {
 impl Repository<'_> {
     /// Runs git. What it says on standard error, if it fails.
     fn git(&self, arguments: &[&str]) -> Result<String, String> {
-        let mut command = Command::new("git");
-        command.arg("-C").arg(self.dir).args(arguments).stdin(Stdio::null());
-        // Those of a hook or of another repository, which would have git work elsewhere.
-        ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"].iter().for_each(|name| {
-            command.env_remove(name);
-        });
+        let mut command = recipe::git::command(self.dir);
+        command.args(arguments).stdin(Stdio::null());
         command.envs([
             ("GIT_ALLOW_PROTOCOL", PROTOCOLS),
             ("GIT_TERMINAL_PROMPT", "0"),
@@ -221,6 +217,8 @@ impl Repository<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     fn parsed(asked: &str) -> Result<Option<(String, String, Option<String>)>> {
