@@ -16,6 +16,9 @@ const PROTOCOLS: &str = "https:ssh:file";
 /// The reference that a revision is fetched into, if no branch or tag has it.
 const ASKED: &str = "refs/remotes/asked";
 
+/// The digits of a commit.
+const COMMIT: usize = 40;
+
 /// The address of a git repository, which is safe to give to git and to a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -196,12 +199,14 @@ impl Repository<'_> {
         self.commit(&kept)
     }
 
-    /// The commit of a tag, a branch, a commit's digits, or whatever the server knows under that name.
+    /// The commit of a tag, a branch, a commit's digits, or whatever the server knows under that name. All digits of a commit name that
+    /// commit and nothing else, though a tag or branch may be called so.
     fn find(&self, revision: &str) -> Option<String> {
-        let is_digits = revision.len() >= 7 && revision.chars().all(|c| c.is_ascii_hexdigit());
+        let is_hexadecimal = revision.chars().all(|c| c.is_ascii_hexdigit());
+        let (is_digits, is_commit) = (is_hexadecimal && revision.len() >= 7, is_hexadecimal && revision.len() == COMMIT);
         let names = [format!("refs/tags/{revision}"), format!("refs/remotes/origin/{revision}")];
         let digits = is_digits.then(|| revision.to_owned());
-        let known = names.into_iter().chain(digits).find_map(|name| self.commit(&name));
+        let known = names.into_iter().filter(|_| !is_commit).chain(digits).find_map(|name| self.commit(&name));
         known.or_else(|| {
             self.fetch(&[self.url, &format!("+{revision}:{ASKED}")]).ok()?;
             self.commit(ASKED)
@@ -307,6 +312,11 @@ mod tests {
         let pull = commit("three");
         git(&["update-ref", "refs/pull/7/head", &pull]);
         git(&["checkout", "-q", "main"]);
+        // Whoever may push can give a tag or a branch a commit's digits.
+        for kind in ["tags", "heads"] {
+            git(&["update-ref", &format!("refs/{kind}/{branch}"), &main]);
+            git(&["update-ref", &format!("refs/{kind}/{pull}"), &main]);
+        }
         (dir, [main, branch, pull])
     }
 
@@ -321,6 +331,7 @@ mod tests {
             (Some("1.0.0+1"), None, &main),
             (Some("feature/x"), None, &branch),
             (Some(&branch[..10]), None, &branch),
+            (Some(branch.as_str()), None, &branch),
             (None, Some(7), &pull),
             (Some(pull.as_str()), Some(7), &pull),
             // Known to nobody but the server.
