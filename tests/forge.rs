@@ -121,6 +121,10 @@ fn recipe(dir: &Path) -> String {
 
 /// `ci` in a build of drone that cloned this repository, where no scenario has the recipe's name: it ends before anything is deployed.
 fn ci(dir: &Path, variables: &[(&str, &str)], more: &[&str]) -> Output {
+    step(dir, variables, more).output().expect("it runs")
+}
+
+fn step(dir: &Path, variables: &[(&str, &str)], more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_restore-drill"));
     command.arg("ci").args(more).args(["--scenarios", "scenarios", "--out"]).arg(dir.join("results")).current_dir(common::root());
     let own = String::from_utf8(
@@ -129,7 +133,24 @@ fn ci(dir: &Path, variables: &[(&str, &str)], more: &[&str]) -> Output {
     command.env("DRONE", "true").env("DRONE_BUILD_LINK", "https://drone.example.org/coop/drill/9").env("NO_PROXY", "127.0.0.1");
     command.env("DRONE_COMMIT_SHA", own.expect("a commit").trim()).env("DRONE_COMMIT_REF", "refs/pull/3/head");
     command.env_remove("RESTORE_DRILL_STATE_DIR");
-    command.envs(variables.iter().copied()).output().expect("it runs")
+    command.envs(variables.iter().copied());
+    command
+}
+
+/// A server that never answers, and a CI server that gives up.
+#[test]
+fn a_signal_during_the_clone_leaves_results_and_no_clone() {
+    let (dir, temporary) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let address = format!("https://{}/coop/wiki", silent.local_addr().expect("an address"));
+    let mut step = step(dir.path(), &[("RECIPE", &address), ("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")], &[]);
+    let mut step = step.env("TMPDIR", temporary.path()).spawn().expect("it runs");
+    let _connection = silent.accept().expect("git asks");
+    assert!(temporary.path().read_dir().expect("a folder").next().is_some(), "the clone is under way");
+    assert!(Command::new("kill").args(["-TERM", &step.id().to_string()]).status().expect("kill runs").success());
+    assert_eq!(step.wait().expect("it ends").code(), Some(exit_code::SIGTERM.into()));
+    assert!(temporary.path().read_dir().expect("a folder").next().is_none(), "the clone is removed");
+    assert!(dir.path().join("results/results.json").is_file());
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::forge::client::Client;
 use crate::forge::{CommitStatus, Kind, Repository, State};
+use crate::interruption::interruptible;
 use crate::ladder::Ladder;
 use crate::ladder::pinned::Source;
 use crate::ladder::remote::{Address, check_revision, is_name};
@@ -63,7 +64,7 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
     let wanted = Wanted::of(&args, build.as_ref())?;
     let dir = args.climb.evidence.get_or_insert_with(|| runs("ladder")).clone();
     let step = Step { out: args.out.clone(), dir, build };
-    let found = wanted.source(&args, &scenarios, step.build.as_ref());
+    let found = interruptible(wanted.source(&args, &scenarios, step.build.as_ref())).await;
     let (source, commit) = match found.and_then(|source| source.commit().map(|commit| (source, commit))) {
         Ok(found) => found,
         Err(e) => {
@@ -81,8 +82,11 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
     };
     output::notice(format_args!("recipe {place}"));
     if let Some(poster) = &poster
-        && let Err(e) = poster.status(State::Pending, "the ladder is under way").await
+        && let Err(e) = interruptible(poster.status(State::Pending, "the ladder is under way")).await
     {
+        if matches!(e, Error::Signal(_)) {
+            return step.ended(e, &reproduce, Some(poster)).await;
+        }
         output::notice(format_args!("note: {e}"));
     }
     let server = step.build.as_ref().map(|b| b.server);
@@ -142,12 +146,14 @@ impl Wanted {
     }
 
     /// The recipe, at the revision that is to be tested.
-    fn source(&self, args: &CiArgs, scenarios: &Path, build: Option<&Build>) -> Result<Source> {
+    async fn source(&self, args: &CiArgs, scenarios: &Path, build: Option<&Build>) -> Result<Source> {
         let place = match &self.place {
-            Place::Remote(address) => return Source::cloned(address, self.revision.as_deref(), self.pull_request),
+            Place::Remote(address) => {
+                return Source::cloned(address, self.revision.as_deref(), self.pull_request).await;
+            }
             Place::Local(place) => place,
         };
-        let source = Source::find(place, scenarios, args.climb.dirty)?;
+        let source = Source::find(place, scenarios, args.climb.dirty).await?;
         let commit = build.filter(|build| !args.climb.dirty && is_of(&source, build)).and_then(|build| build.commit.clone());
         match &self.revision {
             Some(_) => Ok(source.at(self.revision.clone())),

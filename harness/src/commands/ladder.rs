@@ -8,6 +8,7 @@ use super::sinks::{runs, sinks};
 use crate::cli::{ClimbArgs, LadderArgs, OutputArgs};
 use crate::drill::{self, Options};
 use crate::error::Result;
+use crate::interruption::interruptible;
 use crate::ladder::climb::Plan;
 use crate::ladder::pinned::Source;
 use crate::ladder::{self, Ladder};
@@ -17,7 +18,7 @@ use crate::{exit_code, output};
 pub(super) async fn ladder(args: LadderArgs, scenarios: PathBuf, output: OutputArgs) -> Result<u8> {
     // What cannot be compared with is found before an hour is spent.
     let before = args.climb.compare.as_deref().map(Ladder::read).transpose()?;
-    let source = Source::find(&args.recipe, &scenarios, args.climb.dirty)?;
+    let source = interruptible(Source::find(&args.recipe, &scenarios, args.climb.dirty)).await?;
     let (ladder, dir) = climb(source, args.climb, scenarios, sinks(output, false)).await?;
     if args.json {
         output::exact_line(format_args!("{:#}", serde_json::json!(ladder)))?;

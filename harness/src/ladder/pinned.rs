@@ -40,13 +40,18 @@ pub struct Pinned {
 impl Source {
     /// `PATH`, `NAME` of a recipe in `~/.abra/recipes` or of a scenario; `@REVISION` after it names a tag or commit.
     /// With `dirty`, files are taken as they are, of no commit. A repository's address is cloned.
-    pub fn find(asked: &str, scenarios: &Path, dirty: bool) -> Result<Self> {
+    pub async fn find(asked: &str, scenarios: &Path, dirty: bool) -> Result<Self> {
         if let Some((address, revision)) = Address::with_revision(asked)? {
             if dirty {
                 return Err(Error::Usage(format!("{asked}: --dirty takes files as they are in a folder, and this is no folder")));
             }
-            return Self::cloned(&address, revision.as_deref(), None);
+            return Self::cloned(&address, revision.as_deref(), None).await;
         }
+        Self::folder(asked, scenarios, dirty)
+    }
+
+    /// A folder of the user's, or where recipes of that name are.
+    fn folder(asked: &str, scenarios: &Path, dirty: bool) -> Result<Self> {
         let (place, revision) = match asked.rsplit_once('@') {
             Some((place, revision)) if !Path::new(asked).exists() => (place, Some(revision.to_owned())),
             _ => (asked, None),
@@ -78,8 +83,8 @@ impl Source {
     }
 
     /// A clone of a recipe's repository.
-    pub fn cloned(address: &Address, revision: Option<&str>, pull_request: Option<u64>) -> Result<Self> {
-        let clone = address.clone(revision, pull_request)?;
+    pub async fn cloned(address: &Address, revision: Option<&str>, pull_request: Option<u64>) -> Result<Self> {
+        let clone = address.clone(revision, pull_request).await?;
         let (name, place, revision) = (address.name.clone(), address.url.clone(), Some(clone.commit.clone()));
         Ok(Self { dir: clone.dir().to_owned(), name, place, revision, dirty: false, clone: Some(clone) })
     }
@@ -239,7 +244,7 @@ mod tests {
     }
 
     fn find(asked: &str, dirty: bool) -> Result<Source> {
-        Source::find(asked, Path::new("nowhere"), dirty)
+        Source::folder(asked, Path::new("nowhere"), dirty)
     }
 
     #[test]

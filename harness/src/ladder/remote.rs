@@ -2,8 +2,9 @@
 //! come from whoever started a build, so nothing of them can be an option of git, or a program that git runs.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use recipe::labels::version::Version;
 use reqwest::Url;
@@ -16,6 +17,10 @@ const PROTOCOLS: &str = "https:ssh:file";
 /// The reference that a revision is fetched into, if no branch or tag has it.
 const ASKED: &str = "refs/remotes/asked";
 
+/// How long one transfer may take.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// ssh asks nobody, and does not wait for a host that is silent.
+const SSH: &str = "ssh -oBatchMode=yes -oConnectTimeout=30";
 /// The digits of a commit.
 const COMMIT: usize = 40;
 
@@ -101,21 +106,25 @@ impl Address {
     ///
     /// # Errors
     /// It cannot be reached, or does not have the revision.
-    pub fn clone(&self, revision: Option<&str>, pull_request: Option<u64>) -> Result<Clone> {
+    pub async fn clone(&self, revision: Option<&str>, pull_request: Option<u64>) -> Result<Clone> {
         let dir = tempfile::Builder::new().prefix("restore-drill-recipe-").tempdir().map_err(Error::io(std::env::temp_dir()))?;
         let repository = Repository { dir: dir.path(), url: &self.url };
         repository.git(&["init", "--quiet", "."]).map_err(|why| Error::system("git init", why))?;
         repository
             .fetch(&["--tags", &self.url, "+refs/heads/*:refs/remotes/origin/*"])
+            .await
             .map_err(|why| Error::system(format!("cloning {}", self.url), why))?;
         // The commits of a fork are in no branch of the repository.
-        let pull = pull_request.and_then(|number| repository.pull_request(number));
+        let pull = match pull_request {
+            Some(number) => repository.pull_request(number).await,
+            None => None,
+        };
         let commit = match (revision, pull_request) {
-            (Some(revision), _) => repository.find(revision).ok_or_else(|| {
+            (Some(revision), _) => repository.find(revision).await.ok_or_else(|| {
                 Error::Usage(format!("{}: no tag, branch or commit {revision:?}; {}", self.url, repository.versions()))
             })?,
             (None, Some(number)) => pull.ok_or_else(|| Error::Usage(format!("{}: no pull request {number}", self.url)))?,
-            (None, None) => repository.find("HEAD").ok_or_else(|| Error::Usage(format!("{}: no commits", self.url)))?,
+            (None, None) => repository.find("HEAD").await.ok_or_else(|| Error::Usage(format!("{}: no commits", self.url)))?,
         };
         Ok(Clone { dir: Arc::new(dir), commit })
     }
@@ -161,8 +170,7 @@ struct Repository<'a> {
 }
 
 impl Repository<'_> {
-    /// Runs git. What it says on standard error, if it fails.
-    fn git(&self, arguments: &[&str]) -> Result<String, String> {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = recipe::git::command(self.dir);
         command.args(arguments).stdin(Stdio::null());
         command.envs([
@@ -173,18 +181,27 @@ impl Repository<'_> {
             ("GIT_HTTP_LOW_SPEED_TIME", "60"),
             ("LC_ALL", "C"),
         ]);
-        let output = command.output().map_err(|e| format!("git: {e}"))?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<&str> = said.lines().map(str::trim).filter(|l| !l.is_empty()).take(3).collect();
-        Err(lines.join("; "))
+        command
     }
 
-    fn fetch(&self, arguments: &[&str]) -> Result<String, String> {
+    /// Runs git, without the network. What it says on standard error, if it fails.
+    fn git(&self, arguments: &[&str]) -> Result<String, String> {
+        said(self.command(arguments).output())
+    }
+
+    /// Has git fetch. It ends with its limit of time, and with the future.
+    async fn fetch(&self, arguments: &[&str]) -> Result<String, String> {
         let fetch = ["-c", "core.hooksPath=/dev/null", "fetch", "--quiet", "--no-recurse-submodules", "--no-write-fetch-head"];
-        self.git(&[&fetch, arguments].concat())
+        let mut command = self.command(&[&fetch, arguments].concat());
+        let is_chosen = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| std::env::var_os(name).is_some());
+        if !is_chosen && self.git(&["config", "core.sshCommand"]).is_err() {
+            command.env("GIT_SSH_COMMAND", SSH);
+        }
+        let mut command = tokio::process::Command::from(command);
+        match tokio::time::timeout(PATIENCE, command.kill_on_drop(true).output()).await {
+            Ok(output) => said(output),
+            Err(_) => Err(format!("git did not end in {} minutes", PATIENCE.as_secs() / 60)),
+        }
     }
 
     fn commit(&self, name: &str) -> Option<String> {
@@ -192,25 +209,29 @@ impl Repository<'_> {
     }
 
     /// The newest commit of a pull request, as GitHub, Gitea and GitLab name it.
-    fn pull_request(&self, number: u64) -> Option<String> {
+    async fn pull_request(&self, number: u64) -> Option<String> {
         let kept = format!("refs/remotes/pull/{number}");
-        let names = [format!("refs/pull/{number}/head"), format!("refs/merge-requests/{number}/head")];
-        names.iter().find(|name| self.fetch(&[self.url, &format!("+{name}:{kept}")]).is_ok())?;
-        self.commit(&kept)
+        for name in [format!("refs/pull/{number}/head"), format!("refs/merge-requests/{number}/head")] {
+            if self.fetch(&[self.url, &format!("+{name}:{kept}")]).await.is_ok() {
+                return self.commit(&kept);
+            }
+        }
+        None
     }
 
     /// The commit of a tag, a branch, a commit's digits, or whatever the server knows under that name. All digits of a commit name that
     /// commit and nothing else, though a tag or branch may be called so.
-    fn find(&self, revision: &str) -> Option<String> {
+    async fn find(&self, revision: &str) -> Option<String> {
         let is_hexadecimal = revision.chars().all(|c| c.is_ascii_hexdigit());
         let (is_digits, is_commit) = (is_hexadecimal && revision.len() >= 7, is_hexadecimal && revision.len() == COMMIT);
         let names = [format!("refs/tags/{revision}"), format!("refs/remotes/origin/{revision}")];
         let digits = is_digits.then(|| revision.to_owned());
         let known = names.into_iter().filter(|_| !is_commit).chain(digits).find_map(|name| self.commit(&name));
-        known.or_else(|| {
-            self.fetch(&[self.url, &format!("+{revision}:{ASKED}")]).ok()?;
-            self.commit(ASKED)
-        })
+        if known.is_some() {
+            return known;
+        }
+        self.fetch(&[self.url, &format!("+{revision}:{ASKED}")]).await.ok()?;
+        self.commit(ASKED)
     }
 
     fn versions(&self) -> String {
@@ -220,10 +241,19 @@ impl Repository<'_> {
     }
 }
 
+/// What git printed; what it says on standard error, if it failed.
+fn said(output: std::io::Result<Output>) -> Result<String, String> {
+    let output = output.map_err(|e| format!("git: {e}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|l| !l.is_empty()).take(3).collect();
+    Err(lines.join("; "))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
 
     fn parsed(asked: &str) -> Result<Option<(String, String, Option<String>)>> {
@@ -320,12 +350,12 @@ mod tests {
         (dir, [main, branch, pull])
     }
 
-    #[test]
-    fn a_clone_finds_tags_branches_commits_and_pull_requests() {
+    #[tokio::test]
+    async fn a_clone_finds_tags_branches_commits_and_pull_requests() {
         let (dir, [main, branch, pull]) = upstream();
         let (address, _) =
             Address::with_revision(&format!("file://{}/wiki", dir.path().display())).expect("an address").expect("an address");
-        let cloned = |revision, pull_request| address.clone(revision, pull_request).map(|clone| clone.commit);
+        let cloned = async |revision, number| address.clone(revision, number).await.map(|clone| clone.commit);
         for (revision, number, commit) in [
             (None, None, &main),
             (Some("1.0.0+1"), None, &main),
@@ -339,23 +369,23 @@ mod tests {
             (Some("refs/pull/7/head"), None, &pull),
             (Some("main"), Some(7), &main),
         ] {
-            assert_eq!(&cloned(revision, number).expect("cloned"), commit, "{revision:?} of {number:?}");
+            assert_eq!(&cloned(revision, number).await.expect("cloned"), commit, "{revision:?} of {number:?}");
         }
-        let said = |revision, number| cloned(revision, number).expect_err("nothing").to_string();
-        assert!(said(Some("2.0.0+2"), None).contains("no tag, branch or commit \"2.0.0+2\"; it has 1.0.0+1"));
-        assert!(said(None, Some(8)).contains("no pull request 8"));
-        let gone = address.clone(None, None).expect("cloned");
+        let said = async |revision, number| cloned(revision, number).await.expect_err("nothing").to_string();
+        assert!(said(Some("2.0.0+2"), None).await.contains("no tag, branch or commit \"2.0.0+2\"; it has 1.0.0+1"));
+        assert!(said(None, Some(8)).await.contains("no pull request 8"));
+        let gone = address.clone(None, None).await.expect("cloned");
         let path = gone.dir().to_owned();
         assert!(path.is_dir());
         drop(gone);
         assert!(!path.exists());
     }
 
-    #[test]
-    fn a_repository_that_is_not_there_is_said() {
+    #[tokio::test]
+    async fn a_repository_that_is_not_there_is_said() {
         let dir = tempfile::tempdir().expect("a directory");
         let (address, _) = Address::with_revision(&format!("file://{}/none", dir.path().display())).expect("one").expect("one");
-        let error = address.clone(None, None).expect_err("nothing there");
+        let error = address.clone(None, None).await.expect_err("nothing there");
         assert_eq!(error.exit_code(), crate::exit_code::UNKNOWN);
         assert!(error.to_string().contains("/none: fatal: "), "{error}");
     }
