@@ -14,7 +14,7 @@ use restore_drill::forge::{CommitStatus, Kind, Repository, State};
 const MARKER: &str = "<!-- restore-drill: mailu -->";
 
 fn client(forge: &Forge, kind: Kind, token: &str) -> Client {
-    Client::new(kind, Repository::parse(kind, &forge.repository(), false).expect("a repository"), token).expect("a client")
+    Client::new(kind, Repository::parse(kind, &forge.repository()).expect("a repository"), token).expect("a client")
 }
 
 #[tokio::test]
@@ -343,13 +343,22 @@ fn a_bridge_that_cannot_know_its_own_answers_starts_nothing() {
     let output = bridge(&forge, &["--tester", "alice"]);
     assert!(stderr(&output).contains("whose the token is; it needs read:user: 403 Forbidden"), "{}", stderr(&output));
     assert_eq!((output.status.code(), forge.state().builds.len()), (Some(exit_code::NOT_POSTED.into()), 0));
-    let output = common::restore_drill(&["bridge", "wiki", "--tester", "../alice", "--drone", "drone", "--build", "coop/x"]);
-    let said = stderr(&output);
-    for expected in [
-        "\"wiki\" is not the address of a repository",
-        "\"../alice\" is not a valid name",
-        "--drone and --build: \"drone/coop/x\"",
+    for (recipe, drone, expected) in [
+        ("wiki", "drone", ["\"wiki\" is not the address of a repository", "\"../alice\" is not a valid name", "--drone and --build: \"drone/coop/x\""]),
+        (
+            "http://gitea:3000/coop/wiki",
+            "http://drone",
+            [
+                "\"http://gitea:3000/coop/wiki\" is not the address of a repository: the token would be sent without encryption",
+                "http is for this machine only",
+                "--drone and --build: \"http://drone/coop/x\" is not the address of a repository: the token would be sent without",
+            ],
+        ),
     ] {
-        assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
+        let output = common::restore_drill(&["bridge", recipe, "--tester", "../alice", "--drone", drone, "--build", "coop/x"]);
+        let said = stderr(&output);
+        for expected in expected {
+            assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
+        }
     }
 }

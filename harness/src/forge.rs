@@ -56,8 +56,8 @@ impl fmt::Display for Repository {
 
 impl Repository {
     /// The repository at an address that people open or clone. A token is sent there, so it must be `https`; `http` only on this
-    /// machine, or where `plain` allows it.
-    pub fn parse(kind: Kind, address: &str, plain: bool) -> Result<Self> {
+    /// machine.
+    pub fn parse(kind: Kind, address: &str) -> Result<Self> {
         let wrong = |why: &str| {
             Error::Usage(format!(
                 "{address:?} is not the address of a repository: {why}; expected an address such as https://git.example.org/coop/wiki"
@@ -67,8 +67,8 @@ impl Repository {
         let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
         match url.scheme() {
             "https" => {}
-            "http" if local || plain => {}
-            "http" => return Err(wrong("the token would be sent without encryption; name it with --post-to if you want that")),
+            "http" if local => {}
+            "http" => return Err(wrong("the token would be sent without encryption; http is for this machine only")),
             _ => return Err(wrong("only https is known")),
         }
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
@@ -175,7 +175,7 @@ mod tests {
             (Kind::Github, "http://127.0.0.1:3000/coop/mailu", "http://127.0.0.1:3000", "coop/mailu"),
         ] {
             let expected = Repository { forge: forge.into(), path: path.into() };
-            assert_eq!(Repository::parse(kind, address, false).expect(address), expected);
+            assert_eq!(Repository::parse(kind, address).expect(address), expected);
         }
     }
 
@@ -190,11 +190,11 @@ mod tests {
             ("https://me:secret@git.example.org/coop/mailu", "more than a host"),
             ("https://git.example.org/coop/mailu?x=1", "more than a host"),
             ("http://git.example.org/coop/mailu", "without encryption"),
+            ("http://127.0.0.1.example.org/coop/mailu", "without encryption"),
         ] {
-            let said = Repository::parse(Kind::Gitea, address, false).expect_err(address).to_string();
+            let said = Repository::parse(Kind::Gitea, address).expect_err(address).to_string();
             assert!(said.contains(why), "{address}: {said}");
         }
-        assert!(Repository::parse(Kind::Gitea, "http://gitea:3000/coop/mailu", true).is_ok());
     }
 
     #[test]

@@ -33,13 +33,13 @@ fn prepared(args: &BridgeArgs) -> Result<Bridge> {
     let (gitea, drone) = (token("GITEA_TOKEN"), token("DRONE_TOKEN"));
     let mut repositories = Vec::new();
     for address in &args.recipes {
-        match Repository::parse(Kind::Gitea, address, true) {
+        match Repository::parse(Kind::Gitea, address) {
             Ok(repository) => repositories.push(repository),
             Err(e) => problems.push(e.to_string()),
         }
     }
     // The same rules hold for the repository that is built.
-    if let Err(e) = Repository::parse(Kind::Gitea, &format!("{}/{}", args.drone.trim_end_matches('/'), args.build), true) {
+    if let Err(e) = Repository::parse(Kind::Gitea, &format!("{}/{}", args.drone.trim_end_matches('/'), args.build)) {
         problems.push(format!("--drone and --build: {e}"));
     }
     for name in args.tester.iter().chain(&args.organization).filter(|n| !crate::ladder::remote::is_name(n)) {

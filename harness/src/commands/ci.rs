@@ -129,7 +129,9 @@ impl Wanted {
             token
         });
         match (args.post, &args.post_to, &place) {
-            (Some(kind), Some(to), _) => _ = noted(&mut problems, Repository::parse(kind, to, true)),
+            (Some(kind), Some(to), _) => {
+                noted(&mut problems, Repository::parse(kind, to).map_err(|e| Error::Usage(format!("--post-to: {e}"))));
+            }
             (Some(kind), None, Place::Remote(address)) => {
                 let trusted = [args.recipes.as_deref(), build.and_then(|b| b.repository_url.as_deref())];
                 noted(&mut problems, trusts(kind, &address.url, &trusted));
@@ -181,7 +183,7 @@ fn trusts(kind: Kind, address: &str, trusted: &[Option<&str>]) -> Result<()> {
     let origin = |text: &str| reqwest::Url::parse(text.trim()).ok().map(|url| url.origin()).filter(|origin| origin.is_tuple());
     let own = origin(address);
     if own.is_some() && trusted.iter().flatten().any(|text| origin(text) == own) {
-        return Repository::parse(kind, address, false).map(|_| ());
+        return Repository::parse(kind, address).map(|_| ());
     }
     Err(Error::Usage(format!(
         "--post: the token is not sent to the server of {address:?}, which is neither that of --recipes nor that of this build's own \
@@ -239,9 +241,11 @@ impl Poster {
         let (Some(kind), Some(token)) = (args.post, &wanted.token) else { return Ok(None) };
         let of_build = build.filter(|build| source.is_some_and(|source| is_of(source, build)));
         let repository = match (&args.post_to, &wanted.place, of_build.and_then(|b| b.repository_url.as_deref())) {
-            (Some(to), ..) => Repository::parse(kind, to, true),
-            (None, Place::Remote(address), _) => Repository::parse(kind, &address.url, false),
-            (None, Place::Local(_), Some(url)) => Repository::parse(kind, url, false),
+            (Some(to), ..) => Repository::parse(kind, to),
+            (None, Place::Remote(address), _) => Repository::parse(kind, &address.url),
+            (None, Place::Local(_), Some(url)) => {
+                Repository::parse(kind, url).map_err(|e| Error::Usage(format!("--post: {e}; name it with --post-to")))
+            }
             (None, Place::Local(place), None) => Err(Error::Usage(format!(
                 "the repository of the recipe {place:?} on the forge is not known; give it with --post-to ADDRESS"
             ))),
