@@ -112,11 +112,6 @@ impl Source {
         self.commit_of(self.revision.as_deref().unwrap_or("HEAD")).map(Some)
     }
 
-    /// The directory of the repository that the recipe is in.
-    pub fn top(&self) -> Option<PathBuf> {
-        self.lines(&["rev-parse", "--show-toplevel"]).ok()?.into_iter().next().map(PathBuf::from)
-    }
-
     fn lines(&self, arguments: &[&str]) -> Result<Vec<String>> {
         Ok(String::from_utf8_lossy(&git(&self.dir, arguments)?).lines().map(str::to_owned).collect())
     }
