@@ -25,7 +25,7 @@ pub use fault::FaultArgs;
 pub use labels::Labels;
 pub use ladder::{ClimbArgs, LadderArgs};
 pub use report::ReportArgs;
-pub use run::RunArgs;
+pub use run::{RunArgs, strict};
 pub use schema::Schema;
 
 /// Proves that a backup restores: deploys an app, seeds it, backs it up, wipes it, restores it, and compares item by item.

@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 /// Why two recipes are refused.
 const TWO_RECIPES: &str = "the folder is a recipe already; with --recipe, name the scenario";
 
+/// Sets --strict.
+const STRICT: &str = "RESTORE_DRILL_STRICT";
+
 /// The options of `run`.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
@@ -34,7 +37,7 @@ pub struct RunArgs {
     #[arg(long, env = "RESTORE_DRILL_BACKUPBOT", value_enum, default_value_t = BotChoice::Own)]
     pub backupbot: BotChoice,
     /// Make the drill's own bot follow the specification where backup-bot-two differs from it. Not with `--backupbot existing`.
-    #[arg(long, env = "RESTORE_DRILL_STRICT", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = STRICT, value_parser = clap::builder::FalseyValueParser::new())]
     pub strict: bool,
     /// With `--backupbot existing`: the bot's service, such as backup_app. Needed if the engine has more than one bot.
     #[arg(long, value_name = "SERVICE")]
@@ -79,9 +82,7 @@ impl RunArgs {
         if let Some((option, _)) = of_existing.iter().find(|(_, given)| *given && self.backupbot == BotChoice::Own) {
             return Err(Error::Usage(format!("{option} goes with --backupbot existing")));
         }
-        if self.strict && self.backupbot == BotChoice::Existing {
-            return Err(Error::Usage("--strict works only with --backupbot own: a deployed bot cannot be changed".into()));
-        }
+        let strict = strict(self.strict, self.backupbot)?;
         let asked = Asked::find(&scenarios, &self.scenario)?;
         let recipe = match (asked.recipe, &self.recipe) {
             (Some(_), Some(_)) => return Err(Error::Usage(TWO_RECIPES.into())),
@@ -94,7 +95,7 @@ impl RunArgs {
             seed: self.data.seed,
             evidence: self.evidence.clone(),
             backupbot: self.backupbot,
-            strict: self.strict,
+            strict,
             bot_service: self.bot_service.clone(),
             forget_snapshot: self.forget_snapshot,
             images: self.images,
@@ -115,5 +116,28 @@ impl RunArgs {
             options.fault = Some(fault);
         }
         Ok(options)
+    }
+}
+
+/// Whether the bot is to follow the specification to the letter. Only the drill's own can be told to. A setting of the whole machine is
+/// for that one, and says nothing of the bot that is there.
+pub fn strict(asked: bool, bot: BotChoice) -> Result<bool> {
+    let is_setting = std::env::var_os(STRICT).is_some_and(|value| !value.is_empty());
+    match bot {
+        BotChoice::Own => Ok(asked),
+        BotChoice::Existing if asked && !is_setting => Err(Error::Usage("--strict goes with --backupbot own".into())),
+        BotChoice::Existing => Ok(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_drills_own_bot_is_told_to_be_strict() {
+        assert_eq!((strict(true, BotChoice::Own).ok(), strict(false, BotChoice::Own).ok()), (Some(true), Some(false)));
+        assert_eq!(strict(false, BotChoice::Existing).ok(), Some(false));
+        assert!(!strict(true, BotChoice::Existing).is_ok_and(|is_strict| is_strict));
     }
 }

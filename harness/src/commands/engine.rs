@@ -10,9 +10,9 @@ use judge::store::Evidence;
 use recipe::scenario::{self, Scenario};
 
 use crate::audit::Audited;
+use crate::cli::strict;
 use crate::conformance::{Outcome, Tested};
 use crate::doctor::{self, Level};
-use crate::drill::BotChoice;
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::report::terminal::Terminal;
@@ -104,9 +104,7 @@ pub(super) async fn audit(scenarios: &Path, what: Audited<'_>, scenario: Option<
 
 /// Tests a bot against its specification.
 pub(super) async fn conformance(scenarios: &Path, tested: Tested<'_>, names: &[String], json: bool) -> Result<u8> {
-    if tested.strict && tested.choice == BotChoice::Existing {
-        return Err(Error::Usage("--strict works only with --backupbot own: a deployed bot cannot be changed".into()));
-    }
+    let tested = Tested { strict: strict(tested.strict, tested.choice)?, ..tested };
     let events = Events::new(vec![Box::new(Terminal::new())]);
     let outcomes = conformance::run(scenarios, tested, names, &events).await?;
     if json {
