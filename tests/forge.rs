@@ -344,7 +344,15 @@ fn a_bridge_that_cannot_know_its_own_answers_starts_nothing() {
     assert!(stderr(&output).contains("whose the token is; it needs read:user: 403 Forbidden"), "{}", stderr(&output));
     assert_eq!((output.status.code(), forge.state().builds.len()), (Some(exit_code::NOT_POSTED.into()), 0));
     for (recipe, drone, expected) in [
-        ("wiki", "drone", ["\"wiki\" is not the address of a repository", "\"../alice\" is not a valid name", "--drone and --build: \"drone/coop/x\""]),
+        (
+            "wiki",
+            "drone",
+            [
+                "\"wiki\" is not the address of a repository",
+                "\"../alice\" is not a valid name",
+                "--drone and --build: \"drone/coop/x\"",
+            ],
+        ),
         (
             "http://gitea:3000/coop/wiki",
             "http://drone",

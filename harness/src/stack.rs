@@ -25,6 +25,7 @@ pub mod relay;
 pub mod resolver;
 pub mod subnets;
 pub mod through_engine;
+pub(crate) mod variables;
 pub mod volumes;
 
 /// The label that names the run on everything that the run creates.

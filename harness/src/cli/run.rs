@@ -125,7 +125,9 @@ pub fn strict(asked: bool, bot: BotChoice) -> Result<bool> {
     let is_setting = std::env::var_os(STRICT).is_some_and(|value| !value.is_empty());
     match bot {
         BotChoice::Own => Ok(asked),
-        BotChoice::Existing if asked && !is_setting => Err(Error::Usage("--strict goes with --backupbot own".into())),
+        BotChoice::Existing if asked && !is_setting => {
+            Err(Error::Usage("--strict works only with --backupbot own: a deployed bot cannot be changed".into()))
+        }
         BotChoice::Existing => Ok(false),
     }
 }

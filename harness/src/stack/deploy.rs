@@ -14,7 +14,7 @@ use bollard::query_parameters::{InspectContainerOptions, ListServicesOptionsBuil
 use bot::contract::{ENABLED_LABEL, HIDDEN};
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use recipe::compose::edit::Edit;
-use recipe::compose::variable::{Part, interpolate, literal, parts};
+use recipe::compose::variable::literal;
 use recipe::compose::{Compose, change_labels, labels};
 use recipe::fence::own::object_name;
 use recipe::labels::PREFIX;
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use super::health;
 use super::lease::Lease;
 use super::ownership::Owned;
-use super::run_labels;
+use super::{run_labels, variables};
 use crate::error::Context as _;
 use crate::error::{Error, Result};
 use crate::stack::until;
@@ -57,22 +57,6 @@ pub struct Stack {
 /// How long `docker stack deploy` may take. It waits for nothing that it creates.
 const DEPLOYING: Duration = Duration::from_secs(600);
 
-/// What the docker command needs of the environment of whoever calls. A recipe sees none of it.
-const OF_CALLER: [&str; 12] = [
-    "PATH",
-    "HOME",
-    "TMPDIR",
-    "DOCKER_HOST",
-    "DOCKER_CONFIG",
-    "DOCKER_CONTEXT",
-    "DOCKER_CERT_PATH",
-    "DOCKER_TLS_VERIFY",
-    "DOCKER_API_VERSION",
-    "SSH_AUTH_SOCK",
-    "XDG_RUNTIME_DIR",
-    "LANG",
-];
-
 impl Stack {
     /// The full name of a service.
     pub fn service(&self, service: &str) -> String {
@@ -92,7 +76,7 @@ impl Stack {
             if self.hides_labels {
                 hide_labels(file);
             }
-            shield(file, &self.env);
+            variables::shield(file, &self.env);
             // `docker stack deploy` merges services, but of volumes and networks the last file's wins whole.
             for section in ["volumes", "networks", "secrets", "configs"] {
                 for object in file.get_mut(section).and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
@@ -161,8 +145,7 @@ impl Stack {
         command
             .arg(&self.name)
             .env_clear()
-            .envs(self.env.iter().filter(|(name, _)| !OF_CALLER.contains(&name.as_str())))
-            .envs(std::env::vars_os().filter(|(name, _)| OF_CALLER.iter().any(|kept| name == kept)))
+            .envs(variables::environment(&self.env))
             .stdin(lease.inherit()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -184,7 +167,7 @@ impl Stack {
         if output.status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr);
+        let said = variables::unprefixed(&String::from_utf8_lossy(&output.stderr));
         let said: Vec<&str> = said.lines().filter(|l| !l.trim().is_empty()).collect();
         let first = self.compose.first().map(|c| c.file.display().to_string()).unwrap_or_default();
         Err(Error::Engine(format!("docker stack deploy of {first} as {} failed: {}", self.name, said.join(" / "))))
@@ -193,24 +176,6 @@ impl Stack {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(Error::io(path))
-}
-
-/// Replaces the variables in each text that names one which the docker command has from the caller's environment: its value is the
-/// scenario's, or none.
-fn shield(value: &mut Value, env: &BTreeMap<String, String>) {
-    match value {
-        Value::String(text) => {
-            let of_caller = |part: &Part| matches!(part, Part::Variable(v) if OF_CALLER.contains(&v.name));
-            if parts(text).is_ok_and(|parts| parts.iter().any(of_caller))
-                && let Ok((filled, _)) = interpolate(text, env)
-            {
-                *text = literal(&filled);
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(|v| shield(v, env)),
-        Value::Object(map) => map.values_mut().for_each(|v| shield(v, env)),
-        _ => {}
-    }
 }
 
 /// Renames the labels of backupbot, and the one by which its clients find a bot, so that nobody outside takes them for his own.
@@ -447,13 +412,5 @@ mod tests {
     fn all_files_say_the_highest_version() {
         let files = [json!({"version": "3.3"}), json!({"version": 3.13}), json!({}), json!({"version": "2.4"})];
         assert_eq!((version(&files), version(&files[..1])), ("3.13".to_owned(), "3.8".to_owned()));
-    }
-
-    #[test]
-    fn a_recipe_sees_nothing_of_the_callers_environment() {
-        let mut value = json!({"a": ["${HOME:-/root} $$x ${OTHER}"], "b": "${OTHER}", "c": "${PATH}"});
-        let env = BTreeMap::from([("OTHER".to_owned(), "o".to_owned()), ("PATH".to_owned(), "/scenario's".to_owned())]);
-        shield(&mut value, &env);
-        assert_eq!(value, json!({"a": ["/root $$x o"], "b": "${OTHER}", "c": "/scenario's"}));
     }
 }

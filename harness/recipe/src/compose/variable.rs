@@ -18,7 +18,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 /// What may follow a dollar sign. A name without braces may have an operator too, and its default reaches to the next `}`.
 static TEMPLATE: LazyLock<Regex> = LazyLock::new(|| {
@@ -162,6 +162,18 @@ pub fn interpolate<'a>(text: &'a str, env: &BTreeMap<String, String>) -> Result<
 /// The text with the variables that have a value replaced. A text that cannot be interpolated stays as it is written.
 pub fn filled(text: &str, env: &BTreeMap<String, String>) -> String {
     interpolate(text, env).map_or_else(|_| text.to_owned(), |(filled, _)| filled)
+}
+
+/// The text with each variable under another name, the prefix and then its own. All else of it stays as it is written.
+pub fn prefixed(text: &str, prefix: &str) -> String {
+    let renamed = |found: &Captures<'_>| {
+        let whole = found.get_match();
+        let body = found.name("named").or(found.name("braced"));
+        let at = body.map_or(whole.len(), |body| body.start() - whole.start());
+        let (before, after) = whole.as_str().split_at(at);
+        if body.is_some() { format!("{before}{prefix}{after}") } else { before.to_owned() }
+    };
+    TEMPLATE.replace_all(text, renamed).into_owned()
 }
 
 /// A text as it is written so that docker finds no variables in it.
