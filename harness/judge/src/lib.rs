@@ -22,6 +22,7 @@ mod facts;
 mod files;
 mod kept;
 mod keys;
+mod links;
 pub mod live;
 mod mail;
 pub mod meaning;

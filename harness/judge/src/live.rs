@@ -8,6 +8,7 @@ use recipe::scenario::UserPlaces;
 
 use crate::declared;
 use crate::error::Result;
+use crate::links::Links;
 use crate::model::{Finding, Item, MessageId, Outcome};
 use crate::property;
 use crate::say::{finding, short, short_hex};
@@ -44,8 +45,8 @@ struct Written {
     mailboxes: BTreeSet<String>,
     /// Says whose content is compared elsewhere.
     inventory: Option<Inventory>,
-    /// Files, by volume and path, that have another name where users wrote: that name may be gone, or lead to another file.
-    linked: BTreeSet<(String, String)>,
+    /// What became of files with several names.
+    links: Links,
 }
 
 impl Written {
@@ -63,7 +64,7 @@ impl Written {
             None
         });
         let mut written =
-            Self { delivered, changed, created, deleted, users, mailboxes: BTreeSet::new(), inventory, linked: BTreeSet::new() };
+            Self { delivered, changed, created, deleted, users, mailboxes: BTreeSet::new(), inventory, links: Links::default() };
         for op in evidence.live()? {
             written.add(op.when(window), op);
         }
@@ -116,15 +117,6 @@ impl Written {
         volume.is_some_and(|v| v.treatment(path).1 != Compared::Whole)
     }
 
-    /// The files of an observation of which users wrote to any name.
-    fn linked_in(&self, evidence: &Evidence, o: ObservationId) -> Result<BTreeSet<(String, String)>> {
-        let files = evidence.files(o)?.into_iter().filter(|f| !f.link.is_empty());
-        let mut names: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-        files.for_each(|f| names.entry((f.volume, f.link)).or_default().push(f.path));
-        let written = names.into_iter().filter(|((volume, _), names)| names.iter().any(|name| self.may_write(volume, name)));
-        Ok(written.flat_map(|((volume, _), names)| names.into_iter().map(move |name| (volume.clone(), name))).collect())
-    }
-
     /// Whether users did anything to a mailbox. The folder of all mailboxes changes with each of them.
     fn touched(&self, mailbox: &str) -> bool {
         let changed = self.changed.keys().any(|(account, _)| account == mailbox);
@@ -158,8 +150,7 @@ pub fn judged(
     if let Some(volume) = written.users.as_ref().and_then(|u| u.mailboxes.clone()) {
         written.mailboxes = evidence.top_folders(before, &volume)?;
     }
-    written.linked = written.linked_in(evidence, before)?;
-    written.linked.extend(written.linked_in(evidence, after)?);
+    written.links = Links::between(evidence, before, after, |volume, path| written.may_write(volume, path))?;
     let queue_kept = queue(evidence, before)?.is_subset(&queue(evidence, after)?);
     findings.retain(|finding| is_left(finding, &written, queue_kept));
     delivered(evidence, after, &written, &mut findings)?;
@@ -193,10 +184,10 @@ fn is_left(finding: &Finding, written: &Written, queue_kept: bool) -> bool {
         (Item::Key { .. }, Outcome::Unexpected | Outcome::Altered) => false,
         // Names of files change with flags, and what is in them with every message.
         (Item::File { volume, path }, Outcome::Lost | Outcome::Unexpected) => !written.may_write(volume, path),
-        (Item::File { volume, path }, Outcome::Altered) if is(property::BYTES) || is(property::MTIME) || is(property::LINK) => {
-            let other_name = is(property::LINK) && written.linked.contains(&(volume.clone(), path.clone()));
-            !written.may_write(volume, path) && !other_name
+        (Item::File { volume, path }, Outcome::Altered) if is(property::BYTES) || is(property::MTIME) => {
+            !written.may_write(volume, path)
         }
+        (Item::File { volume, path }, Outcome::Altered) if is(property::LINK) => !written.links.explained(volume, path),
         // Mail that was on its way when the queue was copied may be there in addition.
         (Item::Fact { fact }, Outcome::Altered) if fact == MAIL_QUEUE => !queue_kept,
         // The audit compares the snapshot with volumes that went on changing: the dumps alone can be judged.

@@ -160,9 +160,6 @@ fn findings_that_writes_explain() {
     let mut seen = seen();
     let users = ["u2@mail.test", "u3@mail.test", "left@mail.test"];
     seen.files.extend(users.map(path));
-    // One message to two users: two names of one file.
-    let linked = |of: &str| FileSeen { link: "left@mail.test/cur/9".into(), ..path(of) };
-    seen.files.extend(["left@mail.test/cur/9", "u3@mail.test/cur/9"].map(linked));
     seen.rows.extend(users.map(|user| row(user, "{}")));
     let (before, after) = (store(&evidence, BASELINE, &seen), store(&evidence, RESTORED, &seen));
     let is_left = |item: &Item, outcome, property: Option<&str>| {
@@ -187,15 +184,12 @@ fn findings_that_writes_explain() {
         (file("data", "other"), false),
         (file("dkim", "mail.test.dkim.key"), false),
     ] {
-        for property in [property::BYTES, property::MTIME, property::LINK] {
+        for property in [property::BYTES, property::MTIME] {
             assert_eq!(is_left(&item, Altered, Some(property)), !written, "{item} {property}");
         }
         assert_eq!([Lost, Unexpected].map(|outcome| is_left(&item, outcome, None)), [!written; 2], "{item}");
         assert!(is_left(&item, Altered, Some(property::OWNER)) && is_left(&item, Unread, None), "{item}");
     }
-    let with_another_name = file("mail", "left@mail.test/cur/9");
-    assert!(!is_left(&with_another_name, Altered, Some(property::LINK)), "its other name is where somebody wrote");
-    assert!(is_left(&with_another_name, Altered, Some(property::MTIME)) && is_left(&with_another_name, Lost, None));
     let snapshot = Item::Snapshot { volume: "v".into(), path: "p".into() };
     assert!(!is_left(&snapshot, Lost, None) && is_left(&snapshot, Altered, Some(property::DUMP)));
     // A flag is no message more or less.
@@ -204,6 +198,38 @@ fn findings_that_writes_explain() {
         assert_eq!(is_left(&item, Altered, Some(property::QUOTA_USAGE)), usage, "{account}");
         assert!(is_left(&item, Altered, Some(property::QUOTA_LIMIT)), "{account}");
     }
+}
+
+/// Of a file with several names, users may have removed one; they made no copy of it.
+#[test]
+fn a_hard_link_that_is_broken_is_excused_where_its_other_name_is_gone() {
+    let (left, other, third) = ("left@mail.test/cur/9", "u3@mail.test/cur/9", "left@mail.test/cur/8");
+    let broken = |before: &[(&str, &str)], after: &[(&str, &str)], at: &str| {
+        let (_dir, evidence) = evidence();
+        evidence.put_live_backup((100, 200)).expect("stored");
+        evidence.put_live(&op("u3@mail.test", LiveAction::Expunge { uid: 1 }, DURING)).expect("stored");
+        let stored = |stage, names: &[(&str, &str)]| {
+            let mut seen = seen();
+            seen.files.extend(names.iter().map(|(name, link)| FileSeen { link: (*link).into(), ..path(name) }));
+            seen.rows.extend(["left@mail.test", "u3@mail.test"].map(|user| row(user, "{}")));
+            store(&evidence, stage, &seen)
+        };
+        let (before, after) = (stored(BASELINE, before), stored(RESTORED, after));
+        let item = Item::File { volume: "mail".into(), path: at.into() };
+        let finding = Finding { item, outcome: Outcome::Altered, property: Some(property::LINK.into()), detail: String::new() };
+        crate::live::judged(&evidence, before, after, vec![finding.clone()]).expect("judged").contains(&finding)
+    };
+    let both = [(left, left), (other, left)];
+    assert!(!broken(&both, &[(left, "")], left), "the other name was expunged");
+    assert!(!broken(&[(left, "")], &both, left), "a user got the message too");
+    assert!(broken(&both, &[(left, ""), (other, "")], left), "it is a copy now");
+    assert!(broken(&both, &[(left, ""), (other, "")], other));
+    assert!(broken(&both, &[(left, ""), (other, "")], "."), "the folder stands for its files");
+    assert!(!broken(&both, &[(left, "")], "."));
+    // Of three names, one was expunged, and the two that are left must be one file still.
+    let three = [(third, third), (left, third), (other, third)];
+    assert!(broken(&three, &[(third, ""), (left, "")], left));
+    assert!(broken(&[(left, left), (third, left)], &[(left, "")], left), "nobody writes where the other name was");
 }
 
 /// Mail that was on its way may be in the queue in addition; what was in it must be there.
