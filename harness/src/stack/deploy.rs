@@ -215,7 +215,7 @@ fn version(files: &[Value]) -> String {
 /// Waits until every service of the stack runs as many tasks as it should, healthy where it has a health check: for `deadline`, and
 /// besides for as long as the checks themselves may take. `progress` is told (running, wanted).
 pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progress: impl Fn(u64, u64)) -> Result<()> {
-    let deadline = deadline + health::allowance(engine, stack).await?;
+    let deadline = deadline.saturating_add(health::allowance(engine, stack).await?);
     let result = until(deadline, || async {
         let filter = label_filter([(NAMESPACE_LABEL, stack)]);
         let what = "listing services";

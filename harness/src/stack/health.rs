@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bollard::models::HealthConfig;
+use bollard::models::{ContainerConfig, HealthConfig};
 use bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptionsBuilder, ListServicesOptionsBuilder, LogsOptionsBuilder,
 };
@@ -11,15 +11,20 @@ use engine::{Engine, NAMESPACE_LABEL, SERVICE_LABEL, label_filter};
 use futures_util::StreamExt as _;
 
 use crate::error::{Context as _, Result};
+use crate::stack::until;
 
 /// What the engine does where a check does not say it: the time between two, and how many must fail.
 const INTERVAL: Duration = Duration::from_secs(30);
 const RETRIES: u32 = 3;
+/// How much longer a stack may take because of its health checks, at most.
+const MOST: Duration = Duration::from_secs(3600);
+/// How long a service may be without a container before its health check cannot be known.
+const CONTAINER: Duration = Duration::from_secs(60);
 /// How long a log may be silent before it is over: the engine ends no stream of a container that is being started.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// How long the health checks of a stack's services let it take to be healthy, if one service after the other waits for the one before,
-/// and the slowest needs all its tries.
+/// and the slowest needs all its tries; not more than an hour.
 ///
 /// # Errors
 /// The engine fails.
@@ -46,9 +51,26 @@ pub async fn allowance(engine: &Engine, stack: &str) -> Result<Duration> {
 /// # Errors
 /// The engine fails.
 pub async fn of(engine: &Engine, service: &str) -> Result<Option<HealthConfig>> {
+    Ok(newest(engine, service).await?.and_then(|container| container.healthcheck))
+}
+
+/// The health check of a service that may be between two containers: waits for one.
+///
+/// # Errors
+/// The engine fails, or the service has no container.
+pub async fn certain(engine: &Engine, service: &str) -> Result<Option<HealthConfig>> {
+    let found = until(CONTAINER, || async {
+        let waiting = || format!("a container of service {service}, which tells its health check");
+        Ok(newest(engine, service).await?.ok_or_else(waiting))
+    });
+    Ok(found.await?.healthcheck)
+}
+
+/// What a service's newest container was made of; none where there is no container.
+async fn newest(engine: &Engine, service: &str) -> Result<Option<ContainerConfig>> {
     let Some(newest) = containers(engine, service).await?.pop() else { return Ok(None) };
     match engine.docker.inspect_container(&newest, None::<InspectContainerOptions>).await {
-        Ok(found) => Ok(found.config.and_then(|c| c.healthcheck)),
+        Ok(found) => Ok(found.config),
         Err(e) if engine::is_not_found(&e) => Ok(None),
         Err(e) => Err(e).context("inspecting a container"),
     }
@@ -62,8 +84,10 @@ fn allowed(checks: &[HealthConfig]) -> Duration {
     let nanoseconds = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0).map(Duration::from_nanos);
     let interval = |c: &HealthConfig| nanoseconds(c.interval).unwrap_or(INTERVAL);
     let retries = |c: &HealthConfig| c.retries.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(RETRIES);
-    let longest = checks.iter().map(|c| nanoseconds(c.start_period).unwrap_or_default() + interval(c) * retries(c)).max();
-    checks.iter().map(interval).sum::<Duration>() + longest.unwrap_or_default()
+    let slow =
+        |c: &HealthConfig| nanoseconds(c.start_period).unwrap_or_default().saturating_add(interval(c).saturating_mul(retries(c)));
+    let slowest = checks.iter().map(slow).max().unwrap_or_default();
+    checks.iter().map(interval).fold(slowest, Duration::saturating_add).min(MOST)
 }
 
 /// The containers of a service, those that ended too, from the oldest.
@@ -131,6 +155,16 @@ mod tests {
         // What the engine does by itself: 30 s between two, and three of them.
         assert_eq!(allowed(&[check(0, 0, 0)]), Duration::from_secs(30 + 90));
         assert_eq!(allowed(&[check(10, 0, 2), check(0, 350, 0)]), Duration::from_secs(10 + 30 + 350 + 90));
+    }
+
+    #[test]
+    fn no_health_check_gives_a_stack_endless_time() {
+        assert_eq!(allowed(&[check(1, 1_000 * 3600, 0)]), MOST);
+        let most = i64::MAX;
+        let endless = HealthConfig { interval: Some(most), start_period: Some(most), retries: Some(most), ..check(1, 0, 0) };
+        assert_eq!(allowed(&[endless.clone(), endless]), MOST);
+        let often = HealthConfig { interval: Some(most), retries: Some(u32::MAX.into()), ..check(1, 0, 0) };
+        assert_eq!(allowed(&[often]), MOST);
     }
 
     #[test]

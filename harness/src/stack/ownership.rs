@@ -153,9 +153,12 @@ impl Owned {
             let service = self.service(name).await?;
             let version = service.version.and_then(|v| v.index).unwrap_or_default();
             let mut spec = service.spec.unwrap_or_default();
+            let starts = starts(&spec);
             let container = spec.task_template.as_mut().and_then(|task| task.container_spec.as_mut());
             if let Some(container) = container.filter(|c| c.health_check.is_none()) {
-                container.health_check = health::of(&self.engine, name).await?;
+                // Without it, the update would take the check away.
+                container.health_check =
+                    if starts { health::certain(&self.engine, name).await? } else { health::of(&self.engine, name).await? };
             }
             change(&mut spec);
             let options = UpdateServiceOptionsBuilder::default().version(version as i32).build();
@@ -351,6 +354,12 @@ impl Owned {
     }
 }
 
+/// Whether a service is to have containers.
+fn starts(spec: &ServiceSpec) -> bool {
+    let replicas = spec.mode.as_ref().and_then(|m| m.replicated.as_ref()).and_then(|r| r.replicas);
+    replicas != Some(0)
+}
+
 fn gone<T>(result: Result<T, bollard::errors::Error>) -> Result<(), bollard::errors::Error> {
     match result {
         Err(e) if !is_not_found(&e) => Err(e),
@@ -366,5 +375,22 @@ fn ignore_gone(result: Result<()>) -> Result<()> {
     match result {
         Err(e) if !is_gone(&e) => Err(e),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::{ServiceSpecMode, ServiceSpecModeReplicated};
+
+    use super::*;
+
+    #[test]
+    fn a_service_of_no_replicas_starts_nothing() {
+        let of = |replicas| {
+            let mode = ServiceSpecMode { replicated: Some(ServiceSpecModeReplicated { replicas }), ..ServiceSpecMode::default() };
+            ServiceSpec { mode: Some(mode), ..ServiceSpec::default() }
+        };
+        assert_eq!([Some(0), Some(1), None].map(|replicas| starts(&of(replicas))), [false, true, true]);
+        assert!(starts(&ServiceSpec::default()));
     }
 }
