@@ -1,10 +1,17 @@
 //! What restic cannot restore over.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::bot::Result;
 use crate::restic::{self, Node};
+
+/// What the names begin with. A name that begins with a dot is no message in a Maildir.
+const PREFIX: &str = ".before-restore.";
+/// The bytes that a name may have on Linux.
+const LONGEST: usize = 255;
 
 /// Files that stand aside while restic makes them anew.
 pub(crate) struct Aside(Vec<(PathBuf, PathBuf)>);
@@ -20,21 +27,99 @@ impl Aside {
             let Ok(there) = place.symlink_metadata() else { continue };
             let linked = there.is_symlink() || (there.is_file() && there.nlink() > 1);
             if linked && paths.iter().any(|p| Path::new(&path).starts_with(p)) {
-                // A name that begins with a dot is no message in a Maildir.
-                let name = format!(".before-restore.{}", place.file_name().unwrap_or_default().display());
-                in_the_way.push((place.clone(), place.with_file_name(name)));
+                in_the_way.push(place);
             }
         }
-        in_the_way.iter().try_for_each(|(from, to)| std::fs::rename(from, to).map_err(|e| format!("{}: {e}", from.display())))?;
-        Ok(Self(in_the_way))
+        Self::moved(in_the_way)
     }
 
-    /// After the restore: what was made anew replaces what stood aside, and what was not gets its place back.
+    /// Moves all of these aside, or none.
+    fn moved(places: Vec<PathBuf>) -> Result<Self> {
+        let mut moved = Self(Vec::new());
+        for place in places {
+            let aside = beside(&place);
+            if let Err(e) = std::fs::rename(&place, &aside) {
+                let undone = moved.settle().err().map(|e| format!("; then {e}"));
+                return Err(format!("{}: {e}{}", place.display(), undone.unwrap_or_default()));
+            }
+            moved.0.push((place, aside));
+        }
+        Ok(moved)
+    }
+
+    /// After the restore: what was made anew replaces what stood aside, and what was not gets its place back. One that fails does not
+    /// keep the others aside.
     pub(crate) fn settle(self) -> Result<()> {
-        self.0.into_iter().try_for_each(|(place, aside)| {
+        let settled = self.0.into_iter().map(|(place, aside)| {
             let made = place.symlink_metadata().is_ok();
             let settled = if made { std::fs::remove_file(&aside) } else { std::fs::rename(&aside, &place) };
             settled.map_err(|e| format!("{}: {e}", place.display()))
-        })
+        });
+        settled.fold(Ok(()), Result::and)
+    }
+}
+
+/// Where a file stands aside: in its folder, under a name that has its own, or a hash of it where that would be too long.
+fn beside(place: &Path) -> PathBuf {
+    let name = place.file_name().unwrap_or_default();
+    let mut aside = std::ffi::OsString::from(PREFIX);
+    if PREFIX.len() + name.len() <= LONGEST {
+        aside.push(name);
+    } else {
+        let mut hash = DefaultHasher::new();
+        name.as_bytes().hash(&mut hash);
+        aside.push(format!("{:016x}", hash.finish()));
+    }
+    place.with_file_name(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(dir).expect("a folder").map(|e| e.expect("an entry").file_name());
+        let mut names: Vec<String> = entries.map(|name| name.into_string().expect("text")).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn all_that_stands_in_the_way_is_moved_or_nothing() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let place = |name: &str| dir.path().join(name);
+        let (short, long) = ("a".to_owned(), "b".repeat(LONGEST));
+        [&short, &long].map(|name| std::fs::write(place(name), name).expect("written"));
+        assert!(Aside::moved(vec![place(&short), place("gone"), place(&long)]).is_err(), "one is not there");
+        assert_eq!(names(dir.path()), [short.clone(), long.clone()]);
+
+        let aside = Aside::moved(vec![place(&short), place(&long)]).expect("moved");
+        assert!(names(dir.path()).iter().all(|name| name.starts_with(PREFIX)));
+        // One was restored, and the other not.
+        std::fs::write(place(&short), "new").expect("written");
+        aside.settle().expect("settled");
+        assert_eq!(names(dir.path()), [short.clone(), long.clone()]);
+        assert_eq!(
+            [short, long.clone()].map(|name| std::fs::read_to_string(place(&name)).expect("read")),
+            ["new".to_owned(), long]
+        );
+    }
+
+    #[test]
+    fn one_that_cannot_be_settled_keeps_no_other_aside() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let place = |name: &str| dir.path().join(name);
+        ["a", "b"].map(|name| std::fs::write(place(name), name).expect("written"));
+        let aside = Aside::moved(vec![place("a"), place("b")]).expect("moved");
+        std::fs::remove_file(beside(&place("a"))).expect("removed");
+        assert!(aside.settle().expect_err("one is gone").contains("/a: "));
+        assert_eq!(names(dir.path()), ["b"]);
+    }
+
+    #[test]
+    fn names_that_are_no_text_differ_aside_too() {
+        let aside = |name: &[u8]| beside(&Path::new("/v").join(std::ffi::OsStr::from_bytes(name)));
+        assert_ne!(aside(b"\xff"), aside(b"\xfe"));
+        assert_eq!(aside(b"m"), Path::new("/v/.before-restore.m"));
     }
 }

@@ -43,8 +43,12 @@ impl Bot {
             arguments.extend(["--include", path]);
         }
         let restored = restic::run(&arguments).await;
-        aside.settle()?;
+        let settled = aside.settle();
+        if let (Err(_), Err(also)) = (&restored, &settled) {
+            self.log("ERROR", also);
+        }
         let said = restored?;
+        settled?;
         self.log("INFO", said.lines().last().unwrap_or_default());
         if hooks {
             self.hooks(&engine, &stack, Hook::RestorePost).await?;
