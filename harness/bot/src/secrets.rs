@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use engine::Engine;
+use engine::exec::{Call, Containers};
 
 use crate::bot::{Bot, Manner, Result};
 use crate::contract;
@@ -37,15 +38,15 @@ impl Bot {
         for service in &stack.services {
             let spec = service.spec.clone().unwrap_or_default();
             let secrets = spec.task_template.and_then(|t| t.container_spec).and_then(|c| c.secrets).unwrap_or_default();
-            let Some(container) = engine.container_of(&spec.name.unwrap_or_default()).await.map_err(|e| e.to_string())? else {
+            let service = spec.name.unwrap_or_default();
+            if engine.container_of(&service).await.map_err(|e| e.to_string())?.is_none() {
                 continue;
-            };
+            }
             for secret in secrets {
                 let (Some(name), Some(file)) = (secret.secret_name, secret.file.and_then(|f| f.name)) else { continue };
                 let place = if file.starts_with('/') { file } else { format!("/run/secrets/{file}") };
-                match engine.exec_in(&container, &["cat", &place], &[], None).await {
-                    Ok(read) if read.code == 0 => write(&self.place_of(&stack.name, &name), read.stdout.as_bytes())?,
-                    Ok(read) => self.log("ERROR", &format!("secret {name} is not in the backup: {}", read.stderr.trim())),
+                match read(engine, &service, &place).await {
+                    Ok(content) => write(&self.place_of(&stack.name, &name), &content)?,
                     Err(e) => self.log("ERROR", &format!("secret {name} is not in the backup: {e}")),
                 }
             }
@@ -61,6 +62,14 @@ impl Bot {
     }
 }
 
+/// The bytes of a file in a service's container; they need not be text.
+async fn read(containers: &dyn Containers, service: &str, place: &str) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let call = Call { service, command: &["cat", place], env: &[], stdin: None };
+    let read = containers.run(call, &mut |bytes| content.extend_from_slice(bytes)).await.map_err(|e| e.to_string())?;
+    if read.code == 0 { Ok(content) } else { Err(read.stderr.trim().to_owned()) }
+}
+
 fn write(place: &str, content: &[u8]) -> Result<()> {
     let write = || -> std::io::Result<()> {
         if let Some(folder) = Path::new(place).parent() {
@@ -69,4 +78,37 @@ fn write(place: &str, content: &[u8]) -> Result<()> {
         std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(place)?.write_all(content)
     };
     write().map_err(|e| format!("{place}: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use engine::exec::{Archive, Output};
+
+    use super::*;
+
+    /// A container in which every command writes the same, and ends with a code.
+    struct Says(&'static [u8], i64);
+
+    type Answer<'a, T> = Pin<Box<dyn Future<Output = engine::Result<T>> + Send + 'a>>;
+
+    impl Containers for Says {
+        fn run<'a>(&'a self, _: Call<'a>, stdout: &'a mut (dyn FnMut(&[u8]) + Send)) -> Answer<'a, Output> {
+            stdout(self.0);
+            let output = Output { code: self.1, stdout: String::new(), stderr: "no such file\n".into() };
+            Box::pin(async move { Ok(output) })
+        }
+
+        fn archive<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, Option<Archive>> {
+            Box::pin(async { Ok(None) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_read_as_it_is() {
+        let bytes = b"\xff\x00\xfe\n";
+        assert_eq!(read(&Says(bytes, 0), "s_app", "/run/secrets/key").await, Ok(bytes.to_vec()));
+        assert_eq!(read(&Says(bytes, 1), "s_app", "/run/secrets/key").await, Err("no such file".into()));
+    }
 }
