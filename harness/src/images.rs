@@ -2,7 +2,8 @@
 //! the hash of what went in, so that an image is built once and never out of date.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use bollard::query_parameters::{BuildImageOptionsBuilder, CreateImageOptionsBuilder};
@@ -30,6 +31,8 @@ pub const BASES: [&str; 2] = [REGISTRY_BASE, BOOTSTRAPPED_BASE];
 const REGISTRY_BASE: &str = "debian:bookworm-slim";
 /// How long the build of one image may take.
 const BUILDING: Duration = Duration::from_secs(3600);
+/// How long the bootstrap of a base may take.
+const BOOTSTRAPPING: Duration = Duration::from_secs(1200);
 /// The base bootstrapped from Debian's archive where none is; the number grows when the bootstrap changes.
 const BOOTSTRAPPED_BASE: &str = "restore-drill/debian:bookworm-1";
 
@@ -63,26 +66,45 @@ pub async fn missing_images(engine: &Engine, sources: &BTreeMap<String, ImageCon
     Ok(missing)
 }
 
-async fn bootstrap(engine: &Engine) -> Result<()> {
-    let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
-    let tar = dir.path().join("base.tar");
-    let output = tokio::process::Command::new("mmdebstrap")
+/// Bootstraps a base into a tar archive.
+async fn mmdebstrap(tar: &Path) -> Result<()> {
+    let mut command = tokio::process::Command::new("mmdebstrap");
+    command
         .args(["--variant=minbase", "--quiet"])
         .arg("--customize-hook=printf '#!/bin/sh\\nexit 101\\n' > \"$1/usr/sbin/policy-rc.d\"; chmod 755 \"$1/usr/sbin/policy-rc.d\"")
         .arg("--customize-hook=rm -rf \"$1\"/usr/share/doc/* \"$1\"/usr/share/locale/*")
         .arg("bookworm")
-        .arg(&tar)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|e| Error::Engine(format!("no registry is reachable, and mmdebstrap cannot be run: {e}. `make setup` installs it")))?;
+        .arg(tar);
+    let output = ended(command, BOOTSTRAPPING).await?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let last: Vec<&str> = said.lines().rev().take(3).collect();
         return Err(Error::Engine(format!("mmdebstrap failed: {}", last.join(" / "))));
+    }
+    Ok(())
+}
+
+/// What mmdebstrap said at its end, for which there is a limit.
+async fn ended(mut command: tokio::process::Command, limit: Duration) -> Result<Output> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let output = tokio::time::timeout(limit, command.output()).await.map_err(|_| {
+        let minutes = limit.as_secs() / 60;
+        Error::Engine(format!(
+            "mmdebstrap did not end in {minutes} min. Check that Debian's archive can be reached, then try again"
+        ))
+    })?;
+    output.map_err(|e| {
+        Error::Engine(format!("no registry is reachable, and mmdebstrap cannot be run: {e}. `make setup` installs it"))
+    })
+}
+
+async fn bootstrap(engine: &Engine) -> Result<()> {
+    let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+    let tar = dir.path().join("base.tar");
+    mmdebstrap(&tar).await?;
+    // Another run may have imported one meanwhile: what is built on it stays on the same base.
+    if has_image(engine, BOOTSTRAPPED_BASE).await? {
+        return Ok(());
     }
     let file = tokio::fs::File::open(&tar).await.map_err(Error::io(&tar))?;
     let body = bollard::body_try_stream(tokio_util::io::ReaderStream::with_capacity(file, 1 << 20));
@@ -173,4 +195,17 @@ async fn build(engine: &Engine, base: &str, version: Option<&str>, image: &str, 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_bootstrap_that_does_not_end_is_ended() {
+        let mut waits = tokio::process::Command::new("sleep");
+        waits.arg("600");
+        let error = ended(waits, Duration::from_millis(50)).await.expect_err("late");
+        assert!(error.to_string().contains("mmdebstrap did not end in 0 min"), "{error}");
+    }
 }
