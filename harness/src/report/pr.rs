@@ -99,14 +99,16 @@ fn warned(images: &str) -> String {
 
 /// Which bot took the backup, from the command that does the run again.
 fn bot(command: &str) -> String {
-    if command.split_whitespace().any(|word| word == "existing") && command.contains("--backupbot") {
-        "the one that was deployed already (`--backupbot existing`)".to_owned()
-    } else {
-        format!(
-            "restore-drill's own, version {}, which follows the backupbot version 2 labels; not backup-bot-two",
-            env!("CARGO_PKG_VERSION")
-        )
+    let says = |word: &str| command.split_whitespace().any(|said| said == word);
+    if says("existing") && command.contains("--backupbot") {
+        return "the one that was deployed already (`--backupbot existing`)".to_owned();
     }
+    let does = if says("--strict") {
+        "which does what the specification of backupbot version 2 says (`--strict`)"
+    } else {
+        "which does what backup-bot-two 2.x does, as far as that is known"
+    };
+    format!("restore-drill's own, version {}, {does}; not backup-bot-two itself", env!("CARGO_PKG_VERSION"))
 }
 
 /// The version that the recipe has.
@@ -306,4 +308,16 @@ fn level(out: &mut String, proof: &Proof, after: &Verdict, before: Option<&Proof
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_says_whose_behaviour_its_bot_had() {
+        assert!(bot("restore-drill run x").contains("which does what backup-bot-two 2.x does"));
+        assert!(bot("restore-drill run x --strict").contains("what the specification of backupbot version 2 says (`--strict`)"));
+        assert!(bot("restore-drill run x --backupbot existing").starts_with("the one that was deployed already"));
+    }
 }
