@@ -200,12 +200,12 @@ impl Deployment {
         self.before.is_some()
     }
 
-    /// Whether the recipe enables backups: that under test, or the one before.
+    /// Whether the recipe enables backups: that under test, or the one before. The deployed bot takes any value for a switch.
     pub fn enables_backups(&self, before: bool) -> bool {
         let stack = if before { self.before.as_ref() } else { Some(&self.stack) };
         stack.is_some_and(|stack| {
-            let is_true = |value: &String| filled(value, &stack.env) == "true";
-            let enabled = |c: &Compose| c.services().any(|s| c.deploy_labels(s).get("backupbot.backup").is_some_and(is_true));
+            let is_on = |value: &String| !filled(value, &stack.env).is_empty();
+            let enabled = |c: &Compose| c.services().any(|s| c.deploy_labels(s).get("backupbot.backup").is_some_and(is_on));
             stack.compose.iter().any(enabled)
         })
     }

@@ -30,10 +30,10 @@ impl<'a> Labels<'a> {
         Self { scenario, all }
     }
 
-    /// The service that switches backups on.
+    /// The service that switches backups on. The deployed bot takes any value for a switch.
     pub fn enabled(&self) -> Option<&str> {
-        let is_true = |value: &String| filled(value, &self.scenario.values) == "true";
-        self.all.iter().find(|(_, labels)| labels.get(BACKUP).is_some_and(is_true)).map(|(service, _)| service.as_str())
+        let is_on = |value: &String| !filled(value, &self.scenario.values).is_empty();
+        self.all.iter().find(|(_, labels)| labels.get(BACKUP).is_some_and(is_on)).map(|(service, _)| service.as_str())
     }
 
     /// A label of a service.
