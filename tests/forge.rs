@@ -263,8 +263,8 @@ fn parameters_that_could_do_harm_are_refused() {
         assert!(!output.status.success() && said.contains(expected), "{variables:?}: {said}");
     }
     // Where the result goes is found out only after the recipe. What is wrong is kept.
-    let results = std::fs::read_to_string(dir.path().join("results/results.json")).expect("results");
-    assert!(results.contains("name it with --post-to"), "{results}");
+    let report = std::fs::read_to_string(dir.path().join("results/report.md")).expect("a report");
+    assert!(report.contains("name it with --post-to"), "{report}");
 }
 
 /// `bridge --once`, for a repository of the forge, which is drone too.

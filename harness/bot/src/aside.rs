@@ -89,7 +89,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let place = |name: &str| dir.path().join(name);
         let (short, long) = ("a".to_owned(), "b".repeat(LONGEST));
-        [&short, &long].map(|name| std::fs::write(place(name), name).expect("written"));
+        [&short, &long].into_iter().for_each(|name| std::fs::write(place(name), name).expect("written"));
         assert!(Aside::moved(vec![place(&short), place("gone"), place(&long)]).is_err(), "one is not there");
         assert_eq!(names(dir.path()), [short.clone(), long.clone()]);
 
@@ -109,7 +109,7 @@ mod tests {
     fn one_that_cannot_be_settled_keeps_no_other_aside() {
         let dir = tempfile::tempdir().expect("a folder");
         let place = |name: &str| dir.path().join(name);
-        ["a", "b"].map(|name| std::fs::write(place(name), name).expect("written"));
+        ["a", "b"].into_iter().for_each(|name| std::fs::write(place(name), name).expect("written"));
         let aside = Aside::moved(vec![place("a"), place("b")]).expect("moved");
         std::fs::remove_file(beside(&place("a"))).expect("removed");
         assert!(aside.settle().expect_err("one is gone").contains("/a: "));
