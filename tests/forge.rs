@@ -256,7 +256,7 @@ fn parameters_that_could_do_harm_are_refused() {
             &[("RECIPE", "https://evil.example/a/b"), ("RESTORE_DRILL_POST", "gitea"), ("GITEA_TOKEN", TOKEN)],
             "the token is not sent to the server of \"https://evil.example/a/b\"",
         ),
-        (&[("RECIPE", "scenarios/radicale"), ("RESTORE_DRILL_POST", "gitea"), ("GITEA_TOKEN", TOKEN)], "name it with --post-to"),
+        (&[("RECIPE", "scenarios/radicale"), ("RESTORE_DRILL_POST", "gitea"), ("GITEA_TOKEN", TOKEN)], "give it with --post-to"),
     ] {
         let output = ci(dir.path(), variables, &[]);
         let said = stderr(&output);
@@ -264,7 +264,7 @@ fn parameters_that_could_do_harm_are_refused() {
     }
     // Where the result goes is found out only after the recipe. What is wrong is kept.
     let report = std::fs::read_to_string(dir.path().join("results/report.md")).expect("a report");
-    assert!(report.contains("name it with --post-to"), "{report}");
+    assert!(report.contains("give it with --post-to"), "{report}");
 }
 
 /// `bridge --once`, for a repository of the forge, which is drone too.

@@ -7,7 +7,7 @@ use recipe::scenario::asked::of_recipe;
 use super::sinks::{runs, sinks};
 use crate::cli::{ClimbArgs, LadderArgs, OutputArgs};
 use crate::drill::{self, Options};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interruption::interruptible;
 use crate::ladder::climb::Plan;
 use crate::ladder::pinned::Source;
@@ -32,7 +32,14 @@ pub(super) async fn ladder(args: LadderArgs, scenarios: PathBuf, output: OutputA
 
 /// Climbs a recipe's ladder. Gives it with its directory.
 pub(super) async fn climb(source: Source, args: ClimbArgs, scenarios: PathBuf, sinks: drill::Sinks) -> Result<(Ladder, PathBuf)> {
-    let scenario = args.scenario.map_or_else(|| of_recipe(&scenarios, &source.dir), Ok)?;
+    let scenario = match args.scenario {
+        Some(scenario) => scenario,
+        None => {
+            // As it is at the commit: a clone has nothing but commits.
+            let copy = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+            of_recipe(&scenarios, &source.pin(copy.path())?.dir, &source.name)?
+        }
+    };
     let mut options = Options::new(&scenarios, &scenario);
     (options.profile, options.seed) = (args.data.profile, args.data.seed);
     (options.images, options.env_file, options.deadline) = (args.images, args.env_file, args.deadline);

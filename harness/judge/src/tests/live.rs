@@ -211,6 +211,7 @@ fn a_hard_link_that_is_broken_is_excused_where_its_other_name_is_gone() {
         let stored = |stage, names: &[(&str, &str)]| {
             let mut seen = seen();
             seen.files.extend(names.iter().map(|(name, link)| FileSeen { link: (*link).into(), ..path(name) }));
+            seen.files.extend(["left@mail.test", "u3@mail.test"].map(path));
             seen.rows.extend(["left@mail.test", "u3@mail.test"].map(|user| row(user, "{}")));
             store(&evidence, stage, &seen)
         };

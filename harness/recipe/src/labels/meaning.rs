@@ -2,6 +2,7 @@
 
 use super::recipe::{Label, MountSource, Recipe, Service};
 use super::{BACKUP, Hook, VOLUMES};
+use crate::inventory::Class;
 use crate::near::nearest;
 
 /// What a label was meant to say.
@@ -34,7 +35,7 @@ pub(super) fn meaning(recipe: &Recipe, service: &Service, label: &Label) -> Mean
         return of_volume(recipe, service, label, rest);
     }
     if name == "backupbot.backup.path" {
-        return container_paths(service, value);
+        return container_paths(service, label);
     }
     if name == "backupbot.restore" && truth(value) == Some(true) {
         return Meaning::Needless("every stack that is backed up can be restored".into());
@@ -64,7 +65,7 @@ fn volumes_label(name: &str) -> Option<&str> {
 /// The volume of a label about one, and whether the label selects paths of it.
 pub(super) fn volume_of<'n>(recipe: &Recipe, rest: &'n str) -> (&'n str, bool) {
     match rest.strip_suffix(".path") {
-        Some(volume) if !recipe.volumes.contains_key(rest) => (volume, true),
+        Some(volume) if !recipe.has_volume(rest) => (volume, true),
         _ => (rest, false),
     }
 }
@@ -80,15 +81,36 @@ pub(super) fn volume_meant<'r>(recipe: &'r Recipe, unknown: &str) -> Option<&'r 
     }
 }
 
+/// The volume that was meant by a label that excludes one. What is guessed here is lost with the server, so almost the same name is not
+/// enough, and neither is what may be another volume's old name.
+fn volume_excluded<'r>(recipe: &'r Recipe, unknown: &'r str) -> Option<&'r str> {
+    if let Some(volume) = unknown.strip_prefix("${STACK_NAME}_") {
+        return recipe.has_volume(volume).then_some(volume);
+    }
+    let (at, volume) = unknown.match_indices('_').map(|(at, _)| (at, &unknown[at + 1..])).find(|(_, v)| recipe.has_volume(v))?;
+    let is_services = recipe.services.contains_key(&unknown[..at]);
+    (!is_services && is_spare(recipe, volume)).then_some(volume)
+}
+
+/// Whether a volume may be excluded on a guess: the inventory does not call it worth a backup, and it is not all that is backed up.
+fn is_spare(recipe: &Recipe, volume: &str) -> bool {
+    let class = recipe.inventory.iter().flat_map(|i| &i.volumes).find(|v| v.name == volume).map(|v| v.class);
+    let is_excluded = |name: &str| {
+        recipe.labels().any(|(.., l)| l.value == "false" && l.name.strip_prefix(VOLUMES).is_some_and(|named| named == name))
+    };
+    let mut others = recipe.services.values().flat_map(Service::volumes).filter(|name| *name != volume);
+    !matches!(class, Some(Class::Durable | Class::Valuable)) && others.any(|name| !is_excluded(name))
+}
+
 fn of_volume(recipe: &Recipe, service: &Service, label: &Label, rest: &str) -> Meaning {
     let (named, is_path) = volume_of(recipe, rest);
-    let volume = match recipe.volumes.contains_key(named) {
-        true => named,
-        false => match volume_meant(recipe, named) {
-            Some(volume) => volume,
-            None => return Meaning::Unclear,
-        },
+    let excludes = !is_path && truth(&label.value) == Some(false);
+    let volume = match recipe.has_volume(named) {
+        true => Some(named),
+        false if excludes => volume_excluded(recipe, named),
+        false => volume_meant(recipe, named),
     };
+    let Some(volume) = volume else { return Meaning::Unclear };
     let name = format!("{VOLUMES}{volume}{}", if is_path { ".path" } else { "" });
     let mended = if is_path { paths(recipe, service, label, volume, &name) } else { exactly(label, &name) };
     // With its variables where nothing else is wrong with it.
@@ -180,11 +202,19 @@ fn paths(recipe: &Recipe, service: &Service, label: &Label, volume: &str, name: 
     if mended.is_empty() { Meaning::Unclear } else { Meaning::Instead(vec![(name.to_owned(), mended.join(","))]) }
 }
 
-/// Paths in a container, as volumes and paths in them.
-fn container_paths(service: &Service, value: &str) -> Meaning {
+/// Paths in a container, as volumes and paths in them. A variable stays in a path as long as it does not say which volume it is.
+fn container_paths(service: &Service, label: &Label) -> Meaning {
+    let (written, filled) = (label.written.1.split(','), label.value.split(','));
+    if written.clone().count() != filled.clone().count() {
+        return Meaning::Unclear;
+    }
     let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
-    for path in value.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+    let pairs = written.zip(filled).map(|(path, filled)| (path.trim(), filled.trim()));
+    for (path, filled) in pairs.filter(|(path, _)| !path.is_empty()) {
         let Some((volume, path)) = Recipe::in_volume(service, path) else { return Meaning::Unclear };
+        if Recipe::in_volume(service, filled).is_none_or(|(of, _)| of != volume) {
+            return Meaning::Unclear;
+        }
         match found.iter_mut().find(|(v, _)| *v == volume) {
             Some((_, paths)) => paths.push(path),
             None => found.push((volume, vec![path])),
@@ -218,6 +248,8 @@ pub(super) fn hint(name: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::labels::recipe::RecipeFiles;
 
@@ -242,6 +274,8 @@ mod tests {
             ("backupbot.backup.path=/dumps/x,/dumps/y,/cache", told(&[("backupbot.backup.volumes.data.path", "x,y")])),
             ("backupbot.backup.path=/dumps", Meaning::Needless("volume data is backed up as a whole without a label".into())),
             ("backupbot.backup.path=/etc", Meaning::Unclear),
+            ("backupbot.backup.path=/dumps/${X:-x}", told(&[("backupbot.backup.volumes.data.path", "${X:-x}")])),
+            ("backupbot.backup.path=${DIR:-/dumps}/x", Meaning::Unclear),
             ("backupbot.backup.pre_hook=x ${Y}", told(&[("backupbot.backup.pre-hook", "x ${Y}")])),
             ("backupbot.backup.command=x", Meaning::Unclear),
         ] {
@@ -251,6 +285,38 @@ mod tests {
             let recipe = RecipeFiles::default().parse(vec![("compose.yml".into(), text)]).expect("a recipe");
             let app = &recipe.services["app"];
             assert_eq!(meaning(&recipe, app, &app.labels[0]), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn no_data_is_excluded_on_a_guess() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (overlay, inventory) = (dir.path().join("compose.postgres.yml"), dir.path().join("inventory.toml"));
+        std::fs::write(&overlay, "services: {app: {image: x}}\nvolumes: {postgres_data: }\n").expect("written");
+        let classified = "[[volume]]\nname = 'data'\nservice = 'app'\nmount = '/data'\nclass = 'durable'\nwhy = 'all'\n";
+        std::fs::write(&inventory, classified).expect("written");
+        let of = |label: &str, volumes: &[&str], inventory: Option<&Path>| {
+            let mounts: String = volumes.iter().map(|v| format!("      - {v}:/{v}\n")).collect();
+            let declared: String = volumes.iter().map(|v| format!("  {v}:\n")).collect();
+            let text = format!(
+                "services:\n  app:\n    volumes:\n{mounts}    deploy:\n      labels:\n        - {label}\nvolumes:\n{declared}"
+            );
+            let inventory = inventory.map(Path::to_owned);
+            let sources = RecipeFiles { overlays: vec![overlay.clone()], inventory, ..RecipeFiles::default() };
+            let recipe = sources.parse(vec![("compose.yml".into(), text)]).expect("a recipe");
+            meaning(&recipe, &recipe.services["app"], &recipe.services["app"].labels[0])
+        };
+        let excluded = Meaning::Instead(vec![("backupbot.backup.volumes.data".into(), "false".into())]);
+        for (label, volumes, inventory, expected) in [
+            ("backupbot.backup.volumes.postgres_data=false", &["data"][..], None, Meaning::AsWritten),
+            ("backupbot.backup.volumes.old_data=false", &["data"], None, Meaning::Unclear),
+            ("backupbot.backup.volumes.app_data=false", &["data", "cache"], None, Meaning::Unclear),
+            ("backupbot.backup.volumes.my_data=false", &["data", "cache"], Some(inventory.as_path()), Meaning::Unclear),
+            ("backupbot.backup.volumes.my_data=false", &["data", "cache"], None, excluded.clone()),
+            ("backupbot.backup.volumes.${STACK_NAME}_data=false", &["data"], None, excluded),
+            ("backupbot.backup.volumes.dtaa=no", &["data", "cache"], None, Meaning::Unclear),
+        ] {
+            assert_eq!(of(label, volumes, inventory), expected, "{label} {volumes:?}");
         }
     }
 

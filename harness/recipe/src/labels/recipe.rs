@@ -1,7 +1,7 @@
 //! A recipe as its operator deploys it: its compose files merged and their variables replaced. Every label and mount knows where it is
 //! written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct Recipe {
     pub services: BTreeMap<String, Service>,
     /// Its named volumes, and where each is declared.
     pub volumes: BTreeMap<String, Place>,
+    /// The volumes that only its overlays declare, also those overlays that are switched off.
+    pub optional: BTreeSet<String>,
     /// The texts of its configs, by name; none for one that is not a file of the recipe.
     pub configs: BTreeMap<String, Option<String>>,
     /// What each volume holds, if the recipe has an inventory.
@@ -131,6 +133,7 @@ impl RecipeFiles {
             files: Vec::new(),
             services: BTreeMap::new(),
             volumes: BTreeMap::new(),
+            optional: self.of_overlays(),
             configs: BTreeMap::new(),
             inventory: self.inventory.as_ref().map(|file| read_toml(file)).transpose()?,
         };
@@ -139,21 +142,37 @@ impl RecipeFiles {
             let file = File { path: Arc::new(file), env: &self.env };
             for (name, key, _) in compose.tree.get("volumes").iter().flat_map(|v| v.entries()) {
                 recipe.volumes.entry(name.to_owned()).or_insert_with(|| file.place(key));
+                if !self.overlays.contains(&file.path) {
+                    recipe.optional.remove(name);
+                }
             }
             for (name, _, node) in compose.tree.get("configs").iter().flat_map(|c| c.entries()) {
                 recipe.configs.insert(name.to_owned(), config_text(&file.path, node, &self.unwritten));
             }
             for (name, key, node) in compose.tree.get("services").iter().flat_map(|v| v.entries()) {
                 let service = recipe.services.entry(name.to_owned()).or_insert_with(|| Service::at(file.place(key)));
+                service.files.push(file.path.clone());
                 file.merge(service, node)?;
             }
             recipe.files.push(file.path);
         }
         Ok(recipe)
     }
+
+    /// The volumes that overlays declare. One that cannot be read declares none; whoever deploys with it is told.
+    fn of_overlays(&self) -> BTreeSet<String> {
+        let read = |file: &PathBuf| Compose::parse(file, &files::read_text(file).ok()?).ok();
+        let all = self.overlays.iter().filter_map(read);
+        all.flat_map(|compose| compose.volumes().map(str::to_owned).collect::<Vec<_>>()).collect()
+    }
 }
 
 impl Recipe {
+    /// Whether a volume is declared, be it in an overlay that is switched off.
+    pub fn has_volume(&self, name: &str) -> bool {
+        self.volumes.contains_key(name) || self.optional.contains(name)
+    }
+
     /// Every label that backupbot reads, with its service and that service's name.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &Service, &Label)> {
         self.services.iter().flat_map(|(name, s)| s.labels.iter().map(move |l| (name.as_str(), s, l)))

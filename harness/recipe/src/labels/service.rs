@@ -85,6 +85,8 @@ pub struct Mount {
 pub struct Service {
     /// Where it is first defined.
     pub place: Place,
+    /// The files that it is in.
+    pub files: Vec<Arc<PathBuf>>,
     /// Its image.
     pub image: Option<String>,
     /// `deploy.labels`, which backupbot reads.
@@ -130,6 +132,7 @@ impl Service {
     pub(super) fn at(place: Place) -> Self {
         Self {
             place,
+            files: Vec::new(),
             image: None,
             labels: Vec::new(),
             container_labels: Vec::new(),

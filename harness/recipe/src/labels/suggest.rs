@@ -81,6 +81,8 @@ impl Suggestion {
 
 fn write(file: &Path, text: &str, is_executable: bool) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
+    // A link stays one: what it names is replaced.
+    let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let dir = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let temporary = tempfile::NamedTempFile::new_in(dir).map_err(Error::io(dir))?;
     std::fs::write(temporary.path(), text).map_err(Error::io(temporary.path()))?;

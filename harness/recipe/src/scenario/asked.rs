@@ -36,19 +36,19 @@ impl Asked {
         if place.join(SPEC).is_file() {
             return Ok(Self { scenario: place.display().to_string(), recipe: None });
         }
-        Ok(Self { scenario: of_recipe(root, &place)?, recipe: Some(place) })
+        let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { scenario: of_recipe(root, &place, &name)?, recipe: Some(place) })
     }
 }
 
-/// The scenario in `root` that describes the app of a recipe's folder: the one that is called as `TYPE` in its sample says, or as the
-/// folder.
+/// The scenario in `root` that describes the app of a recipe, whose files are in `dir`: the one that is called as `TYPE` in its sample says,
+/// or as the recipe.
 ///
 /// # Errors
 /// The folder is no recipe, or no scenario is called so.
-pub fn of_recipe(root: &Path, dir: &Path) -> Result<String> {
+pub fn of_recipe(root: &Path, dir: &Path, name: &str) -> Result<String> {
     let folder = RecipeFolder::read(dir)?;
-    let named = dir.canonicalize().ok().and_then(|d| Some(d.file_name()?.to_string_lossy().into_owned()));
-    let names: Vec<String> = folder.kind().into_iter().chain(named).collect();
+    let names: Vec<String> = folder.kind().into_iter().chain([name.to_owned()]).collect();
     let known = list(root);
     if let Some(name) = names.iter().find(|name| known.contains(name)) {
         return Ok(name.clone());

@@ -62,7 +62,7 @@ impl Names<'_> {
     fn volume(&self, service: &Service, label: &Label, rest: &str, found: &mut Mistakes) {
         let Label { name, value, place, .. } = label;
         let (volume, is_path) = volume_of(self.recipe, rest);
-        if !self.recipe.volumes.contains_key(volume) {
+        if !self.recipe.has_volume(volume) {
             let meant = volume_meant(self.recipe, volume).map_or_else(String::new, |near| format!("; did you mean {near}?"));
             found.add(Rule::UnknownVolume, place, format!("{name}: there is no volume {volume:?}{meant}"));
         }

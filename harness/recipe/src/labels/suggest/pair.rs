@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::plan::{At, Edit, Step};
+use crate::env;
 use crate::fence::files;
 use crate::labels::database::Server;
 use crate::labels::flow::flows;
@@ -120,10 +121,33 @@ fn exported(dir: &Path, version: &str, files: &BTreeMap<PathBuf, String>) -> Opt
         Err(_) => None,
     };
     let now = files.get(&path).cloned().or_else(|| on_disk.clone()).unwrap_or_default();
-    if now.lines().any(|l| l.contains(&format!("{version}="))) {
+    // A value that a command prints is not read, and is there all the same.
+    let assigned = format!("export {version}=");
+    if env::exported(&now).contains_key(version) || now.lines().any(|l| l.starts_with(&assigned)) {
         return Some(None);
     }
     let gap = if now.is_empty() || now.ends_with('\n') { "" } else { "\n" };
     let new = format!("{now}{gap}export {version}=v1\n");
     Some(Some(NewFile { path, old: on_disk, new, is_executable: false }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_exported_version_is_there() {
+        let dir = Path::new("/no/such/recipe");
+        for (script, is_there) in [
+            ("export PG_VERSION=v2\n", true),
+            ("export PG_VERSION=$(date)\n", true),
+            ("# export PG_VERSION=v2\n", false),
+            ("export X_PG_VERSION=v2\n", false),
+        ] {
+            let files = BTreeMap::from([(dir.join(ABRA), script.to_owned())]);
+            let new = exported(dir, "PG_VERSION", &files).expect("readable");
+            let expected = (!is_there).then(|| format!("{script}export PG_VERSION=v1\n"));
+            assert_eq!(new.map(|f| f.new), expected, "{script}");
+        }
+    }
 }

@@ -100,7 +100,7 @@ impl Planner<'_> {
     fn meaning(&self, at: &At) -> Meaning {
         let meant = meaning(self.recipe, &self.recipe.services[&at.service], &at.label);
         let labels = match &meant {
-            Meaning::AsWritten => vec![at.label.written.clone()],
+            Meaning::AsWritten => vec![(at.label.written.0.clone(), at.label.value.clone())],
             Meaning::Instead(labels) => labels.clone(),
             Meaning::Needless(_) | Meaning::Unclear => return meant,
         };
@@ -122,18 +122,31 @@ impl Planner<'_> {
         matches!(self.meaning(at), Meaning::AsWritten)
     }
 
+    /// Whether the main service is in the file of a label, where a switch can move to it without changing what is deployed.
+    fn has_main_beside(&self, at: &At) -> bool {
+        self.recipe.services.get(self.main).is_some_and(|main| main.files.contains(&at.label.place.file))
+    }
+
+    /// What a switch says, with its variables filled in.
+    fn filled<'v>(&'v self, written: &'v str) -> &'v str {
+        let on_container = self.recipe.services.values().flat_map(|s| &s.container_labels);
+        let mut all = self.recipe.labels().map(|(.., label)| label).chain(on_container);
+        all.find(|l| l.name == BACKUP && l.written.1 == written).map_or(written, |l| &l.value)
+    }
+
     /// The one switch moves to the main service, where maintainers look for it.
     fn move_switch(&mut self, right: &[At]) {
         let switches: Vec<&At> = right.iter().filter(|at| at.label.name == BACKUP).collect();
         let [at] = switches[..] else { return };
-        if self.main != "app" || at.service == self.main {
+        if self.main != "app" || at.service == self.main || !self.has_main_beside(at) {
             return;
         }
         let value = at.label.written.1.clone();
         self.taken.0.remove(&Taken::key(&at.service, BACKUP));
         self.taken.add(self.main, BACKUP, &value);
         let said = format!("{}: {BACKUP}={value} moves from {} to {}, the main service", at.label.place, at.service, self.main);
-        let insert = Edit::Insert { service: self.main.to_owned(), near: None, name: BACKUP.into(), value };
+        let near = Some(at.label.place.clone());
+        let insert = Edit::Insert { service: self.main.to_owned(), near, name: BACKUP.into(), value };
         self.steps.push(Step { said: Some(said), edits: vec![Edit::Remove(at.clone()), insert] });
     }
 
@@ -145,10 +158,11 @@ impl Planner<'_> {
             Meaning::Unclear => return,
         };
         let is_switch = meant.iter().any(|(name, _)| name == BACKUP);
-        let service = if is_switch { self.main.to_owned() } else { at.service.clone() };
+        let service = if is_switch && self.has_main_beside(&at) { self.main.to_owned() } else { at.service.clone() };
         if is_switch && at.on_container {
-            let on: Vec<String> = self.taken.switches().filter(|(_, v)| *v != "false").map(|(s, _)| s.to_owned()).collect();
-            match (on.first(), meant[0].1 == "false") {
+            let on: Vec<String> =
+                self.taken.switches().filter(|(_, v)| self.filled(v) != "false").map(|(s, _)| s.to_owned()).collect();
+            match (on.first(), self.filled(&meant[0].1) == "false") {
                 (Some(on), false) => return self.remove(at, &format!("service {on} switches backup on for the whole stack")),
                 // Nobody knows whether a backup that is off where no bot looks is meant to be off.
                 (_, true) => return,
