@@ -205,7 +205,7 @@ fn a_post_that_fails_keeps_the_verdict() {
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{said}");
     for expected in
-        ["note: not posted: the status of commit", "error: not posted: the comment on pull request 7", "no compose file"]
+        ["note: not posted: the status of commit", "error: not posted: the comment on pull request 7", "no scenario says"]
     {
         assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
     }

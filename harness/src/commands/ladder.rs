@@ -37,7 +37,7 @@ pub(super) async fn climb(source: Source, args: ClimbArgs, scenarios: PathBuf, s
         None => {
             // As it is at the commit: a clone has nothing but commits.
             let copy = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
-            of_recipe(&scenarios, &source.pin(copy.path())?.dir, &source.name)?
+            of_recipe(&scenarios, &source.pin(copy.path())?.dir, &source.name, &source.place)?
         }
     };
     let mut options = Options::new(&scenarios, &scenario);

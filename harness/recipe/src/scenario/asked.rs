@@ -37,16 +37,16 @@ impl Asked {
             return Ok(Self { scenario: place.display().to_string(), recipe: None });
         }
         let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { scenario: of_recipe(root, &place, &name)?, recipe: Some(place) })
+        Ok(Self { scenario: of_recipe(root, &place, &name, &place.display().to_string())?, recipe: Some(place) })
     }
 }
 
-/// The scenario in `root` that describes the app of a recipe, whose files are in `dir`: the one that is called as `TYPE` in its sample says,
+/// The scenario in `root` that describes the app of a recipe, whose files are in `dir` and which is at `place` for people: the one that is called as `TYPE` in its sample says,
 /// or as the recipe.
 ///
 /// # Errors
 /// The folder is no recipe, or no scenario is called so.
-pub fn of_recipe(root: &Path, dir: &Path, name: &str) -> Result<String> {
+pub fn of_recipe(root: &Path, dir: &Path, name: &str, place: &str) -> Result<String> {
     let folder = RecipeFolder::read(dir)?;
     let names: Vec<String> = folder.kind().into_iter().chain([name.to_owned()]).collect();
     let known = list(root);
@@ -58,12 +58,10 @@ pub fn of_recipe(root: &Path, dir: &Path, name: &str) -> Result<String> {
     let near = did_you_mean(called, known.iter().map(String::as_str));
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Err(Error::Usage(format!(
-        "{}: no scenario says how to fill and compare the app of this recipe, {called:?}. Scenarios in {}: {known}{near}. Choose one: \
-         `restore-drill run SCENARIO --recipe {}`, or --scenario for ladder and ci. Or write one: `restore-drill new {called} --compose {}`",
-        dir.display(),
+        "{place}: no scenario says how to fill and compare the app of this recipe, {called:?}. Scenarios in {}: {known}{near}. Choose one: \
+         `restore-drill run SCENARIO --recipe FOLDER`, or --scenario for ladder and ci. Or write one: `restore-drill new {called} \
+         --compose FOLDER`",
         root.display(),
-        dir.display(),
-        dir.display(),
     )))
 }
 
