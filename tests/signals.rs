@@ -199,7 +199,9 @@ async fn a_run_that_is_ended_from_outside_says_so() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_restore-drill"));
         command.arg("gc").args(more).env("RESTORE_DRILL_STATE_DIR", elsewhere.path()).output().expect("the program runs")
     };
-    let mut run = Run::with(Phase::Backup);
+    // It is at its backup until it is ended.
+    let (_dir, scenarios) = with_endless_hook();
+    let mut run = Run::of(&["run", "radicale", "--profile", "tiny", "--scenarios", &scenarios]);
     run.reach(Phase::Backup).await;
     let id = run.id();
     let said = String::from_utf8_lossy(&gc(&[]).stdout).into_owned();
@@ -220,25 +222,28 @@ async fn a_run_that_is_ended_from_outside_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hook_that_does_not_end_is_not_waited_for_for_ever() {
-    let scenarios = common::copy_of_scenarios();
-    let scenarios = scenarios.path().join("scenarios");
-    let append = |file: &str, from: &str, to: &str| {
-        let file = scenarios.join("radicale").join(file);
-        let text = std::fs::read_to_string(&file).expect("read");
-        assert!(text.contains(from), "{text}");
-        std::fs::write(&file, text.replacen(from, to, 1)).expect("written");
-    };
-    append(
-        "compose.yml",
-        "backupbot.backup=true\"",
-        "backupbot.backup=true\"\n        - \"backupbot.backup.pre-hook=sleep 3600\"",
-    );
-    append("scenario.toml", "[[door]]", "[deadlines]\ncommand = 10\n\n[[door]]");
-    let scenarios = scenarios.to_str().expect("a path");
-    let mut run = Run::of(&["run", "radicale", "--profile", "tiny", "--scenarios", scenarios]);
+    let (_dir, scenarios) = with_endless_hook();
+    change(&scenarios, "scenario.toml", "[[door]]", "[deadlines]\ncommand = 10\n\n[[door]]");
+    let mut run = Run::of(&["run", "radicale", "--profile", "tiny", "--scenarios", &scenarios]);
     assert_eq!(run.wait().await, Some(exit_code::UNKNOWN.into()), "{}", run.said());
     assert!(run.said().contains("after 10 s still running"), "{}", run.said());
     assert_nothing_left(&run.id()).await;
+}
+
+/// A copy of the scenarios in which Radicale's backup waits for a hook for an hour.
+fn with_endless_hook() -> (tempfile::TempDir, String) {
+    let dir = common::copy_of_scenarios();
+    let scenarios = dir.path().join("scenarios").to_str().expect("a path").to_owned();
+    let endless = "backupbot.backup=true\"\n        - \"backupbot.backup.pre-hook=sleep 3600\"";
+    change(&scenarios, "compose.yml", "backupbot.backup=true\"", endless);
+    (dir, scenarios)
+}
+
+fn change(scenarios: &str, file: &str, from: &str, to: &str) {
+    let file = Path::new(scenarios).join("radicale").join(file);
+    let text = std::fs::read_to_string(&file).expect("read");
+    assert!(text.contains(from), "{text}");
+    std::fs::write(&file, text.replacen(from, to, 1)).expect("written");
 }
 
 /// The catalogue's first group is torn down, and the others do not begin.
