@@ -7,7 +7,7 @@
 //! names there, and takes the mail that the stack sends to the world.
 //!
 //! - [`entry`]: an entry of a volume, as a line has it. [`mod@name`]: names are bytes, and lines are text.
-//! - [`read`]: reads a folder with everything in it.
+//! - [`mod@read`]: reads a folder with everything in it.
 //! - [`relay`]: the way into a stack.
 //! - [`zone`]: the names that a stack can look up; [`resolve`] answers.
 //! - [`outside`]: the mail server to which a stack can send.

@@ -50,7 +50,7 @@ pub enum Labels {
         /// The directory of a run, or of a ladder, of the recipe before the change.
         #[arg(long, value_name = "DIR")]
         before: Option<PathBuf>,
-        /// Also write the release note of the new version: release/<version> in this recipe's folder.
+        /// Also write the release note of the new version: release/VERSION in this recipe's folder.
         #[arg(long, value_name = "DIR")]
         release: Option<PathBuf>,
     },

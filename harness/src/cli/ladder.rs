@@ -48,7 +48,7 @@ pub struct ClimbArgs {
     /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
     #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
     pub images: ImageChoice,
-    /// More values for the compose files' variables, as NAME=value lines, such as ~/.abra/servers/<server>/<domain>.env. Its STACK_NAME and
+    /// More values for the compose files' variables, as NAME=value lines, such as ~/.abra/servers/SERVER/DOMAIN.env. Its STACK_NAME and
     /// DOMAIN are not used.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,

@@ -57,7 +57,7 @@ impl Client {
     /// Sets the state of a commit.
     ///
     /// # Errors
-    /// [`Error::NotPosted`].
+    /// [`crate::error::Error::NotPosted`].
     pub async fn set_status(&self, commit: &str, status: &CommitStatus<'_>) -> Result<()> {
         let description: String = redact(status.description).chars().take(DESCRIPTION).collect();
         let status = CommitStatus { description: &description, ..*status };
@@ -71,7 +71,7 @@ impl Client {
     /// Writes a comment on a pull request; if one of our own there begins with the same marker, it is changed instead.
     ///
     /// # Errors
-    /// [`Error::NotPosted`].
+    /// [`crate::error::Error::NotPosted`].
     pub async fn comment(&self, pull_request: u64, marker: &str, text: &str) -> Result<Commented> {
         let at = |e: Failure| e.posting(format!("not posted: the comment on pull request {pull_request} of {}", self.repository));
         let text = format!("{marker}\n{}", shortened(&redact(text)));
