@@ -18,6 +18,7 @@ pub mod gc;
 pub mod health;
 pub mod lease;
 pub mod line;
+pub(crate) mod mark;
 pub mod objects;
 pub mod ownership;
 pub mod reader;

@@ -95,6 +95,11 @@ pub fn is_not_found(error: &bollard::errors::Error) -> bool {
     matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })
 }
 
+/// Whether the engine says that an object of the swarm was changed after it was read.
+pub fn is_out_of_sequence(error: &bollard::errors::Error) -> bool {
+    matches!(error, bollard::errors::Error::DockerResponseServerError { message, .. } if message.contains("out of sequence"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

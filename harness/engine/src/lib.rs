@@ -10,7 +10,7 @@ pub mod error;
 pub mod exec;
 pub mod fake;
 
-pub use error::{Context, Error, Result, is_not_found};
+pub use error::{Context, Error, Result, is_not_found, is_out_of_sequence};
 
 /// Swarm's own label for the stack of an object.
 pub const NAMESPACE_LABEL: &str = "com.docker.stack.namespace";

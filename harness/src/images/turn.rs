@@ -4,15 +4,14 @@
 use std::time::Duration;
 
 use bollard::errors::Error as Docker;
-use engine::is_not_found;
 use sha2::{Digest as _, Sha256};
 
 use super::present::has_image;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
 use crate::events::Events;
-use crate::stack::lease::{self, Leases, Life};
+use crate::stack::lease::{Leases, Life};
+use crate::stack::mark;
 use crate::stack::ownership::Owned;
-use crate::stack::{HOST_LABEL, RUN_LABEL};
 
 /// How long to wait for another run's build.
 const PATIENCE: Duration = Duration::from_secs(3900);
@@ -31,21 +30,21 @@ pub(super) async fn to_build(owned: &Owned, image: &str, events: &Events) -> Res
         if has_image(owned.engine(), image).await? {
             return Ok(None);
         }
-        match lease::create(owned, &name, std::iter::empty()).await {
+        match mark::make(owned, &name, std::iter::empty()).await {
             Ok(()) => return Ok(Some(Claim { owned: owned.clone(), name })),
             Err(Error::Docker(engine::Error::Docker { source, .. })) if is_taken(&source) => {}
             Err(e) => return Err(e),
         }
-        let builder = builder(owned, &name).await?;
-        if let Some(Builder { run, id, life: Life::Dead }) = &builder {
-            // By its id: by its name it may be another run's by now.
-            Owned::new(owned.engine().clone(), run).remove_claim(id).await?;
-        } else if let Some(Builder { run, .. }) = builder {
-            if tokio::time::Instant::now() >= end {
+        if let Some(claim) = mark::find(owned.engine(), &name).await? {
+            let run = &claim.run;
+            let life = Leases::read(owned.engine()).await?.life(run, &claim.host)?;
+            if life == Life::Dead {
+                // By its id: by its name it may be another run's by now.
+                Owned::new(owned.engine().clone(), run).remove_claim(&claim.config.id.unwrap_or_default()).await?;
+            } else if tokio::time::Instant::now() >= end {
                 let minutes = PATIENCE.as_secs() / 60;
                 return Err(Error::Engine(format!("run {run} has been building image {image} for {minutes} min, or is dead")));
-            }
-            if !std::mem::replace(&mut told, true) {
+            } else if !std::mem::replace(&mut told, true) {
                 events.note(format!("Image {image} is being built by run {run}: waiting for it."));
             }
         }
@@ -56,28 +55,6 @@ pub(super) async fn to_build(owned: &Owned, image: &str, events: &Events) -> Res
 /// Whether a name is taken.
 fn is_taken(error: &Docker) -> bool {
     matches!(error, Docker::DockerResponseServerError { status_code: 409, .. })
-}
-
-/// Who has a claim.
-struct Builder {
-    run: String,
-    /// The claim's id.
-    id: String,
-    life: Life,
-}
-
-/// Who has a claim; none where the claim is gone.
-async fn builder(owned: &Owned, name: &str) -> Result<Option<Builder>> {
-    let config = match owned.engine().docker.inspect_config(name).await {
-        Err(e) if is_not_found(&e) => return Ok(None),
-        found => found.context(format!("inspecting config {name}"))?,
-    };
-    let id = config.id.unwrap_or_default();
-    let labels = config.spec.and_then(|s| s.labels).unwrap_or_default();
-    let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
-    let (run, host) = (label(RUN_LABEL), label(HOST_LABEL));
-    let life = Leases::read(owned.engine()).await?.life(&run, &host)?;
-    Ok(Some(Builder { run, id, life }))
 }
 
 /// The right to build an image.

@@ -1,26 +1,24 @@
 //! The sign of life of a run on the engine, which everybody who uses the engine can see, from whichever machine, user and state
 //! directory: a config of the swarm that the run renews every few seconds. The engine's own clock dates it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::Duration;
 
-use bollard::models::{Config, ConfigSpec};
-use bollard::query_parameters::{ListConfigsOptionsBuilder, UpdateConfigOptionsBuilder};
-use engine::{Engine, is_not_found};
+use bollard::models::Config;
+use bollard::query_parameters::UpdateConfigOptionsBuilder;
+use engine::{Engine, is_not_found, is_out_of_sequence};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::LEASE_LABEL;
 use super::alive::{self, Alive, host_id};
-use super::objects::in_swarm;
+use super::mark::{self, Mark, WHAT_LABEL};
 use super::ownership::{Owned, lease_name};
-use super::{HOST_LABEL, LEASE_LABEL, RUN_LABEL, run_labels};
 use crate::error::{Context as _, Error, Result};
 use crate::interruption::interruptible;
 
-/// What the run does, such as the name of its scenario.
-pub(super) const WHAT_LABEL: &str = "restore-drill.what";
 /// How often the lease was renewed.
 const BEAT_LABEL: &str = "restore-drill.beat";
 /// How often a lease is renewed.
@@ -40,9 +38,9 @@ enum State {
 }
 
 impl State {
-    /// What the labels of a lease say.
-    fn of(labels: &HashMap<String, String>) -> Option<Self> {
-        let word = labels.get(LEASE_LABEL)?;
+    /// What a lease says.
+    fn of(lease: &Mark) -> Option<Self> {
+        let word = lease.label(LEASE_LABEL)?;
         [Self::Held, Self::Kept, Self::Ended].into_iter().find(|state| state.word() == word)
     }
 
@@ -71,7 +69,7 @@ impl Lease {
     pub async fn take(owned: &Owned, what: &str) -> Result<Self> {
         let alive = Alive::take(owned.run())?;
         let labels = [(LEASE_LABEL, State::Held.word()), (WHAT_LABEL, what)];
-        let created = create(owned, &lease_name(owned.run()), labels.into_iter()).await;
+        let created = mark::make(owned, &lease_name(owned.run()), labels.into_iter()).await;
         created.inspect_err(|_| alive.tidy())?;
         let (loses, lost) = watch::channel(false);
         let (engine, name) = (owned.engine().clone(), lease_name(owned.run()));
@@ -110,9 +108,9 @@ impl Lease {
 
     /// Whether the run still has the lease; so it has where the engine does not say.
     pub async fn is_held(&self) -> bool {
-        match self.owned.engine().docker.inspect_config(&lease_name(self.owned.run())).await {
-            Ok(config) => State::of(&config.spec.and_then(|s| s.labels).unwrap_or_default()) == Some(State::Held),
-            Err(e) => !is_not_found(&e),
+        match mark::find(self.owned.engine(), &lease_name(self.owned.run())).await {
+            Ok(found) => found.is_some_and(|lease| State::of(&lease) == Some(State::Held)),
+            Err(_) => true,
         }
     }
 
@@ -150,21 +148,6 @@ impl Drop for Lease {
     }
 }
 
-/// Creates a config that says something of a run. Its one byte says nothing: a config cannot be empty.
-pub(crate) async fn create<'a>(owned: &Owned, name: &str, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
-    let mut all = run_labels(owned.run());
-    all.extend(labels.map(|(k, v)| (k.to_owned(), v.to_owned())));
-    let spec = ConfigSpec {
-        name: Some(name.to_owned()),
-        labels: Some(all.into_iter().collect()),
-        data: Some("Cg==".into()),
-        ..Default::default()
-    };
-    let (docker, name) = (owned.engine().docker.clone(), name.to_owned());
-    owned.create(async move { docker.create_config(spec).await.context(format!("creating config {name}")) }).await?;
-    Ok(())
-}
-
 async fn keep_renewing(engine: &Engine, name: &str, loses: &watch::Sender<bool>) {
     let mut ticks = tokio::time::interval(BEAT);
     for beat in 0_u64.. {
@@ -187,14 +170,10 @@ async fn keep_renewing(engine: &Engine, name: &str, loses: &watch::Sender<bool>)
 async fn relabel(engine: &Engine, name: &str, label: &str, value: &str) -> Result<bool> {
     let mut tries = 0;
     loop {
-        let config = match engine.docker.inspect_config(name).await {
-            Err(e) if is_not_found(&e) => return Ok(false),
-            found => found.context(format!("inspecting config {name}"))?,
-        };
-        if config.spec.as_ref().and_then(|s| State::of(s.labels.as_ref()?)) != Some(State::Held) {
+        let Some(lease) = mark::find(engine, name).await?.filter(|lease| State::of(lease) == Some(State::Held)) else {
             return Ok(false);
-        }
-        match update(engine, config, label, value).await {
+        };
+        match update(engine, lease.config, label, value).await {
             Err(e) if is_not_found(&e) => return Ok(false),
             // A renewal was on its way.
             Err(e) if is_out_of_sequence(&e) && tries < 5 => tries += 1,
@@ -212,10 +191,6 @@ async fn update(engine: &Engine, config: Config, label: &str, value: &str) -> Re
     engine.docker.update_config(&config.id.unwrap_or_default(), spec, options).await
 }
 
-fn is_out_of_sequence(error: &bollard::errors::Error) -> bool {
-    matches!(error, bollard::errors::Error::DockerResponseServerError { message, .. } if message.contains("out of sequence"))
-}
-
 /// Whether a run lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
@@ -229,17 +204,6 @@ pub enum Life {
     Unknown,
 }
 
-/// A lease that was read.
-#[derive(Debug, Clone)]
-struct Seen {
-    host: String,
-    what: String,
-    begun: Timestamp,
-    renewed: Timestamp,
-    state: Option<State>,
-    config: Config,
-}
-
 /// All leases on an engine at a time.
 #[derive(Debug)]
 pub struct Leases {
@@ -247,7 +211,7 @@ pub struct Leases {
     host: String,
     /// What the engine's clock said.
     pub(super) now: Timestamp,
-    of: BTreeMap<String, Seen>,
+    of: BTreeMap<String, Mark>,
 }
 
 impl Leases {
@@ -256,24 +220,11 @@ impl Leases {
     /// # Errors
     /// The engine fails, or says no time.
     pub async fn read(engine: &Engine) -> Result<Self> {
-        let configs = configs(engine, LEASE_LABEL).await?;
+        let leases = mark::all(engine, LEASE_LABEL, lease_name).await?;
         // Asked last, so that no lease is from later.
         let info = engine.docker.info().await.context("asking the engine for its time")?;
-        let now = time(info.system_time.as_deref())?;
-        let mut of = BTreeMap::new();
-        for config in configs {
-            let (begun, renewed) = (date(&config, "CreatedAt")?, date(&config, "UpdatedAt")?);
-            let spec = config.spec.clone().unwrap_or_default();
-            let labels = spec.labels.unwrap_or_default();
-            let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
-            // What else has the label is none.
-            if spec.name != Some(lease_name(&label(RUN_LABEL))) {
-                continue;
-            }
-            let seen =
-                Seen { host: label(HOST_LABEL), what: label(WHAT_LABEL), begun, renewed, state: State::of(&labels), config };
-            of.insert(label(RUN_LABEL), seen);
-        }
+        let now = mark::time(info.system_time.as_deref())?;
+        let of = leases.into_iter().map(|lease| (lease.run.clone(), lease)).collect();
         Ok(Self { host: host_id()?, now, of })
     }
 
@@ -284,7 +235,7 @@ impl Leases {
     /// The state directory cannot be read.
     pub fn life(&self, run: &str, host: &str) -> Result<Life> {
         let lease = self.of.get(run);
-        let state = lease.and_then(|l| l.state);
+        let state = lease.and_then(State::of);
         if state == Some(State::Kept) {
             return Ok(Life::Kept);
         }
@@ -306,8 +257,8 @@ impl Leases {
     /// # Errors
     /// The engine fails.
     pub async fn take_away(&self, engine: &Engine, run: &str) -> Result<bool> {
-        let Some(seen) = self.of.get(run).filter(|seen| seen.state == Some(State::Held)) else { return Ok(true) };
-        match update(engine, seen.config.clone(), LEASE_LABEL, State::Ended.word()).await {
+        let Some(lease) = self.of.get(run).filter(|lease| State::of(lease) == Some(State::Held)) else { return Ok(true) };
+        match update(engine, lease.config.clone(), LEASE_LABEL, State::Ended.word()).await {
             Err(e) if is_out_of_sequence(&e) => Ok(false),
             Err(e) if is_not_found(&e) => Ok(true),
             updated => updated.context(format!("ending run {run}")).map(|()| true),
@@ -325,33 +276,13 @@ impl Leases {
     /// What a run does, and for how long, as it is told to people.
     pub fn told(&self, run: &str) -> String {
         match self.of.get(run) {
-            Some(seen) => {
-                let silent = self.now.duration_since(seen.renewed).as_secs();
-                format!("run {run} ({}, for {}, last sign of life {silent} s ago)", seen.what, ago(self.now, seen.begun))
+            Some(lease) => {
+                let silent = self.now.duration_since(lease.renewed).as_secs();
+                format!("run {run} ({}, for {}, last sign of life {silent} s ago)", lease.what, ago(self.now, lease.made))
             }
             None => format!("run {run}"),
         }
     }
-}
-
-/// The configs that have a label.
-pub(super) async fn configs(engine: &Engine, label: &str) -> Result<Vec<Config>> {
-    let filter = HashMap::from([("label", vec![label])]);
-    let options = ListConfigsOptionsBuilder::default().filters(&filter).build();
-    in_swarm(engine.docker.list_configs(Some(options)).await).context("listing configs")
-}
-
-/// One of the dates of a config, by the engine's name for it. bollard has another type for it wherever its feature `time` is on, as a
-/// library of the tests has it; as JSON it is always text.
-pub(super) fn date(config: &Config, name: &str) -> Result<Timestamp> {
-    let config = serde_json::to_value(config).map_err(Error::bug)?;
-    time(config[name].as_str())
-}
-
-/// A time of the engine's.
-fn time(text: Option<&str>) -> Result<Timestamp> {
-    let text = text.unwrap_or_default();
-    text.parse().map_err(|e| Error::Engine(format!("the engine gives a time that cannot be read: {text:?}: {e}")))
 }
 
 /// How long ago something was, as people say it.

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use engine::Engine;
-use jiff::Timestamp;
 
-use super::lease::{Leases, Life, WHAT_LABEL, ago, configs, create, date};
+use super::PLACE_LABEL;
+use super::lease::{Leases, Life, ago};
+use super::mark::{self, Mark, WHAT_LABEL};
 use super::ownership::{Owned, place_name};
-use super::{HOST_LABEL, PLACE_LABEL, RUN_LABEL};
 use crate::error::{Error, Result};
 
 /// The variable that says how many drills deploy at once.
@@ -21,15 +21,6 @@ pub fn max_drills() -> u8 {
     std::env::var(MAX_DRILLS_VARIABLE).ok().and_then(|n| n.parse().ok()).filter(|n| *n > 0).unwrap_or(2)
 }
 
-/// A run in the line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
-    run: String,
-    what: String,
-    host: String,
-    since: Timestamp,
-}
-
 /// Joins the line at its end, and waits until fewer than `most` living runs are ahead. `waiting` is told who is ahead, whenever
 /// that changes. The place is the run's until it is removed.
 ///
@@ -37,7 +28,7 @@ struct Place {
 /// The engine fails, or somebody removed the place.
 pub async fn wait_for_place(owned: &Owned, what: &str, most: u8, mut waiting: impl FnMut(String)) -> Result<()> {
     let labels = [(PLACE_LABEL, "taken"), (WHAT_LABEL, what)];
-    create(owned, &place_name(owned.run()), labels.into_iter()).await?;
+    mark::make(owned, &place_name(owned.run()), labels.into_iter()).await?;
     let mut told = Vec::new();
     loop {
         let line = line(owned.engine()).await?;
@@ -58,7 +49,7 @@ pub async fn wait_for_place(owned: &Owned, what: &str, most: u8, mut waiting: im
             waiting(
                 ahead
                     .iter()
-                    .map(|p| format!("{} ({}, {})", p.run, p.what, ago(leases.now, p.since)))
+                    .map(|p| format!("{} ({}, {})", p.run, p.what, ago(leases.now, p.made)))
                     .collect::<Vec<_>>()
                     .join(", "),
             );
@@ -69,19 +60,8 @@ pub async fn wait_for_place(owned: &Owned, what: &str, most: u8, mut waiting: im
 }
 
 /// All places, the first that was taken first.
-async fn line(engine: &Engine) -> Result<Vec<Place>> {
-    let mut line = Vec::new();
-    for config in configs(engine, PLACE_LABEL).await? {
-        let since = date(&config, "CreatedAt")?;
-        let spec = config.spec.unwrap_or_default();
-        let labels = spec.labels.unwrap_or_default();
-        let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
-        // What else has the label is none.
-        if spec.name != Some(place_name(&label(RUN_LABEL))) {
-            continue;
-        }
-        line.push(Place { run: label(RUN_LABEL), what: label(WHAT_LABEL), host: label(HOST_LABEL), since });
-    }
-    line.sort_by(|a, b| (a.since, &a.run).cmp(&(b.since, &b.run)));
+async fn line(engine: &Engine) -> Result<Vec<Mark>> {
+    let mut line = mark::all(engine, PLACE_LABEL, place_name).await?;
+    line.sort_by(|a, b| (a.made, &a.run).cmp(&(b.made, &b.run)));
     Ok(line)
 }

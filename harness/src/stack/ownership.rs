@@ -12,8 +12,8 @@ use bollard::query_parameters::{
     InspectContainerOptions, InspectNetworkOptions, InspectServiceOptions, RemoveContainerOptionsBuilder,
     UpdateServiceOptionsBuilder,
 };
-use engine::is_not_found;
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
+use engine::{is_not_found, is_out_of_sequence};
 use tokio::sync::RwLock;
 
 use super::objects::{Kind, Object, objects};
@@ -165,11 +165,7 @@ impl Owned {
             match self.engine.docker.update_service(name, spec, options, None).await {
                 Ok(_) => return Ok(()),
                 // Swarm itself updates the service (its update status) and the version moves on.
-                Err(bollard::errors::Error::DockerResponseServerError { message, .. })
-                    if message.contains("out of sequence") && tries < 20 =>
-                {
-                    tries += 1;
-                }
+                Err(e) if is_out_of_sequence(&e) && tries < 20 => tries += 1,
                 Err(e) => return Err(e).context(format!("updating service {name}")),
             }
         }
