@@ -105,12 +105,7 @@ async fn a_forge_that_refuses_is_said_without_the_token() {
 
 /// A recipe's repository, and its newest commit.
 fn recipe(dir: &Path) -> String {
-    let git = |arguments: &[&str]| {
-        let identity = ["-c", "user.name=a", "-c", "user.email=a@drill.example", "-c", "core.hooksPath=/dev/null"];
-        let output = Command::new("git").arg("-C").arg(dir).args(identity).args(arguments).output().expect("git runs");
-        assert!(output.status.success(), "git {arguments:?}: {}", stderr(&output));
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    };
+    let git = |arguments: &[&str]| common::git(dir, arguments);
     git(&["init", "-q", "-b", "main"]);
     std::fs::write(dir.join("compose.yml"), "services:\n  app:\n    image: nginx:1\n").expect("written");
     git(&["add", "-A"]);
@@ -127,11 +122,9 @@ fn ci(dir: &Path, variables: &[(&str, &str)], more: &[&str]) -> Output {
 fn step(dir: &Path, variables: &[(&str, &str)], more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_restore-drill"));
     command.arg("ci").args(more).args(["--scenarios", "scenarios", "--out"]).arg(dir.join("results")).current_dir(common::root());
-    let own = String::from_utf8(
-        Command::new("git").args(["rev-parse", "HEAD"]).current_dir(common::root()).output().expect("git").stdout,
-    );
+    let own = common::git(&common::root(), &["rev-parse", "HEAD"]);
     command.env("DRONE", "true").env("DRONE_BUILD_LINK", "https://drone.example.org/coop/drill/9").env("NO_PROXY", "127.0.0.1");
-    command.env("DRONE_COMMIT_SHA", own.expect("a commit").trim()).env("DRONE_COMMIT_REF", "refs/pull/3/head");
+    command.env("DRONE_COMMIT_SHA", own).env("DRONE_COMMIT_REF", "refs/pull/3/head");
     command.env_remove("RESTORE_DRILL_STATE_DIR");
     command.envs(variables.iter().copied());
     command

@@ -3,7 +3,7 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use recipe::rung::Rung;
 use restore_drill::exit_code;
@@ -14,7 +14,7 @@ fn recipes() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     let recipe = dir.path().join("mailu");
     std::fs::create_dir(&recipe).expect("made");
-    git(&recipe, &["init", "-q", "-b", "main"]);
+    common::git(&recipe, &["init", "-q", "-b", "main"]);
     let scenario = common::scenarios().join("mailu");
     for file in [".env.sample", "redis.sh", "sqlite.py"] {
         std::fs::copy(scenario.join(file), recipe.join(file)).expect("copied");
@@ -35,16 +35,11 @@ fn recipes() -> tempfile::TempDir {
     ] {
         let (own, _) = version.split_once('+').expect("a version");
         std::fs::write(recipe.join("compose.yml"), text.replace("version=3.0.2", &format!("version={own}"))).expect("written");
-        git(&recipe, &["add", "-A"]);
-        git(&recipe, &["-c", "user.name=a", "-c", "user.email=a@drill.example", "commit", "-q", "-m", version]);
-        git(&recipe, &["tag", version]);
+        common::git(&recipe, &["add", "-A"]);
+        common::git(&recipe, &["commit", "-q", "-m", version]);
+        common::git(&recipe, &["tag", version]);
     }
     dir
-}
-
-fn git(dir: &Path, arguments: &[&str]) {
-    let status = Command::new("git").arg("-C").arg(dir).args(arguments).status().expect("git runs");
-    assert!(status.success(), "git {arguments:?}");
 }
 
 /// `restore-drill ladder` of a version, with its directory `name` beside the recipe.

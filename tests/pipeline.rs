@@ -13,22 +13,14 @@ use common::{root, stderr};
 /// The commands of a pipeline.
 fn commands(pipeline: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join(".drone.yml")).expect("pipelines");
-    let document = text.split("\n---\n").find(|d| d.contains(&format!("\nname: {pipeline}\n"))).expect("the pipeline");
-    let lines = document.lines().skip_while(|l| l.trim() != "commands:").skip(1);
-    let commands: Vec<String> = lines.map_while(|l| l.trim().strip_prefix("- ")).map(str::to_owned).collect();
-    assert!(!commands.is_empty(), "{document}");
-    commands
-}
-
-fn git_in(dir: &Path, arguments: &[&str]) -> String {
-    let identity = ["-c", "user.name=a", "-c", "user.email=a@drill.example", "-c", "core.hooksPath=/dev/null"];
-    let output = Command::new("git").current_dir(dir).args(identity).args(arguments).output().expect("git runs");
-    assert!(output.status.success(), "{}", stderr(&output));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    let all = common::drone::pipelines(&text).expect("drone takes them");
+    let pipeline = all.iter().find(|p| p["name"] == pipeline).expect("the pipeline");
+    let commands = pipeline["steps"][0]["commands"].as_array().expect("commands");
+    commands.iter().map(|c| c.as_str().expect("a command").to_owned()).collect()
 }
 
 fn git(arguments: &[&str]) -> String {
-    git_in(&root(), arguments)
+    common::git(&root(), arguments)
 }
 
 /// Where this test's drills find each other, and where the pipelines write their results.
@@ -92,7 +84,7 @@ fn testme_climbs_and_keeps_its_results() {
 
 /// A recipe in a repository of its own with two versions. The second one is the newest commit of pull request 7, and in no branch.
 fn recipe(dir: &Path) -> String {
-    let git = |arguments: &[&str]| git_in(dir, arguments);
+    let git = |arguments: &[&str]| common::git(dir, arguments);
     let text = std::fs::read_to_string(root().join("scenarios/radicale/compose.yml")).expect("a recipe");
     assert!(text.contains("version=1.0.0+3.1.8.0"), "the recipe has another version");
     git(&["init", "-q", "-b", "main"]);

@@ -142,6 +142,14 @@ pub fn restore_drill(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_restore-drill")).args(arguments).current_dir(root()).output().expect("the program runs")
 }
 
+/// Runs git in a folder, as somebody and with nobody's hooks. Gives what it says.
+pub fn git(dir: &Path, arguments: &[&str]) -> String {
+    let identity = ["-c", "user.name=a", "-c", "user.email=a@drill.example", "-c", "core.hooksPath=/dev/null"];
+    let output = Command::new("git").arg("-C").arg(dir).args(identity).args(arguments).output().expect("git runs");
+    assert!(output.status.success(), "git {arguments:?}: {}", stderr(&output));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
 /// What a program said on standard error.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
