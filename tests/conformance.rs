@@ -17,7 +17,7 @@ fn outcomes(arguments: &[&str]) -> Vec<serde_json::Value> {
     serde_json::from_str(&stdout(&output)).expect("JSON")
 }
 
-/// The cases that a bot keeps in another way than the specification says.
+/// The cases in which a bot differs from the specification.
 fn deviations(outcomes: &[serde_json::Value]) -> Vec<&str> {
     outcomes.iter().filter(|o| !o["deviation"].is_null()).filter_map(|o| o["case"].as_str()).collect()
 }

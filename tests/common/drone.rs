@@ -58,7 +58,7 @@ pub fn events(pipeline: &Value) -> Vec<String> {
 /// The pipelines of a file.
 ///
 /// # Errors
-/// What drone says of it, or what it would take and never run.
+/// Drone refuses it, with its message; or drone accepts it and never runs it.
 pub fn pipelines(text: &str) -> Result<Vec<Value>, String> {
     let mut pipelines: Vec<Value> = Vec::new();
     let mut names = BTreeSet::new();

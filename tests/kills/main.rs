@@ -61,7 +61,7 @@ impl Foreign {
         Ok(foreign)
     }
 
-    /// Everything that the engine says of it, and its file.
+    /// Everything that the engine reports about it, and the attributes of its file.
     fn seen(&self) -> Result<String, String> {
         let name = &self.0;
         let mut seen = String::new();

@@ -53,7 +53,7 @@ fn domains(scenario: &Scenario, accounts: &Accounts) -> BTreeMap<String, Records
     zone
 }
 
-/// Adds the keys that sign the domains' mail, by the name of each record.
+/// Adds the domains' DKIM keys, each under the name of its DNS record.
 pub(super) fn publish(world: &mut World, keys: &BTreeMap<String, String>) {
     let records = keys.iter().map(|(name, key)| (name.clone(), Records { txt: vec![key.clone()], ..Records::default() }));
     world.zone.0.extend(records);

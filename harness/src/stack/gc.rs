@@ -64,7 +64,7 @@ pub enum Which<'a> {
     Forced(&'a str),
 }
 
-/// Removes what runs left. `ending` is told of a run that is alive and will be ended.
+/// Removes what runs left behind. `ending` is called with each live run before it is ended.
 ///
 /// # Errors
 /// The engine does not do it in time; or the run that was named has nothing here, is alive, or may be.

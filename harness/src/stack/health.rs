@@ -45,8 +45,8 @@ pub async fn allowance(engine: &Engine, stack: &str) -> Result<Duration> {
     Ok(allowed(&checks))
 }
 
-/// The health check of a service, from its newest container: what its recipe says of it, and its image of the rest. The engine also tells
-/// it with the service, in a field whose name the client library does not know.
+/// The health check of a service, taken from its newest container, where the settings of its recipe and its image are merged. The engine
+/// also returns it with the service, but in a field that the client library does not know.
 ///
 /// # Errors
 /// The engine fails.

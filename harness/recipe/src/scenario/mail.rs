@@ -17,7 +17,7 @@ pub struct MailServer {
     pub outside: Option<toml::Table>,
     /// The keys that sign outgoing mail.
     pub dkim: Option<Dkim>,
-    /// The character that begins a detail in an address (RFC 5233), as `+` in `user+detail@domain`, if the server is told of one.
+    /// The character between the user and the detail in an address (RFC 5233), such as `+` in `user+detail@domain`, if the server has one.
     pub recipient_delimiter: Option<char>,
     /// How long, in seconds, the server puts off mail from servers that it does not know.
     #[serde(default)]
