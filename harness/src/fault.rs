@@ -76,7 +76,7 @@ impl Of {
 /// name, the scenario's own counts.
 pub fn of(scenario: &Scenario) -> Vec<Arc<Fault>> {
     let of = Arc::new(Of::new(scenario));
-    let departing = |f: &Declared| derived::departure::Departure::of(scenario).filter(|_| f.restore.older);
+    let departing = |f: &Declared| f.restore.older.then(|| derived::departure::Departure::of(scenario)).flatten();
     let own = scenario.faults.faults.iter().map(|f| (f.clone(), departing(f).map(|d| Box::new(d) as Box<dyn Deed>)));
     let mut all: Vec<Arc<Fault>> = Vec::new();
     for (mut declared, deed) in own.chain(common::faults(scenario)).chain(derived::faults(scenario)) {

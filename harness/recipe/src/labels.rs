@@ -82,10 +82,13 @@ pub fn selection<'a>(services: impl IntoIterator<Item = &'a BTreeMap<String, Str
     }
     match find(format!("{VOLUMES}{volume}.path")) {
         None => Selection::Whole,
-        Some(paths) => {
-            Selection::Paths(paths.split(',').map(|p| p.trim().trim_matches('/').to_owned()).filter(|p| !p.is_empty()).collect())
-        }
+        Some(paths) => Selection::Paths(paths_of(paths)),
     }
+}
+
+/// The paths that a label's value selects.
+fn paths_of(value: &str) -> Vec<String> {
+    value.split(',').map(|p| p.trim().trim_matches('/').to_owned()).filter(|p| !p.is_empty()).collect()
 }
 
 #[cfg(test)]

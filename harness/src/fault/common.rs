@@ -12,7 +12,7 @@ use recipe::scenario::faults::{EVERYTHING, Expected, Fault as Declared, Faults, 
 use super::deed::{Deed, Derived};
 use super::derived::departure::Departure;
 use super::derived::volumes::without_dump;
-use super::labels::{Labels, durable};
+use super::labels::{Labels, durable, nothing_of, owed};
 
 /// Where a hook that waits says that it was reached.
 const REACHED: &str = "/tmp/hook-reached";
@@ -132,8 +132,7 @@ impl Labels<'_> {
         let (name, service) = (&volume.name, volume.service.as_str());
         let path = format!("{VOLUMES}{name}.path");
         let set = |label: &str, value: &str| vec![Edit::set(app, label, value)];
-        let owed = |v: &&InventoryVolume| matches!(v.class, Class::Durable | Class::Valuable) && !v.not_deployed;
-        let owed: Vec<_> = self.scenario.inventory.volumes.iter().filter(owed).collect();
+        let owed = owed(self.scenario);
         let none_left = owed.iter().map(|v| Edit::set(app, &format!("{VOLUMES}{}", v.name), "false")).collect();
         let mut rules = vec!["nothing-left", "durable-excluded"];
         rules.extend(owed.iter().any(|v| v.class == Class::Valuable).then_some("valuable-excluded"));
@@ -143,11 +142,6 @@ impl Labels<'_> {
         rules.extend(owed.iter().any(shows).then_some("dump-left-out"));
         let left_out = self.shows_dump(volume).then_some("dump-left-out");
         let bad_path: Vec<&str> = std::iter::once("bad-path").chain(left_out).collect();
-        let nothing_of = |v: &InventoryVolume| {
-            let dumps = v.paths.iter().filter_map(|p| p.dump.as_ref());
-            let dumps = dumps.map(|dump| format!("snapshot, volume {}, path {dump}: lost (dump)", v.name));
-            dumps.chain([format!("snapshot, volume {}: lost", v.name)]).collect::<Vec<_>>()
-        };
         let nothing_left: Vec<String> = owed.iter().copied().flat_map(nothing_of).collect();
         let nothing_left: Vec<&str> = nothing_left.iter().map(String::as_str).collect();
         let nowhere = nothing_of(volume);
@@ -223,7 +217,7 @@ impl Labels<'_> {
         let lost = format!("snapshot, volume {name}, path {dump}: lost (dump)");
         let missing: Vec<&str> = selected.then_some("backup: failed (path)").into_iter().chain([lost.as_str()]).collect();
         let wrong = format!("snapshot, volume {name}, path {dump}: altered (dump)");
-        let replicas = Edit { service: service.to_owned(), change: Change::Replicas(0) };
+        let replicas = Edit::stop(service);
         let mut faults = vec![
             fault(
                 "hook-pipe-hides-failure",

@@ -1,12 +1,13 @@
 //! The labels and durable volumes of a scenario's recipe, by which faults know what to change.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use recipe::compose::variable::filled;
 use recipe::inventory::{Class, InventoryVolume};
 use recipe::labels::database::is_server;
 use recipe::labels::flow::writes_before_backup;
-use recipe::labels::recipe::RecipeFiles;
+use recipe::labels::recipe::{Recipe, RecipeFiles};
 use recipe::labels::{BACKUP, Hook};
 use recipe::scenario::Scenario;
 
@@ -16,6 +17,8 @@ pub struct Labels<'a> {
     pub(super) scenario: &'a Scenario,
     /// By service and name.
     pub(super) all: BTreeMap<String, BTreeMap<String, String>>,
+    /// As lint reads it, once that is asked for; none where it cannot be read, which has no faults either.
+    recipe: OnceCell<Option<Recipe>>,
 }
 
 impl<'a> Labels<'a> {
@@ -27,7 +30,7 @@ impl<'a> Labels<'a> {
                 all.entry(service.to_owned()).or_default().extend(compose.deploy_labels(service));
             }
         }
-        Self { scenario, all }
+        Self { scenario, all, recipe: OnceCell::new() }
     }
 
     /// The service that switches backups on. The deployed bot takes any value for a switch.
@@ -48,10 +51,10 @@ impl<'a> Labels<'a> {
 
     /// Whether lint sees that a hook writes the dump of this volume, by its text or that of a script.
     pub fn shows_dump(&self, volume: &InventoryVolume) -> bool {
-        // A recipe that cannot be read has no faults either.
-        let Ok(recipe) = RecipeFiles::of(self.scenario).and_then(|files| files.read()) else { return false };
-        let dumps = volume.paths.iter().filter_map(|p| p.dump.as_deref());
-        dumps.into_iter().any(|dump| writes_before_backup(&recipe, &volume.service, &volume.name, dump))
+        let read = || RecipeFiles::of(self.scenario).and_then(|files| files.read()).ok();
+        let Some(recipe) = self.recipe.get_or_init(read) else { return false };
+        let mut dumps = volume.paths.iter().filter_map(|p| p.dump.as_deref());
+        dumps.any(|dump| writes_before_backup(recipe, &volume.service, &volume.name, dump))
     }
 
     /// Whether a service is a database's server.
@@ -72,6 +75,19 @@ impl<'a> Labels<'a> {
             self.all.iter().flat_map(|(s, labels)| labels.iter().map(move |(l, v)| (s.as_str(), l.as_str(), v.as_str())));
         versions.into_iter().find(|(_, label, _)| label.starts_with("coop-cloud.") && label.ends_with(".version"))
     }
+}
+
+/// The findings where nothing of a volume is in a snapshot, its dumps among it.
+pub fn nothing_of(volume: &InventoryVolume) -> Vec<String> {
+    let name = &volume.name;
+    let dumps = volume.paths.iter().filter_map(|p| p.dump.as_ref());
+    let dumps = dumps.map(|dump| format!("snapshot, volume {name}, path {dump}: lost (dump)"));
+    dumps.chain([format!("snapshot, volume {name}: lost")]).collect()
+}
+
+/// The volumes that a scenario deploys and that a backup must have.
+pub fn owed(scenario: &Scenario) -> Vec<&InventoryVolume> {
+    scenario.inventory.volumes.iter().filter(|v| !v.class.is_left_out() && !v.not_deployed).collect()
 }
 
 /// The durable volumes that the scenario deploys.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use judge::audit::AuditReport;
 use recipe::compose::edit::Edit;
-use recipe::inventory::Class;
 use recipe::labels::lint::{Mistake, lint};
 use recipe::labels::recipe::{Recipe, RecipeFiles};
 use recipe::labels::rules::{Lesson, Rule};
@@ -46,7 +45,7 @@ pub(super) fn reported(drill: &Drill) -> Result<BTreeSet<String>> {
     let Some(report) = AuditReport::read(&drill.run.evidence)? else { return Ok(BTreeSet::new()) };
     let is_junk = |name: &str| {
         let volume = drill.app.scenario.inventory.volumes.iter().find(|v| v.name == name);
-        volume.is_some_and(|v| matches!(v.class, Class::Cache | Class::Regenerated))
+        volume.is_some_and(|v| v.class.is_left_out())
     };
     let junk = report.captured.iter().filter(|(v, ..)| is_junk(v)).map(|(v, ..)| format!("snapshot, volume {v}: junk"));
     Ok(junk.collect())

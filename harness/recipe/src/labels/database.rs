@@ -56,14 +56,17 @@ pub struct Server<'a> {
 
 /// Whether an image is that of a database's server.
 pub fn is_server(image: &str) -> bool {
+    engine_of(image).is_some()
+}
+
+fn engine_of(image: &str) -> Option<&'static Engine> {
     let image = ImageName::parse(image);
-    ENGINES.iter().any(|e| e.images.iter().any(|name| e.is_image(&image, name)))
+    ENGINES.iter().find(|e| e.images.iter().any(|name| e.is_image(&image, name)))
 }
 
 /// The database's server that a service is, if it is one with its files in a named volume.
 pub fn server(service: &Service) -> Option<Server<'_>> {
-    let image = ImageName::parse(service.image.as_deref()?);
-    let engine = ENGINES.iter().find(|e| e.images.iter().any(|name| e.is_image(&image, name)))?;
+    let engine = engine_of(service.image.as_deref()?)?;
     service.mounts.iter().find_map(|mount| match &mount.source {
         MountSource::Volume(volume) if !mount.read_only && engine.holds(&mount.target) => Some(Server { engine, mount, volume }),
         _ => None,
@@ -87,11 +90,6 @@ impl Engine {
     /// The script, with a dump in this folder.
     pub fn script(&self, folder: &str) -> String {
         self.script.replace("{folder}", folder.trim_end_matches('/'))
-    }
-
-    /// The name of the variable with the config's version.
-    pub fn version_variable(&self) -> String {
-        format!("{}_VERSION", self.config.to_uppercase())
     }
 }
 

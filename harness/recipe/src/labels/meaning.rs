@@ -99,7 +99,7 @@ fn is_spare(recipe: &Recipe, volume: &str) -> bool {
         recipe.labels().any(|(.., l)| l.value == "false" && l.name.strip_prefix(VOLUMES).is_some_and(|named| named == name))
     };
     let mut others = recipe.services.values().flat_map(Service::volumes).filter(|name| *name != volume);
-    !matches!(class, Some(Class::Durable | Class::Valuable)) && others.any(|name| !is_excluded(name))
+    class.is_none_or(Class::is_left_out) && others.any(|name| !is_excluded(name))
 }
 
 fn of_volume(recipe: &Recipe, service: &Service, label: &Label, rest: &str) -> Meaning {

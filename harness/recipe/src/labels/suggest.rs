@@ -12,7 +12,6 @@ use super::recipe::{Recipe, RecipeFiles, Service};
 use super::version::Version;
 use crate::error::{Error, Result};
 use crate::fence::files;
-use crate::inventory::Class;
 use apply::{Refusals, Texts, apply};
 pub use pair::NewFile;
 use plan::{At, Edit, Step};
@@ -265,6 +264,6 @@ fn unwanted(recipe: &Recipe, assumed: &mut Vec<String>) -> Vec<String> {
         }
         return Vec::new();
     };
-    let junk = inventory.volumes.iter().filter(|v| matches!(v.class, Class::Cache | Class::Regenerated));
+    let junk = inventory.volumes.iter().filter(|v| v.class.is_left_out());
     junk.map(|v| v.name.clone()).filter(|v| mounted.contains(v.as_str())).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bot::contract::{several, volume_dir};
 use futures_util::future::BoxFuture;
 use recipe::compose::edit::Edit;
-use recipe::inventory::{Class, InventoryVolume};
+use recipe::inventory::InventoryVolume;
 use recipe::labels::{Hook, VOLUMES};
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{AS_NEW, Each, Expected, Fault as Declared, Globs, Group};
@@ -16,19 +16,13 @@ use crate::error::Result;
 use crate::fault::act::in_bot;
 use crate::fault::deed::{Deed, Derived, When};
 use crate::fault::known::Items;
-use crate::fault::labels::{Labels, durable};
+use crate::fault::labels::{Labels, durable, nothing_of, owed};
 use crate::stack::volumes::full_name;
 
 /// The faults of a scenario's durable volumes.
 pub fn faults(scenario: &Scenario) -> Vec<Derived> {
     let labels = Labels::of(scenario);
-    let owed: Vec<&str> = scenario
-        .inventory
-        .volumes
-        .iter()
-        .filter(|v| matches!(v.class, Class::Durable | Class::Valuable) && !v.not_deployed)
-        .map(|v| v.name.as_str())
-        .collect();
+    let owed: Vec<&str> = owed(scenario).into_iter().map(|v| v.name.as_str()).collect();
     let mut faults = Vec::new();
     for volume in durable(scenario) {
         let others: Vec<&str> = owed.iter().copied().filter(|name| *name != volume.name).collect();
@@ -53,9 +47,7 @@ fn excluded(labels: &Labels<'_>, volume: &InventoryVolume) -> Option<Declared> {
         fault.lint.push("path-of-excluded".into());
     }
     fault.lint.extend(labels.shows_dump(volume).then(|| "dump-left-out".into()));
-    let dumps = volume.paths.iter().filter_map(|p| p.dump.as_ref());
-    let lost = dumps.map(|dump| format!("snapshot, volume {name}, path {dump}: lost (dump)"));
-    fault.finds = lost.chain([format!("snapshot, volume {name}: lost")]).map(Expected::Finding).collect();
+    fault.finds = nothing_of(volume).into_iter().map(Expected::Finding).collect();
     Some(fault)
 }
 

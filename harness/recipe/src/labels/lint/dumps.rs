@@ -4,7 +4,7 @@ use crate::labels::flow::{File, Flow};
 use crate::labels::mistake::Mistakes;
 use crate::labels::recipe::Recipe;
 use crate::labels::rules::Rule;
-use crate::labels::{Hook, VOLUMES};
+use crate::labels::{Hook, VOLUMES, paths_of};
 
 /// Adds dumps that are not in the backup, and ones that nothing loads.
 pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
@@ -30,9 +30,7 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
 /// What the labels say of a volume: whether it is excluded, and which paths of it are selected.
 pub(super) fn selected(recipe: &Recipe, volume: &str) -> (bool, Option<Vec<String>>) {
     let value = |name: String| recipe.labels().find(move |(.., l)| l.name == name).map(|(.., l)| l.value.as_str());
-    let trimmed =
-        |paths: &str| paths.split(',').map(|p| p.trim().trim_matches('/').to_owned()).filter(|p| !p.is_empty()).collect();
-    (value(format!("{VOLUMES}{volume}")) == Some("false"), value(format!("{VOLUMES}{volume}.path")).map(trimmed))
+    (value(format!("{VOLUMES}{volume}")) == Some("false"), value(format!("{VOLUMES}{volume}.path")).map(paths_of))
 }
 
 /// A dump in a volume that is not backed up, or outside of what is selected of it.

@@ -9,8 +9,11 @@ use serde_json::{Map, Value, json};
 use super::plan::{At, Edit, Step};
 use super::spot::{Places, Refused, declare};
 use super::text::{Change, FileText};
-use crate::compose::labels;
+use crate::compose::change_labels;
 use crate::error::Result;
+
+/// The mode of a script, which is written as `0555`.
+const MODE: u32 = 0o555;
 
 /// Files with their texts.
 pub(super) type Texts = Vec<(PathBuf, String)>;
@@ -217,11 +220,7 @@ fn normal(value: &Value) -> Value {
         root.retain(|name, _| !name.starts_with("x-"));
     }
     for service in value.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
-        for place in ["/labels", "/deploy/labels"] {
-            if let Some(said) = service.pointer_mut(place) {
-                *said = json!(labels(Some(said)));
-            }
-        }
+        change_labels(service, |_| {});
     }
     value
 }
@@ -267,7 +266,7 @@ fn put_in(planned: &mut Value, file: &FileText, files: &[FileText], edit: &Edit)
         Edit::Config { service, near, config, version } if *near.file == file.path => {
             let name = format!("${{STACK_NAME}}_{config}_${{{version}}}");
             planned["configs"][config] = json!({"name": name, "file": format!("{config}.sh")});
-            let entry = json!({"source": config, "target": format!("/{config}.sh"), "mode": mode()});
+            let entry = json!({"source": config, "target": format!("/{config}.sh"), "mode": MODE});
             let configs = &mut planned["services"][service]["configs"];
             match configs.as_array_mut() {
                 Some(all) => all.push(entry),
@@ -292,10 +291,4 @@ fn child<'v>(value: &'v mut Value, name: &str) -> Option<&'v mut Value> {
         *child = json!({});
     }
     Some(child)
-}
-
-/// `0555` as it is read from a file.
-fn mode() -> Value {
-    let read = FileText::parse(Path::new("mode"), "services: {a: {mode: 0555}}");
-    read.map_or(Value::Null, |file| file.compose.value["services"]["a"]["mode"].clone())
 }

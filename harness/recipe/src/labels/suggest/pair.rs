@@ -10,10 +10,8 @@ use crate::labels::database::Server;
 use crate::labels::flow::flows;
 use crate::labels::lint::without_dump;
 use crate::labels::recipe::{Label, Recipe, Service};
-use crate::labels::{Hook, VOLUMES};
-
-/// The script whose exported variables are in force at deployment.
-const ABRA: &str = "abra.sh";
+use crate::labels::{Hook, VOLUMES, paths_of};
+use crate::recipe_folder::SCRIPT;
 
 /// A file that a recipe gets, or that is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +86,7 @@ fn pair(
 
 /// The label that selects paths of the volume selects the dump too.
 fn selected(service: &str, label: &Label, dump: &str) -> Option<Edit> {
-    if label.value.split(',').any(|p| p.trim().trim_matches('/') == dump) {
+    if paths_of(&label.value).iter().any(|path| path == dump) {
         return None;
     }
     let at = At { service: service.to_owned(), on_container: false, label: label.clone() };
@@ -115,7 +113,7 @@ fn free_name(
 
 /// `abra.sh` with the config's version.
 fn exported(dir: &Path, version: &str, files: &BTreeMap<PathBuf, String>) -> Option<Option<NewFile>> {
-    let path = dir.join(ABRA);
+    let path = dir.join(SCRIPT);
     let on_disk = match path.symlink_metadata() {
         Ok(_) => Some(files::read_text_in(dir, &path).ok()?),
         Err(_) => None,
@@ -144,7 +142,7 @@ mod tests {
             ("# export PG_VERSION=v2\n", false),
             ("export X_PG_VERSION=v2\n", false),
         ] {
-            let files = BTreeMap::from([(dir.join(ABRA), script.to_owned())]);
+            let files = BTreeMap::from([(dir.join(SCRIPT), script.to_owned())]);
             let new = exported(dir, "PG_VERSION", &files).expect("readable");
             let expected = (!is_there).then(|| format!("{script}export PG_VERSION=v1\n"));
             assert_eq!(new.map(|f| f.new), expected, "{script}");

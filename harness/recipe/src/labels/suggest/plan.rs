@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::inventory::Class;
 use crate::labels::is_backupbot;
 use crate::labels::meaning::{Meaning, meaning};
 use crate::labels::recipe::{Label, Place, Recipe, Service, VersionOf};
@@ -108,8 +107,7 @@ impl Planner<'_> {
         let kept = |(name, value): &(String, String)| {
             let volume = name.strip_prefix(VOLUMES).filter(|_| value == "false")?;
             let inventory = self.recipe.inventory.as_ref()?.volumes.iter().find(|v| v.name == volume)?;
-            matches!(inventory.class, Class::Durable | Class::Valuable)
-                .then(|| format!("the inventory calls volume {volume} {}", inventory.class))
+            (!inventory.class.is_left_out()).then(|| format!("the inventory calls volume {volume} {}", inventory.class))
         };
         match labels.iter().find_map(kept) {
             Some(why) if labels.len() == 1 => Meaning::Needless(why),
