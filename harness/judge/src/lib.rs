@@ -7,7 +7,7 @@
 //!   files, facts, and [`audit`] and [`live`].
 //! - [`secrets`]: which secrets had new values after the restore, and which of the old ones it needs.
 //! - [`checks`]: what was compared, beside what the scenario declares. [`coverage`]: how much of what there is that was. [`ended`]:
-//!   why a run ended before its end. [`meaning`]: what a finding means and what to do about it.
+//!   why a run ended before its end. [`meaning`]: what a finding means and what to do about it. [`model::Group`]: findings by cause.
 
 pub mod audit;
 mod check;
@@ -20,6 +20,7 @@ pub mod ended;
 pub mod error;
 mod facts;
 mod files;
+mod groups;
 mod kept;
 mod keys;
 mod links;

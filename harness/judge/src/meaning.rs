@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use recipe::glob::matches;
 use serde::Deserialize;
 
+use crate::model::{Item, Outcome, essence};
+
 /// What one kind of finding means.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +34,12 @@ static ALL: LazyLock<Vec<Meaning>> =
 /// All meanings, in the order in which they are tried.
 pub fn all() -> &'static [Meaning] {
     &ALL
+}
+
+/// What a finding means.
+pub(crate) fn of(item: &Item, outcome: Outcome, property: Option<&str>) -> Option<&'static Meaning> {
+    let line = essence(item, outcome, property);
+    ALL.iter().find(|m| m.findings.iter().any(|glob| matches(glob, &line)))
 }
 
 /// The meanings of a finding as a report writes it, or of a word: that with the first glob that matches, that of this name, or all

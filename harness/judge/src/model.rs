@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::count::counted;
 use crate::coverage::Coverage;
+use crate::groups::{Known, groups, headline};
 
+pub use crate::groups::Group;
 pub use crate::kept::KeptSecret;
 pub use crate::message_id::MessageId;
 pub use crate::step::{BotStep, Cause, Complaint};
@@ -362,6 +364,12 @@ pub struct Verdict {
     /// What a restore needs besides the backup.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<KeptSecret>,
+    /// The worst of the findings in a sentence without its full stop; none where there is no finding that counts.
+    #[serde(default)]
+    pub headline: Option<String>,
+    /// The findings by cause, causes first.
+    #[serde(default)]
+    pub groups: Vec<Group>,
     /// Every difference, sorted.
     pub findings: Vec<Finding>,
 }
@@ -385,7 +393,15 @@ impl Verdict {
     pub fn new(compared: Counts, mut findings: Vec<Finding>) -> Self {
         findings.sort();
         let status = findings.iter().filter_map(|f| f.outcome.weight()).max().unwrap_or(Status::Held);
-        Self { status, compared, coverage: Coverage::default(), needs: vec![], findings }
+        let (coverage, needs, headline, groups) = (Coverage::default(), vec![], None, vec![]);
+        Self { status, compared, coverage, needs, headline, groups, findings }.told(&Known::counts(&compared))
+    }
+
+    /// The same with its findings told by what is known of the run.
+    #[must_use]
+    pub(crate) fn told(mut self, known: &Known) -> Self {
+        (self.headline, self.groups) = (headline(&self.findings, known), groups(&self.findings, known));
+        self
     }
 
     /// The same with how much of what there is was compared.

@@ -11,12 +11,13 @@ use crate::ended::Ended;
 use crate::error::{Error, Result};
 use crate::facts::{MayBeEmpty, facts, trials};
 use crate::files::{files, outside};
+use crate::groups::Known;
 use crate::keys::{self, keys};
 use crate::mail::mail;
 use crate::model::{Counts, Finding, Item, Outcome, Verdict, essences};
 use crate::rows::{Sides, database, unsound};
 use crate::say::finding;
-use crate::stage::{BASELINE, Versions};
+use crate::stage::{BASELINE, RESTORED, Versions};
 use crate::store::{Evidence, FactSeen, Login, ObservationId, RunFact, Unlike};
 use crate::{audit, checks, live, property, secrets, steps};
 
@@ -39,7 +40,7 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
         findings.extend(audit::findings(evidence)?);
         findings.extend(outside(evidence)?);
         let findings = secrets::judged(evidence, stage, findings, |_| Ok(None))?;
-        return Ok(Verdict::new(Counts::default(), findings));
+        return Ok(Verdict::new(Counts::default(), findings).told(&known(evidence, stage)?));
     };
     let (mut counts, mut findings) = compared(evidence, before, after, Versions::Same)?;
     findings.extend(audit::findings(evidence)?);
@@ -59,10 +60,17 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
     findings.extend(steps::findings(evidence)?);
     if let Some(ended) = ended {
         findings.push(ended);
-        return Ok(Verdict::new(Counts::default(), findings));
+        return Ok(Verdict::new(Counts::default(), findings).told(&known(evidence, stage)?));
     }
     findings.extend(checks::missing(evidence, stage)?);
-    Ok(Verdict::from_findings(counts, findings).covering(coverage).needing(secrets::kept(evidence)?))
+    let verdict = Verdict::from_findings(counts, findings).covering(coverage).needing(secrets::kept(evidence)?);
+    Ok(verdict.told(&known(evidence, stage)?))
+}
+
+/// What is known of a run besides its findings. An inventory that cannot be read is among those.
+fn known(evidence: &Evidence, stage: &str) -> Result<Known> {
+    let inventory = declared::optional::<Inventory>(evidence, RunFact::Inventory)?.unwrap_or(None);
+    Ok(Known::new(checks::performed(evidence, stage)?, inventory.as_ref()))
 }
 
 /// What an observation and what was tried with it show beside the baseline; none of one that is not complete.
@@ -165,7 +173,7 @@ pub fn audited(evidence: &Evidence) -> Result<Verdict> {
             "the audit ended before it was complete".into(),
         ));
     }
-    Ok(Verdict::new(Counts::default(), findings))
+    Ok(Verdict::new(Counts::default(), findings).told(&known(evidence, RESTORED)?))
 }
 
 /// Compares the baseline with the ledger: a message that SMTP accepted must be in its

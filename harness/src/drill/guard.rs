@@ -138,7 +138,8 @@ where
     if let Err(Error::Signal(signal)) = &result {
         events.note(format!("{signal}: tearing down. A second signal ends at once and leaves the rest to `restore-drill gc`."));
     }
-    if is_cut_short {
+    // It may be over, as the loss of the lease is asked for after it.
+    if is_cut_short && !work.is_finished() {
         work.abort();
         let _ = work.await;
     }
