@@ -302,6 +302,27 @@ async fn the_page_works_in_a_browser() {
     wait_for(&client, "all again", "return document.getElementById('shown').textContent.startsWith('10000 of ')").await;
     client.find(Locator::Id("outcome")).await.expect("a filter").select_by_value("lost").await.expect("selected");
     assert_eq!(number(&client, visible).await, u64::from(LOST));
+    // By kind and by tile: nothing of another kind, and all again.
+    let kind = "document.getElementById('kind')";
+    for (name, shown) in [("the drill itself", 0), ("mail", u64::from(LOST))] {
+        let choose = format!(
+            "const k = {kind}; k.add(new Option('{name}')); k.value = '{name}'; k.dispatchEvent(new Event('change')); {visible}"
+        );
+        assert_eq!(number(&client, &choose).await, shown, "{name}");
+    }
+    let tile = client.find(Locator::Css("button.tile[data-outcome=lost]")).await.expect("a tile");
+    tile.click().await.expect("clicked");
+    assert_eq!(tile.attr("aria-pressed").await.expect("asked").as_deref(), Some("false"), "it was chosen, and is not any more");
+    tile.click().await.expect("clicked");
+    assert_eq!(tile.attr("aria-pressed").await.expect("asked").as_deref(), Some("true"));
+    // A link to a group opens it.
+    client.find(Locator::Id("collapse")).await.expect("a button").click().await.expect("clicked");
+    client.execute("location.hash = '#group-1'", vec![]).await.expect("followed");
+    wait_for(&client, "the link", "return document.getElementById('group-1').open").await;
+    client.find(Locator::Css("button.copy")).await.expect("a button").click().await.expect("clicked");
+    wait_for(&client, "copied", "return document.querySelector('button.copy').textContent !== 'Copy'").await;
+    let headline = client.find(Locator::Id("headline")).await.expect("a headline").text().await.expect("text");
+    assert_eq!(headline, "10,000 of 10,005 messages are lost.");
     client.find(Locator::Id("collapse")).await.expect("a button").click().await.expect("clicked");
     let open = "return document.querySelectorAll('details.findings[open]').length";
     assert_eq!(number(&client, open).await, 0);

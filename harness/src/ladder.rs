@@ -68,11 +68,7 @@ impl Step {
             Status::Broken => RungOutcome::Fail,
             Status::Unknown => RungOutcome::Unknown,
         };
-        let detail = if verdict.findings.is_empty() {
-            format!("compared {}", verdict.compared)
-        } else {
-            format!("{} findings; the first: {}", verdict.findings.len(), verdict.findings[0])
-        };
+        let detail = verdict.headline.unwrap_or_else(|| format!("compared {}", verdict.compared));
         Self { rung, outcome, detail, findings: verdict.findings, millis }
     }
 

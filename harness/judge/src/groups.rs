@@ -31,6 +31,16 @@ pub struct Group {
 }
 
 impl Group {
+    /// From which groups it may follow, by their numbers, from 1; nothing where from none.
+    pub fn follows(&self) -> String {
+        let numbers: Vec<String> = self.follows.iter().map(|at| (at + 1).to_string()).collect();
+        match numbers.split_last() {
+            None => String::new(),
+            Some((last, [])) => format!("may follow from {last}"),
+            Some((last, rest)) => format!("may follow from {} and {last}", rest.join(", ")),
+        }
+    }
+
     /// What its findings mean, their usual causes, and what to do.
     pub fn meaning(&self) -> Option<&'static Meaning> {
         meaning::all().iter().find(|m| m.name == self.meaning)
@@ -152,8 +162,35 @@ impl Place {
 struct Key {
     rank: Rank,
     place: Place,
+    severity: Severity,
     meaning: &'static str,
     outcome: Outcome,
+}
+
+/// In which order outcomes are told: what is gone before what is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Severity {
+    Failed,
+    Gone,
+    Elsewhere,
+    Changed,
+    New,
+    Unread,
+    Told,
+}
+
+impl Severity {
+    fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Failed => Self::Failed,
+            Outcome::Lost => Self::Gone,
+            Outcome::Misplaced | Outcome::Duplicated | Outcome::Resurrected => Self::Elsewhere,
+            Outcome::Altered => Self::Changed,
+            Outcome::Unexpected => Self::New,
+            Outcome::Unread => Self::Unread,
+            Outcome::Recovered | Outcome::Unresolved | Outcome::Noted => Self::Told,
+        }
+    }
 }
 
 /// The findings in groups, causes first.
@@ -164,17 +201,24 @@ pub(crate) fn groups(findings: &[Finding], known: &Known) -> Vec<Group> {
         let key = Key {
             rank: Rank::of(finding),
             place: Place::of(&finding.item),
+            severity: Severity::of(finding.outcome),
             meaning: meanings.of(finding),
             outcome: finding.outcome,
         };
         groups.entry(key).or_default().push(at);
     }
     let groups: Vec<(Key, Vec<usize>)> = groups.into_iter().collect();
-    let follows = |at: usize| (0..at).filter(|before| explains(&groups[*before], &groups[at], findings, known)).collect();
+    let mut follows: Vec<Vec<usize>> = Vec::with_capacity(groups.len());
+    for (at, group) in groups.iter().enumerate() {
+        let causes: Vec<usize> = (0..at).filter(|before| explains(&groups[*before], group, findings, known)).collect();
+        // What is itself explained by one of them says no more.
+        let first = |cause: &usize| !follows[*cause].iter().any(|before| causes.contains(before));
+        follows.push(causes.iter().copied().filter(first).collect());
+    }
     let told = |(at, (key, of)): (usize, &(Key, Vec<usize>))| Group {
         meaning: key.meaning.to_owned(),
         what: what(of.iter().map(|at| &findings[*at]), known).map(|said| said.to_string()).unwrap_or_default(),
-        follows: follows(at),
+        follows: follows[at].clone(),
         findings: of.clone(),
     };
     groups.iter().enumerate().map(told).collect()
@@ -222,18 +266,24 @@ struct Said {
     amount: String,
     one: bool,
     verb: Verb,
+    /// What of it, where that is the same of all.
+    property: Option<String>,
+    /// Why nothing is known, which a headline says too.
+    why: Option<String>,
 }
 
 impl std::fmt::Display for Said {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.amount, if self.one { self.verb.one } else { self.verb.many })
+        write!(f, "{} {}", self.amount, if self.one { self.verb.one } else { self.verb.many })?;
+        self.property.as_ref().map_or(Ok(()), |property| write!(f, " ({property})"))
     }
 }
 
 /// What became of how many of how many, in a sentence, such as `35 of 120 messages are lost`.
 fn what<'a>(findings: impl Iterator<Item = &'a Finding> + Clone, known: &Known) -> Option<Said> {
     let first = findings.clone().next()?;
-    let items: BTreeSet<&Item> = findings.map(|f| &f.item).collect();
+    let items: BTreeSet<&Item> = findings.clone().map(|f| &f.item).collect();
+    let property = first.property.clone().filter(|_| findings.clone().all(|f| f.property == first.property));
     let one = items.len() == 1;
     let verb = match (&first.item, first.outcome) {
         (Item::Snapshot { .. }, Outcome::Lost) => Verb { one: "is not in the snapshot", many: "are not in the snapshot" },
@@ -249,10 +299,12 @@ fn what<'a>(findings: impl Iterator<Item = &'a Finding> + Clone, known: &Known) 
         Item::Step { step } => format!("the {step}"),
         Item::Observation { what } if one => what.clone(),
         Item::Secret { secret } if one => format!("secret {secret}"),
+        Item::Fact { fact } if one => fact.clone(),
         Item::Snapshot { volume, path } if one && path == "." => format!("volume {volume}"),
         _ => amount(&items, first.outcome, known),
     };
-    Some(Said { amount, one: one || matches!(first.item, Item::Step { .. }), verb })
+    let why = Some(first.detail.clone()).filter(|why| one && !why.is_empty() && matches!(first.item, Item::Observation { .. }));
+    Some(Said { amount, one: one || matches!(first.item, Item::Step { .. }), verb, property, why })
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -312,7 +364,6 @@ fn noun(item: &Item, alone: bool) -> String {
         Item::File { volume, .. } => format!("file of volume {volume}/files of volume {volume}"),
         Item::Mount { .. } => "mount".into(),
         Item::Snapshot { volume, .. } => format!("file of volume {volume}/files of volume {volume}"),
-        Item::Fact { fact } if alone => format!("output of {fact}/outputs of {fact}"),
         Item::Fact { .. } => "output of a command/outputs of commands".into(),
         Item::Key { service, .. } => format!("key of {service}/keys of {service}"),
         Item::Trial { .. } => "trial".into(),
@@ -340,11 +391,11 @@ pub(crate) fn headline(findings: &[Finding], known: &Known) -> Option<String> {
     }
     let more = parts.len().saturating_sub(NAMED);
     let mut parts: Vec<_> = parts.into_iter().collect();
-    parts.sort_by_key(|((order, outcome, ..), of)| (*order, *outcome, std::cmp::Reverse(of.len())));
+    parts.sort_by_key(|((order, outcome, ..), of)| (*order, Severity::of(*outcome), *outcome, std::cmp::Reverse(of.len())));
     let said = parts.iter().take(NAMED).filter_map(|(_, of)| what(of.iter().copied(), known)).collect();
     let mut said = joined(said);
     if more > 0 {
-        said.push(format!("and {more} more of this"));
+        said.push(format!("and {}", counted(more as u64, "more kind of finding/more kinds of findings")));
     }
     Some(said.join("; "))
 }
@@ -366,7 +417,7 @@ fn joined(said: Vec<Said>) -> Vec<String> {
             let rest: Vec<&str> = rest.iter().map(|said| said.amount.as_str()).collect();
             format!("{} and {} {}", rest.join(", "), last.amount, verb.many)
         }
-        _ => of.iter().map(ToString::to_string).collect(),
+        _ => of.iter().map(|said| said.why.as_ref().map_or_else(|| said.to_string(), |why| format!("{said}: {why}"))).collect(),
     };
     sentences.into_iter().map(sentence).collect()
 }
@@ -515,8 +566,8 @@ mod tests {
             ("1 file of volume dkim is lost", &[]),
             ("1 of 400 files of volume mail is lost", &[0]),
             ("1 of 3 rows of alias is lost", &[]),
-            ("2 of 120 messages are lost", &[0, 2]),
-            ("1 of 5 trials gave another result", &[0, 1, 2, 3, 4]),
+            ("2 of 120 messages are lost", &[0]),
+            ("1 of 5 trials gave another result", &[0, 1, 3]),
             ("1 message was written during the backup and is back", &[]),
         ];
         assert_eq!(said, expected);
@@ -529,7 +580,7 @@ mod tests {
     fn a_failed_step_comes_first_and_may_explain_all() {
         let step = Finding { property: Some("hook".into()), ..found(Item::Step { step: BotStep::Backup }, Outcome::Failed) };
         let verdict = told(vec![found(alias("a"), Outcome::Lost), step]);
-        assert_eq!(verdict.headline.as_deref(), Some("the backup failed; 1 of 3 rows of alias is lost"));
+        assert_eq!(verdict.headline.as_deref(), Some("the backup failed (hook); 1 of 3 rows of alias is lost"));
         assert_eq!((verdict.groups[0].meaning.as_str(), verdict.groups[1].follows.as_slice()), ("hook", &[0][..]));
     }
 
@@ -539,6 +590,17 @@ mod tests {
         let held = ["u01", "u01/cur/1", "u012/cur", "a", "a/b/c", "a/bc"].map(|path| holds(&missing, path));
         assert_eq!(held, [true, true, false, false, true, false]);
         assert!(holds(&BTreeSet::from(["."]), "anything"));
+    }
+
+    #[test]
+    fn what_changed_is_said_where_it_is_the_same_of_all() {
+        let changed = |uid, property: &str| Finding { property: Some(property.into()), ..found(message(uid), Outcome::Altered) };
+        let verdict = told(vec![changed(1, "flags"), changed(2, "flags"), changed(2, "bytes"), found(message(3), Outcome::Lost)]);
+        let said: Vec<&str> = verdict.groups.iter().map(|g| g.what.as_str()).collect();
+        let expected =
+            ["1 of 120 messages is lost", "1 of 120 messages has changed (bytes)", "2 of 120 messages have changed (flags)"];
+        assert_eq!(said, expected);
+        assert_eq!(verdict.headline.as_deref(), Some("1 of 120 messages is lost; 2 of 120 messages have changed"));
     }
 
     /// What a name holds does not decide what a finding means.

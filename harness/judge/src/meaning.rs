@@ -85,6 +85,31 @@ mod tests {
         assert!(find("no such thing at all").is_empty());
     }
 
+    /// A part is not explained as the whole that it is in.
+    #[test]
+    fn what_is_lost_is_explained_by_what_it_is() {
+        let (account, database) = ("u@mail.test".to_owned(), "d".to_owned());
+        for (item, outcome, property, name) in [
+            (Item::Account { account: account.clone() }, Outcome::Lost, None, "login-lost"),
+            (Item::Account { account: account.clone() }, Outcome::Unread, None, "login-unread"),
+            (Item::Folder { account: account.clone(), folder: "INBOX".into() }, Outcome::Lost, None, "folder-lost"),
+            (Item::Script { account: account.clone(), script: "s".into() }, Outcome::Lost, None, "sieve-script"),
+            (Item::Script { account, script: "*".into() }, Outcome::Unread, None, "login-unread"),
+            (Item::Database { database: database.clone() }, Outcome::Lost, None, "database-lost"),
+            (Item::Database { database: database.clone() }, Outcome::Unread, Some("settings"), "database-settings"),
+            (Item::Row { database: database.clone(), table: "t".into(), key: "1".into() }, Outcome::Lost, None, "row-lost"),
+            (
+                Item::Object { database: database.clone(), what: "index".into(), name: "i".into() },
+                Outcome::Lost,
+                None,
+                "database-object",
+            ),
+            (Item::Object { database, what: "role".into(), name: "r".into() }, Outcome::Lost, None, "database-object-role"),
+        ] {
+            assert_eq!(of(&item, outcome, property).map(|m| m.name.as_str()), Some(name), "{item}: {outcome}");
+        }
+    }
+
     /// Whatever the judges can find has a meaning.
     #[test]
     fn every_outcome_of_every_kind_has_a_meaning() {

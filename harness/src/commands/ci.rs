@@ -62,7 +62,8 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
         ));
     }
     let wanted = Wanted::of(&args, build.as_ref())?;
-    let dir = args.climb.evidence.get_or_insert_with(|| runs("ladder")).clone();
+    let dir = args.climb.evidence.take().map_or_else(|| runs("ladder"), Ok)?;
+    args.climb.evidence = Some(dir.clone());
     let step = Step { out: args.out.clone(), dir, build };
     let found = interruptible(wanted.source(&args, &scenarios, step.build.as_ref())).await;
     let (source, commit) = match found.and_then(|source| source.commit().map(|commit| (source, commit))) {

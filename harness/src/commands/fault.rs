@@ -34,7 +34,7 @@ pub(super) async fn inject(args: FaultArgs, scenarios: PathBuf, output: OutputAr
             "none of these faults is in that group; `restore-drill fault --list {name}` lists them with their groups"
         )));
     }
-    let dir = args.evidence.clone().unwrap_or_else(|| runs("fault"));
+    let dir = args.evidence.clone().map_or_else(|| runs("fault"), Ok)?;
     let options = |at: &str| {
         let mut options = base.clone();
         (options.profile, options.seed) = (args.data.profile.clone(), args.data.seed);

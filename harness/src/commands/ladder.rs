@@ -44,7 +44,7 @@ pub(super) async fn climb(source: Source, args: ClimbArgs, scenarios: PathBuf, s
     (options.profile, options.seed) = (args.data.profile, args.data.seed);
     (options.images, options.env_file, options.deadline) = (args.images, args.env_file, args.deadline);
     options.max_drills = args.engine.max_drills;
-    let dir = args.evidence.unwrap_or_else(|| runs("ladder"));
+    let dir = args.evidence.map_or_else(|| runs("ladder"), Ok)?;
     let plan = Plan { source, from: args.from, dir: dir.clone(), not_applicable: args.not_applicable, options };
     Ok((ladder::climb::climb(plan, sinks).await?, dir))
 }

@@ -44,6 +44,9 @@ pub(super) async fn run(args: &RunArgs, scenarios: &Path, output: OutputArgs) ->
         report.iter().for_each(|r| output::notice(format_args!("\n{}", r.to_string().trim_end())));
     }
     output::notice(format_args!("\nevidence:  {}", evidence.dir().display()));
+    if !verdict.findings.is_empty() {
+        output::notice(format_args!("report:    restore-drill report {}", evidence.dir().display()));
+    }
     reproduce(&evidence)?;
     output::line(verdict.status)?;
     Ok(exit_code::of(verdict.status))

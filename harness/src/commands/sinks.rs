@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use crate::cli::{LogFormat, OutputArgs};
 use crate::drill;
+use crate::error::Result;
 use crate::events::{Events, Sink};
 use crate::report::JsonLines;
 use crate::report::terminal::Terminal;
+use crate::secret::Secret;
 
 /// The sinks of a run: the terminal, and the run's directory.
 pub(super) fn sinks(output: OutputArgs, brief: bool) -> drill::Sinks {
@@ -21,8 +23,23 @@ pub(super) fn sinks(output: OutputArgs, brief: bool) -> drill::Sinks {
     })
 }
 
-/// A directory for what is done now.
-pub(super) fn runs(what: &str) -> PathBuf {
+/// A directory for what is done now, which no other process chooses that begins in the same second.
+///
+/// # Errors
+/// The system has no random numbers.
+pub(super) fn runs(what: &str) -> Result<PathBuf> {
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    PathBuf::from("runs").join(format!("{what}-{now}"))
+    let own = &Secret::random()?.derive("directory")[..4];
+    Ok(PathBuf::from("runs").join(format!("{what}-{now}-{own}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_in_the_same_second_has_another_directory() {
+        let chosen: std::collections::BTreeSet<PathBuf> = (0..8).map(|_| runs("ladder").expect("chosen")).collect();
+        assert!(chosen.len() > 1, "{chosen:?}");
+    }
 }

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use judge::model::{Item, Status};
+use judge::model::{Finding, Group, Item, Status};
 use minijinja::{AutoEscape, Environment};
 use recipe::inventory::Class;
 use serde::Serialize;
 use serde_json::json;
 
 use super::history::Past;
-use super::model::{Log, Report, bytes, seconds};
+use super::model::{Log, Report, advice, bytes, capitalised, seconds};
 use crate::error::{Error, Result};
 
 const REPORT: &str = include_str!("report.html");
@@ -22,14 +22,22 @@ const SCRIPT: &str = include_str!("report.js");
 #[derive(Serialize)]
 struct Row {
     what: String,
+    /// The outcome alone, by which a reader chooses.
+    word: String,
+    /// The outcome with the property.
     outcome: String,
     detail: String,
 }
 
-/// Findings that belong together.
+/// A group of findings.
 #[derive(Serialize)]
-struct Group {
-    name: String,
+struct Told {
+    what: String,
+    kind: &'static str,
+    /// The numbers of the groups that it may follow from, from 1.
+    follows: Vec<usize>,
+    advice: Vec<String>,
+    has_details: bool,
     rows: Vec<Row>,
 }
 
@@ -80,7 +88,9 @@ pub fn page(report: &Report, logs: &[Log]) -> Result<String> {
             "needs": report.needs.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "ended": report.ended.as_ref().map(ToString::to_string),
             "held": held,
+            "headline": report.headline.as_deref().map(capitalised),
             "groups": groups(report),
+            "kinds": kinds(report),
             "outcomes": outcomes(report),
             "bars": bars(report),
             "took": seconds(report.phases.iter().filter_map(|p| p.millis).sum()),
@@ -123,36 +133,45 @@ fn render(template: &str, context: &serde_json::Value) -> Result<String> {
     environment.get_template("page").and_then(|t| t.render(minijinja::value::Serde(context))).map_err(fail)
 }
 
-/// Findings by mailbox, or by kind.
-fn groups(report: &Report) -> Vec<Group> {
-    let mut groups: BTreeMap<(u8, String), Vec<Row>> = BTreeMap::new();
-    for finding in &report.findings {
-        let (order, name) = match &finding.item {
-            Item::Step { .. } | Item::Observation { .. } => (0, "The drill itself".to_owned()),
-            Item::Secret { .. } => (1, "Secrets".to_owned()),
-            Item::Mount { .. } => (1, "Mounts".to_owned()),
-            Item::Snapshot { volume, .. } => (1, format!("Snapshot, volume {volume}")),
-            Item::Database { database } | Item::Row { database, .. } | Item::Object { database, .. } => {
-                (2, format!("Database {database}"))
-            }
-            Item::Key { service, .. } => (2, format!("Redis {service}")),
-            Item::Account { account }
-            | Item::Folder { account, .. }
-            | Item::Message { account, .. }
-            | Item::Script { account, .. } => (3, format!("Mailbox {account}")),
-            Item::File { volume, .. } => (4, format!("Files of volume {volume}")),
-            Item::Fact { .. } => (5, "Output of commands".to_owned()),
-            Item::Trial { .. } => (6, "What users try".to_owned()),
-        };
+/// Findings by cause, as the terminal tells them.
+fn groups(report: &Report) -> Vec<Told> {
+    let row = |finding: &Finding| {
         let property = finding.property.as_ref().map_or_else(String::new, |p| format!(" ({p})"));
-        let row = Row {
+        Row {
             what: finding.item.to_string(),
+            word: finding.outcome.to_string(),
             outcome: format!("{}{property}", finding.outcome),
             detail: finding.detail.clone(),
-        };
-        groups.entry((order, name)).or_default().push(row);
+        }
+    };
+    let told = |group: &Group| {
+        let findings = || group.findings.iter().filter_map(|at| report.findings.get(*at));
+        Told {
+            what: capitalised(&group.what),
+            kind: findings().next().map_or("", |finding| kind(&finding.item)),
+            follows: group.follows.iter().map(|at| at + 1).collect(),
+            advice: advice(group),
+            has_details: findings().any(|finding| !finding.detail.is_empty()),
+            rows: findings().map(row).collect(),
+        }
+    };
+    report.groups.iter().map(told).collect()
+}
+
+/// What kind of item it is, in a word by which a reader chooses.
+fn kind(item: &Item) -> &'static str {
+    match item {
+        Item::Step { .. } | Item::Observation { .. } => "the drill itself",
+        Item::Secret { .. } => "secrets",
+        Item::Mount { .. } => "mounts",
+        Item::Snapshot { .. } => "the snapshot",
+        Item::Database { .. } | Item::Row { .. } | Item::Object { .. } => "databases",
+        Item::Key { .. } => "Redis",
+        Item::Account { .. } | Item::Folder { .. } | Item::Message { .. } | Item::Script { .. } => "mail",
+        Item::File { .. } => "files",
+        Item::Fact { .. } => "output of commands",
+        Item::Trial { .. } => "what users try",
     }
-    groups.into_iter().map(|((_, name), rows)| Group { name, rows }).collect()
 }
 
 /// How many findings have each outcome.
@@ -162,6 +181,15 @@ fn outcomes(report: &Report) -> BTreeMap<String, usize> {
         *outcomes.entry(finding.outcome.to_string()).or_default() += 1;
     }
     outcomes
+}
+
+/// How many findings are of each kind of item.
+fn kinds(report: &Report) -> BTreeMap<&'static str, usize> {
+    let mut kinds = BTreeMap::new();
+    for finding in &report.findings {
+        *kinds.entry(kind(&finding.item)).or_default() += 1;
+    }
+    kinds
 }
 
 fn bars(report: &Report) -> Vec<Bar> {

@@ -1,10 +1,12 @@
 //! JUnit: one test case for each check, and one for each rung of the ladder, as CI servers read them (`docs/schemas/junit.xsd`).
 
+use std::collections::BTreeSet;
+
 use judge::counted;
-use judge::model::Status;
+use judge::model::{Group, Status};
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
-use super::model::Report;
+use super::model::{CheckResult, Report, advice};
 use crate::error::{Error, Result};
 use crate::ladder::RungOutcome;
 
@@ -15,10 +17,16 @@ const NAMED: usize = 50;
 pub fn xml(report: &Report) -> Result<String> {
     let mut junit = Junit::new("restore-drill");
     let mut suite = TestSuite::new(format!("drill of {}", report.run.scenario));
+    let mut group_of = vec![0; report.findings.len()];
+    for (group, of) in report.groups.iter().enumerate() {
+        for at in of.findings.iter().filter(|at| **at < report.findings.len()) {
+            group_of[*at] = group;
+        }
+    }
     for check in &report.checks {
         let findings: Vec<String> =
             check.findings.iter().filter_map(|at| report.findings.get(*at)).map(ToString::to_string).collect();
-        let mut case = TestCase::new(check.name.clone(), status(check.status, &findings));
+        let mut case = TestCase::new(check.name.clone(), status(report, &group_of, check, &findings));
         case.set_classname(format!("restore-drill.{}", report.run.scenario));
         if check.items > 0 {
             case.set_system_out(format!("{} compared", counted(check.items, "item")));
@@ -62,20 +70,20 @@ pub fn xml(report: &Report) -> Result<String> {
     Ok(xml.replacen(&format!(" skipped=\"{}\"", junit.skipped), "", 1))
 }
 
-fn status(status: Status, findings: &[String]) -> TestCaseStatus {
-    let mut case = match status {
+/// What came of a check: what became of how many, each finding, and what to do.
+fn status(report: &Report, group_of: &[usize], check: &CheckResult, findings: &[String]) -> TestCaseStatus {
+    let mut case = match check.status {
         Status::Held => return TestCaseStatus::success(),
         Status::Broken => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Status::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
-    case.set_type(status.to_string());
-    let first = findings.first().map_or("", String::as_str);
-    let message = match findings.len() {
-        1 => first.to_owned(),
-        n => format!("{n} findings; the first: {first}"),
-    };
-    case.set_message(message);
-    case.set_description(listed(findings));
+    case.set_type(check.status.to_string());
+    let groups: BTreeSet<usize> = check.findings.iter().filter_map(|at| group_of.get(*at).copied()).collect();
+    let groups: Vec<&Group> = groups.into_iter().filter_map(|at| report.groups.get(at)).collect();
+    case.set_message(groups.iter().map(|group| group.what.as_str()).collect::<Vec<_>>().join("; "));
+    let advice: Vec<String> = groups.into_iter().flat_map(advice).collect();
+    let advice = if advice.is_empty() { String::new() } else { format!("\n\n{}", advice.join("\n")) };
+    case.set_description(listed(findings) + &advice);
     case
 }
 

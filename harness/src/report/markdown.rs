@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use judge::counted;
-use judge::model::Status;
+use judge::model::{Group, Status};
 
-use super::model::{Report, seconds};
+use super::model::{Report, advice, capitalised, seconds};
 
-/// Findings named one by one.
+/// Findings named one by one, shared among the groups.
 const NAMED: usize = 20;
 
 /// The report as a comment.
@@ -35,6 +35,9 @@ pub fn text(report: &Report) -> String {
     if let Some(ended) = &report.ended {
         let _ = writeln!(out, "**{}.**\n", escaped(&ended.to_string()));
     }
+    if let Some(headline) = report.headline.as_ref().filter(|_| report.ended.is_none()) {
+        let _ = writeln!(out, "**{}.**\n", escaped(&capitalised(headline)));
+    }
     let _ = writeln!(out, "Compared: {}.\n", report.compared);
     if !report.coverage.0.is_empty() {
         let _ = writeln!(out, "Covered: {}.\n", report.coverage);
@@ -55,11 +58,9 @@ pub fn text(report: &Report) -> String {
         ([], _) => {}
         (findings, _) => {
             let _ = writeln!(out, "{}:\n", counted(findings.len() as u64, "finding"));
-            for finding in findings.iter().take(NAMED) {
-                let _ = writeln!(out, "- {}", escaped(&finding.to_string()));
-            }
-            if findings.len() > NAMED {
-                let _ = writeln!(out, "- … and {} more, listed in the report", findings.len() - NAMED);
+            let share = (NAMED / report.groups.len().max(1)).max(1);
+            for (at, group) in report.groups.iter().enumerate() {
+                listed(&mut out, report, at, group, share);
             }
             out.push('\n');
         }
@@ -83,6 +84,25 @@ pub fn text(report: &Report) -> String {
     );
     let _ = writeln!(out, "\nTo reproduce: {}", code(&run.reproduce));
     out
+}
+
+/// A group of findings, as an item of a list: what became of how many, the first of them, and what to do.
+fn listed(out: &mut String, report: &Report, at: usize, group: &Group, share: usize) {
+    let follows = group.follows();
+    let follows = if follows.is_empty() { follows } else { format!(" ({follows})") };
+    let number = format!("{}. ", at + 1);
+    // What belongs to an item of a list begins below its text.
+    let indent = " ".repeat(number.len());
+    let _ = writeln!(out, "{number}**{}**{follows}", escaped(&group.what));
+    for said in advice(group) {
+        let _ = writeln!(out, "{indent}{}", escaped(&said));
+    }
+    for finding in group.findings.iter().filter_map(|at| report.findings.get(*at)).take(share) {
+        let _ = writeln!(out, "{indent}- {}", escaped(&finding.to_string()));
+    }
+    if group.findings.len() > share {
+        let _ = writeln!(out, "{indent}- … and {} more, listed in the report", group.findings.len() - share);
+    }
 }
 
 /// Text in which nothing is markup, because it may come from mail.

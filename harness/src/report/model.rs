@@ -9,7 +9,8 @@ use judge::audit;
 use judge::checks::{self, Check};
 use judge::coverage::Coverage;
 use judge::ended::Ended;
-use judge::model::{Counts, Finding, Item, KeptSecret, MessageId, Status};
+use judge::meaning::Meaning;
+use judge::model::{Counts, Finding, Group, Item, KeptSecret, MessageId, Status};
 use judge::store::{AlteredSeen, Evidence, RunFact};
 use judge::{RESTORED, judge};
 use schemars::JsonSchema;
@@ -44,6 +45,12 @@ pub struct Report {
     /// What a restore needs besides the backup.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<KeptSecret>,
+    /// The worst of the findings in a sentence without its full stop; none where there is no finding that counts.
+    #[serde(default)]
+    pub headline: Option<String>,
+    /// The findings by cause, causes first.
+    #[serde(default)]
+    pub groups: Vec<Group>,
     /// Each check.
     pub checks: Vec<CheckResult>,
     /// Every difference, sorted.
@@ -195,6 +202,8 @@ impl Report {
             compared: verdict.compared,
             coverage: verdict.coverage,
             needs: verdict.needs,
+            headline: verdict.headline,
+            groups: verdict.groups,
             checks: checks_of(&performed, &verdict.findings),
             altered: altered(&evidence)?,
             findings: verdict.findings,
@@ -215,6 +224,17 @@ impl Report {
             Error::input(file, Some(e.line()), format!("not a report.json, as `restore-drill report` writes it: {e}"))
         })
     }
+}
+
+/// What the findings of a group mean, their usual causes, and what to do: a sentence each. Not repeated where it may follow from another
+/// group.
+pub(super) fn advice(group: &Group) -> Vec<String> {
+    if !group.follows.is_empty() {
+        return vec![];
+    }
+    let told =
+        |m: &Meaning| vec![m.means.clone(), format!("Usual causes: {}.", m.causes.join("; ")), format!("What to do: {}", m.fix)];
+    group.meaning().map(told).unwrap_or_default()
 }
 
 /// The ladder whose directory it is, if it is one's.
@@ -334,6 +354,12 @@ pub(crate) fn events(dir: &Path) -> (Vec<PhaseTime>, Vec<String>, Option<String>
         }
     }
     (phases, notes, first.map(|t| t.to_string()))
+}
+
+/// A text as a sentence begins.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Milliseconds for people.

@@ -6,14 +6,18 @@ use std::time::{Duration, Instant};
 
 use console::{Term, style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use judge::model::{Status, Verdict};
+use judge::grouped;
+use judge::model::{Group, Status, Verdict};
 use judge::redact::redact;
 
+use super::model::advice;
 use crate::events::{Event, Phase, Sink};
 use crate::output::harmless;
 
-/// Findings named one by one; the rest are in the run's directory.
+/// Findings named one by one, shared among the groups; the rest are in the run's directory.
 const NAMED: usize = 25;
+/// Findings named of each group, however many groups there are.
+const LEAST_NAMED: usize = 2;
 /// Seconds between two plain lines of progress.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -152,20 +156,41 @@ pub fn block(verdict: &Verdict) -> Vec<String> {
         Status::Unknown => word.yellow(),
         Status::Broken => word.red(),
     };
-    let mut lines = vec![String::new(), format!("{word}: compared {}", verdict.compared)];
+    let compared = format!("compared {}", verdict.compared);
+    let mut lines = vec![String::new()];
+    match &verdict.headline {
+        Some(headline) => lines.extend([format!("{word}: {}", harmless(headline)), format!("  {compared}")]),
+        None => lines.push(format!("{word}: {compared}")),
+    }
     if !verdict.coverage.0.is_empty() {
         lines.push(format!("  covered {}", verdict.coverage));
         lines.extend(verdict.coverage.left_out().into_iter().map(|out| format!("    {out}")));
     }
-    let said = |what: &dyn std::fmt::Display, mark: &str| format!("  {mark}{}", harmless(&what.to_string()));
-    lines.extend(verdict.needs.iter().map(|need| said(need, "")));
+    lines.extend(verdict.needs.iter().map(|need| format!("  {}", harmless(&need.to_string()))));
     if verdict.findings.is_empty() {
         lines.push("  all that was compared was restored unchanged".into());
     }
-    lines.extend(verdict.findings.iter().take(NAMED).map(|f| said(f, "- ")));
-    if verdict.findings.len() > NAMED {
-        lines.push(format!("  … and {} more; `restore-drill report` lists them all", verdict.findings.len() - NAMED));
+    // Each has its share, so that the last is named too.
+    let share = (NAMED / verdict.groups.len().max(1)).max(LEAST_NAMED);
+    for (at, group) in verdict.groups.iter().enumerate() {
+        lines.push(String::new());
+        lines.extend(told(verdict, at, group, share));
     }
+    lines
+}
+
+/// A group: what became of how many, the first of the findings, and what to do, unless that is said of what it follows from.
+fn told(verdict: &Verdict, at: usize, group: &Group, share: usize) -> Vec<String> {
+    let follows = group.follows();
+    let what = style(harmless(&group.what)).for_stderr().bold();
+    let mut lines =
+        vec![format!("  {}. {what}{}", at + 1, if follows.is_empty() { String::new() } else { format!(" ({follows})") })];
+    let findings = group.findings.iter().filter_map(|at| verdict.findings.get(*at));
+    lines.extend(findings.take(share).map(|f| format!("     - {}", harmless(&f.to_string()))));
+    if group.findings.len() > share {
+        lines.push(format!("     … and {} more", grouped((group.findings.len() - share) as u64)));
+    }
+    lines.extend(advice(group).iter().map(|said| format!("     {said}")));
     lines
 }
 
@@ -192,11 +217,28 @@ mod tests {
             property: None,
             detail: String::new(),
         };
-        let compared = Counts { accounts: 1, folders: 1, messages: 30, rows: 1, files: 1, ..Counts::default() };
+        let compared = Counts { accounts: 1, folders: 1, messages: 40, rows: 1, files: 1, ..Counts::default() };
         let lines = block(&Verdict::from_findings(compared, (1..=30).map(finding).collect()));
-        assert_eq!(lines.len(), 2 + NAMED + 1);
-        assert_eq!(lines[1], "BROKEN: compared 30 messages in 1 folder of 1 mailbox, 1 row, 1 file");
-        assert_eq!(lines[2], "  - mailbox u07@mail.test, folder Archive.2024, message with UID 1: lost");
-        assert_eq!(lines[27], "  … and 5 more; `restore-drill report` lists them all");
+        assert_eq!(lines[1], "BROKEN: 30 of 40 messages are lost");
+        assert_eq!(lines[2], "  compared 40 messages in 1 folder of 1 mailbox, 1 row, 1 file");
+        assert_eq!(lines[4], "  1. 30 of 40 messages are lost");
+        assert_eq!(lines[5], "     - mailbox u07@mail.test, folder Archive.2024, message with UID 1: lost");
+        assert_eq!(lines[5 + NAMED], "     … and 5 more");
+        assert_eq!(lines[6 + NAMED], "     The message was there before the backup, and is nowhere after the restore.");
+        assert!(lines[8 + NAMED].starts_with("     What to do: Run `restore-drill audit`"), "{lines:?}");
+    }
+
+    #[test]
+    fn what_follows_from_another_group_does_not_repeat_what_to_do() {
+        console::set_colors_enabled_stderr(false);
+        let of = |item| Finding { item, outcome: Outcome::Lost, property: None, detail: String::new() };
+        let missing = of(Item::Snapshot { volume: "mail".into(), path: ".".into() });
+        let files = (0..3).map(|n| of(Item::File { volume: "mail".into(), path: format!("cur/{n}") }));
+        let compared = Counts { files: 3, ..Counts::default() };
+        let lines = block(&Verdict::from_findings(compared, files.chain([missing]).collect()));
+        assert_eq!(lines[4], "  1. volume mail is not in the snapshot");
+        let second = lines.iter().position(|l| l == "  2. 3 files of volume mail are lost (may follow from 1)").expect("told");
+        assert!(lines[..second].iter().any(|l| l.starts_with("     What to do: ")), "{lines:?}");
+        assert!(!lines[second..].iter().any(|l| l.starts_with("     What to do: ")), "{lines:?}");
     }
 }
