@@ -103,7 +103,7 @@ fn a_secret_that_nobody_kept_and_the_restored_app_needs_is_named() {
 #[test]
 fn an_app_that_does_not_come_up_without_an_old_secret_is_said_to_need_it() {
     let (said, _) = nothing_kept("[restore]\nrestart = [[\"app\"]]\n[deadlines]\nconverge = 45\n");
-    let found: Vec<&str> = said.lines().filter(|line| line.starts_with("  - ")).collect();
+    let found: Vec<&str> = said.lines().filter(|line| line.starts_with("     - ")).collect();
     let down =
         "secret DB_PASSWORD: lost: the restored app needs DB_PASSWORD, which no backup has: with a new value it does not come up";
     assert!(found.len() == 1 && found[0].contains(down), "{said}");

@@ -183,6 +183,33 @@ async fn the_loss_of_its_parent_ends_a_run() {
     }
 }
 
+/// A terminal that is closed ends a run, unless it was started to outlive the terminal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_ends_a_run_that_does_not_ignore_it() {
+    ended("HUP", exit_code::SIGHUP, std::iter::once(Phase::Provision), Run::with).await;
+    let mut nohup = Command::new("nohup");
+    nohup.arg(env!("CARGO_BIN_EXE_restore-drill")).args(["run", "radicale", "--profile", "tiny"]).env_remove("CI");
+    let mut run = Run::by(&mut nohup);
+    run.reach(Phase::Provision).await;
+    run.signal("HUP");
+    assert_eq!(run.wait().await, Some(exit_code::HELD.into()), "{}", run.said());
+    assert_nothing_left(&run.id()).await;
+}
+
+/// The restored app is deployed again and again there, with other secrets each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_while_old_secrets_are_tried_leaves_nothing() {
+    let dir = common::copy_of_scenarios();
+    let scenarios = dir.path().join("scenarios");
+    let inventory = scenarios.join("davical/inventory.toml");
+    let text = std::fs::read_to_string(&inventory).expect("read");
+    let (before, _) = text.split_once("[[secret]]").expect("what is kept");
+    std::fs::write(&inventory, before).expect("written");
+    let scenarios = scenarios.to_str().expect("a path");
+    let start = |_| Run::of(&["run", "davical", "--profile", "tiny", "--scenarios", scenarios]);
+    ended("TERM", exit_code::SIGTERM, std::iter::once(Phase::Secrets), start).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_takes_too_long_is_torn_down() {
     let mut run = Run::of(&["run", "radicale", "--profile", "tiny", "--deadline", "5s"]);

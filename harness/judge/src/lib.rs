@@ -20,6 +20,7 @@ pub mod ended;
 pub mod error;
 mod facts;
 mod files;
+mod folder;
 mod groups;
 mod kept;
 mod keys;

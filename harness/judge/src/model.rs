@@ -1,5 +1,6 @@
 //! The words of a judgement: outcome, finding, verdict.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::count::counted;
 use crate::coverage::Coverage;
+use crate::folder;
 use crate::groups::{Known, groups, headline};
 
 pub use crate::groups::Group;
@@ -220,6 +222,20 @@ impl fmt::Display for Item {
     }
 }
 
+impl Item {
+    /// The same with names as people read them. What is matched has those that the server gives.
+    pub fn told(&self) -> Cow<'_, Self> {
+        let mut told = Cow::Borrowed(self);
+        if let Self::Folder { folder, .. } | Self::Message { folder, .. } = self
+            && let Some(name) = folder::decoded(folder).filter(|name| name != folder)
+            && let Self::Folder { folder, .. } | Self::Message { folder, .. } = told.to_mut()
+        {
+            *folder = name;
+        }
+        told
+    }
+}
+
 /// What a finding says, without its prose: by this it is matched with what was expected.
 pub fn essence(item: &Item, outcome: Outcome, property: Option<&str>) -> String {
     property.map_or_else(|| format!("{item}: {outcome}"), |p| format!("{item}: {outcome} ({p})"))
@@ -247,7 +263,7 @@ pub fn essences(findings: &[Finding]) -> BTreeSet<String> {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.item, self.outcome)?;
+        write!(f, "{}: {}", self.item.told(), self.outcome)?;
         if let Some(property) = &self.property {
             write!(f, " ({property})")?;
         }
@@ -452,7 +468,7 @@ mod tests {
         let finding = Finding {
             item: Item::Message {
                 account: "u07@mail.test".into(),
-                folder: "Archive.2024".into(),
+                folder: "Lists.&U,BTFw-".into(),
                 uid: 17,
                 corpus: Some(MessageId::Corpus(42)),
             },
@@ -462,7 +478,9 @@ mod tests {
         };
         assert_eq!(
             finding.to_string(),
-            "mailbox u07@mail.test, folder Archive.2024, message with UID 17 (corpus message 42): lost"
+            "mailbox u07@mail.test, folder Lists.台北, message with UID 17 (corpus message 42): lost"
         );
+        let raw = "mailbox u07@mail.test, folder Lists.&U,BTFw-, message with UID 17 (corpus message 42): lost";
+        assert_eq!(essences(&[finding]), [raw.to_owned()].into());
     }
 }

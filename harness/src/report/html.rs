@@ -138,7 +138,7 @@ fn groups(report: &Report) -> Vec<Told> {
     let row = |finding: &Finding| {
         let property = finding.property.as_ref().map_or_else(String::new, |p| format!(" ({p})"));
         Row {
-            what: finding.item.to_string(),
+            what: finding.item.told().to_string(),
             word: finding.outcome.to_string(),
             outcome: format!("{}{property}", finding.outcome),
             detail: finding.detail.clone(),

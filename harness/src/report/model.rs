@@ -293,7 +293,7 @@ fn altered(evidence: &Evidence) -> Result<Vec<Altered>> {
     let one = |seen: AlteredSeen| {
         let difference = difference(&seen);
         let AlteredSeen { account, folder, uid, item, .. } = seen;
-        Altered { message: Item::Message { account, folder, uid, corpus: item }.to_string(), difference }
+        Altered { message: Item::Message { account, folder, uid, corpus: item }.told().to_string(), difference }
     };
     Ok(evidence.altered(o)?.into_iter().map(one).collect())
 }
