@@ -36,8 +36,8 @@ struct Cli {
     /// Messages submitted in each round.
     #[arg(long, default_value_t = 300)]
     submit: usize,
-    /// Messages read in each round, over ten mailboxes.
-    #[arg(long, default_value_t = 10_000)]
+    /// Messages read in each round: over ten mailboxes, and in one.
+    #[arg(long, default_value_t = 20_000)]
     read: usize,
     /// Sizes of one mailbox, in messages, smallest first.
     #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000")]
@@ -71,6 +71,7 @@ enum Part {
     Drills,
 }
 
+mod reading;
 mod volumes;
 
 #[tokio::main]
@@ -111,7 +112,7 @@ async fn bench(cli: Cli) -> Result<()> {
                 parts.push(("one mailbox", growing(&drill, &mailbox).await?));
             }
             if wanted(Part::Reading) {
-                parts.push(("reading", reading(&drill, read, rounds).await?));
+                parts.push(("reading", reading::measure(&drill, read, rounds).await?));
             }
             Ok(parts)
         };
@@ -145,6 +146,12 @@ fn machine() -> Value {
         "memory": memory.lines().next().and_then(|l| l.strip_prefix("MemTotal:")).map(str::trim),
         "kernel": read("/proc/sys/kernel/osrelease").trim(),
     })
+}
+
+/// The figures of all rounds.
+fn spread(values: &[f64]) -> Value {
+    let (least, most) = values.iter().fold((f64::INFINITY, 0.0_f64), |(least, most), v| (least.min(*v), most.max(*v)));
+    json!({"median": median(values.to_vec()), "least": least, "most": most})
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -253,111 +260,6 @@ async fn observe(drill: &Drill, accounts: &[String], evidence: &Evidence, o: Obs
     let mail = Mail { imap: drill.app.imap(), accounts: accounts.to_vec(), secret: drill.run.secret(), modseqs: None };
     mail.observe(evidence, o, &|_, _| ()).await?;
     Ok(since.elapsed().as_secs_f64())
-}
-
-/// Seconds for reading and hashing every message of ten mailboxes: ours, mbsync's, imaplib's.
-async fn reading(drill: &Arc<Drill>, messages: usize, rounds: usize) -> Result<Value> {
-    let accounts = quiet(drill, 12).split_off(2);
-    println!("reading {messages} messages of {BODY} bytes in {} mailboxes, {rounds} rounds", accounts.len());
-    let each = messages / accounts.len().max(1);
-    futures_util::stream::iter(accounts.clone())
-        .map(|account| async move { fill(drill, &account, each, BODY).await })
-        .buffer_unordered(4)
-        .try_collect::<Vec<()>>()
-        .await?;
-    let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
-    let mbsync = mbsync_configuration(drill, &accounts, dir.path())?;
-    let (mut ours, mut theirs, mut python) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut server, mut front, mut own) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..rounds {
-        let before = (cpu(drill, "imap").await?, cpu(drill, "app").await?, Resources::used());
-        let evidence = Evidence::create(&dir.path().join(format!("ours-{round}")))?;
-        let o = evidence.observation(BASELINE)?;
-        ours.push(observe(drill, &accounts, &evidence, o).await?);
-        let after = (cpu(drill, "imap").await?, cpu(drill, "app").await?, Resources::used());
-        server.push(after.0 - before.0);
-        front.push(after.1 - before.1);
-        own.push(after.2.zip(before.2).map_or(0.0, |(a, b)| (a.cpu_ms - b.cpu_ms) as f64 / 1000.0));
-        let mut seen = 0;
-        for account in &accounts {
-            seen += evidence.message_count(o, account)?;
-        }
-        if seen < (each * accounts.len()) as u64 {
-            let why = format!("{seen} messages were read, {messages} are there");
-            return Err(ReadingError::Unread { what: "mailboxes".into(), why }.into());
-        }
-        theirs.push(run(Command::new("mbsync").arg("-c").arg(mbsync(round)?).arg("-q").arg("-a"))?);
-        let mut command = Command::new("python3");
-        command.arg("-c").arg(IMAPLIB).arg(drill.app.door("imaps").1.to_string()).arg(dir.path().join("root.pem"));
-        for account in &accounts {
-            command.arg(account).arg(drill.run.password(account));
-        }
-        python.push(run(&mut command)?);
-    }
-    let (ours, theirs, python) = (median(ours), median(theirs), median(python));
-    let (server, front, own) = (median(server), median(front), median(own));
-    let rate = |seconds: f64| (each * accounts.len()) as f64 / seconds;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
-    println!("  mbsync                          {theirs:8.2} s, {:8.0} messages/s", rate(theirs));
-    println!("  imaplib, a plain loop           {python:8.2} s, {:8.0} messages/s", rate(python));
-    println!("  restore-drill                   {ours:8.2} s, {:8.0} messages/s, {:.2} x mbsync", rate(ours), theirs / ours);
-    println!("    of which CPU: Dovecot {server:.2} s, the front's TLS {front:.2} s, restore-drill {own:.2} s, on {cores} cores");
-    let floor = server / cores;
-    println!("    Dovecot alone would take {floor:.2} s on all cores: {:.0} % of that speed", 100.0 * floor / ours);
-    Ok(json!({
-        "messages": each * accounts.len(), "mbsync s": theirs, "imaplib s": python, "restore-drill s": ours, "ratio to mbsync": theirs / ours,
-        "cpu s": {"dovecot": server, "front": front, "restore-drill": own}, "dovecot's floor s": floor,
-    }))
-}
-
-/// A plain loop over the mailboxes, as somebody would write it in an hour.
-const IMAPLIB: &str = r#"
-import hashlib, imaplib, ssl, sys
-port, root, rest = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
-context = ssl.create_default_context(cafile=root)
-context.check_hostname = False
-imaplib._MAXLINE = 10_000_000
-for account, password in zip(rest[::2], rest[1::2]):
-    session = imaplib.IMAP4_SSL("127.0.0.1", port, ssl_context=context)
-    session.login(account, password)
-    _, [count] = session.select("INBOX", readonly=True)
-    # A command for each message would wait for each answer.
-    for first in range(1, int(count) + 1, 100):
-        _, data = session.fetch(f"{first}:{first + 99}", "(UID FLAGS INTERNALDATE BODY.PEEK[])")
-        for message in data[::2]:
-            hashlib.sha256(message[1]).hexdigest()
-    session.logout()
-"#;
-
-/// Writes mbsync's configuration, for each round into mailboxes of its own.
-fn mbsync_configuration(drill: &Drill, accounts: &[String], dir: &Path) -> Result<impl Fn(usize) -> Result<PathBuf>> {
-    let (host, port) = drill.app.door("imaps");
-    let (leaf, root) = (&drill.app.authority().cert_pem, &drill.app.authority().root_pem);
-    let save = |name: &str, text: &str| {
-        let path = dir.join(name);
-        std::fs::write(&path, text).map_err(Error::io(&path)).map(|()| path)
-    };
-    let leaf = save("leaf.pem", leaf)?;
-    save("root.pem", root)?;
-    let logins: Vec<(String, String)> = accounts.iter().map(|a| (a.clone(), drill.run.password(a))).collect();
-    let dir = dir.to_owned();
-    Ok(move |round: usize| {
-        let mut text = String::new();
-        for (at, (account, password)) in logins.iter().enumerate() {
-            let local = dir.join(format!("mbsync-{round}/{at}"));
-            std::fs::create_dir_all(&local).map_err(Error::io(&local))?;
-            text += &format!(
-                "IMAPAccount a{at}\nHost {host}\nPort {port}\nUser {account}\nPass {password}\nSSLType IMAPS\nCertificateFile {}\n\n\
-                 IMAPStore r{at}\nAccount a{at}\n\nMaildirStore l{at}\nPath {}/\nInbox {}/INBOX\n\n\
-                 Channel c{at}\nFar :r{at}:INBOX\nNear :l{at}:INBOX\nSync PullNew\nCreate Near\nSyncState *\nCopyArrivalDate yes\n\n",
-                leaf.display(),
-                local.display(),
-                local.display(),
-            );
-        }
-        let path = dir.join(format!("mbsync-{round}.rc"));
-        std::fs::write(&path, text).map_err(Error::io(&path)).map(|()| path)
-    })
 }
 
 /// Runs a program to its end; how long it took, in seconds.

@@ -19,12 +19,12 @@ mod session;
 pub use folders::{Listed, folders};
 pub use message::{header_field, item, message};
 pub use modseqs::{FirstLook, ModSeqs};
-pub use session::{Bounded, Failure, Imap, Session};
+pub use session::{Bounded, CONNECTIONS, Failure, Imap, Session};
 
 use folders::subscribed_alone;
 use message::{bare, in_order};
 use modseqs::modseqs_of;
-use session::{ATTEMPTS, CONNECTIONS, in_time};
+use session::{ATTEMPTS, in_time};
 
 /// Messages stored at once.
 const BATCH: usize = 500;

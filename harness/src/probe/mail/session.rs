@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::tls::Authority;
 
 /// Mailboxes read at once. A server may allow some 20 connections per user and address; two cores serve about this many.
-pub(super) const CONNECTIONS: usize = 4;
+pub const CONNECTIONS: usize = 4;
 /// The longest line that is taken, in bytes; RFC 5322 allows 998 in a message, and a parser has to hold it.
 const LINE: u64 = 16 << 20;
 /// The longest response that is taken, in bytes: a message and what is said of it.
