@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::models::Service;
-use bollard::query_parameters::ListServicesOptionsBuilder;
+use bollard::query_parameters::{ListServicesOptions, ListServicesOptionsBuilder};
 use bot::contract;
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
 use inside::name::escape;
@@ -19,6 +19,7 @@ use inside::{Content, Hashed, Kind};
 use judge::model::{BotStep, Cause, Complaint};
 use judge::store::{AuditFile, Evidence, RunFact, Side};
 use recipe::inventory::{Inventory, InventoryVolume};
+use recipe::near::unknown;
 use recipe::scenario::{self, Scenario};
 
 use crate::backup::{self, Bot, Created, Snapshot};
@@ -51,7 +52,10 @@ async fn services_of(engine: &Engine, stack: &str) -> Result<Vec<Service>> {
     let options = ListServicesOptionsBuilder::default().filters(&filter).build();
     let services = engine.docker.list_services(Some(options)).await.context("listing services")?;
     if services.is_empty() {
-        return Err(Error::Usage(format!("no stack {stack:?} on this engine; `docker stack ls` lists them")));
+        let all = engine.docker.list_services(None::<ListServicesOptions>).await.context("listing services")?;
+        let of = |s: Service| s.spec?.labels?.remove(NAMESPACE_LABEL);
+        let stacks: BTreeSet<String> = all.into_iter().filter_map(of).collect();
+        return Err(Error::Usage(unknown("stack", stack, stacks.iter().map(String::as_str))));
     }
     Ok(services)
 }
@@ -102,7 +106,7 @@ pub async fn deployed(scenario: &Scenario, what: Audited<'_>, evidence: Arc<Evid
     let services = services_of(&engine, stack).await?;
     let of = |s: &Service| s.spec.clone()?.task_template?.container_spec?.image;
     let image = services.iter().find_map(of);
-    let image = image.ok_or_else(|| Error::Usage(format!("no stack {stack:?} on this engine; `docker stack ls` lists them")))?;
+    let image = image.ok_or_else(|| Error::Usage(format!("no service of stack {stack:?} has an image")))?;
     // A drill that was kept has a bot of its own.
     let kept = services.iter().find_map(|s| s.spec.as_ref()?.labels.as_ref()?.get(RUN_LABEL).cloned());
     let bot = match &kept {

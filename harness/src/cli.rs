@@ -20,7 +20,7 @@ mod schema;
 
 pub use bridge::BridgeArgs;
 pub use ci::{CiArgs, PullRequest};
-pub use data::{DataArgs, EngineArgs};
+pub use data::{DataArgs, EngineArgs, env_file};
 pub use fault::FaultArgs;
 pub use labels::Labels;
 pub use ladder::{ClimbArgs, LadderArgs};

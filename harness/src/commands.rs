@@ -14,6 +14,7 @@ mod engine;
 mod fault;
 mod labels;
 mod ladder;
+mod meant;
 mod run;
 mod sinks;
 mod stored;
@@ -26,12 +27,39 @@ fn none_but_those_under_test() -> Error {
     )
 }
 
+/// Whether a command reads scenarios. `new` makes the folder if there is none.
+fn needs_scenarios(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Run(_)
+            | Command::Repro { .. }
+            | Command::Fault(_)
+            | Command::Ladder(_)
+            | Command::Ci(_)
+            | Command::Doctor
+            | Command::Images { .. }
+            | Command::Audit { .. }
+            | Command::Conformance { .. }
+            | Command::List
+    )
+}
+
 /// Does what the command line says. Gives the exit code.
 ///
 /// # Errors
 /// What ends the command before its end.
 pub async fn execute(cli: Cli) -> Result<u8> {
+    done(cli).await.map_err(meant::with_run)
+}
+
+async fn done(cli: Cli) -> Result<u8> {
     let asked = cli.scenarios.clone();
+    if cli.names_scenarios && needs_scenarios(&cli.command) && !asked.is_dir() {
+        return Err(Error::Usage(format!(
+            "--scenarios {}: no such folder; expected a folder with one folder for each scenario",
+            asked.display()
+        )));
+    }
     let scenarios = match &cli.command {
         Command::Ci(_) => {
             scenario::folder_in_pipeline(cli.scenarios, cli.names_scenarios).ok_or_else(none_but_those_under_test)?

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _};
 
+use recipe::near::did_you_mean;
 use recipe::scenario;
 
 use crate::cli::Cli;
@@ -49,7 +50,7 @@ pub fn parse(arguments: Vec<std::ffi::OsString>) -> Result<std::result::Result<C
 
 /// Reads a file; every key must be known.
 fn read(file: &Path) -> Result<BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+    let text = std::fs::read_to_string(file).map_err(recipe::Error::unreadable(file))?;
     let line = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
     let table: toml::Table =
         toml::from_str(&text).map_err(|e| Error::input(file, e.span().map(|s| line(s.start)), e.message().to_owned()))?;
@@ -58,7 +59,8 @@ fn read(file: &Path) -> Result<BTreeMap<String, String>> {
     for (key, value) in table {
         let at = text.lines().position(|l| l.trim_start().starts_with(&key)).map(|n| n + 1);
         if !known.contains(&key.as_str()) {
-            return Err(Error::input(file, at, format!("unknown option {key:?}; known options: {}", known.join(", "))));
+            let near = did_you_mean(&key, known.iter().copied());
+            return Err(Error::input(file, at, format!("unknown option {key:?}; known options: {}{near}", known.join(", "))));
         }
         let value = match value {
             toml::Value::String(text) => text,

@@ -12,6 +12,7 @@ use engine::Engine;
 use recipe::compose::Compose;
 use recipe::compose::edit::Edit;
 use recipe::fence::closed::Closed;
+use recipe::near;
 use recipe::scenario;
 use recipe::toml_file::read_toml;
 use serde::Serialize;
@@ -73,8 +74,7 @@ pub async fn run(scenarios: &Path, tested: Tested<'_>, names: &[String], events:
     let dir = scenario::bot(scenarios);
     let suite: Suite = read_toml(&dir.join("conformance.toml"))?;
     if let Some(unknown) = names.iter().find(|n| !suite.cases.iter().any(|c| c.name == **n)) {
-        let known: Vec<&str> = suite.cases.iter().map(|c| c.name.as_str()).collect();
-        return Err(Error::Usage(format!("no case {unknown:?}; there are {}", known.join(", "))));
+        return Err(Error::Usage(near::unknown("case", unknown, suite.cases.iter().map(|c| c.name.as_str()))));
     }
     let cases: Vec<Case> = suite.cases.into_iter().filter(|c| names.is_empty() || names.contains(&c.name)).collect();
     let engine = Engine::connect().await?;

@@ -184,6 +184,11 @@ impl Error {
         match self {
             Self::Recipe(recipe::Error::Input(_) | recipe::Error::Usage(_) | recipe::Error::Unreadable { .. })
             | Self::Usage(_) => exit_code::USAGE,
+            Self::Recipe(recipe::Error::Unwritable { source, .. }) | Self::Judge(judge::Error::Io { source, .. })
+                if is_of_the_place(source.kind()) =>
+            {
+                exit_code::USAGE
+            }
             Self::Judge(judge::Error::Taken(_) | judge::Error::NoRun(_) | judge::Error::Schema { .. }) => exit_code::USAGE,
             Self::NotHeld(_) => exit_code::BROKEN,
             Self::Engine(_) => exit_code::ENGINE,
@@ -222,6 +227,22 @@ impl Error {
     }
 }
 
+/// Whether a place cannot be written because of where it is, which who named it can change. A full disk is another matter.
+fn is_of_the_place(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind as E;
+    matches!(
+        kind,
+        E::NotFound
+            | E::PermissionDenied
+            | E::AlreadyExists
+            | E::NotADirectory
+            | E::IsADirectory
+            | E::ReadOnlyFilesystem
+            | E::InvalidFilename
+            | E::InvalidInput
+    )
+}
+
 /// Adds what was attempted to an engine's error.
 pub(crate) trait Context<T> {
     fn context(self, what: impl Into<String>) -> Result<T>;
@@ -249,6 +270,16 @@ mod tests {
         for error in errors {
             assert_eq!(error.exit_code(), exit_code::UNKNOWN, "{error}");
         }
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_a_mistake_and_a_full_disk_is_not() {
+        let said = |kind: std::io::ErrorKind| Error::from(recipe::Error::unwritable("page.html")(kind.into())).exit_code();
+        assert_eq!(said(std::io::ErrorKind::NotFound), exit_code::USAGE);
+        assert_eq!(said(std::io::ErrorKind::ReadOnlyFilesystem), exit_code::USAGE);
+        assert_eq!(said(std::io::ErrorKind::StorageFull), exit_code::UNKNOWN);
+        // What the program writes on its own account is not the user's.
+        assert_eq!(Error::io("lease")(std::io::ErrorKind::NotFound.into()).exit_code(), exit_code::UNKNOWN);
     }
 
     #[test]

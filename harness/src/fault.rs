@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use recipe::compose::edit::{Change, Edit};
+use recipe::near::did_you_mean;
 use recipe::scenario::Scenario;
 use recipe::scenario::faults::{self, Accompanied, Action, Choice, Expected, Fault as Declared, Group, Times};
 use seeds::Corpus;
@@ -93,9 +94,8 @@ pub fn of(scenario: &Scenario) -> Vec<Arc<Fault>> {
 /// The fault of that name among a scenario's; the error knows the nearest one.
 pub fn find(all: &[Arc<Fault>], name: &str) -> Result<Arc<Fault>> {
     all.iter().find(|f| f.name() == name).cloned().ok_or_else(|| {
-        let nearest = all.iter().map(|f| f.name()).min_by_key(|n| strsim::damerau_levenshtein(n, name));
-        let hint = nearest.map_or_else(String::new, |n| format!("; did you mean {n}?"));
-        Error::Usage(format!("no such fault: {name:?}{hint} `restore-drill fault --list SCENARIO` lists them"))
+        let near = did_you_mean(name, all.iter().map(|f| f.name()));
+        Error::Usage(format!("no fault is called {name:?}; `restore-drill fault --list SCENARIO` lists them{near}"))
     })
 }
 

@@ -86,7 +86,7 @@ impl OutputFiles {
     /// Writes the files that have a name.
     pub fn write(&self, report: &model::Report, logs: &[model::Log]) -> Result<()> {
         let write = |file: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| match file {
-            Some(file) => std::fs::write(file, text()?).map_err(Error::io(file)),
+            Some(file) => Ok(std::fs::write(file, text()?).map_err(recipe::Error::unwritable(file))?),
             None => Ok(()),
         };
         write(&self.html, &|| html::page(report, logs))?;

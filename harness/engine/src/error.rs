@@ -72,6 +72,12 @@ impl Error {
     }
 }
 
+/// The first cause of an error: what the system said, without what each layer above it adds.
+pub(crate) fn cause(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.last().map(ToString::to_string).unwrap_or_default()
+}
+
 /// The result of asking the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

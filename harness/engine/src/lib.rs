@@ -35,7 +35,8 @@ impl Engine {
         let place = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "the local socket".into());
         let fail = |e: bollard::errors::Error| {
             Error::Unusable(format!(
-                "no Docker engine at {place}: {e}. Start it, or set DOCKER_HOST; `restore-drill doctor` checks more"
+                "no Docker engine at {place}: {}. Start it, or set DOCKER_HOST; `restore-drill doctor` checks more",
+                error::cause(&e)
             ))
         };
         let docker = Docker::connect_with_defaults().map_err(fail)?.with_timeout(Duration::from_secs(120));

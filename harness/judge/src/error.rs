@@ -40,7 +40,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The run's directory could not be made.
-    #[error("{}: {source}", path.display())]
+    #[error("the run's directory {} cannot be made: {source}; --evidence names another", path.display())]
     Io {
         /// The directory.
         path: PathBuf,

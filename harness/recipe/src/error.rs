@@ -20,6 +20,14 @@ pub enum Error {
         /// The system's error.
         source: std::io::Error,
     },
+    /// A file or folder that the user named cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Unwritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
     /// A file could not be read or written for a reason that is not the user's, such as a full disk.
     #[error("{}: {source}", path.display())]
     Io {
@@ -75,6 +83,12 @@ impl Error {
     pub fn unreadable(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Unreadable { path, source }
+    }
+
+    /// Wraps the system's error about a file or folder that the user named and that is to be written, for `map_err`.
+    pub fn unwritable(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Unwritable { path, source }
     }
 
     /// Wraps the system's error about any other file, for `map_err`.

@@ -7,6 +7,14 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     near.min_by_key(|(d, _)| *d).map(|(_, c)| c)
 }
 
+/// What is said of a name that is none: all that there are, and the one that was most likely meant.
+pub fn unknown<'a>(what: &str, word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    let all: Vec<&str> = candidates.into_iter().collect();
+    let near = did_you_mean(word, all.iter().copied());
+    let there_are = if all.is_empty() { "there are none".to_owned() } else { format!("there are {}", all.join(", ")) };
+    format!("no {what} is called {word:?}; {there_are}{near}")
+}
+
 /// The end of a message: `; did you mean radicale?`, or nothing.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, candidates).map_or_else(String::new, |near| format!("; did you mean {near}?"))
@@ -30,5 +38,10 @@ mod tests {
         }
         assert_eq!(did_you_mean("mailx", ["mailu"]), "; did you mean mailu?");
         assert_eq!(did_you_mean("x", ["mailu"]), "");
+        assert_eq!(
+            unknown("rung", "lnt", ["install", "lint"]),
+            "no rung is called \"lnt\"; there are install, lint; did you mean lint?"
+        );
+        assert_eq!(unknown("case", "x", []), "no case is called \"x\"; there are none");
     }
 }

@@ -1,6 +1,9 @@
 //! The options that say which data a drill uses, and values that several commands take.
 
+use std::path::Path;
 use std::time::Duration;
+
+use crate::error::{Error, Result};
 
 /// Which data.
 #[derive(Debug, clap::Args)]
@@ -26,6 +29,18 @@ pub fn time(text: &str) -> Result<Duration, String> {
     let time: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; expected a time such as 90m or 1h 30m"))?;
     let time = Duration::try_from(time).map_err(|e| e.to_string())?;
     if time.is_zero() { Err("expected a time longer than zero".into()) } else { Ok(time) }
+}
+
+/// Refuses a file of values that is not there, before anything else is done.
+pub fn env_file(file: Option<&Path>) -> Result<()> {
+    match file {
+        Some(file) if !file.exists() => Err(Error::Usage(format!(
+            "--env-file: cannot read {}: there is no such file; expected a file with a line NAME=value for each variable, such as \
+             ~/.abra/servers/SERVER/DOMAIN.env",
+            file.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

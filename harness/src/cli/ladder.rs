@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+use recipe::near::unknown;
 use recipe::rung::Rung;
 
 use super::data::{DataArgs, EngineArgs};
@@ -69,5 +71,23 @@ fn not_applicable(text: &str) -> std::result::Result<(Rung, String), String> {
     if reason.trim().is_empty() {
         return Err("a reason is missing after =".into());
     }
-    Ok((<Rung as clap::ValueEnum>::from_str(rung, false)?, reason.trim().to_owned()))
+    let word = |rung: &Rung| rung.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let found = Rung::ALL.into_iter().find(|known| word(known) == rung);
+    let names = Rung::ALL.map(|rung| word(&rung));
+    let found = found.ok_or_else(|| unknown("rung", rung, names.iter().map(String::as_str)))?;
+    Ok((found, reason.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rung_is_declared_with_its_reason() {
+        assert_eq!(not_applicable("backup-restore= no data "), Ok((Rung::BackupRestore, "no data".into())));
+        let said =
+            "no rung is called \"updrade\"; there are install, upgrade, backup-restore, functional, lint; did you mean upgrade?";
+        assert_eq!(not_applicable("updrade=x"), Err(said.into()));
+        assert!(not_applicable("lint= ").is_err() && not_applicable("lint").is_err());
+    }
 }

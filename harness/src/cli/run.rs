@@ -83,6 +83,7 @@ impl RunArgs {
             return Err(Error::Usage(format!("{option} goes with --backupbot existing")));
         }
         let strict = strict(self.strict, self.backupbot)?;
+        super::data::env_file(self.env_file.as_deref())?;
         let asked = Asked::find(&scenarios, &self.scenario)?;
         let recipe = match (asked.recipe, &self.recipe) {
             (Some(_), Some(_)) => return Err(Error::Usage(TWO_RECIPES.into())),

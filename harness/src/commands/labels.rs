@@ -6,6 +6,7 @@ use recipe::labels::lint::{self, OutputFormat, lint_files};
 use recipe::labels::recipe::RecipeFiles;
 use recipe::labels::rules::{Lesson, lessons};
 use recipe::labels::suggest::{Suggestion, suggest};
+use recipe::near::did_you_mean;
 
 use crate::cli::Labels;
 use crate::error::{Error, Result};
@@ -37,7 +38,9 @@ pub(super) fn labels(command: Labels) -> Result<u8> {
             Ok(exit_code::HELD)
         }
         Labels::Explain { code: Some(code) } => {
-            let unknown = || Error::Usage(format!("no rule {code:?}; restore-drill labels explain lists them"));
+            let names: Vec<String> = lessons().iter().flat_map(|l| [l.code.clone(), l.name.to_string()]).collect();
+            let near = did_you_mean(&code, names.iter().map(String::as_str));
+            let unknown = || Error::Usage(format!("no rule is called {code:?}; `restore-drill labels explain` lists them{near}"));
             output::text(Lesson::find(&code).ok_or_else(unknown)?.text())?;
             Ok(exit_code::HELD)
         }
@@ -56,6 +59,7 @@ pub(super) fn labels(command: Labels) -> Result<u8> {
 }
 
 fn operator(env_file: Option<&Path>) -> Result<std::collections::BTreeMap<String, String>> {
+    crate::cli::env_file(env_file)?;
     Ok(env_file.map(recipe::env::read_env).transpose()?.unwrap_or_default())
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use recipe::scenario::asked::of_recipe;
 
 use super::sinks::{runs, sinks};
-use crate::cli::{ClimbArgs, LadderArgs, OutputArgs};
+use crate::cli::{ClimbArgs, LadderArgs, OutputArgs, env_file};
 use crate::drill::{self, Options};
 use crate::error::{Error, Result};
 use crate::interruption::interruptible;
@@ -32,6 +32,7 @@ pub(super) async fn ladder(args: LadderArgs, scenarios: PathBuf, output: OutputA
 
 /// Climbs a recipe's ladder. Gives it with its directory.
 pub(super) async fn climb(source: Source, args: ClimbArgs, scenarios: PathBuf, sinks: drill::Sinks) -> Result<(Ladder, PathBuf)> {
+    env_file(args.env_file.as_deref())?;
     let scenario = match args.scenario {
         Some(scenario) => scenario,
         None => {

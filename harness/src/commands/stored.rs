@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use judge::meaning;
 use judge::store::{Evidence, RunFact};
+use recipe::near::{did_you_mean, unknown};
 
 use crate::cli::ReportArgs;
 use crate::error::{Error, Result};
@@ -18,6 +19,10 @@ pub(super) fn judge(dir: &Path, observation: &str, json: bool, checks: bool) -> 
     if checks {
         output::text(judge::checks::text(&judge::checks::performed(&evidence, observation)?))?;
         return Ok(exit_code::HELD);
+    }
+    let known = evidence.observations()?;
+    if observation != judge::RESTORED && !known.iter().any(|name| name == observation) {
+        return Err(Error::Usage(unknown("observation", observation, known.iter().map(String::as_str))));
     }
     let verdict = judge::judge(&evidence, observation)?;
     if json {
@@ -46,7 +51,7 @@ pub(super) fn past(dir: &Path, html: Option<PathBuf>, json: bool) -> Result<u8> 
     let (past, unread) = history::read(dir)?;
     unread.iter().for_each(|why| output::notice(format_args!("not read: {why}")));
     if let Some(file) = &html {
-        std::fs::write(file, html::history(&past)?).map_err(Error::io(file))?;
+        std::fs::write(file, html::history(&past)?).map_err(recipe::Error::unwritable(file))?;
     }
     if json {
         past.iter().try_for_each(|p| output::exact_line(serde_json::json!(p.report)))?;
@@ -64,19 +69,11 @@ pub(super) fn explain(finding: &str) -> Result<u8> {
     }
     let found = meaning::find(finding);
     if found.is_empty() {
-        return Err(Error::Usage(unknown_finding(finding)));
+        let near = did_you_mean(finding, meaning::all().iter().map(|m| m.name.as_str()));
+        return Err(Error::Usage(format!("no finding is called {finding:?}; `restore-drill explain` lists them all{near}")));
     }
     found.iter().try_for_each(|m| output::text(m.text()))?;
     Ok(exit_code::HELD)
-}
-
-/// What to say of a word that no finding is called by.
-fn unknown_finding(word: &str) -> String {
-    const NEAR: usize = 3;
-    let distance = |m: &&meaning::Meaning| strsim::damerau_levenshtein(&m.name, word);
-    let nearest = meaning::all().iter().min_by_key(distance).filter(|m| distance(m) <= NEAR);
-    let guess = nearest.map(|m| format!("; did you mean {:?}?", m.name)).unwrap_or_else(|| ";".into());
-    format!("no finding is called {word:?}{guess} `restore-drill explain` lists them all")
 }
 
 /// Says which command does a stored run again.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use recipe::git::git;
 use recipe::labels::recipe::RecipeFiles;
 use recipe::labels::version::Version;
+use recipe::near::did_you_mean;
+use recipe::scenario;
 
 use super::Taken;
 use super::remote::{self, Address};
@@ -60,15 +62,22 @@ impl Source {
             .map(PathBuf::from)
             .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".abra")))
             .map(|abra| abra.join("recipes"));
+        let folders = |root: &Path| std::fs::read_dir(root).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir());
+        let names: Vec<String> = recipes
+            .iter()
+            .flat_map(|root| folders(root))
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .chain(scenario::list(scenarios))
+            .collect();
         let places: Vec<PathBuf> = [Some(PathBuf::from(place)), recipes.map(|r| r.join(place)), Some(scenarios.join(place))]
             .into_iter()
             .flatten()
             .collect();
         let looked = || places.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
-        let dir = places
-            .iter()
-            .find(|p| p.is_dir())
-            .ok_or_else(|| Error::Usage(format!("no recipe {place:?}; expected a recipe's folder, looked for {}", looked())))?;
+        let dir = places.iter().find(|p| p.is_dir()).ok_or_else(|| {
+            let near = did_you_mean(place, names.iter().map(String::as_str));
+            Error::Usage(format!("no recipe {place:?}; expected a recipe's folder, looked for {}{near}", looked()))
+        })?;
         let dir = dir.canonicalize().map_err(Error::io(dir))?;
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let source = Self { dir, name, place: place.to_owned(), revision, dirty, clone: None };
@@ -145,9 +154,10 @@ impl Source {
         let wanted = format!("{revision}^{{commit}}");
         let commit = self.lines(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]).map_err(|_| {
             let tags = self.versions().unwrap_or_default();
+            let near = did_you_mean(revision, tags.iter().map(String::as_str));
             let tags = if tags.is_empty() { "it has no version tags".to_owned() } else { format!("it has {}", tags.join(", ")) };
             let place = if self.is_clone() { self.place.clone() } else { self.dir.display().to_string() };
-            Error::Usage(format!("{place}: no tag or commit {revision:?}; {tags}"))
+            Error::Usage(format!("{place}: no tag or commit {revision:?}; {tags}{near}"))
         })?;
         Ok(commit.into_iter().next().unwrap_or_default())
     }

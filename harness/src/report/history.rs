@@ -1,6 +1,6 @@
 //! Past runs: a table of every run in a directory, oldest first, so that a regression is seen.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::model::{Report, bytes, seconds};
 use crate::error::Result;
@@ -13,6 +13,9 @@ pub struct Past {
     /// What it says.
     pub report: Report,
 }
+
+/// Where runs are if nobody says otherwise.
+pub const RUNS: &str = "runs";
 
 /// What [`Past::cells`] are.
 pub const COLUMNS: [&str; 10] = ["began", "run", "scenario", "profile", "verdict", "level", "findings", "backup", "RTO", "read"];
@@ -34,6 +37,16 @@ pub fn read(dir: &Path) -> Result<(Vec<Past>, Vec<String>)> {
     past.sort_by(|a, b| (&a.report.run.began, &a.name).cmp(&(&b.report.run.began, &b.name)));
     unread.sort();
     Ok((past, unread))
+}
+
+/// The directories in `root` that have a run or a ladder, the newest first.
+pub fn runs(root: &Path) -> Vec<PathBuf> {
+    let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let has_run = |dir: &PathBuf| ["evidence.db", "ladder.json", "run/evidence.db"].iter().any(|file| dir.join(file).is_file());
+    let mut runs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(has_run).collect();
+    runs.sort_by_cached_key(|run| (std::cmp::Reverse(run.metadata().and_then(|m| m.modified()).ok()), run.clone()));
+    runs
 }
 
 impl Past {

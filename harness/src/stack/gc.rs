@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine::Engine;
+use recipe::near::did_you_mean;
 
 use super::alive::{Alive, state_dir};
 use super::lease::{Leases, Life};
@@ -76,9 +77,10 @@ pub async fn collect(engine: &Engine, which: Which<'_>, deadline: Duration, endi
     let mut collected = Collected::default();
     let runs = runs(engine).await?;
     if let Some(only) = only.filter(|o| !runs.contains_key(*o)) {
+        let near = did_you_mean(only, runs.keys().map(String::as_str));
         let known = runs.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let known = if known.is_empty() { "none".to_owned() } else { known };
-        return Err(Error::Usage(format!("nothing on this engine belongs to run {only:?}. Runs with leftovers: {known}")));
+        return Err(Error::Usage(format!("nothing on this engine belongs to run {only:?}. Runs with leftovers: {known}{near}")));
     }
     for (run, host) in runs {
         if only.is_some_and(|o| o != run) {

@@ -93,6 +93,11 @@ impl Evidence {
         self.with(|db| db.execute("UPDATE observation SET complete = 1 WHERE id = ?", [observation.0]).map(drop))
     }
 
+    /// The names of the observations, in order.
+    pub fn observations(&self) -> Result<Vec<String>> {
+        self.with(|db| db.prepare("SELECT name FROM observation ORDER BY id")?.query_map([], |r| r.get(0))?.collect())
+    }
+
     /// The observation of that name, if it was completed.
     pub fn completed(&self, name: &str) -> Result<Option<ObservationId>> {
         self.with(|db| {

@@ -31,7 +31,9 @@ fn a_directory_holds_one_run_of_one_version() {
     std::fs::write(&file, "no database").expect("written");
     assert!(error(Evidence::open(dir.path())).starts_with(&format!("evidence {}: ", file.display())));
     let beneath = file.join("run");
-    assert!(error(Evidence::create(&beneath)).starts_with(&format!("{}: ", beneath.display())));
+    assert!(
+        error(Evidence::create(&beneath)).starts_with(&format!("the run's directory {} cannot be made: ", beneath.display()))
+    );
 }
 
 #[test]

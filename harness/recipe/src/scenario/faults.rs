@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::compose::edit::Edit;
+use crate::near::unknown;
 
 pub mod action;
 pub mod check;
@@ -107,8 +108,7 @@ impl FromStr for Group {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let all = Self::ALL.map(Self::name).join(", ");
-        Self::ALL.into_iter().find(|g| g.name() == text).ok_or_else(|| format!("no group {text:?}; there are {all}"))
+        Self::ALL.into_iter().find(|g| g.name() == text).ok_or_else(|| unknown("group", text, Self::ALL.map(Self::name)))
     }
 }
 

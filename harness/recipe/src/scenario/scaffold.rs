@@ -49,7 +49,7 @@ pub fn new(root: &Path, name: &str, compose: &[PathBuf]) -> Result<Vec<PathBuf>>
 
 fn write(dir: &Path, texts: &[(&str, String)], copies: &BTreeMap<String, PathBuf>) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
-    std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
+    std::fs::create_dir_all(dir).map_err(Error::unwritable(dir))?;
     for (name, file) in copies {
         let to = dir.join(name);
         let folder = to.parent().unwrap_or(dir);

@@ -50,7 +50,7 @@ pub(super) fn printed(text: String, format: OutputFormat) -> Result<()> {
 
 /// The folders that have a compose file, by name.
 fn recipes(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(dir).map_err(|e| Error::Usage(format!("cannot read {}: {e}", dir.display())))?;
+    let entries = std::fs::read_dir(dir).map_err(recipe::Error::unreadable(dir))?;
     let has_compose = |dir: &PathBuf| {
         let names = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.file_name().to_string_lossy().into_owned());
         names.into_iter().any(|name| {

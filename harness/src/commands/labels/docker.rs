@@ -72,14 +72,14 @@ pub(super) fn check(sources: &RecipeFiles, suggestion: &Suggestion) -> Result<()
 
 /// What docker says of files with these texts.
 fn read(sources: &RecipeFiles, texts: &[&str]) -> Result<Said> {
-    let dir = tempfile::tempdir().map_err(|e| Error::Usage(format!("no temporary folder: {e}")))?;
+    let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
     let mut values = sources.env.clone();
     values.entry(STACK_NAME.into()).or_insert_with(|| "stack".into());
     let mut command = Command::new("docker");
     command.args(["stack", "config"]).current_dir(dir.path()).env_clear().envs(variables::environment(&values));
     for (at, text) in texts.iter().enumerate() {
         let file = dir.path().join(format!("compose.{at}.yml"));
-        std::fs::write(&file, variables::shielded(text)).map_err(|e| Error::Usage(format!("{}: {e}", file.display())))?;
+        std::fs::write(&file, variables::shielded(text)).map_err(Error::io(&file))?;
         command.arg("--compose-file").arg(&file);
     }
     Ok(answer(command, READING))
