@@ -131,6 +131,13 @@ pub enum Event {
         /// What a unit is: `messages`, `mailboxes`, ….
         unit: &'static str,
     },
+    /// What a phase does now.
+    Doing {
+        /// Which.
+        phase: Phase,
+        /// In a few words: `building wiki-web (3 of 9): apt-get …`.
+        what: String,
+    },
     /// A phase ended well.
     PhaseFinished {
         /// Which.
@@ -217,6 +224,11 @@ impl Events {
     /// Emits a note.
     pub fn note(&self, message: impl Into<String>) {
         self.emit(Event::Note { message: message.into() });
+    }
+
+    /// Says what a phase does now.
+    pub fn doing(&self, phase: Phase, what: impl Into<String>) {
+        self.emit(Event::Doing { phase, what: what.into() });
     }
 
     /// Begins a phase; [`Running::finish`] ends it.

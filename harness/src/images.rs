@@ -13,7 +13,7 @@ use recipe::image::ImageContext;
 
 use crate::error::Context as _;
 use crate::error::{Error, Result};
-use crate::events::Events;
+use crate::events::{Events, Phase};
 use crate::stack::ensure_swarm;
 use crate::stack::ownership::Owned;
 
@@ -43,6 +43,7 @@ async fn base(engine: &Engine, events: &Events) -> Result<String> {
             return Ok(base.to_owned());
         }
     }
+    events.doing(Phase::Images, format!("asking a registry for {REGISTRY_BASE}"));
     let options = CreateImageOptionsBuilder::default().from_image("debian").tag("bookworm-slim").build();
     let pull = engine.docker.create_image(Some(options), None, None).try_for_each(|_| async { Ok(()) });
     match tokio::time::timeout(Duration::from_secs(60), pull).await {
@@ -150,7 +151,9 @@ pub async fn ensure_images(
         let version = sources[&name].version.as_deref();
         async move {
             if let Some(claim) = turn::to_build(owned, image, events).await? {
-                let built = tokio::time::timeout(BUILDING, build(engine, base, version, image, tar)).await;
+                let step = |step: String| events.doing(Phase::Images, format!("building {}{step}", short(image)));
+                step(String::new());
+                let built = tokio::time::timeout(BUILDING, build(engine, base, version, image, tar, &step)).await;
                 claim.give_up().await?;
                 built.map_err(|_| {
                     Error::Engine(format!("building image {image} took longer than {} min", BUILDING.as_secs() / 60))
@@ -164,7 +167,28 @@ pub async fn ensure_images(
     Ok(names)
 }
 
-async fn build(engine: &Engine, base: &str, version: Option<&str>, image: &str, tar: Vec<u8>) -> Result<()> {
+/// An image's name for people: without its registry, its folder and its tag.
+fn short(image: &str) -> &str {
+    let name = image.rsplit('/').next().unwrap_or(image);
+    name.split(':').next().unwrap_or(name)
+}
+
+/// What a line of a build says that is begun: ` (3 of 9): apt-get update`.
+fn step(line: &str) -> Option<String> {
+    let (count, instruction) = line.trim().strip_prefix("Step ")?.split_once(" : ")?;
+    let (number, all) = count.split_once('/')?;
+    let instruction = instruction.strip_prefix("RUN ").unwrap_or(instruction);
+    Some(format!(" ({number} of {all}): {}", instruction.split_whitespace().collect::<Vec<_>>().join(" ")))
+}
+
+async fn build(
+    engine: &Engine,
+    base: &str,
+    version: Option<&str>,
+    image: &str,
+    tar: Vec<u8>,
+    begun: &(impl Fn(String) + Sync),
+) -> Result<()> {
     let arguments = [("BASE", Some(base)), ("VERSION", version)].into_iter().filter_map(|(k, v)| Some((k, v?)));
     let options = BuildImageOptionsBuilder::default()
         .t(image)
@@ -185,6 +209,7 @@ async fn build(engine: &Engine, base: &str, version: Option<&str>, image: &str, 
                     return Err(fail(error.message.unwrap_or_default(), &tail));
                 }
                 if let Some(text) = info.stream {
+                    step(&text).into_iter().for_each(begun);
                     tail.push_back(text);
                     if tail.len() > 12 {
                         tail.pop_front();
@@ -200,6 +225,18 @@ async fn build(engine: &Engine, base: &str, version: Option<&str>, image: &str, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_says_what_it_does() {
+        assert_eq!(short("ghcr.io/mailu/dovecot:2024.06"), "dovecot");
+        assert_eq!(short("restore-drill/mailu-imap:0123"), "mailu-imap");
+        let said = step("Step 3/9 : RUN apt-get update   && apt-get install -y postfix\n");
+        assert_eq!(said.as_deref(), Some(" (3 of 9): apt-get update && apt-get install -y postfix"));
+        assert_eq!(step("Step 1/9 : FROM debian").as_deref(), Some(" (1 of 9): FROM debian"));
+        for other in ["", " ---> Running in 0123", "Stepping : out", "Step 1 : x"] {
+            assert_eq!(step(other), None, "{other}");
+        }
+    }
 
     #[tokio::test]
     async fn a_bootstrap_that_does_not_end_is_ended() {

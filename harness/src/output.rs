@@ -5,8 +5,10 @@
 //! would take for a command.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::sync::LazyLock;
 
 use judge::redact::redact;
 
@@ -17,7 +19,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// It cannot be written for another reason than that nobody reads it: on a full disk, for example.
 pub fn text(text: impl Display) -> Result<()> {
-    exact(harmless(&redact(&text.to_string())))
+    exact(shown(&harmless(&redact(&text.to_string()))))
 }
 
 /// Prints a text on standard output as it is: one that another program reads, or one with colours of ours.
@@ -46,7 +48,7 @@ pub fn line(line: impl Display) -> Result<()> {
 
 /// Prints a line on standard error. What cannot be written there is dropped: there is no other place to say so.
 pub fn notice(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{}", harmless(&redact(&line.to_string())));
+    let _ = writeln!(io::stderr(), "{}", shown(&harmless(&redact(&line.to_string()))));
 }
 
 /// A text in which no terminal finds a control sequence or a change of direction, and no CI server a command: such characters are written
@@ -66,6 +68,40 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
         }
         at_start = c == '\n' || (at_start && c.is_whitespace());
         rest = &rest[c.len_utf8()..];
+    }
+    Cow::Owned(out)
+}
+
+/// Whether the locale shows more than ASCII. `LC_ALL` comes before `LC_CTYPE`, and that before `LANG` (POSIX, 8.2).
+pub fn is_utf8() -> bool {
+    static IS_UTF8: LazyLock<bool> = LazyLock::new(|| names_utf8(["LC_ALL", "LC_CTYPE", "LANG"].map(std::env::var_os)));
+    *IS_UTF8
+}
+
+/// Whether the first variable that is set names a locale with UTF-8.
+fn names_utf8(variables: [Option<OsString>; 3]) -> bool {
+    let locale = variables.into_iter().flatten().find(|value| !value.is_empty()).unwrap_or_default();
+    let locale = locale.to_string_lossy().to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+/// A text for a terminal: where the locale has no UTF-8, our own signs are in ASCII. Names stay what they are.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if is_utf8() { Cow::Borrowed(text) } else { in_ascii(text) }
+}
+
+fn in_ascii(text: &str) -> Cow<'_, str> {
+    const SIGNS: [(char, &str); 5] = [('…', "..."), ('→', "->"), ('×', "x"), ('–', "-"), ('·', "-")];
+    let sign = |c: char| SIGNS.iter().find(|(sign, _)| *sign == c).map(|(_, ascii)| *ascii);
+    if text.is_ascii() || !text.chars().any(|c| sign(c).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match sign(c) {
+            Some(ascii) => out.push_str(ascii),
+            None => out.push(c),
+        }
     }
     Cow::Owned(out)
 }
@@ -126,6 +162,15 @@ mod tests {
         ] {
             assert_eq!(harmless(text), expected);
         }
+    }
+
+    #[test]
+    fn a_terminal_without_utf8_gets_our_signs_in_ascii() {
+        assert_eq!(in_ascii("… and 3 more, pass → fail ×2"), "... and 3 more, pass -> fail x2");
+        assert_eq!(in_ascii("Entwürfe"), "Entwürfe");
+        let named = |all: [&str; 3]| names_utf8(all.map(|value| Some(value.into())));
+        assert!(named(["", "", "de_DE.UTF-8"]) && named(["", "C.utf8", "C"]) && named(["en_US.UTF-8", "C", "C"]));
+        assert!(!named(["C", "", "de_DE.UTF-8"]) && !named(["", "", ""]) && !names_utf8([None, None, None]));
     }
 
     #[test]

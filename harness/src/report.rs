@@ -20,6 +20,7 @@ pub mod junit;
 pub mod markdown;
 pub mod model;
 pub mod pr;
+mod progress;
 pub mod terminal;
 
 /// `events.jsonl`: every event but progress, one JSON object a line, with the time.
@@ -42,7 +43,7 @@ impl JsonLines {
 
 impl<W: Write + Send> Sink for JsonLines<W> {
     fn event(&self, event: &Event) {
-        if matches!(event, Event::Progress { .. }) {
+        if matches!(event, Event::Progress { .. } | Event::Doing { .. }) {
             return;
         }
         let mut line = json!(event);

@@ -137,9 +137,10 @@ pub fn assert_no_secret(dir: &Path, secrets: &[String]) {
     assert!(files > 2, "nothing was searched");
 }
 
-/// Runs the program.
+/// Runs the program, in a locale with UTF-8.
 pub fn restore_drill(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_restore-drill")).args(arguments).current_dir(root()).output().expect("the program runs")
+    let mut command = Command::new(env!("CARGO_BIN_EXE_restore-drill"));
+    command.args(arguments).current_dir(root()).env("LC_ALL", "C.UTF-8").output().expect("the program runs")
 }
 
 /// Runs git in a folder, as somebody and with nobody's hooks. Gives what it says.

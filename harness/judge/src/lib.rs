@@ -12,7 +12,7 @@
 pub mod audit;
 mod check;
 pub mod checks;
-mod count;
+pub mod count;
 pub mod coverage;
 mod covered;
 mod declared;

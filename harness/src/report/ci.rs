@@ -85,7 +85,7 @@ impl Folded {
             Event::Note { message } => lines.push(format!("  {}", harmless(message))),
             Event::Found { finding } => lines.push(format!("  - {}", harmless(&finding.to_string()))),
             Event::Ended { ended } => lines.push(format!("unknown: {}", harmless(&ended.to_string()))),
-            Event::Finished { .. } | Event::Progress { .. } | Event::FaultJudged { .. } => {}
+            Event::Finished { .. } | Event::Progress { .. } | Event::Doing { .. } | Event::FaultJudged { .. } => {}
         }
         lines
     }

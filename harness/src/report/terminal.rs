@@ -1,18 +1,18 @@
-//! The terminal: phases with their times, the verdict in a user's words, and progress: bars
+//! The terminal: phases with their times, the verdict in a user's words, and progress: a line that changes
 //! on a terminal, plain lines elsewhere.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use console::{Term, style};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use judge::grouped;
 use judge::model::{Group, Status, Verdict};
 use judge::redact::redact;
 
 use super::model::advice;
 use crate::events::{Event, Phase, Sink};
-use crate::output::harmless;
+use crate::output::{harmless, is_utf8, shown};
+use crate::report::progress::{Place, Progress};
 
 /// Findings named one by one, shared among the groups; the rest are in the run's directory.
 const NAMED: usize = 25;
@@ -20,6 +20,8 @@ const NAMED: usize = 25;
 const LEAST_NAMED: usize = 2;
 /// Seconds between two plain lines of progress.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a line of progress stays before it is written again.
+const LIVE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Writes to standard error, so that standard output stays for results.
 pub struct Terminal {
@@ -35,7 +37,9 @@ pub struct Terminal {
 
 #[derive(Default)]
 struct State {
-    bar: Option<ProgressBar>,
+    progress: Progress,
+    /// Whether a line of progress is on the terminal.
+    is_drawn: bool,
     since: Option<Instant>,
     said: Option<Instant>,
 }
@@ -60,33 +64,26 @@ impl Terminal {
 
     fn line(&self, text: &str) {
         // A closed pipe must not end the run, which still has to tear down.
-        let _ = self.term.write_line(&redact(text));
+        let _ = self.term.write_line(&shown(&redact(text)));
     }
 
-    fn progress(&self, state: &mut State, phase: Phase, done: u64, total: u64, unit: &str) {
+    /// Says how far a phase is, if it was not said just now.
+    fn progress(&self, state: &mut State, phase: Phase) {
+        let interval = if self.live { LIVE_INTERVAL } else { PLAIN_INTERVAL };
+        let took = state.since.map_or(Duration::ZERO, |since| since.elapsed());
+        if state.said.is_some_and(|at| at.elapsed() < interval) || (!self.live && took < interval) {
+            return;
+        }
+        state.said = Some(Instant::now());
+        // The last column stays free: a terminal may begin a new line there.
+        let width = self.live.then(|| usize::from(self.term.size().1).saturating_sub(1));
+        let line = state.progress.line(phase.name(), took, Place { width, is_utf8: is_utf8() });
         if self.live {
-            let bar = state.bar.get_or_insert_with(|| {
-                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term(self.term.clone(), 10));
-                bar.set_message(phase.name());
-                bar
-            });
-            let template = if total > 0 {
-                bar.set_length(total);
-                format!("  {{msg:10}} {{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} {{eta}}")
-            } else {
-                format!("  {{msg:10}} {{spinner}} {{pos}} {unit} {{per_sec}}")
-            };
-            if let Ok(style) = ProgressStyle::with_template(&template) {
-                bar.set_style(style);
-            }
-            bar.set_position(done);
-        } else if state.said.is_none_or(|at| at.elapsed() >= PLAIN_INTERVAL)
-            && state.since.is_some_and(|at| at.elapsed() >= PLAIN_INTERVAL)
-        {
-            state.said = Some(Instant::now());
-            let seconds = state.since.map_or(1.0, |at| at.elapsed().as_secs_f64());
-            let of = if total > 0 { format!("/{total}") } else { String::new() };
-            self.line(&format!("  {:10} {done}{of} {unit}, {:.0} a second", phase.name(), done as f64 / seconds));
+            let _ = self.term.clear_line();
+            let _ = self.term.write_str(&redact(&line));
+            state.is_drawn = true;
+        } else {
+            self.line(&line);
         }
     }
 }
@@ -103,13 +100,12 @@ impl Sink for Terminal {
             return;
         }
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !matches!(event, Event::Progress { .. })
-            && let Some(bar) = state.bar.take()
-        {
-            bar.finish_and_clear();
+        if !matches!(event, Event::Progress { .. } | Event::Doing { .. }) && std::mem::take(&mut state.is_drawn) {
+            let _ = self.term.clear_line();
         }
         match event {
-            Event::PhaseStarted { .. } | Event::Progress { .. } | Event::PhaseFinished { .. } if self.brief => {}
+            Event::PhaseStarted { .. } | Event::Progress { .. } | Event::Doing { .. } | Event::PhaseFinished { .. }
+                if self.brief => {}
             Event::Started { run, scenario, profile, seed } => {
                 self.line(&format!(
                     "{} {scenario}, profile {profile}, seed {seed}, run {run}",
@@ -119,11 +115,19 @@ impl Sink for Terminal {
             Event::PhaseStarted { phase } => {
                 state.since = Some(Instant::now());
                 state.said = None;
+                state.progress = Progress::default();
                 if !self.live {
                     self.line(&format!("  {:10} …", phase.name()));
                 }
             }
-            Event::Progress { phase, done, total, unit } => self.progress(&mut state, *phase, *done, *total, unit),
+            Event::Progress { phase, done, total, unit } => {
+                (state.progress.done, state.progress.total, state.progress.unit) = (*done, *total, unit);
+                self.progress(&mut state, *phase);
+            }
+            Event::Doing { phase, what } => {
+                state.progress.doing = Some(harmless(what).into_owned());
+                self.progress(&mut state, *phase);
+            }
             Event::PhaseFinished { phase, millis, summary } => {
                 let (seconds, summary) = (*millis as f64 / 1000.0, harmless(summary));
                 self.line(&format!("  {:10} {seconds:7.1} s  {summary}", style(phase.name()).for_stderr().green()));
