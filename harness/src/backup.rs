@@ -10,6 +10,7 @@ use engine::exec::{Call, Containers, Output};
 use engine::{Engine, label_filter};
 use judge::model::{BotStep, Cause, Complaint};
 use judge::store::Evidence;
+use recipe::near::did_you_mean;
 
 use crate::error::Context as _;
 use crate::error::{Error, ReadingError, Result};
@@ -78,7 +79,8 @@ impl Bot {
         };
         let which = || {
             let wrong = service.map_or_else(String::new, |s| format!("{s} is not a backupbot. "));
-            Error::Usage(format!("{wrong}This engine has {}: choose one with --bot-service", all.join(", ")))
+            let near = service.map_or_else(String::new, |s| did_you_mean(s, all.iter().map(String::as_str)));
+            Error::Usage(format!("{wrong}This engine has {}: choose one with --bot-service{near}", all.join(", ")))
         };
         Ok(Self { containers: Arc::new(engine.clone()), service: chosen.ok_or_else(which)?.clone() })
     }

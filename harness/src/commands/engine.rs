@@ -63,11 +63,11 @@ pub(super) async fn doctor(scenarios: &Path) -> Result<u8> {
 pub(super) async fn images(scenarios: &Path, name: &str) -> Result<u8> {
     let bot = scenario::bot(scenarios);
     let scenario = if scenarios.join(name) == bot { None } else { Some(Scenario::load(scenarios, name)?) };
+    let engine = Engine::connect().await?;
     let mut sources = images::bot::source(&bot).await?;
     if let Some(scenario) = scenario {
         sources.extend(scenario.image_contexts()?);
     }
-    let engine = Engine::connect().await?;
     let events = Events::new(vec![Box::new(Terminal::new())]);
     ensure_swarm(&engine, &events).await?;
     let owned = Owned::new(engine, &Secret::random()?.derive("run id")[..8]);

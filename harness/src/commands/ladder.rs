@@ -1,8 +1,9 @@
 //! `ladder`: climbs a recipe's ladder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use recipe::scenario::asked::of_recipe;
+use recipe::scenario::{self, Scenario};
 
 use super::sinks::{runs, sinks};
 use crate::cli::{ClimbArgs, LadderArgs, OutputArgs, env_file};
@@ -41,10 +42,15 @@ pub(super) async fn climb(source: Source, args: ClimbArgs, scenarios: PathBuf, s
             of_recipe(&scenarios, &source.pin(copy.path())?.dir, &source.name, &source.place)?
         }
     };
+    // What is not there is found before anything is written.
+    if !Path::new(&scenario).is_dir() && !scenario::list(&scenarios).contains(&scenario) {
+        Scenario::load(&scenarios, &scenario)?;
+    }
     let mut options = Options::new(&scenarios, &scenario);
     (options.profile, options.seed) = (args.data.profile, args.data.seed);
     (options.images, options.env_file, options.deadline) = (args.images, args.env_file, args.deadline);
     options.max_drills = args.engine.max_drills;
+    options.profile()?;
     let dir = args.evidence.map_or_else(|| runs("ladder"), Ok)?;
     let plan = Plan { source, from: args.from, dir: dir.clone(), not_applicable: args.not_applicable, options };
     Ok((ladder::climb::climb(plan, sinks).await?, dir))

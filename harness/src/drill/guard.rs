@@ -9,7 +9,6 @@ use judge::ended::Ended as EndedEarly;
 use judge::model::Verdict;
 use judge::redact::redact;
 use judge::store::{Evidence, RunFact};
-use recipe::near::did_you_mean;
 use recipe::scenario::{Deadlines, Scenario};
 use seeds::{Corpus, Profile};
 
@@ -178,8 +177,7 @@ struct Input {
 impl Input {
     /// Reads it. Everything that can be wrong with it is found here, before anything is created.
     fn checked(options: &Options, secret: &Secret) -> Result<Self> {
-        let near = did_you_mean(&options.profile, Profile::names());
-        let profile = Profile::named(&options.profile).map_err(|e| Error::Usage(format!("{e}{near}")))?;
+        let profile = options.profile()?;
         let scenario = options.read()?;
         if options.live.is_some() && scenario.spec.mail.is_none() {
             return Err(Error::Usage(format!(

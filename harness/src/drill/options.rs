@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum as _;
+use recipe::near::did_you_mean;
 use recipe::scenario::{self, Scenario, With};
+use seeds::Profile;
 
 use super::fault::Fault;
+use crate::error::{Error, Result};
 use crate::stack::disk::MIN_FREE_GIB;
 use crate::stack::line;
 
@@ -104,6 +107,15 @@ impl Options {
             from: None,
             command: None,
         }
+    }
+
+    /// The profile.
+    ///
+    /// # Errors
+    /// There is none of that name, or it is wrong.
+    pub fn profile(&self) -> Result<Profile> {
+        let near = did_you_mean(&self.profile, Profile::names());
+        Profile::named(&self.profile).map_err(|e| Error::Usage(format!("{e}{near}")))
     }
 
     /// The scenario with the recipe and the values that are asked for. An error lists everything that is wrong in their files.

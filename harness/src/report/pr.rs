@@ -131,28 +131,27 @@ fn note(scenario: &str, labels: &Labels, inventory: &Inventory) -> String {
 }
 
 /// Writes the release note into a recipe's folder, and returns its file. One that is there is not changed.
-pub fn write_release(proof: &Proof, recipe: &Path) -> Result<PathBuf> {
+pub fn write_release(proof: &Proof, folder: &Path) -> Result<PathBuf> {
     let evidence = &proof.evidence;
     let fact = |fact: RunFact| -> Result<String> { Ok(evidence.get(fact)?.unwrap_or_default()) };
     let labels: Labels = parse(&fact(RunFact::Recipe)?)?;
     let inventory: Inventory = parse(&fact(RunFact::Inventory)?)?;
     let version = version(&labels).ok_or_else(|| Error::Usage("the recipe of the run has no version label".into()))?;
-    if version.contains(['/', '\0']) || !recipe.is_dir() {
-        return Err(Error::Usage(format!("{}: expected the recipe's folder, for release/{version}", recipe.display())));
+    if version.contains(['/', '\0']) || !folder.is_dir() {
+        return Err(Error::Usage(format!("{}: expected the recipe's folder, for release/{version}", folder.display())));
     }
-    let dir = recipe.join("release");
+    let dir = folder.join("release");
     let file = dir.join(version);
     if file.symlink_metadata().is_ok() {
         return Err(Error::Usage(format!("{} exists already; nothing was changed", file.display())));
     }
-    let failed = |e: std::io::Error| Error::Usage(format!("cannot write {}: {e}", file.display()));
-    std::fs::create_dir_all(&dir).map_err(failed)?;
-    std::fs::write(&file, note(&fact(RunFact::Scenario)?, &labels, &inventory)).map_err(failed)?;
+    std::fs::create_dir_all(&dir).map_err(recipe::Error::unwritable(&dir))?;
+    std::fs::write(&file, note(&fact(RunFact::Scenario)?, &labels, &inventory)).map_err(recipe::Error::unwritable(&file))?;
     Ok(file)
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(json: &str) -> Result<T> {
-    serde_json::from_str(json).map_err(|e| Error::Usage(format!("the run's evidence cannot be read: {e}")))
+    serde_json::from_str(json).map_err(|e| Error::system("the run's evidence cannot be read", e))
 }
 
 fn of(labels: &Labels, volume: &InventoryVolume) -> Selection {

@@ -57,10 +57,8 @@ pub(super) fn check(sources: &RecipeFiles, suggestion: &Suggestion) -> Result<()
         match said {
             Said::Read => {}
             Said::Refused(said) => {
-                let message = format!(
-                    "docker rejects the changed files, so nothing is suggested: {said}. Please report this with your recipe"
-                );
-                return Err(Error::Usage(message));
+                let why = format!("{said}; nothing is suggested. Please report this with your recipe");
+                return Err(Error::system("docker rejects the changed files", why));
             }
             Said::Nothing(why) if unchecked.contains(&why) => {}
             Said::Nothing(why) => unchecked.push(why),
