@@ -14,6 +14,7 @@ mod engine;
 mod fault;
 mod labels;
 mod ladder;
+mod man;
 mod meant;
 mod run;
 mod sinks;
@@ -93,7 +94,7 @@ async fn done(cli: Cli) -> Result<u8> {
         Command::Schema { of } => about::schema(of),
         Command::Config => about::template(),
         Command::Completions { shell } => about::completions(shell),
-        Command::Man => about::man(),
+        Command::Man { command, dir } => man::man(&command, dir.as_deref()),
         Command::New { name, compose } => about::new(&asked, &name, &compose),
     }
 }

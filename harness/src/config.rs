@@ -10,7 +10,7 @@ use clap::{ArgAction, CommandFactory as _, FromArgMatches as _};
 use recipe::near::did_you_mean;
 use recipe::scenario;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, help};
 use crate::error::{Error, Result};
 
 /// The file in the working directory.
@@ -41,6 +41,7 @@ pub fn parse(arguments: Vec<std::ffi::OsString>) -> Result<std::result::Result<C
             command = with_default(command, &key, value);
         }
     }
+    let command = help::with_screens(command, help::width());
     Ok(command.try_get_matches_from(arguments).and_then(|matches| {
         let cli = Cli::from_arg_matches(&matches)?;
         let is_default = matches.value_source("scenarios") == Some(ValueSource::DefaultValue);

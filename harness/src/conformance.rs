@@ -69,6 +69,15 @@ const SERVICES: [(&str, &[&str]); 2] = [("app", &["data", "cache"]), ("db", &["d
 /// The files that every case begins with.
 const FILES: [(&str, &str); 4] = [("app", "cache/c"), ("app", "data/a/one"), ("app", "data/b/two"), ("db", "db/d")];
 
+/// The names of the cases.
+///
+/// # Errors
+/// The file with the cases cannot be read.
+pub fn names(scenarios: &Path) -> Result<Vec<String>> {
+    let suite: Suite = read_toml(&scenario::bot(scenarios).join("conformance.toml"))?;
+    Ok(suite.cases.into_iter().map(|case| case.name).collect())
+}
+
 /// Runs the cases (all, or those of these names) against a bot. Whatever it creates is its own, and removed on every way out.
 pub async fn run(scenarios: &Path, tested: Tested<'_>, names: &[String], events: &Events) -> Result<Vec<Outcome>> {
     let dir = scenario::bot(scenarios);

@@ -2,34 +2,36 @@
 
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
+use restore_drill::cli::{Cli, completion};
+use restore_drill::error::Error;
 use restore_drill::{commands, config, exit_code, output};
+
+/// What an error ends the program with, once it is said.
+fn failed(error: &Error) -> ExitCode {
+    output::notice(format_args!("error: {error}"));
+    ExitCode::from(error.exit_code())
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let parsed = match config::parse(std::env::args_os().collect()) {
-        Ok(parsed) => parsed,
-        Err(e) => {
-            output::notice(format_args!("error: {e}"));
-            return ExitCode::from(e.exit_code());
-        }
-    };
-    let cli = match parsed {
-        Ok(cli) => cli,
-        Err(e) => {
+    match completion::asked(Cli::command) {
+        Ok(None) => {}
+        Ok(Some(candidates)) => return output::exact(candidates).map_or_else(|e| failed(&e), |()| ExitCode::SUCCESS),
+        Err(e) => return failed(&e),
+    }
+    let cli = match config::parse(std::env::args_os().collect()) {
+        Ok(Ok(cli)) => cli,
+        Ok(Err(e)) => {
             let _ = e.print();
             return if e.use_stderr() { ExitCode::from(exit_code::USAGE) } else { ExitCode::SUCCESS };
         }
+        Err(e) => return failed(&e),
     };
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("RESTORE_DRILL_LOG").unwrap_or_else(|_| "error".into()))
         .with_writer(std::io::stderr)
         .log_internal_errors(false)
         .init();
-    match commands::execute(cli).await {
-        Ok(code) => ExitCode::from(code),
-        Err(e) => {
-            output::notice(format_args!("error: {e}"));
-            ExitCode::from(e.exit_code())
-        }
-    }
+    commands::execute(cli).await.map_or_else(|e| failed(&e), ExitCode::from)
 }

@@ -27,30 +27,40 @@ impl FromStr for PullRequest {
 /// The options of `ci`.
 #[derive(Debug, clap::Args)]
 pub struct CiArgs {
-    /// The recipe, as for `ladder`. With --recipes, the name of one.
+    /// The recipe, as for ladder. With --recipes, its name.
     #[arg(value_name = "RECIPE[@REVISION]", env = "RECIPE", default_value = ".")]
     pub recipe: String,
-    /// The recipe's tag, branch or commit. Default: the newest commit of --pull-request; else the build's commit, if the build cloned
-    /// the recipe; else the newest one.
+    /// The recipe's tag, branch or commit.
+    ///
+    /// Default: the newest commit of --pull-request; else the build's commit, if the build cloned the recipe; else the newest one.
     #[arg(long = "ref", env = "REF", value_name = "REVISION")]
     pub revision: Option<String>,
-    /// The recipe's pull request, by its number: it is fetched if the recipe is cloned, and --post comments on it. Default: the build's, if
-    /// the build cloned the recipe.
+    /// The recipe's pull request.
+    ///
+    /// It is fetched if the recipe is cloned, and --post comments on it. Default: the build's, if the build cloned the recipe.
     #[arg(long, env = "PR", value_name = "NUMBER")]
     pub pull_request: Option<PullRequest>,
-    /// Where recipes are: the address or the folder before their names. A recipe that is only a name is then taken from there.
+    /// The address or folder before recipes' names.
+    ///
+    /// A recipe that is only a name is then taken from there.
     #[arg(long, env = "RESTORE_DRILL_RECIPES", value_name = "ADDRESS")]
     pub recipes: Option<String>,
     /// What to climb, and with which data.
     #[command(flatten)]
     pub climb: ClimbArgs,
-    /// The directory for the results. One outside of the build's workspace outlives the build.
+    /// Directory of the results.
+    ///
+    /// One outside of the build's workspace outlives the build.
     #[arg(long, value_name = "DIR", default_value = "restore-drill-results")]
     pub out: PathBuf,
-    /// Post the result to a forge: the state of the recipe's commit, and one comment on the pull request, which later builds change.
+    /// Post the result to a forge.
+    ///
+    /// The state of the recipe's commit, and one comment on the pull request, which later builds change.
     #[arg(long, env = "RESTORE_DRILL_POST", value_enum, value_name = "FORGE")]
     pub post: Option<Kind>,
-    /// The recipe's repository on that forge. Default: where the recipe was cloned from.
+    /// The recipe's repository on that forge.
+    ///
+    /// Default: where the recipe was cloned from.
     #[arg(long, env = "RESTORE_DRILL_POST_TO", value_name = "ADDRESS", requires = "post")]
     pub post_to: Option<String>,
 }

@@ -8,10 +8,12 @@ use crate::error::{Error, Result};
 /// Which data.
 #[derive(Debug, clap::Args)]
 pub struct DataArgs {
-    /// The amount of data: tiny, smoke, default or large.
+    /// Data: tiny, smoke, default or large.
     #[arg(long, env = "RESTORE_DRILL_PROFILE", default_value = "smoke")]
     pub profile: String,
-    /// The seed of the corpus; the same seed and profile give the same bytes.
+    /// The seed of the data.
+    ///
+    /// The same seed and profile give the same bytes.
     #[arg(long, env = "RESTORE_DRILL_SEED", default_value_t = 1)]
     pub seed: u64,
 }
@@ -19,7 +21,9 @@ pub struct DataArgs {
 /// How the engine is shared.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct EngineArgs {
-    /// Wait until fewer than this many drills are under way on the engine, whoever started them.
+    /// Drills on the engine at a time.
+    ///
+    /// Whoever started them: this one waits for its turn.
     #[arg(long, env = "RESTORE_DRILL_MAX_DRILLS", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     pub max_drills: u8,
 }

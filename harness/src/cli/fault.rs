@@ -9,11 +9,11 @@ use super::data::{DataArgs, EngineArgs};
 /// The options of `fault`.
 #[derive(Debug, clap::Args)]
 pub struct FaultArgs {
-    /// The scenario, or the folder of a recipe or a scenario, as for `run`.
+    /// A scenario's name, or the folder of a recipe or a scenario.
     pub scenario: String,
     /// Inject only these faults.
     pub names: Vec<String>,
-    /// Inject only the faults of this group: labels, backup, restore or content.
+    /// Only this group: labels, backup, restore or content.
     #[arg(long)]
     pub group: Option<Group>,
     /// List the scenario's faults and exit.
@@ -22,10 +22,14 @@ pub struct FaultArgs {
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
-    /// The directory for the groups' evidence and matrix.json. Default: `runs/fault-<time>`.
+    /// Where to store the runs. Default: runs/fault-<time>.
+    ///
+    /// A directory for each group, and matrix.json.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
-    /// How many groups run at the same time, each in its own deployment.
+    /// How many groups run at a time.
+    ///
+    /// Each in its own deployment.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
     pub jobs: u8,
     /// How many drills may run.

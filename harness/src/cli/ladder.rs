@@ -13,8 +13,9 @@ use crate::drill::ImageChoice;
 /// The options of `ladder`.
 #[derive(Debug, clap::Args)]
 pub struct LadderArgs {
-    /// The recipe: its folder, its name in ~/.abra/recipes, a scenario's name, or the address of its git repository; @REVISION names a
-    /// tag or commit.
+    /// The recipe: a folder, a name, or an address of git.
+    ///
+    /// A name is that of a recipe in ~/.abra/recipes, or of a scenario. @REVISION names a tag or commit.
     #[arg(value_name = "RECIPE[@REVISION]")]
     pub recipe: String,
     /// What to climb, and with which data.
@@ -28,11 +29,14 @@ pub struct LadderArgs {
 /// What to climb, and with which data.
 #[derive(Debug, clap::Args)]
 pub struct ClimbArgs {
-    /// The version to upgrade from: a tag or commit of the recipe. Default: the previous version tag.
+    /// Upgrade from this version. Default: the previous.
+    ///
+    /// A tag or commit of the recipe.
     #[arg(long, value_name = "VERSION")]
     pub from: Option<String>,
-    /// The scenario with the app's inventory and probes. Default: the one with the name of TYPE in the recipe's .env.sample, else the one
-    /// with the folder's name.
+    /// The scenario that describes the app.
+    ///
+    /// Default: the one with the name of TYPE in the recipe's .env.sample, else the one with the folder's name.
     #[arg(long)]
     pub scenario: Option<String>,
     /// Take the recipe's files as they are, committed or not.
@@ -41,29 +45,42 @@ pub struct ClimbArgs {
     /// A ladder.json to compare with.
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
-    /// Declare that a rung does not apply, with the reason. A false declaration fails the rung.
+    /// Say that a rung does not apply, and why.
+    ///
+    /// A false declaration fails the rung.
     #[arg(long, value_name = "RUNG=REASON", value_parser = not_applicable)]
     pub not_applicable: Vec<(Rung, String)>,
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
-    /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
+    /// Which images.
+    ///
+    /// auto: the recipe's images if all are present, else stand-ins.
     #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
     pub images: ImageChoice,
-    /// More values for the compose files' variables, as NAME=value lines, such as ~/.abra/servers/SERVER/DOMAIN.env. Its STACK_NAME and
-    /// DOMAIN are not used.
+    /// Values for the recipe, as NAME=value lines.
+    ///
+    /// For example ~/.abra/servers/SERVER/DOMAIN.env. Its STACK_NAME and DOMAIN are not used.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
     /// How many drills may run.
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Stop and tear down if the whole ladder takes longer than this, for example 90m or 2h. The result is then unknown (exit code 2),
-    /// and no rung is reported.
+    /// Stop and tear down after this time, such as 90m.
+    ///
+    /// The result is then unknown (exit code 2), and no rung is reported.
     #[arg(long, env = "RESTORE_DRILL_DEADLINE", value_name = "TIME", value_parser = super::data::time)]
     pub deadline: Option<Duration>,
-    /// The directory for copies of the recipe, the run and ladder.json. Default: `runs/ladder-<time>`.
+    /// Where to store the run. Default: runs/ladder-<time>.
+    ///
+    /// With copies of the recipe, and ladder.json.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
+}
+
+/// The rungs' names on the command line.
+pub(super) fn rung_names() -> Vec<String> {
+    Rung::ALL.iter().filter_map(|rung| Some(rung.to_possible_value()?.get_name().to_owned())).collect()
 }
 
 fn not_applicable(text: &str) -> std::result::Result<(Rung, String), String> {
@@ -71,9 +88,8 @@ fn not_applicable(text: &str) -> std::result::Result<(Rung, String), String> {
     if reason.trim().is_empty() {
         return Err("a reason is missing after =".into());
     }
-    let word = |rung: &Rung| rung.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    let found = Rung::ALL.into_iter().find(|known| word(known) == rung);
-    let names = Rung::ALL.map(|rung| word(&rung));
+    let names = rung_names();
+    let found = Rung::ALL.into_iter().zip(&names).find(|(_, name)| *name == rung).map(|(known, _)| known);
     let found = found.ok_or_else(|| unknown("rung", rung, names.iter().map(String::as_str)))?;
     Ok((found, reason.trim().to_owned()))
 }

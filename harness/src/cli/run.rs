@@ -20,57 +20,75 @@ const STRICT: &str = "RESTORE_DRILL_STRICT";
 /// The options of `run`.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
-    /// The scenario's name; or a folder: a recipe's as it is published, or a scenario's. For a recipe's folder, the scenario with the name
-    /// of TYPE in its .env.sample is used, else the one with the folder's name.
+    /// A scenario's name, or the folder of a recipe or a scenario.
+    ///
+    /// For a recipe's folder, the scenario with the name of TYPE in its .env.sample is used, else the one with the folder's name.
     #[arg(value_name = "SCENARIO")]
     pub scenario: String,
-    /// A recipe's folder, in the place of the scenario's own recipe.
+    /// This recipe's folder instead of the scenario's.
     #[arg(long, value_name = "DIR")]
     pub recipe: Option<PathBuf>,
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
-    /// The run's directory. Default: `runs/<run>`.
+    /// Where to store the run. Default: runs/<run>.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
-    /// The bot to use: one that the drill deploys, or the one that is on the engine.
+    /// Which bot.
+    ///
+    /// The drill's own, or the one that is deployed on the engine.
     #[arg(long, env = "RESTORE_DRILL_BACKUPBOT", value_enum, default_value_t = BotChoice::Own)]
     pub backupbot: BotChoice,
-    /// Make the drill's own bot follow the specification where backup-bot-two differs from it. Not with `--backupbot existing`.
+    /// Make the drill's own bot follow the specification.
+    ///
+    /// Also where backup-bot-two differs from it. Not with `--backupbot existing`.
     #[arg(long, env = STRICT, value_parser = clap::builder::FalseyValueParser::new())]
     pub strict: bool,
-    /// With `--backupbot existing`: the bot's service, such as backup_app. Needed if the engine has more than one bot.
+    /// The bot's service, if the engine has several bots.
+    ///
+    /// For example backup_app. With `--backupbot existing`.
     #[arg(long, value_name = "SERVICE")]
     pub bot_service: Option<String>,
-    /// With `--backupbot existing`: remove the drill's snapshot from the bot's repository at the end. By default it stays there.
+    /// Remove the drill's snapshot from an existing bot.
+    ///
+    /// At the end, from the bot's repository, where it stays by default. With `--backupbot existing`.
     #[arg(long)]
     pub forget_snapshot: bool,
-    /// The images to run. `auto`: the recipe's images if all are present, else stand-ins.
+    /// Which images.
+    ///
+    /// auto: the recipe's images if all are present, else stand-ins.
     #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]
     pub images: ImageChoice,
-    /// More values for the compose files' variables, as NAME=value lines, such as ~/.abra/servers/SERVER/DOMAIN.env. Its STACK_NAME and
-    /// DOMAIN are not used.
+    /// Values for the recipe, as NAME=value lines.
+    ///
+    /// For example ~/.abra/servers/SERVER/DOMAIN.env. Its STACK_NAME and DOMAIN are not used.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// How many SMTP connections to use at the same time.
-    #[arg(long, env = "RESTORE_DRILL_CONNECTIONS", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
+    /// SMTP connections at a time.
+    #[arg(long, env = "RESTORE_DRILL_CONNECTIONS", value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub connections: u8,
-    /// Keep the deployment, and print how to look inside and how to remove it.
+    /// Keep the deployment, and say how to look inside.
     #[arg(long)]
     pub keep: bool,
-    /// Keep simulated users writing during the backup, at RATE operations per second.
+    /// Users write during the backup, RATE times a second.
+    ///
+    /// They are simulated. 12 times a second if no rate is given.
     #[arg(long, value_name = "RATE", num_args = 0..=1, default_missing_value = "12", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub live: Option<u32>,
-    /// Deploy nothing if the engine has less free disk than this, in GiB.
+    /// Free disk that is needed, in GiB.
     #[arg(long, env = "RESTORE_DRILL_MIN_FREE_GIB", value_name = "GIB", default_value_t = crate::stack::disk::MIN_FREE_GIB)]
     pub min_free_gib: u64,
     /// How many drills may run.
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Stop and tear down if the drill takes longer than this, for example 90m or 2h. The verdict is then unknown.
+    /// Stop and tear down after this time, such as 90m.
+    ///
+    /// The verdict is then unknown.
     #[arg(long, env = "RESTORE_DRILL_DEADLINE", value_name = "TIME", value_parser = super::data::time)]
     pub deadline: Option<Duration>,
-    /// Inject a fault, so that the drill must not hold. `restore-drill fault --list SCENARIO` lists them.
+    /// Inject a fault; `fault --list SCENARIO` lists them.
+    ///
+    /// The drill must then not hold.
     #[arg(long, alias = "sabotage", value_name = "NAME")]
     pub fault: Option<String>,
 }

@@ -1,12 +1,11 @@
-//! Commands about the program itself, and files that it writes for users: `list`, `schema`, `config`, `completions`, `man`, `new`.
+//! Commands about the program itself, and files that it writes for users: `list`, `schema`, `config`, `completions`, `new`.
 
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory as _;
 use recipe::scenario::{self, scaffold};
 
-use crate::cli::{Cli, Schema};
-use crate::error::{Error, Result};
+use crate::cli::{Schema, completion};
+use crate::error::Result;
 use crate::{config, exit_code, output};
 
 /// Lists scenarios and profiles.
@@ -30,17 +29,7 @@ pub(super) fn template() -> Result<u8> {
 
 /// Prints completions for a shell.
 pub(super) fn completions(shell: clap_complete::Shell) -> Result<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "restore-drill", &mut script);
-    output::exact(String::from_utf8_lossy(&script))?;
-    Ok(exit_code::HELD)
-}
-
-/// Prints the manual page.
-pub(super) fn man() -> Result<u8> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(Error::io("the manual page"))?;
-    output::exact(String::from_utf8_lossy(&page))?;
+    output::exact(completion::script(shell)?)?;
     Ok(exit_code::HELD)
 }
 

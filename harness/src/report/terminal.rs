@@ -203,6 +203,33 @@ mod tests {
     use super::*;
     use judge::model::{Counts, Finding, Item, KeptSecret, Outcome};
 
+    /// What a terminal gets of events.
+    fn shown_of(live: bool, events: &[Event]) -> String {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let (read, write) = (std::fs::File::open("/dev/null").expect("a file"), file.reopen().expect("a file"));
+        let term = Term::read_write_pair(read, write);
+        let terminal = Terminal { term, live, brief: false, quiet: false, state: Mutex::default() };
+        events.iter().for_each(|event| terminal.event(event));
+        std::fs::read_to_string(file.path()).expect("a text")
+    }
+
+    #[test]
+    fn progress_is_a_line_that_is_gone_when_the_phase_ends() {
+        console::set_colors_enabled_stderr(false);
+        let phase = Phase::Images;
+        let events = [
+            Event::PhaseStarted { phase },
+            Event::Doing { phase, what: "building wiki\u{1b}[2J".into() },
+            Event::Progress { phase, done: 1, total: 8, unit: "images" },
+            Event::PhaseFinished { phase, millis: 1500, summary: "8 images are there".into() },
+        ];
+        let finished = "  images         1.5 s  8 images are there\n";
+        let live = format!("\r\u{1b}[2K  images     building wiki\\u{{1b}}[2J\r\u{1b}[2K{finished}");
+        assert_eq!(shown_of(true, &events), live, "the second line comes too soon");
+        // No line of its own for what is over at once.
+        assert_eq!(shown_of(false, &events), format!("  images     {}\n{finished}", shown("…")));
+    }
+
     #[test]
     fn the_block_says_what_a_restore_needs_besides_the_backup() {
         console::set_colors_enabled_stderr(false);
