@@ -57,7 +57,7 @@ async fn a_deployed_stack_is_audited_and_only_read() {
 #[test]
 fn a_stack_that_is_not_there_and_a_scenario_that_is_not_there() {
     for (arguments, code, says) in [
-        (&["audit", "no_such_stack"][..], exit_code::USAGE, "no stack \"no_such_stack\" on this engine"),
+        (&["audit", "no_such_stack"][..], exit_code::USAGE, "no stack is called \"no_such_stack\"; there are "),
         (&["audit", "no_such_stack", "--scenario", "mailx"], exit_code::USAGE, "davical, mailu, radicale"),
     ] {
         let output = restore_drill(arguments);

@@ -103,7 +103,7 @@ fn calls(command: &clap::Command, before: &[String]) -> Vec<Vec<String>> {
 }
 
 /// The most lines that a command's help has on a terminal of 80 columns.
-const SCREEN: usize = 42;
+const SCREEN: usize = 41;
 
 fn help(words: &[String], columns: &str) -> String {
     let mut command = program(&words.iter().map(String::as_str).collect::<Vec<_>>());

@@ -202,5 +202,9 @@ fn a_strict_bot_is_driven() {
 fn an_unknown_case_is_refused() {
     let output = common::restore_drill(&["conformance", "no-such-case"]);
     assert_eq!(output.status.code(), Some(exit_code::USAGE.into()));
-    assert!(stderr(&output).contains("no case \"no-such-case\"; there are everything-by-default"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("no case is called \"no-such-case\"; there are everything-by-default"),
+        "{}",
+        stderr(&output)
+    );
 }

@@ -107,7 +107,7 @@ pub enum Command {
     /// previous version is also restored onto the new one. Your checkout is only read.
     #[command(after_help = concat!(
         "Examples:\n",
-        "  restore-drill ladder radicale                   ~/.abra/recipes/radicale\n",
+        "  restore-drill ladder radicale                     ~/.abra/recipes/radicale\n",
         "  restore-drill ladder ./radicale@1.2.0+3.1.8 --from 1.1.0+3.1.7\n",
         "  restore-drill ladder scenarios/radicale --dirty   files that are not committed\n",
         "  restore-drill ladder radicale --compare before/ladder.json\n",

@@ -48,7 +48,7 @@ pub struct CiArgs {
     /// What to climb, and with which data.
     #[command(flatten)]
     pub climb: ClimbArgs,
-    /// Directory of the results.
+    /// Where results go.
     ///
     /// One outside of the build's workspace outlives the build.
     #[arg(long, value_name = "DIR", default_value = "restore-drill-results")]

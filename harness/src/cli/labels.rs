@@ -34,7 +34,7 @@ pub enum Labels {
         /// Values for the recipe's variables, as NAME=value lines.
         #[arg(long, value_name = "FILE")]
         env_file: Option<PathBuf>,
-        /// The form of the output.
+        /// The output.
         #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
         format: OutputFormat,
     },

@@ -13,7 +13,7 @@ use crate::{exit_code, output};
 
 /// Prints the page of a command, the program's own if none is named; or writes all pages to a directory.
 pub(super) fn man(command: &[String], dir: Option<&Path>) -> Result<u8> {
-    let mut program = Cli::command().disable_help_subcommand(true);
+    let mut program = program();
     program.build();
     match dir {
         Some(dir) => {
@@ -27,6 +27,11 @@ pub(super) fn man(command: &[String], dir: Option<&Path>) -> Result<u8> {
         None => output::exact(String::from_utf8_lossy(&page(named(&program, command)?)?))?,
     }
     Ok(exit_code::HELD)
+}
+
+/// The program, without what every program has.
+fn program() -> Command {
+    Cli::command().disable_help_subcommand(true).disable_help_flag(true).disable_version_flag(true)
 }
 
 /// The command that words name.
@@ -123,7 +128,7 @@ mod tests {
     use super::*;
 
     fn built() -> Command {
-        let mut program = Cli::command().disable_help_subcommand(true);
+        let mut program = program();
         program.build();
         program
     }
