@@ -60,9 +60,8 @@ setup: ## Install what this machine lacks, with apt-get
 	./.ci/setup
 
 build: ## Build the program for development
-	cargo build
-	cargo rustc --package bot --bin backup -- -C target-feature=+crt-static
-	cargo rustc --package inside --bin inside -- -C target-feature=+crt-static
+	cargo build --workspace --bin restore-drill
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/.ci/static cargo build --workspace --bin backup --bin inside
 
 dist: ## Build a static program with everything it needs, in target/dist
 	./.ci/dist
@@ -73,9 +72,7 @@ image: ## Make an image of what dist built; IMAGE is its name, BASE what it is b
 images: build images-there ## Build the stand-in images of every scenario
 
 fast: ## Run the tests that need no Docker
-	cargo test --workspace --lib --bins
-	cargo test -p restore-drill --test labels --test command_line
-	cargo test -p seeds
+	cargo test --workspace --lib --bins --test labels --test command_line $(patsubst seeds/tests/%.rs,--test %,$(wildcard seeds/tests/*.rs))
 
 lint: spelling licences ## Check formatting, code, documentation, spelling and licences
 	cargo fmt --check

@@ -9,7 +9,7 @@ use super::program::Program;
 use crate::error::Result;
 
 /// The program.
-const BACKUP: Program = Program { package: "bot", name: "backup", variable: "RESTORE_DRILL_BACKUP_PROGRAM" };
+const BACKUP: Program = Program { name: "backup", variable: "RESTORE_DRILL_BACKUP_PROGRAM" };
 
 /// The source of the bot's image, which is in `dir`. Builds the program if it must.
 ///

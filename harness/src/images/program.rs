@@ -13,8 +13,6 @@ const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// A program that goes into an image.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
-    /// The cargo package.
-    pub package: &'static str,
     /// The program's name, also in the image.
     pub name: &'static str,
     /// The variable that names it at another place.
@@ -72,19 +70,20 @@ impl Program {
 
     /// Has cargo build the program; where it is up to date that takes a moment.
     async fn build(self) -> Result<PathBuf> {
-        let Self { package, name, variable } = self;
-        if !Path::new(CHECKOUT).join("harness").join(package).is_dir() {
+        let Self { name, variable } = self;
+        if !Path::new(CHECKOUT).join("Cargo.lock").is_file() {
             return Err(Error::Engine(format!(
                 "no program `{name}` for its image: it comes with `make dist`, and a checkout builds it. {variable} names another place"
             )));
         }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = tokio::process::Command::new(cargo);
-        command.args(["rustc", "--quiet", "--locked", "--package", package, "--bin", name, "--message-format", "json"]);
+        // As `make build` has built it, with the same dependencies.
+        command.env("RUSTC_WORKSPACE_WRAPPER", Path::new(CHECKOUT).join(".ci/static"));
+        command.args(["build", "--quiet", "--locked", "--workspace", "--bin", name, "--message-format", "json"]);
         if !cfg!(debug_assertions) {
             command.arg("--release");
         }
-        command.args(["--", "-C", "target-feature=+crt-static"]);
         // What cargo tells a program that it runs, as a test is, would have it build dependencies once more that look at it.
         let of_cargo = |name: &std::ffi::OsString| {
             ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix))
@@ -140,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_dynamic_program_is_refused_with_what_to_do() {
-        let program = Program { package: "bot", name: "backup", variable: "RESTORE_DRILL_NONE" };
+        let program = Program { name: "backup", variable: "RESTORE_DRILL_NONE" };
         let error = program.is_static("/bin/sh".into()).expect_err("refused").to_string();
         assert!(error.contains("/bin/sh is linked dynamically") && error.contains("make build"), "{error}");
     }

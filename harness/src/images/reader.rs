@@ -11,7 +11,7 @@ use super::program::Program;
 use crate::error::{Context as _, Error, Result};
 
 /// The program.
-const INSIDE: Program = Program { package: "inside", name: "inside", variable: "RESTORE_DRILL_INSIDE_PROGRAM" };
+const INSIDE: Program = Program { name: "inside", variable: "RESTORE_DRILL_INSIDE_PROGRAM" };
 /// The image's name, without its tag, which is a hash of the program.
 const REPOSITORY: &str = "restore-drill/inside";
 /// The program's path in the image.
