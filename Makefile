@@ -8,13 +8,16 @@ TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs harness/*/tes
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: setup build ## Run a whole Mailu drill; where no image registry can be reached, on stand-in images built here
-	./target/debug/restore-drill run mailu
+demo: ## Say what it will do to this machine, then run a small drill of Mailu
+	@./.ci/demo
+	$(MAKE) setup build
+	./target/debug/restore-drill run mailu --profile tiny
 
 # Drills mostly wait, so the tests run in three lanes of about the same length, side by side, and more of them than usual at once.
 # Each lane has its own state directory: what one kills, another does not collect at once.
 test: export RESTORE_DRILL_MAX_DRILLS = 5
 test: setup build ## Run every test; needs Docker
+	./.ci/setup test
 	$(MAKE) -j2 compiled images-there
 # The static program is linked in the place of the one that is tested, which comes back.
 	$(MAKE) dist PROFILE=dev && $(MAKE) build
@@ -56,8 +59,8 @@ mutants: ## Change harness/judge in every way that its tests should notice, take
 faults: setup images ## Inject every fault of Mailu, some 40 minutes; `make test` injects those of the other scenarios
 	cargo test --workspace --test catalogue
 
-setup: ## Install what this machine lacks, with apt-get
-	./.ci/setup
+setup: ## Install what this machine lacks to build the program and run drills, with apt-get
+	./.ci/setup drill
 
 build: ## Build the program for development
 	cargo build --workspace --bin restore-drill
@@ -87,6 +90,7 @@ licences: ## Check the licences and sources of all dependencies
 	cargo deny --offline check licenses bans sources
 
 spelling: ## Check the spelling of text, comments and messages
+	./.ci/setup lint
 	@command -v codespell >/dev/null || { echo "make: codespell is not installed; run 'apt-get install codespell' or 'pip install codespell'" >&2; exit 1; }
 	codespell
 

@@ -232,7 +232,7 @@ impl Driver {
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
         let mut command = Command::new("chromedriver");
         command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.spawn().expect("chromedriver runs; .ci/setup installs it"), port)
+        Self(command.spawn().expect("chromedriver runs; `.ci/setup test` installs it"), port)
     }
 
     async fn client(&self) -> Client {
