@@ -34,7 +34,7 @@ const BUILDING: Duration = Duration::from_secs(3600);
 /// How long the bootstrap of a base may take.
 const BOOTSTRAPPING: Duration = Duration::from_secs(1200);
 /// The base bootstrapped from Debian's archive where none is; the number grows when the bootstrap changes.
-const BOOTSTRAPPED_BASE: &str = "restore-drill/debian:bookworm-1";
+const BOOTSTRAPPED_BASE: &str = "restore-drill/debian:bookworm-2";
 
 /// The base image: a registry's where one is reachable, else bootstrapped from Debian's archive.
 async fn base(engine: &Engine, events: &Events) -> Result<String> {
@@ -72,6 +72,9 @@ async fn mmdebstrap(tar: &Path) -> Result<()> {
     let mut command = tokio::process::Command::new("mmdebstrap");
     command
         .args(["--variant=minbase", "--quiet"])
+        // As in a registry's image, and also for what is installed on it: nothing is written to the disk file by file, and there are no
+        // translated descriptions of packages.
+        .args(["--dpkgopt=force-unsafe-io", "--aptopt=Acquire::Languages \"none\""])
         .arg("--customize-hook=printf '#!/bin/sh\\nexit 101\\n' > \"$1/usr/sbin/policy-rc.d\"; chmod 755 \"$1/usr/sbin/policy-rc.d\"")
         .arg("--customize-hook=rm -rf \"$1\"/usr/share/doc/* \"$1\"/usr/share/locale/*")
         .arg("bookworm")
