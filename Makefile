@@ -1,5 +1,5 @@
 # Each target is a line or two; what they run is the program or cargo.
-.PHONY: help demo test fuzz coverage mutants compiled images-there test-signals test-faults test-others setup build dist image images lint spelling licences fast faults bench soak kills gc
+.PHONY: help demo test fuzz coverage mutants compiled images-there test-signals test-faults test-others setup build dist image images lint spelling licences fast faults bench pictures soak kills gc
 
 SCENARIOS = mailu radicale davical
 TESTS = $(basename $(notdir $(wildcard tests/*.rs seeds/tests/*.rs harness/*/tests/*.rs)))
@@ -96,6 +96,10 @@ spelling: ## Check the spelling of text, comments and messages
 
 bench: setup images ## Measure performance beside other programs; needs isync (mbsync) and python3
 	cargo run --release --example bench
+
+pictures: images ## Make the pictures of README.md from two real drills; needs chromium
+	./.ci/setup test
+	cargo run --example pictures
 
 soak: images ## Run 60 fault-free drills under load, which must all hold; takes hours
 	cargo run --example soak -- --runs $(or $(RUNS),60)
