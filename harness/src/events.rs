@@ -135,7 +135,7 @@ pub enum Event {
     Doing {
         /// Which.
         phase: Phase,
-        /// In a few words: `building wiki-web (3 of 9): apt-get …`.
+        /// In a few words: `building wiki-web: apt-get update (3 of 9)`.
         what: String,
     },
     /// A phase ended well.

@@ -176,12 +176,12 @@ fn short(image: &str) -> &str {
     name.split(':').next().unwrap_or(name)
 }
 
-/// What a line of a build says that is begun: ` (3 of 9): apt-get update`.
+/// What a line of a build says that is begun: `: apt-get update (3 of 9)`.
 fn step(line: &str) -> Option<String> {
     let (count, instruction) = line.trim().strip_prefix("Step ")?.split_once(" : ")?;
     let (number, all) = count.split_once('/')?;
     let instruction = instruction.strip_prefix("RUN ").unwrap_or(instruction);
-    Some(format!(" ({number} of {all}): {}", instruction.split_whitespace().collect::<Vec<_>>().join(" ")))
+    Some(format!(": {} ({number} of {all})", instruction.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
 async fn build(
@@ -234,8 +234,8 @@ mod tests {
         assert_eq!(short("ghcr.io/mailu/dovecot:2024.06"), "dovecot");
         assert_eq!(short("restore-drill/mailu-imap:0123"), "mailu-imap");
         let said = step("Step 3/9 : RUN apt-get update   && apt-get install -y postfix\n");
-        assert_eq!(said.as_deref(), Some(" (3 of 9): apt-get update && apt-get install -y postfix"));
-        assert_eq!(step("Step 1/9 : FROM debian").as_deref(), Some(" (1 of 9): FROM debian"));
+        assert_eq!(said.as_deref(), Some(": apt-get update && apt-get install -y postfix (3 of 9)"));
+        assert_eq!(step("Step 1/9 : FROM debian").as_deref(), Some(": FROM debian (1 of 9)"));
         for other in ["", " ---> Running in 0123", "Stepping : out", "Step 1 : x"] {
             assert_eq!(step(other), None, "{other}");
         }
