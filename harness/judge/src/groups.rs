@@ -4,31 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use recipe::inventory::Inventory;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
 use crate::checks::Performed;
 use crate::count::{counted, grouped};
 use crate::meaning::{self, Meaning};
-use crate::model::{Counts, Finding, Item, Outcome, Status};
+use crate::model::{Counts, Finding, Group, Item, Outcome, Status, Verdict};
 
 /// The most that a headline names.
 const NAMED: usize = 4;
-
-/// Findings that mean the same of the same place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Group {
-    /// The word by which `explain` knows what they mean.
-    pub meaning: String,
-    /// What became of how many of how many, in a sentence without its full stop.
-    pub what: String,
-    /// The positions of the groups that they may follow from, from 0. Those come before this one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub follows: Vec<usize>,
-    /// The positions of the findings, from 0.
-    pub findings: Vec<usize>,
-}
 
 impl Group {
     /// From which groups it may follow, by their numbers, from 1; nothing where from none.
@@ -44,6 +28,22 @@ impl Group {
     /// What its findings mean, their usual causes, and what to do.
     pub fn meaning(&self) -> Option<&'static Meaning> {
         meaning::all().iter().find(|m| m.name == self.meaning)
+    }
+}
+
+impl Verdict {
+    /// The same with its findings told by cause, where no more is known of the run than the verdict says.
+    #[must_use]
+    pub fn by_cause(self) -> Self {
+        let known = Known::counts(&self.compared);
+        self.told(&known)
+    }
+
+    /// The same with its findings told by cause and by what is known of the run.
+    #[must_use]
+    pub(crate) fn told(self, known: &Known) -> Self {
+        let (headline, groups) = (headline(&self.findings, known), groups(&self.findings, known));
+        Self { headline, groups, ..self }
     }
 }
 
@@ -194,7 +194,7 @@ impl Severity {
 }
 
 /// The findings in groups, causes first.
-pub(crate) fn groups(findings: &[Finding], known: &Known) -> Vec<Group> {
+fn groups(findings: &[Finding], known: &Known) -> Vec<Group> {
     let mut meanings = Meanings::default();
     let mut groups: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
     for (at, finding) in findings.iter().enumerate() {
@@ -374,7 +374,7 @@ fn noun(item: &Item, alone: bool) -> String {
 }
 
 /// A verdict in a sentence without its full stop: what is the worst of it, data before what users try. Nothing where nothing was found.
-pub(crate) fn headline(findings: &[Finding], known: &Known) -> Option<String> {
+fn headline(findings: &[Finding], known: &Known) -> Option<String> {
     let worst = findings.iter().filter_map(|f| f.outcome.weight()).max()?;
     let mut parts: BTreeMap<(Order, Outcome, Rank, Check), Vec<&Finding>> = BTreeMap::new();
     for finding in findings.iter().filter(|f| f.outcome.weight() == Some(worst)) {
@@ -481,7 +481,7 @@ fn shape(item: &Item) -> Item {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BotStep, Trial, TrialKind, Verdict};
+    use crate::model::{BotStep, Trial, TrialKind};
 
     fn found(item: Item, outcome: Outcome) -> Finding {
         Finding { item, outcome, property: None, detail: String::new() }

@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::count::counted;
 use crate::coverage::Coverage;
 use crate::folder;
-use crate::groups::{Known, groups, headline};
 
-pub use crate::groups::Group;
 pub use crate::kept::KeptSecret;
 pub use crate::message_id::MessageId;
 pub use crate::step::{BotStep, Cause, Complaint};
@@ -367,6 +365,20 @@ impl fmt::Display for Counts {
     }
 }
 
+/// Findings that mean the same of the same place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Group {
+    /// The word by which `explain` knows what they mean.
+    pub meaning: String,
+    /// What became of how many of how many, in a sentence without its full stop.
+    pub what: String,
+    /// The positions of the groups that they may follow from, from 0. Those come before this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follows: Vec<usize>,
+    /// The positions of the findings, from 0.
+    pub findings: Vec<usize>,
+}
+
 /// What a run found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
@@ -410,14 +422,7 @@ impl Verdict {
         findings.sort();
         let status = findings.iter().filter_map(|f| f.outcome.weight()).max().unwrap_or(Status::Held);
         let (coverage, needs, headline, groups) = (Coverage::default(), vec![], None, vec![]);
-        Self { status, compared, coverage, needs, headline, groups, findings }.told(&Known::counts(&compared))
-    }
-
-    /// The same with its findings told by what is known of the run.
-    #[must_use]
-    pub(crate) fn told(mut self, known: &Known) -> Self {
-        (self.headline, self.groups) = (headline(&self.findings, known), groups(&self.findings, known));
-        self
+        Self { status, compared, coverage, needs, headline, groups, findings }
     }
 
     /// The same with how much of what there is was compared.

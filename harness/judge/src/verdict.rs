@@ -108,7 +108,7 @@ pub fn across(evidence: &Evidence, before: &str, after: &str) -> Result<Verdict>
     counts.trials = tried.len() as u64;
     findings.extend(trials(&[], &tried));
     findings.extend(steps::findings(evidence)?);
-    Ok(Verdict::from_findings(counts, findings).covering(coverage))
+    Ok(Verdict::from_findings(counts, findings).covering(coverage).by_cause())
 }
 
 /// Compares the data of two observations: how much there was, and what changed.

@@ -268,7 +268,7 @@ impl Climb {
                     .map(|f| Finding { detail: format!("from the backup of the version before: {}", f.detail), ..f }),
             );
         }
-        Ok((Verdict::new(own.compared, findings), Some(RESTORED)))
+        Ok((Verdict::new(own.compared, findings).by_cause(), Some(RESTORED)))
     }
 
     /// What was tried at a stage, and a new account.
@@ -285,7 +285,7 @@ impl Climb {
             if trials.is_empty() {
                 return Err(Error::NothingTried);
             }
-            Ok::<_, Error>(Verdict::new(compared, findings))
+            Ok::<_, Error>(Verdict::new(compared, findings).by_cause())
         };
         match tried.await {
             Ok(verdict) if verdict.findings.is_empty() => {

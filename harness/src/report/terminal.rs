@@ -249,7 +249,7 @@ mod tests {
             detail: String::new(),
         };
         let compared = Counts { accounts: 1, folders: 1, messages: 40, rows: 1, files: 1, ..Counts::default() };
-        let lines = block(&Verdict::from_findings(compared, (1..=30).map(finding).collect()));
+        let lines = block(&Verdict::from_findings(compared, (1..=30).map(finding).collect()).by_cause());
         assert_eq!(lines[1], "BROKEN: 30 of 40 messages are lost");
         assert_eq!(lines[2], "  compared 40 messages in 1 folder of 1 mailbox, 1 row, 1 file");
         assert_eq!(lines[4], "  1. 30 of 40 messages are lost");
@@ -266,7 +266,7 @@ mod tests {
         let missing = of(Item::Snapshot { volume: "mail".into(), path: ".".into() });
         let files = (0..3).map(|n| of(Item::File { volume: "mail".into(), path: format!("cur/{n}") }));
         let compared = Counts { files: 3, ..Counts::default() };
-        let lines = block(&Verdict::from_findings(compared, files.chain([missing]).collect()));
+        let lines = block(&Verdict::from_findings(compared, files.chain([missing]).collect()).by_cause());
         assert_eq!(lines[4], "  1. volume mail is not in the snapshot");
         let second = lines.iter().position(|l| l == "  2. 3 files of volume mail are lost (may follow from 1)").expect("told");
         assert!(lines[..second].iter().any(|l| l.starts_with("     What to do: ")), "{lines:?}");
