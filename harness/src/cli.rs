@@ -213,7 +213,7 @@ pub enum Command {
     Repro {
         /// The run's directory.
         dir: PathBuf,
-        /// Where to store the new run. Default: runs/<run>.
+        /// Where to store the new run. Default: runs/RUN.
         #[arg(long, value_name = "DIR")]
         evidence: Option<PathBuf>,
     },

@@ -22,7 +22,7 @@ pub struct FaultArgs {
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Where to store the runs. Default: runs/fault-<time>.
+    /// Where to store the runs. Default: runs/fault-TIME.
     ///
     /// A directory for each group, and matrix.json.
     #[arg(long, value_name = "DIR")]

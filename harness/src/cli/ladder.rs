@@ -71,7 +71,7 @@ pub struct ClimbArgs {
     /// The result is then unknown (exit code 2), and no rung is reported.
     #[arg(long, env = "RESTORE_DRILL_DEADLINE", value_name = "TIME", value_parser = super::data::time)]
     pub deadline: Option<Duration>,
-    /// Where to store the run. Default: runs/ladder-<time>.
+    /// Where to store the run. Default: runs/ladder-TIME.
     ///
     /// With copies of the recipe, and ladder.json.
     #[arg(long, value_name = "DIR")]

@@ -31,7 +31,7 @@ pub struct RunArgs {
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Where to store the run. Default: runs/<run>.
+    /// Where to store the run. Default: runs/RUN.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
     /// Which bot.

@@ -45,7 +45,7 @@ mod tests {
             said("1a2b3c4e")
         );
         assert!(said("ladder-2/run").ends_with(&format!("did you mean {}?", dir.path().join("ladder-1").display())));
-        for name in ["nothin", "x", ""] {
+        for name in ["no run", "x", ""] {
             assert!(said(name).ends_with("lists the runs in runs"), "{}", said(name));
         }
         assert_eq!(with_run(Error::Usage("other".into())).to_string(), "other");
