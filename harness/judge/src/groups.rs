@@ -342,34 +342,44 @@ fn amount(items: &BTreeSet<&Item>, outcome: Outcome, known: &Known) -> String {
     let checks: BTreeSet<Check> = items.iter().map(|item| Check::of(item)).collect();
     let trials = checks.iter().any(|check| matches!(check, Check::Trial(_)));
     let total = known.total(|check| checks.contains(check) || trials && matches!(check, Check::Trial(_)));
-    let noun = items.first().map_or_else(String::new, |item| noun(item, checks.len() == 1));
+    let [one, many] = items.first().map_or_else(|| ["item", "items"].map(str::to_owned), |item| noun(item, checks.len() == 1));
+    let counted = |n: u64| format!("{} {}", grouped(n), if n == 1 { &one } else { &many });
     match total.filter(|total| !new && *total >= n) {
-        Some(total) => format!("{} of {}", grouped(n), counted(total, &noun)),
-        None => counted(n, &noun),
+        Some(total) => format!("{} of {}", grouped(n), counted(total)),
+        None => counted(n),
     }
 }
 
-/// What items are called; `alone` where all are of one check.
-fn noun(item: &Item, alone: bool) -> String {
+/// What one item is called, and what several are; `alone` where all are of one check.
+fn noun(item: &Item, alone: bool) -> [String; 2] {
+    let of = |what: &str, place: &str| [what, &plural(what)].map(|what| format!("{what} of {place}"));
+    let plain = |what: &str| [what.to_owned(), plural(what)];
     match item {
-        Item::Account { .. } => "mailbox/mailboxes".into(),
-        Item::Folder { .. } => "folder".into(),
-        Item::Message { .. } => "message".into(),
-        Item::Script { .. } => "sieve script".into(),
-        Item::Database { .. } => "database".into(),
-        Item::Row { table, .. } if alone => format!("row of {table}/rows of {table}"),
-        Item::Row { database, .. } => format!("row of {database}/rows of {database}"),
-        Item::Object { database, what, .. } if alone => format!("{what} of {database}/{what}s of {database}"),
-        Item::Object { database, .. } => format!("object of {database}/objects of {database}"),
-        Item::File { volume, .. } => format!("file of volume {volume}/files of volume {volume}"),
-        Item::Mount { .. } => "mount".into(),
-        Item::Snapshot { volume, .. } => format!("file of volume {volume}/files of volume {volume}"),
-        Item::Fact { .. } => "output of a command/outputs of commands".into(),
-        Item::Key { service, .. } => format!("key of {service}/keys of {service}"),
-        Item::Trial { .. } => "trial".into(),
-        Item::Secret { .. } => "secret".into(),
-        Item::Step { .. } => "step".into(),
-        Item::Observation { .. } => "observation".into(),
+        Item::Account { .. } => plain("mailbox"),
+        Item::Folder { .. } => plain("folder"),
+        Item::Message { .. } => plain("message"),
+        Item::Script { .. } => plain("sieve script"),
+        Item::Database { .. } => plain("database"),
+        Item::Row { table, .. } if alone => of("row", table),
+        Item::Row { database, .. } => of("row", database),
+        Item::Object { database, what, .. } if alone => of(what, database),
+        Item::Object { database, .. } => of("object", database),
+        Item::File { volume, .. } | Item::Snapshot { volume, .. } => of("file", &format!("volume {volume}")),
+        Item::Mount { .. } => plain("mount"),
+        Item::Fact { .. } => ["output of a command", "outputs of commands"].map(str::to_owned),
+        Item::Key { service, .. } => of("key", service),
+        Item::Trial { .. } => plain("trial"),
+        Item::Secret { .. } => plain("secret"),
+        Item::Step { .. } => plain("step"),
+        Item::Observation { .. } => plain("observation"),
+    }
+}
+
+fn plural(what: &str) -> String {
+    match what {
+        _ if what.ends_with('s') => what.to_owned(),
+        _ if what.ends_with('x') => format!("{what}es"),
+        _ => format!("{what}s"),
     }
 }
 
@@ -601,6 +611,20 @@ mod tests {
             ["1 of 120 messages is lost", "1 of 120 messages has changed (bytes)", "2 of 120 messages have changed (flags)"];
         assert_eq!(said, expected);
         assert_eq!(verdict.headline.as_deref(), Some("1 of 120 messages is lost; 2 of 120 messages have changed"));
+    }
+
+    #[test]
+    fn several_of_what_a_database_has_are_in_the_plural() {
+        let object = |what: &str, name: &str| {
+            found(Item::Object { database: "app/db".into(), what: what.into(), name: name.into() }, Outcome::Lost)
+        };
+        for (what, expected) in [
+            ("index", "2 indexes of app/db are lost"),
+            ("default privileges", "2 default privileges of app/db are lost"),
+            ("role", "2 roles of app/db are lost"),
+        ] {
+            assert_eq!(told(vec![object(what, "a"), object(what, "b")]).groups[0].what, expected);
+        }
     }
 
     /// What a name holds does not decide what a finding means.
