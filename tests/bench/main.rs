@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "the tables are the result")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -262,15 +262,21 @@ async fn observe(drill: &Drill, accounts: &[String], evidence: &Evidence, o: Obs
     Ok(since.elapsed().as_secs_f64())
 }
 
-/// Runs a program to its end; how long it took, in seconds.
-fn run(command: &mut Command) -> Result<f64> {
+/// Runs programs side by side to their end; how long that took, in seconds.
+fn together(commands: Vec<Command>) -> Result<f64> {
     let since = Instant::now();
-    let output =
-        command.stdin(Stdio::null()).output().map_err(Error::io(command.get_program().to_string_lossy().into_owned()))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        let what = command.get_program().to_string_lossy().into_owned();
-        return Err(ReadingError::Unread { what, why: said }.into());
+    let name = |command: &Command| command.get_program().to_string_lossy().into_owned();
+    let start = |mut command: Command| -> Result<(String, Child)> {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        Ok((name(&command), child.map_err(Error::io(name(&command)))?))
+    };
+    let children = commands.into_iter().map(start).collect::<Result<Vec<_>>>()?;
+    for (what, child) in children {
+        let output = child.wait_with_output().map_err(Error::io(&what))?;
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(ReadingError::Unread { what, why }.into());
+        }
     }
     Ok(since.elapsed().as_secs_f64())
 }
@@ -319,11 +325,9 @@ fn forget_peak() {
 /// A whole drill: its phases, and what of it was the harness's own time.
 fn whole(scenarios: &Path, profile: &str, dir: &Path) -> Result<Value> {
     let program = std::env::current_exe().map_err(Error::io("this program"))?.with_file_name("restore-drill");
-    let seconds = run(Command::new(program)
-        .args(["run", "mailu", "--profile", profile, "--scenarios"])
-        .arg(scenarios)
-        .arg("--evidence")
-        .arg(dir))?;
+    let mut command = Command::new(program);
+    command.args(["run", "mailu", "--profile", profile, "--scenarios"]).arg(scenarios).arg("--evidence").arg(dir);
+    let seconds = together(vec![command])?;
     let evidence = Evidence::open(dir)?;
     let number = |fact| -> Result<f64> { Ok(evidence.number(fact)?.unwrap_or_default() as f64) };
     let (cpu, peak) = (number(RunFact::CpuMs)? / 1000.0, number(RunFact::PeakMemoryKib)? / 1024.0);

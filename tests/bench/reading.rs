@@ -2,7 +2,7 @@
 //! has connections, without a sync to the disk, into memory. Dovecot's own `doveadm fetch` inside its container is what the server gives.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use restore_drill::probe::mail::CONNECTIONS;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{BODY, cpu, fill, median, observe, quiet, spread};
+use super::{BODY, cpu, fill, median, observe, quiet, spread, together};
 
 /// Seconds of each round, by program.
 #[derive(Default)]
@@ -172,25 +172,6 @@ fn memory() -> Result<TempDir> {
     let memory = Path::new("/dev/shm");
     let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     dir.map_err(Error::io(memory))
-}
-
-/// Runs programs side by side to their end; how long that took, in seconds.
-fn together(commands: Vec<Command>) -> Result<f64> {
-    let since = Instant::now();
-    let name = |command: &Command| command.get_program().to_string_lossy().into_owned();
-    let start = |mut command: Command| -> Result<(String, Child)> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-        Ok((name(&command), child.map_err(Error::io(name(&command)))?))
-    };
-    let children = commands.into_iter().map(start).collect::<Result<Vec<_>>>()?;
-    for (what, child) in children {
-        let output = child.wait_with_output().map_err(Error::io(&what))?;
-        if !output.status.success() {
-            let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(ReadingError::Unread { what, why }.into());
-        }
-    }
-    Ok(since.elapsed().as_secs_f64())
 }
 
 fn told(all: &Rounds, messages: usize) -> Value {

@@ -48,7 +48,7 @@ impl Verdict {
 }
 
 /// What is known of a run besides its findings.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Known {
     /// How many of each kind there were.
     totals: Performed,
@@ -262,7 +262,7 @@ fn holds(missing: &BTreeSet<&str>, path: &str) -> bool {
 
 /// What became of how many of how many.
 struct Said {
-    /// How many of how many of what; empty where the verb says it all.
+    /// How many of how many of what, or its name.
     amount: String,
     one: bool,
     verb: Verb,

@@ -1,12 +1,13 @@
 //! Where a run's events go.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::{LogFormat, OutputArgs};
 use crate::drill;
 use crate::error::Result;
 use crate::events::{Events, Sink};
 use crate::report::JsonLines;
+use crate::report::history::RUNS;
 use crate::report::terminal::Terminal;
 use crate::secret::Secret;
 
@@ -30,7 +31,7 @@ pub(super) fn sinks(output: OutputArgs, brief: bool) -> drill::Sinks {
 pub(super) fn runs(what: &str) -> Result<PathBuf> {
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let own = &Secret::random()?.derive("directory")[..4];
-    Ok(PathBuf::from("runs").join(format!("{what}-{now}-{own}")))
+    Ok(Path::new(RUNS).join(format!("{what}-{now}-{own}")))
 }
 
 #[cfg(test)]

@@ -90,8 +90,8 @@ pub fn page(report: &Report, logs: &[Log]) -> Result<String> {
             "held": held,
             "headline": report.headline.as_deref().map(capitalised),
             "groups": groups(report),
-            "kinds": kinds(report),
-            "outcomes": outcomes(report),
+            "kinds": amounts(report, |finding| kind(&finding.item)),
+            "outcomes": amounts(report, |finding| finding.outcome.to_string()),
             "bars": bars(report),
             "took": seconds(report.phases.iter().filter_map(|p| p.millis).sum()),
             "volumes": volumes(report),
@@ -174,22 +174,13 @@ fn kind(item: &Item) -> &'static str {
     }
 }
 
-/// How many findings have each outcome.
-fn outcomes(report: &Report) -> BTreeMap<String, usize> {
-    let mut outcomes = BTreeMap::new();
+/// How many findings there are of each word that `word` says of them.
+fn amounts<W: Ord>(report: &Report, word: impl Fn(&Finding) -> W) -> BTreeMap<W, usize> {
+    let mut amounts = BTreeMap::new();
     for finding in &report.findings {
-        *outcomes.entry(finding.outcome.to_string()).or_default() += 1;
+        *amounts.entry(word(finding)).or_default() += 1;
     }
-    outcomes
-}
-
-/// How many findings are of each kind of item.
-fn kinds(report: &Report) -> BTreeMap<&'static str, usize> {
-    let mut kinds = BTreeMap::new();
-    for finding in &report.findings {
-        *kinds.entry(kind(&finding.item)).or_default() += 1;
-    }
-    kinds
+    amounts
 }
 
 fn bars(report: &Report) -> Vec<Bar> {
