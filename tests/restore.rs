@@ -156,10 +156,10 @@ async fn the_program_holds_and_says_so() {
     assert_eq!(summary["images"], "stand-in images");
     assert_nothing_left(summary["run"].as_str().expect("a run id")).await;
     assert_eq!(common::restore_drill(&["judge", evidence]).status.code(), Some(exit_code::HELD.into()));
-    assert_eq!(
-        common::restore_drill(&["judge", evidence, "--observation", "none"]).status.code(),
-        Some(exit_code::UNKNOWN.into())
-    );
+    // A name that the evidence does not have is a mistake of the command line, and the names that it has are told.
+    let output = common::restore_drill(&["judge", evidence, "--observation", "none"]);
+    assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{}", common::stderr(&output));
+    assert!(common::stderr(&output).contains("restored"), "{}", common::stderr(&output));
     // A pull request's text from what was proven; refused where nothing was.
     let output = common::restore_drill(&["labels", "pr", evidence]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
