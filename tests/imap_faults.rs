@@ -22,6 +22,10 @@ use tokio_rustls::server::TlsStream;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
+    /// It knows no identity of folders, and hides the rights of one.
+    KnowsLess,
+    AnswerEndless,
+    AnswerTorn,
     NoTls,
     ClosesAtOnce,
     ClosesInFetch,
@@ -125,12 +129,28 @@ impl Server {
                     Some(answer) => answer,
                     None => return Ok(()),
                 },
+                "CAPABILITY" => format!("* CAPABILITY IMAP4rev1 ACL METADATA\r\n{tag} OK\r\n"),
+                "STATUS" | "GETACL" | "GETMETADATA" => self.attributes(tag, command),
                 "LOGOUT" => format!("* BYE\r\n{tag} OK\r\n"),
                 _ => format!("{tag} OK\r\n"),
             };
             say(to, &answer).await?;
         }
         Ok(())
+    }
+
+    /// The answer to a question about what the server keeps of a folder.
+    fn attributes(&self, tag: &str, command: &str) -> String {
+        let word = command.split(' ').next().unwrap_or_default();
+        match (self.fault, word) {
+            (Fault::KnowsLess, "STATUS") => format!("{tag} BAD Invalid status item X-GUID\r\n"),
+            (Fault::KnowsLess, "GETACL") => format!("{tag} NO [NOPERM] no\r\n"),
+            (Fault::AnswerEndless, _) => format!("* STATUS INBOX (X-GUID {{99999999}}\r\n{}", "x".repeat(5 << 20)),
+            (Fault::AnswerTorn, _) => format!("* STATUS \"INBOX (X-GUID 1)\r\n{tag} OK\r\n"),
+            (_, "STATUS") => format!("* STATUS INBOX (X-GUID 584cc32e)\r\n{tag} OK\r\n"),
+            (_, "GETACL") => format!("* ACL INBOX anyone rl\r\n{tag} OK\r\n"),
+            _ => format!("* METADATA INBOX (/shared/comment {{4}}\r\nnote)\r\n{tag} OK\r\n"),
+        }
     }
 
     /// The answer to a FETCH; none ends the connection.
@@ -211,6 +231,28 @@ async fn without_a_fault_everything_is_read() {
     }
 }
 
+/// What a server tells of a folder is kept; of what it does not know or does not tell, nothing is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_keeps_of_folders_is_read() {
+    for (fault, expected) in [
+        (
+            Fault::None,
+            vec![
+                "acl anyone lr",
+                "annotation /shared/comment edb465624291e4053c6c5ea4b7eb320dec773e10a57d26b95dcf0564f8e310f8",
+                "guid  584cc32e",
+            ],
+        ),
+        (Fault::KnowsLess, vec!["annotation /shared/comment edb465624291e4053c6c5ea4b7eb320dec773e10a57d26b95dcf0564f8e310f8"]),
+    ] {
+        let (_dir, evidence, o) = read(fault).await;
+        let told = evidence.folder_attributes(o, "a@mail.test").expect("read");
+        let told: Vec<String> = told.iter().map(|a| format!("{} {} {}", a.property, a.of, a.value)).collect();
+        assert_eq!(told, expected, "{fault:?}");
+        assert_eq!(evidence.accounts(o).expect("read")[0].1, Login::Read);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denied_login_is_refused_and_nothing_else_is() {
     let (_dir, evidence, o) = read(Fault::Refuses).await;
@@ -237,6 +279,8 @@ async fn every_other_fault_is_unread_with_its_reason() {
         (Fault::StallsAtGreeting, "no answer in 2 s"),
         (Fault::StallsInFetch, "no answer in 2 s"),
         (Fault::Unavailable, "later"),
+        (Fault::AnswerEndless, "an answer of more than 4 MiB"),
+        (Fault::AnswerTorn, "an answer that cannot be read"),
     ] {
         let (mut _dir, mut evidence, mut o) = read(fault).await;
         // A machine that is too busy to connect in time has not seen the fault.

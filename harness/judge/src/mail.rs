@@ -6,8 +6,11 @@ use crate::count::counted;
 use crate::error::Result;
 use crate::model::{Counts, Finding, Item, MessageId, Outcome};
 use crate::property;
-use crate::say::{changed, finding, short, short_hex, time};
-use crate::store::{Evidence, FolderSeen, Login, MessagePairs, MessageSeen, ObservationId, Quota, ScriptSeen};
+use crate::say::{changed, finding, part, short, short_hex, time};
+use crate::store::{Evidence, FolderAttribute, FolderSeen, Login, MessagePairs, MessageSeen, ObservationId, Quota, ScriptSeen};
+
+/// Changes of one property of a folder that are told.
+const TOLD: usize = 3;
 
 pub(crate) fn mail(
     evidence: &Evidence,
@@ -53,6 +56,8 @@ pub(crate) fn mail(
         let new_folders = evidence.folders(after, &account)?;
         folders(&account, &old_folders, &new_folders, findings);
         let (old, new) = (evidence.subscriptions(before, &account)?, evidence.subscriptions(after, &account)?);
+        let attributes = (evidence.folder_attributes(before, &account)?, evidence.folder_attributes(after, &account)?);
+        folder_attributes(&account, (&attributes.0, &old_folders), (&attributes.1, &new_folders), findings);
         subscriptions(&account, (&old, &old_folders), (&new, &new_folders), findings);
         quota(&account, evidence.quota(before, &account)?, evidence.quota(after, &account)?, findings);
         counts.scripts += scripts(&account, evidence.scripts(before, &account)?, evidence.scripts(after, &account)?, findings);
@@ -80,6 +85,40 @@ fn subscriptions(
         let item = Item::Folder { account: account.into(), folder: folder.clone() };
         let detail = changed(old.0.contains(folder), new.0.contains(folder)) + "; the folder is not there";
         findings.push(finding(item, Outcome::Altered, Some(property::SUBSCRIPTION), detail));
+    }
+}
+
+/// What a server keeps of the folders that are still there: a finding for each property of a folder. A new UIDVALIDITY makes a
+/// folder another one, which is a finding of its own: its identity is not told once more.
+fn folder_attributes(
+    account: &str,
+    old: (&BTreeSet<FolderAttribute>, &[FolderSeen]),
+    new: (&BTreeSet<FolderAttribute>, &[FolderSeen]),
+    findings: &mut Vec<Finding>,
+) {
+    let validity = |folders: &[FolderSeen], name: &str| folders.iter().find(|f| f.folder == name).map(|f| f.uid_validity);
+    let mut changes: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for a in old.0.symmetric_difference(new.0) {
+        let (Some(before), Some(after)) = (validity(old.1, &a.folder), validity(new.1, &a.folder)) else { continue };
+        if before == after || a.property != property::GUID {
+            changes.entry((&a.folder, &a.property)).or_default().insert(&a.of);
+        }
+    }
+    for ((folder, property), of) in changes {
+        let value = |all: &BTreeSet<FolderAttribute>, of: &str| {
+            let found = all.iter().find(|a| (a.folder.as_str(), a.property.as_str(), a.of.as_str()) == (folder, property, of));
+            found.map_or_else(|| "none".to_owned(), |a| part(&a.value))
+        };
+        let change = |of: &&str| {
+            let what = changed(value(old.0, of), value(new.0, of));
+            if of.is_empty() { what } else { format!("{}: {what}", part(of)) }
+        };
+        let mut detail: Vec<String> = of.iter().take(TOLD).map(change).collect();
+        if of.len() > TOLD {
+            detail.push(format!("and {} more", of.len() - TOLD));
+        }
+        let item = Item::Folder { account: account.into(), folder: folder.into() };
+        findings.push(finding(item, Outcome::Altered, Some(property), detail.join("; ")));
     }
 }
 

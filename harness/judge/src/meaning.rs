@@ -156,7 +156,16 @@ mod tests {
             (
                 &folder,
                 Altered,
-                &[Some("uidvalidity"), Some("uidnext"), Some("highestmodseq"), Some("special-use"), Some("subscription")],
+                &[
+                    Some("uidvalidity"),
+                    Some("uidnext"),
+                    Some("highestmodseq"),
+                    Some("special-use"),
+                    Some("subscription"),
+                    Some("guid"),
+                    Some("acl"),
+                    Some("annotation"),
+                ],
             ),
             (&login, Lost, &[None]),
             (&login, Unread, &[None, Some("quota")]),

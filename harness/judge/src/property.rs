@@ -20,6 +20,10 @@ pub const UID_VALIDITY: &str = "uidvalidity";
 pub const UID_NEXT: &str = "uidnext";
 /// HIGHESTMODSEQ of a folder (RFC 7162, 3.1.2.1).
 pub const HIGHEST_MODSEQ: &str = "highestmodseq";
+/// The identity of a folder, by which servers that replicate know it (RFC 8474; a GUID in Dovecot).
+pub const GUID: &str = "guid";
+/// What is noted of a folder (RFC 5464).
+pub const ANNOTATION: &str = "annotation";
 /// What a folder is for (RFC 6154).
 pub const SPECIAL_USE: &str = "special-use";
 /// Whether a user is subscribed to a folder (RFC 9051, 6.3.7).
@@ -50,7 +54,7 @@ pub const TARGET: &str = "target";
 pub const KIND: &str = "type";
 /// The numbers of a device.
 pub const DEVICE: &str = "device";
-/// The access control list of a file or folder (acl(5)).
+/// The access control list of a file (acl(5)), or of a folder of mail (RFC 4314).
 pub const ACL: &str = "acl";
 /// The capabilities of a program (capabilities(7)).
 pub const CAPABILITY: &str = "capability";

@@ -28,7 +28,7 @@ pub use keys::{KeyPair, KeySeen};
 pub use ledger::{LedgerLine, Sent};
 pub(crate) use live::DELETED;
 pub use live::{LiveAction, LiveKind, LiveOp, When};
-pub use mail::{AlteredSeen, FolderSeen, Login, MessageSeen, Quota};
+pub use mail::{AlteredSeen, FolderAttribute, FolderSeen, Login, MessageSeen, Quota};
 pub use objects::ObjectSeen;
 pub(crate) use objects::{ObjectPair, ObjectPairs};
 pub use outside::Outside;

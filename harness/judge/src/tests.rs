@@ -68,6 +68,7 @@ struct Seen {
     facts: Vec<FactSeen>,
     quota: Option<Quota>,
     closed: Vec<String>,
+    attributes: Vec<FolderAttribute>,
     trials: Vec<TrialSeen>,
 }
 
@@ -82,6 +83,10 @@ fn script(name: &str, active: bool, sha256: &str) -> ScriptSeen {
 
 fn fact(value: Option<&str>) -> FactSeen {
     FactSeen { fact: "training".into(), value: value.map(str::to_owned) }
+}
+
+fn attribute(folder: &str, property: &str, of: &str, value: &str) -> FolderAttribute {
+    FolderAttribute { folder: folder.into(), property: property.into(), of: of.into(), value: value.into() }
 }
 
 /// A path whose content is compared elsewhere.
@@ -108,6 +113,12 @@ fn seen() -> Seen {
         facts: vec![fact(Some("1 1 40"))],
         quota: Some(Quota { used: 1000, most: 5000 }),
         closed: vec!["Closed".into()],
+        attributes: vec![
+            attribute("INBOX", "guid", "", "aa"),
+            attribute("Archive", "guid", "", "bb"),
+            attribute("Archive", "acl", "anyone", "lr"),
+            attribute("Archive", "annotation", "/shared/comment", "cc"),
+        ],
         trials: vec![trial(Ok("u1 INBOX"))],
     }
 }
@@ -124,6 +135,7 @@ fn store(evidence: &Evidence, name: &str, seen: &Seen) -> ObservationId {
     evidence.put_scripts(o, ACCOUNT, &seen.scripts).expect("stored");
     evidence.put_facts(o, &seen.facts).expect("stored");
     seen.quota.into_iter().for_each(|q| evidence.put_quota(o, ACCOUNT, q).expect("stored"));
+    evidence.put_folder_attributes(o, ACCOUNT, &seen.attributes).expect("stored");
     evidence.put_subscriptions(o, ACCOUNT, &seen.closed).expect("stored");
     evidence.put_trials(name, &seen.trials).expect("stored");
     evidence.complete(o).expect("stored");
@@ -140,8 +152,8 @@ fn evidence() -> (tempfile::TempDir, Evidence) {
     (dir, evidence)
 }
 
-/// Judges `seen()` against what `change` makes of it: the status, and the findings without their prose.
-fn judged(change: impl FnOnce(&mut Seen)) -> (Status, Vec<String>) {
+/// Judges `seen()` against what `change` makes of it.
+fn whole(change: impl FnOnce(&mut Seen)) -> Verdict {
     let (_dir, evidence) = evidence();
     let line = |item: &str, expunged| LedgerLine {
         item: item.parse().expect("an id"),
@@ -157,7 +169,12 @@ fn judged(change: impl FnOnce(&mut Seen)) -> (Status, Vec<String>) {
     let mut after = seen();
     change(&mut after);
     store(&evidence, RESTORED, &after);
-    let verdict = judge(&evidence, RESTORED).expect("judged");
+    judge(&evidence, RESTORED).expect("judged")
+}
+
+/// The same, as the status and the findings without their prose.
+fn judged(change: impl FnOnce(&mut Seen)) -> (Status, Vec<String>) {
+    let verdict = whole(change);
     let said = |f: &Finding| Finding { detail: String::new(), ..f.clone() }.to_string();
     (verdict.status, verdict.findings.iter().map(said).collect())
 }

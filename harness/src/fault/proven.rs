@@ -10,22 +10,21 @@ use recipe::inventory::Compared;
 use crate::drill::Drill;
 use crate::error::Result;
 
-/// What can be reported of a check, by the words that its name begins with.
+/// What can be reported of every folder.
+const FOLDERS: &[&str] = &[
+    "lost",
+    "unexpected",
+    "altered (uidvalidity)",
+    "altered (uidnext)",
+    "altered (highestmodseq)",
+    "altered (special-use)",
+    "altered (subscription)",
+];
+
+/// What can be reported of any other check, by the words that its name begins with.
 const REPORTS: &[(&str, &[&str])] = &[
     ("logins over IMAP", &["lost", "unread"]),
     ("quotas", &["altered (quota usage)", "altered (quota limit)"]),
-    (
-        "folders",
-        &[
-            "lost",
-            "unexpected",
-            "altered (uidvalidity)",
-            "altered (uidnext)",
-            "altered (highestmodseq)",
-            "altered (special-use)",
-            "altered (subscription)",
-        ],
-    ),
     (
         "messages",
         &[
@@ -66,6 +65,11 @@ fn of_check(drill: &Drill, baseline: ObservationId, check: &Check) -> Result<Vec
     let evidence = &drill.run.evidence;
     let own = |reports: &[&str]| reports.iter().map(ToString::to_string).collect();
     Ok(match check {
+        Check::Folders => {
+            // Of what the server keeps beside messages, only what it has told.
+            let told = evidence.folder_properties(baseline)?.into_iter().map(|property| format!("altered ({property})"));
+            FOLDERS.iter().map(ToString::to_string).chain(told).collect()
+        }
         Check::Database(database) => {
             let properties = evidence.checks(baseline, database)?.into_iter().map(|(property, _)| property);
             properties.filter(|p| p != judge::SETTINGS).map(|property| format!("altered ({property})")).collect()

@@ -11,6 +11,7 @@ use super::{Probe, Progress, Reading};
 use crate::error::Result;
 use crate::secret::Secret;
 
+mod attributes;
 mod folders;
 mod message;
 mod modseqs;
@@ -21,6 +22,7 @@ pub use message::{header_field, item, message};
 pub use modseqs::{FirstLook, ModSeqs};
 pub use session::{Bounded, CONNECTIONS, Failure, Imap, Session};
 
+use attributes::attributes;
 use folders::subscribed_alone;
 use message::{bare, in_order};
 use modseqs::modseqs_of;
@@ -124,16 +126,20 @@ impl Mail {
             Ok(alone) => evidence.put_subscriptions(o, account, &alone)?,
             Err(failure) => return Ok(Err(failure)),
         }
-        let (quota, modseqs) = match self.extensions(&mut session, account, &names).await {
+        let offered = match in_time(self.imap.patience, "CAPABILITY", session.capabilities()).await {
+            Ok(offered) => offered,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let (quota, modseqs) = match self.extensions(&mut session, &offered, account, &names).await {
             Ok(seen) => seen,
             Err(failure) => return Ok(Err(failure)),
         };
         if let Some(quota) = quota {
             evidence.put_quota(o, account, quota)?;
         }
-        for listed in names {
+        for listed in &names {
             let folder = &listed.name;
-            let opened = Opened { modseq: modseqs.get(&(account.to_owned(), folder.clone())).copied(), listed: &listed };
+            let opened = Opened { modseq: modseqs.get(&(account.to_owned(), folder.clone())).copied(), listed };
             let mut read = self.folder(evidence, o, account, &mut session, &opened, count).await?;
             if careful && read.is_err() {
                 evidence.clear_folder(o, account, folder)?;
@@ -150,6 +156,10 @@ impl Mail {
             if let Err(failure) = read {
                 return Ok(Err(Failure::Other(format!("folder {folder}: {}", failure.reason()))));
             }
+        }
+        match attributes(&mut session, self.imap.patience, &offered, &names).await {
+            Ok(attributes) => evidence.put_folder_attributes(o, account, &attributes)?,
+            Err(failure) => return Ok(Err(failure)),
         }
         let _ = tokio::time::timeout(self.imap.patience, session.logout()).await;
         Ok(Ok(()))
@@ -209,17 +219,17 @@ impl Mail {
     async fn extensions(
         &self,
         session: &mut Session,
+        offered: &Capabilities,
         account: &str,
         listed: &[Listed],
     ) -> Result<(Option<Quota>, Cow<'_, ModSeqs>), Failure> {
-        let offered = in_time(self.imap.patience, "CAPABILITY", session.capabilities()).await?;
-        let quota = self.quota(session, &offered).await?;
+        let quota = self.quota(session, offered).await?;
         let modseqs = match &self.modseqs {
             Some(FirstLook { unread, .. }) if unread.contains_key(account) => {
                 return Err(Failure::Other(format!("before indexes were dropped: {}", unread[account])));
             }
             Some(look) => Cow::Borrowed(&look.seen),
-            None => Cow::Owned(modseqs_of(self.imap.patience, session, &offered, account, listed).await?),
+            None => Cow::Owned(modseqs_of(self.imap.patience, session, offered, account, listed).await?),
         };
         Ok((quota, modseqs))
     }

@@ -39,6 +39,20 @@ pub struct FolderSeen {
     pub special_use: String,
 }
 
+/// Something that a server keeps of a folder beside its messages.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FolderAttribute {
+    /// The folder.
+    pub folder: String,
+    /// Which property it is: [`GUID`](crate::property::GUID), [`ACL`](crate::property::ACL) or
+    /// [`ANNOTATION`](crate::property::ANNOTATION).
+    pub property: String,
+    /// Who has the rights, or the entry that is annotated; empty for an identity.
+    pub of: String,
+    /// The identity, the rights, or the SHA-256 of an annotation.
+    pub value: String,
+}
+
 /// The storage quota of an account (RFC 2087).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
@@ -155,7 +169,7 @@ impl Evidence {
     /// Forgets what was read of an account, before it is read again.
     pub fn clear_account(&self, o: ObservationId, account: &str) -> Result<()> {
         self.with(|db| {
-            for table in ["account", "quota", "folder", "message", "subscription"] {
+            for table in ["account", "quota", "folder", "message", "subscription", "folder_attribute"] {
                 db.execute(&format!("DELETE FROM {table} WHERE observation = ? AND account = ?"), params![o.0, account])?;
             }
             Ok(())
@@ -189,6 +203,38 @@ impl Evidence {
         self.with(|db| {
             db.prepare("SELECT folder FROM subscription WHERE observation = ? AND account = ?")?
                 .query_map(params![o.0, account], |r| r.get(0))?
+                .collect()
+        })
+    }
+
+    /// Stores what a server keeps of an account's folders beside their messages.
+    pub fn put_folder_attributes(&self, o: ObservationId, account: &str, attributes: &[FolderAttribute]) -> Result<()> {
+        self.with(|db| {
+            let tx = db.transaction()?;
+            for a in attributes {
+                tx.prepare_cached("INSERT OR REPLACE INTO folder_attribute VALUES (?, ?, ?, ?, ?, ?)")?
+                    .execute(params![o.0, account, a.folder, a.property, a.of, a.value])?;
+            }
+            tx.commit()
+        })
+    }
+
+    /// What a server keeps of an account's folders beside their messages, by folder and property.
+    pub fn folder_attributes(&self, o: ObservationId, account: &str) -> Result<BTreeSet<FolderAttribute>> {
+        self.with(|db| {
+            db.prepare("SELECT folder, property, of, value FROM folder_attribute WHERE observation = ? AND account = ?")?
+                .query_map(params![o.0, account], |r| {
+                    Ok(FolderAttribute { folder: r.get(0)?, property: r.get(1)?, of: r.get(2)?, value: r.get(3)? })
+                })?
+                .collect()
+        })
+    }
+
+    /// The properties of which any folder has some.
+    pub fn folder_properties(&self, o: ObservationId) -> Result<BTreeSet<String>> {
+        self.with(|db| {
+            db.prepare("SELECT DISTINCT property FROM folder_attribute WHERE observation = ?")?
+                .query_map([o.0], |r| r.get(0))?
                 .collect()
         })
     }

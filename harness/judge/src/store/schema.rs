@@ -1,7 +1,7 @@
 //! The tables of `evidence.db`.
 
 /// Version of the schema; a directory of another version is refused.
-pub(super) const VERSION: i64 = 9;
+pub(super) const VERSION: i64 = 10;
 
 /// The tables.
 pub(super) const TABLES: &str = "
@@ -30,6 +30,11 @@ CREATE TABLE folder (
 CREATE TABLE subscription (
   observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL,
   PRIMARY KEY (observation, account, folder)) WITHOUT ROWID;
+-- What a server keeps of a folder beside its messages. property: guid, acl or annotation. of: who has the rights, or the entry that is
+-- annotated. value: of an annotation its SHA-256.
+CREATE TABLE folder_attribute (
+  observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL, property TEXT NOT NULL, of TEXT NOT NULL,
+  value TEXT NOT NULL, PRIMARY KEY (observation, account, folder, property, of)) WITHOUT ROWID;
 -- internal_date: seconds since 1970. item: the id of the run's own message, where the header has one.
 CREATE TABLE message (
   observation INTEGER NOT NULL, account TEXT NOT NULL, folder TEXT NOT NULL, uid INTEGER NOT NULL,
@@ -112,7 +117,7 @@ CREATE TABLE live (
 ";
 
 /// The tables whose rows each belong to one observation.
-pub(super) const OBSERVED: [&str; 17] = [
+pub(super) const OBSERVED: [&str; 18] = [
     "account",
     "quota",
     "folder",
@@ -130,4 +135,5 @@ pub(super) const OBSERVED: [&str; 17] = [
     "redis",
     "redis_key",
     "subscription",
+    "folder_attribute",
 ];

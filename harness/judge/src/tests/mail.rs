@@ -94,6 +94,31 @@ fn folders() {
 }
 
 #[test]
+fn what_a_server_keeps_of_a_folder() {
+    let archive = |property| format!("mailbox u1@mail.test, folder Archive: altered ({property})");
+    broken(|s| s.attributes[1].value = "dd".into(), &[&archive("guid")]);
+    broken(|s| drop(s.attributes.remove(1)), &[&archive("guid")]);
+    broken(|s| s.attributes[2].value = "lrs".into(), &[&archive("acl")]);
+    broken(|s| s.attributes.push(attribute("Archive", "acl", "boss", "lr")), &[&archive("acl")]);
+    broken(|s| s.attributes[3].value = "dd".into(), &[&archive("annotation")]);
+    // Several changes of a property are one finding, which tells some of them.
+    let verdict = whole(|s| {
+        s.attributes.remove(2);
+        (1..=3).for_each(|i| s.attributes.push(attribute("Archive", "acl", &format!("u{i}"), "lr")));
+    });
+    let details: Vec<&str> = verdict.findings.iter().map(|f| f.detail.as_str()).collect();
+    assert_eq!(details, ["anyone: was lr, is none; u1: was none, is lr; u2: was none, is lr; and 1 more"]);
+    // A folder with a new UIDVALIDITY, or that is gone, is one finding.
+    broken(
+        |s| {
+            s.folders[1].uid_validity = 8;
+            s.attributes[1].value = "dd".into();
+        },
+        &[&archive("uidvalidity")],
+    );
+}
+
+#[test]
 fn logins() {
     let (account, gone) = ("mailbox u1@mail.test", |s: &mut Seen| {
         s.folders.clear();

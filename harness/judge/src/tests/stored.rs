@@ -26,7 +26,7 @@ fn a_directory_holds_one_run_of_one_version() {
     drop(again);
     let file = dir.path().join("evidence.db");
     rusqlite::Connection::open(&file).expect("opened").pragma_update(None, "user_version", 1).expect("set");
-    let wrong = "schema version 1, expected 9; judge it with the restore-drill that wrote it";
+    let wrong = "schema version 1, expected 10; judge it with the restore-drill that wrote it";
     assert_eq!(error(Evidence::open(dir.path())), format!("{}: {wrong}", file.display()));
     std::fs::write(&file, "no database").expect("written");
     assert!(error(Evidence::open(dir.path())).starts_with(&format!("evidence {}: ", file.display())));
