@@ -20,7 +20,7 @@ pub const UID_VALIDITY: &str = "uidvalidity";
 pub const UID_NEXT: &str = "uidnext";
 /// HIGHESTMODSEQ of a folder (RFC 7162, 3.1.2.1).
 pub const HIGHEST_MODSEQ: &str = "highestmodseq";
-/// The identity of a folder, by which servers that replicate know it (RFC 8474; a GUID in Dovecot).
+/// The identity of a folder, by which servers that replicate know it (a GUID; RFC 8474 calls it MAILBOXID).
 pub const GUID: &str = "guid";
 /// What is noted of a folder (RFC 5464).
 pub const ANNOTATION: &str = "annotation";

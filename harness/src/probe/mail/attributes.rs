@@ -25,7 +25,7 @@ pub(super) async fn attributes(
     listed: &[Listed],
 ) -> Result<Vec<FolderAttribute>, Failure> {
     let mut asking = Asking { stream: BufReader::new(session.as_mut()), patience, asked: 0 };
-    // Dovecot has the identity under a name of its own, which it does not announce.
+    // Where RFC 8474 is not offered, a server may have the identity under this name, without announcing it.
     let mut identity = Some(if offered.has_str("OBJECTID") { "MAILBOXID" } else { "X-GUID" });
     let mut all = Vec::new();
     for Listed { name, .. } in listed {
@@ -258,9 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_is_told_by_dovecot_and_by_rfc_8474() {
-        let dovecot = responses("* STATUS \"a \\\"b\\\" (c\" (MESSAGES 0 X-GUID 584cc32e4c29096b14000000351c0f53)\r\n");
-        assert_eq!(identity_of(&dovecot, "X-GUID").as_deref(), Some("584cc32e4c29096b14000000351c0f53"));
+    fn an_identity_is_told_under_either_name() {
+        let guid = responses("* STATUS \"a \\\"b\\\" (c\" (MESSAGES 0 X-GUID 584cc32e4c29096b14000000351c0f53)\r\n");
+        assert_eq!(identity_of(&guid, "X-GUID").as_deref(), Some("584cc32e4c29096b14000000351c0f53"));
         let others = responses("* STATUS {5}\r\nIN\"OX (mailboxid (F2212ea87))\r\n");
         assert_eq!(identity_of(&others, "MAILBOXID").as_deref(), Some("F2212ea87"));
         assert_eq!(identity_of(&responses("* STATUS INBOX (MESSAGES 0)\r\n"), "X-GUID"), None);
