@@ -151,6 +151,27 @@ async fn a_removal_waits_for_what_is_being_created() {
     owned.remove_all(None, Duration::from_secs(1)).await.expect("nothing is there");
 }
 
+/// What a service would still do within the time that it has for its end is of no use to anybody: its volumes go too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_does_not_wait_for_a_service_that_does_not_end() {
+    let engine = Engine::connect().await.expect("an engine");
+    ensure_swarm(&engine, &Events::default()).await.expect("a swarm");
+    let run = format!("endless{}", std::process::id());
+    let _not_to_be_collected = Alive::take(&run).expect("a lock");
+    let (name, label) = (format!("rd-{run}_app"), format!("{RUN_LABEL}={run}"));
+    let (image, mount) = (common::standin("mailu", "db").await, format!("type=volume,source=rd-{run}_data,target=/data"));
+    let mut create = std::process::Command::new("docker");
+    create.args(["service", "create", "--quiet", "--name", &name, "--label", &label, "--container-label", &label]);
+    create.args(["--mount", &format!("{mount},volume-label={label}"), "--stop-grace-period", "10m", "--entrypoint", "sh"]);
+    create.args([&image, "-c", "trap '' TERM; touch /data/began; while :; do sleep 1; done"]);
+    let created = create.output().expect("docker runs");
+    assert!(created.status.success(), "{}", common::stderr(&created));
+
+    let removed = Owned::new(engine, &run).remove_all(None, Duration::from_secs(120)).await.expect("removed");
+    assert_eq!(removed, [format!("rd-{run}_data")].into());
+    common::assert_nothing_left(&run).await;
+}
+
 /// What `docker stack deploy` made without a label is found by the stack's name. A container of an image that has a run's label is
 /// whoever's made the image.
 #[tokio::test(flavor = "multi_thread")]

@@ -167,6 +167,17 @@ async fn the_program_holds_and_says_so() {
     for expected in ["| `mail` | durable: ", "- `certs`, regenerated: ", "\"backupbot.backup=true\"", "| differences | none |"] {
         assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
     }
+    // The release note is written into a recipe's folder once, and never over another one.
+    let recipe = dir.path().join("recipe");
+    std::fs::create_dir(&recipe).expect("made");
+    let pr = || common::restore_drill(&["labels", "pr", evidence, "--release", recipe.to_str().expect("a path")]);
+    let output = pr();
+    assert!(output.status.success(), "{}", common::stderr(&output));
+    let note = std::fs::read_to_string(recipe.join("release/3.0.2+2024.06.52")).expect("a release note");
+    assert!(note.contains("Backed up: ") && text.contains(&note), "{note}");
+    let output = pr();
+    assert_eq!(output.status.code(), Some(exit_code::USAGE.into()));
+    assert!(common::stderr(&output).contains("exists already; nothing was changed"), "{}", common::stderr(&output));
     let reserved =
         |a: &str| [".test", ".example", ".invalid", "example.org"].iter().any(|r| a.trim_end_matches(['.', '|']).ends_with(r));
     assert!(text.split_whitespace().filter(|w| w.contains('@')).all(reserved), "{text}");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bollard::models::{Service, ServiceSpec};
 use bollard::query_parameters::{
-    InspectContainerOptions, InspectNetworkOptions, InspectServiceOptions, RemoveContainerOptionsBuilder,
+    InspectContainerOptions, InspectNetworkOptions, InspectServiceOptions, KillContainerOptions, RemoveContainerOptionsBuilder,
     UpdateServiceOptionsBuilder,
 };
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
@@ -217,6 +217,17 @@ impl Owned {
         gone(self.engine.docker.remove_container(id, Some(options)).await).context(format!("removing container {id}"))
     }
 
+    /// Ends a container at once; one that has ended, or is gone, is left as it is.
+    async fn kill_container(&self, id: &str) -> Result<()> {
+        let found = self.engine.docker.inspect_container(id, None::<InspectContainerOptions>).await;
+        let container = found.context(format!("inspecting container {id}"))?;
+        self.check("container", id, container.config.and_then(|c| c.labels).as_ref())?;
+        match self.engine.docker.kill_container(id, None::<KillContainerOptions>).await {
+            Err(e) if !has_ended(&e) => gone::<()>(Err(e)).context(format!("ending container {id}")),
+            _ => Ok(()),
+        }
+    }
+
     async fn remove_secret(&self, id: &str) -> Result<()> {
         let secret = self.engine.docker.inspect_secret(id).await.context(format!("inspecting secret {id}"))?;
         self.check("secret", id, secret.spec.and_then(|s| s.labels).as_ref())?;
@@ -306,11 +317,12 @@ impl Owned {
                 _ => {}
             };
             if remains.services.is_empty() {
-                // Swarm is removing the tasks' containers; what it leaves behind, and our own, go here.
+                // Swarm removes the tasks' containers, once they have ended: at once, as their volumes go too, and not when each service's
+                // time for that is over. What it leaves behind, and our own, go here.
                 for id in &remains.containers {
-                    if !self.is_task(id).await? {
-                        keep_last(self.remove_container(id).await);
-                    }
+                    let done =
+                        if self.is_task(id).await? { self.kill_container(id).await } else { self.remove_container(id).await };
+                    keep_last(done);
                 }
                 if remains.containers.is_empty() {
                     for name in &remains.volumes {
@@ -361,6 +373,11 @@ fn gone<T>(result: Result<T, bollard::errors::Error>) -> Result<(), bollard::err
         Err(e) if !is_not_found(&e) => Err(e),
         _ => Ok(()),
     }
+}
+
+/// Whether a container that was to be ended does not run: the engine answers with 409 then.
+fn has_ended(error: &bollard::errors::Error) -> bool {
+    matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 409, .. })
 }
 
 fn is_gone(error: &Error) -> bool {

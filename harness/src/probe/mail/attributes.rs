@@ -155,14 +155,18 @@ enum Token {
 
 impl Token {
     fn is(&self, word: &str) -> bool {
-        matches!(self, Self::Text(text) if text.eq_ignore_ascii_case(word.as_bytes()))
+        self.bytes().is_some_and(|text| text.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
     }
 
     fn text(&self) -> Option<String> {
-        match self {
-            Self::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
-            _ => None,
-        }
+        self.bytes().map(|text| String::from_utf8_lossy(text).into_owned())
     }
 }
 
@@ -238,15 +242,12 @@ fn rights_of(responses: &[Vec<Token>]) -> Vec<(String, String)> {
 
 /// `* METADATA INBOX (/private/comment "mine")` (RFC 5464). Of a value its SHA-256: what a user notes is private.
 fn annotations_of(responses: &[Vec<Token>]) -> Vec<(String, String)> {
-    let pair = |pair: &[Token]| match &pair[1] {
-        Token::Text(value) => Some((pair[0].text()?, hex::encode(Sha256::digest(value)))),
-        _ => None,
+    let pair = |pair: &[Token]| Some((pair[0].text()?, hex::encode(Sha256::digest(pair[1].bytes()?))));
+    let entries = |tokens: &'_ [Token]| match tokens {
+        [Token::Open, entries @ .., Token::Close] => entries.chunks_exact(2).filter_map(pair).collect(),
+        _ => vec![],
     };
-    let inside = |tokens: &'_ [Token]| tokens.iter().filter(|t| matches!(t, Token::Text(_))).count();
-    of_kind(responses, "METADATA")
-        .filter(|tokens| inside(tokens) + 2 == tokens.len())
-        .flat_map(|tokens| tokens[1..tokens.len() - 1].chunks_exact(2).filter_map(pair))
-        .collect()
+    of_kind(responses, "METADATA").flat_map(entries).collect()
 }
 
 #[cfg(test)]
