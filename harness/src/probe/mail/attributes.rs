@@ -262,7 +262,7 @@ mod tests {
     fn an_identity_is_told_under_either_name() {
         let guid = responses("* STATUS \"a \\\"b\\\" (c\" (MESSAGES 0 X-GUID 584cc32e4c29096b14000000351c0f53)\r\n");
         assert_eq!(identity_of(&guid, "X-GUID").as_deref(), Some("584cc32e4c29096b14000000351c0f53"));
-        let others = responses("* STATUS {5}\r\nIN\"OX (mailboxid (F2212ea87))\r\n");
+        let others = responses("* STATUS {5}\r\n7 \"(7 (mailboxid (F2212ea87))\r\n");
         assert_eq!(identity_of(&others, "MAILBOXID").as_deref(), Some("F2212ea87"));
         assert_eq!(identity_of(&responses("* STATUS INBOX (MESSAGES 0)\r\n"), "X-GUID"), None);
         assert_eq!(identity_of(&responses("* STATUS INBOX (X-GUID)\r\n"), "X-GUID").as_deref(), None);
