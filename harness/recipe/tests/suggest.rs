@@ -397,3 +397,24 @@ fn what_is_said_of_a_label_of_several_lines_is_one_line() {
     );
     assert!(suggestion.said.iter().all(|line| !line.contains('\n')), "{:?}", suggestion.said);
 }
+
+#[test]
+fn a_hook_that_is_there_is_never_overruled_by_a_new_one() {
+    for hook in ["", "echo start", "rm -f /old"] {
+        let (_, new) = suggested(&format!(
+            "services:\n  app:\n    image: postgres:16\n    volumes: ['data:/var/lib/postgresql/data']\n    deploy:\n      labels:\n        \
+             - {VERSION}\n        - backupbot.backup=true\n        - backupbot.backup.pre-hook={hook}\nvolumes:\n  data:\n"
+        ));
+        assert!(!new.contains("pg_backup"), "{new}");
+    }
+}
+
+#[test]
+fn labels_with_a_misspelt_beginning_are_mended_or_told() {
+    let (suggestion, new) = suggested(&format!(
+        "services:\n  app:\n    image: x/y:1\n    volumes: ['data:/data', 'cache:/cache']\n    deploy:\n      labels:\n        - {VERSION}\n        \
+         - Backupbot.Backup=true\n        - backup-bot.volumes.cache=false\n        - backup_bot.backup.exclude=/data/tmp\nvolumes:\n  data:\n  cache:\n"
+    ));
+    assert!(new.contains("- backupbot.backup=true\n        - backupbot.backup.volumes.cache=false\n"), "{new}");
+    assert!(is_told(&suggestion, "backup_bot.backup.exclude"), "{:?}", suggestion.left);
+}
