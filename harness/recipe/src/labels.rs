@@ -15,8 +15,11 @@ mod mistake;
 pub mod recipe;
 pub mod rules;
 mod service;
+mod spelling;
 pub mod suggest;
 pub mod version;
+
+pub(crate) use spelling::is_backupbot;
 
 /// What the names of backupbot's labels begin with.
 pub const PREFIX: &str = "backupbot.";
@@ -53,11 +56,6 @@ impl Hook {
     }
 }
 
-/// Whether a label is backupbot's.
-pub(crate) fn is_backupbot(name: &str) -> bool {
-    name == "backupbot" || name.starts_with(PREFIX)
-}
-
 /// What the labels say about one volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
@@ -88,7 +86,12 @@ pub fn selection<'a>(services: impl IntoIterator<Item = &'a BTreeMap<String, Str
 
 /// The paths that a label's value selects.
 fn paths_of(value: &str) -> Vec<String> {
-    value.split(',').map(|p| p.trim().trim_matches('/').to_owned()).filter(|p| !p.is_empty()).collect()
+    let path = |p: &str| match p.trim().trim_matches('/') {
+        // The volume's root.
+        "." => ".".to_owned(),
+        p => p.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/"),
+    };
+    value.split(',').map(path).filter(|p| !p.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -119,5 +122,7 @@ mod tests {
         assert_eq!(of(&[("backupbot.backup.path", "/data")]), Selection::Whole);
         let paths = Selection::Paths(vec!["a/b".into(), "c".into()]);
         assert_eq!(of(&[("backupbot.backup.volumes.mail.path", "a/b, /c/")]), paths);
+        assert_eq!(of(&[("backupbot.backup.volumes.mail.path", "./a//b,c/.")]), paths);
+        assert_eq!(of(&[("backupbot.backup.volumes.mail.path", ".")]), Selection::Paths(vec![".".into()]));
     }
 }

@@ -304,3 +304,117 @@ fn a_label_moves_into_a_list_in_one_line_that_loses_its_only_one() {
         assert_eq!(suggest(&found(&dir)).expect("again").diff(), "");
     }
 }
+
+const VERSION: &str = "coop-cloud.${STACK_NAME}.version=1.0.0+1";
+
+/// What a suggestion makes of a compose file; it is written, and there is nothing left to suggest.
+fn suggested(text: &str) -> (Suggestion, String) {
+    let dir = folder(&[("compose.yml", text)]);
+    let suggestion = suggest(&found(&dir)).expect("a suggestion");
+    suggestion.write().expect("written");
+    assert_eq!(suggest(&found(&dir)).expect("again").diff(), "", "{text}");
+    let new = std::fs::read_to_string(dir.path().join("compose.yml")).expect("a file");
+    (suggestion, new)
+}
+
+#[test]
+fn a_database_gets_its_dump_wherever_its_labels_are() {
+    let app = format!("  app:\n    image: x/y:1\n    deploy:\n      labels: [\"{VERSION}\", \"backupbot.backup=true\"]\n");
+    let db = "  db:\n    image: postgres:16\n    volumes: [\"pg:/var/lib/postgresql/data\"]\n";
+    for deploy in [
+        "",
+        "    deploy:\n      labels:\n        - \"a=b\"\n",
+        "    deploy:\n      labels:\n        a: \"b\"\n",
+        "    deploy: {}\n",
+    ] {
+        for (before, after) in [("volumes:\n  pg:\n", ""), ("", "volumes:\n  pg:\n"), ("volumes:\n  pg:\n", "...\n")] {
+            let (suggestion, new) = suggested(&format!("{before}services:\n{app}{db}{deploy}{after}"));
+            assert_eq!((suggestion.by_hand, suggestion.left), (vec![], vec![]), "{deploy}{after}{new}");
+        }
+    }
+}
+
+#[test]
+fn no_mapping_is_left_without_a_key() {
+    for (part, expected) in [
+        (
+            "x-b: &b\n  labels: # c\n    backupbot.backup: \"true\"\nservices:\n  app:\n    <<: [*b]\n",
+            "  labels: {} # c\nservices",
+        ),
+        ("x-b: &b\n  labels:\n    - backupbot.backup=true\nservices:\n  app:\n    <<: *b\n", "  labels: []\nservices"),
+        (
+            "services:\n  db:\n    labels:\n      - backupbot.restore=true\n    # c\n  app:\n",
+            "  db:\n    labels: []\n    # c\n  app:",
+        ),
+        (
+            "services:\n  db:\n    deploy:\n      labels:\n        - backupbot.restore=true\n  app:\n",
+            "  db:\n    deploy: {}\n  app:",
+        ),
+    ] {
+        let (_, new) = suggested(&format!(
+            "{part}    image: x/y:1\n    volumes: ['data:/data']\n    deploy:\n      labels: ['{VERSION}', a=b]\nvolumes:\n  data:\n"
+        ));
+        assert!(new.contains(expected), "{new}");
+    }
+}
+
+#[test]
+fn a_label_that_services_share_is_written_once_for_all_of_them() {
+    let (suggestion, new) = suggested(&format!(
+        "x-labels: &labels\n  - \"{VERSION}\"\n  - backupbot.volumes.cache=false\nservices:\n  app: &app\n    image: x/y:1\n    volumes: \
+         ['data:/data', 'cache:/cache']\n    deploy:\n      labels: *labels\n  worker:\n    <<: *app\nvolumes:\n  data:\n  cache:\n"
+    ));
+    assert!(new.contains("  - backupbot.backup.volumes.cache=false\n"), "{new}");
+    let [switch] = &suggestion.by_hand[..] else { panic!("{:?}", suggestion.by_hand) };
+    assert!(switch.ends_with("comes from an anchor that worker has too"), "{switch}");
+}
+
+#[test]
+fn versions_keep_their_style_and_a_refusal_names_what_was_not_done() {
+    let labels = "backupbot.volumes.cache: !!str false\n";
+    for (version, expected) in
+        [("1.0.0+1", Some(": 1.0.1+1\n")), ("\"1.0.0+1\"", Some(": \"1.0.1+1\"\n")), ("!!str 1.0.0+1", None)]
+    {
+        let (suggestion, new) = suggested(&format!(
+            "services:\n  app:\n    image: x/y:1\n    volumes: ['data:/data', 'cache:/cache']\n    deploy:\n      labels:\n        \
+             coop-cloud.${{STACK_NAME}}.version: {version}\n        backupbot.backup: 'true'\n        {labels}volumes:\n  data:\n  cache:\n"
+        ));
+        match expected {
+            Some(expected) => assert!(new.contains(expected), "{new}"),
+            None => {
+                let [line] = &suggestion.by_hand[..] else { panic!("{:?}", suggestion.by_hand) };
+                assert!(line.contains("compose.yml:7:9: the version becomes 1.0.1+1: by hand"), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_said_of_a_label_of_several_lines_is_one_line() {
+    let (suggestion, _) = suggested(
+        "services:\n  app:\n    image: x/y:1\n    volumes: ['data:/data']\n    labels:\n      backupbot.backup: 'true'\n      \
+         backupbot.backup.pre-hook: |\n        a\n        b\nvolumes:\n  data:\n",
+    );
+    assert!(suggestion.said.iter().all(|line| !line.contains('\n')), "{:?}", suggestion.said);
+}
+
+#[test]
+fn a_hook_that_is_there_is_never_overruled_by_a_new_one() {
+    for hook in ["", "echo start", "rm -f /old"] {
+        let (_, new) = suggested(&format!(
+            "services:\n  app:\n    image: postgres:16\n    volumes: ['data:/var/lib/postgresql/data']\n    deploy:\n      labels:\n        \
+             - {VERSION}\n        - backupbot.backup=true\n        - backupbot.backup.pre-hook={hook}\nvolumes:\n  data:\n"
+        ));
+        assert!(!new.contains("pg_backup"), "{new}");
+    }
+}
+
+#[test]
+fn labels_with_a_misspelt_beginning_are_mended_or_told() {
+    let (suggestion, new) = suggested(&format!(
+        "services:\n  app:\n    image: x/y:1\n    volumes: ['data:/data', 'cache:/cache']\n    deploy:\n      labels:\n        - {VERSION}\n        \
+         - Backupbot.Backup=true\n        - backup-bot.volumes.cache=false\n        - backup_bot.backup.exclude=/data/tmp\nvolumes:\n  data:\n  cache:\n"
+    ));
+    assert!(new.contains("- backupbot.backup=true\n        - backupbot.backup.volumes.cache=false\n"), "{new}");
+    assert!(is_told(&suggestion, "backup_bot.backup.exclude"), "{:?}", suggestion.left);
+}

@@ -20,15 +20,25 @@ pub struct Engine {
     folders: Vec<String>,
     /// The programs that dump it, also from another service.
     pub dumps: Vec<String>,
+    /// Where commands begin in a container of the first image.
+    working_dir: Option<String>,
+    /// The pair of hooks that dumps and loads it, if there is one.
+    pub pair: Option<Pair>,
+    /// Where its facts were read.
+    #[expect(dead_code, reason = "it is for the reader of the file, and a test asks for it by its being required")]
+    source: String,
+}
+
+/// The pair of hooks for an engine.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pair {
     /// The name of the config with the script that dumps and loads it.
     pub config: String,
     /// The file that the script writes, beside the server's files.
     pub dump: String,
     /// The script. `{folder}` is where the dump is.
     script: String,
-    /// Where its facts were read.
-    #[expect(dead_code, reason = "it is for the reader of the file, and a test asks for it by its being required")]
-    source: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +69,13 @@ pub fn is_server(image: &str) -> bool {
     engine_of(image).is_some()
 }
 
+/// Where commands begin in a container of a database's image, if that is known.
+pub fn working_dir(image: &str) -> Option<&'static str> {
+    let image = ImageName::parse(image);
+    let official = |e: &&Engine| e.images.first().is_some_and(|name| image.is(name));
+    ENGINES.iter().find(official)?.working_dir.as_deref()
+}
+
 fn engine_of(image: &str) -> Option<&'static Engine> {
     let image = ImageName::parse(image);
     ENGINES.iter().find(|e| e.images.iter().any(|name| e.is_image(&image, name)))
@@ -86,7 +103,9 @@ impl Engine {
             .iter()
             .any(|folder| target == folder || target.strip_prefix(folder.as_str()).is_some_and(|r| r.starts_with('/')))
     }
+}
 
+impl Pair {
     /// The script, with a dump in this folder.
     pub fn script(&self, folder: &str) -> String {
         self.script.replace("{folder}", folder.trim_end_matches('/'))
@@ -114,6 +133,8 @@ mod tests {
             ("mysql:8", Some("MySQL")),
             ("mongo:7", Some("MongoDB")),
             ("mongo-express:1", None),
+            ("clickhouse/clickhouse-server:24.3-alpine", Some("ClickHouse")),
+            ("influxdb:2.7", Some("InfluxDB")),
             ("redis:7", None),
         ] {
             assert_eq!(engine(image), expected, "{image}");
@@ -122,11 +143,11 @@ mod tests {
 
     #[test]
     fn the_scripts_have_both_halves_and_write_what_they_read() {
-        for engine in ENGINES.iter() {
-            let dump = format!("/srv/{}", engine.dump);
+        for (engine, pair) in ENGINES.iter().filter_map(|e| Some((e, e.pair.as_ref()?))) {
+            let dump = format!("/srv/{}", pair.dump);
             let half = |name: &str| {
-                let script = engine.script("/srv/");
-                super::super::hook::read_script(&script, &[name.to_owned()], &std::collections::BTreeMap::new())
+                let script = pair.script("/srv/");
+                super::super::hook::read_script(&script, &[name.to_owned()], &std::collections::BTreeMap::new(), None)
             };
             let (backup, restore) = (half("backup"), half("restore"));
             assert!(backup.results().any(|path| *path == dump), "{}: {backup:?}", engine.name);

@@ -2,6 +2,7 @@
 //! that file; and from the hook that runs after a restore to the file that it reads.
 
 use super::Hook;
+use super::database::working_dir;
 use super::hook::{self, Called, Command};
 use super::recipe::{ConfigMount, Label, Mount, MountSource, Recipe, Service};
 
@@ -31,6 +32,8 @@ pub(super) struct Script<'a> {
     pub config: Option<&'a ConfigMount>,
     /// Whether it is known what it does.
     pub is_read: bool,
+    /// Whether it has nothing for its first argument.
+    pub lacks_part: bool,
 }
 
 /// A file in a volume.
@@ -64,7 +67,8 @@ pub(super) fn flows(recipe: &Recipe) -> Vec<Flow<'_>> {
 
 impl<'a> Flow<'a> {
     fn follow(recipe: &'a Recipe, name: &'a str, service: &'a Service, hook: Hook, label: &'a Label) -> Self {
-        let mut command = hook::read_with(&label.value, &service.environment);
+        let start = service.working_dir.as_deref().or_else(|| working_dir(service.image.as_deref()?));
+        let mut command = hook::read_in(&label.value, &service.environment, start);
         let mut scripts: Vec<Script<'a>> = Vec::new();
         for called in command.called.clone() {
             let config = service.configs.iter().find(|c| c.target == called.path);
@@ -74,10 +78,12 @@ impl<'a> Flow<'a> {
             let is_shell = shell.is_none_or(|s| s.ends_with("sh"));
             command.tools.extend(interpreter.filter(|_| called.shell.is_none()).map(str::to_owned));
             if let Some(text) = text.filter(|_| is_shell) {
-                command.add(hook::read_script(text, &called.arguments, &service.environment));
+                command.add(hook::read_script(text, &called.arguments, &service.environment, start));
             }
             let is_read = text.is_some() && is_shell || OF_IMAGES[..3].iter().any(|dir| called.path.starts_with(dir));
-            scripts.push(Script { called, config, is_read });
+            let first = called.arguments.first().filter(|_| is_shell);
+            let lacks_part = first.zip(text).is_some_and(|(part, text)| hook::lacks_part(text, part));
+            scripts.push(Script { called, config, is_read, lacks_part });
         }
         Self { name, service, hook, label, command, scripts }
     }
@@ -85,6 +91,11 @@ impl<'a> Flow<'a> {
     /// Whether it does something that cannot be read: it calls a script that is not in the recipe, or not a shell's.
     pub(super) fn is_opaque(&self) -> bool {
         self.scripts.iter().any(|script| !script.is_read)
+    }
+
+    /// Whether it is certain that it writes no dump.
+    pub(super) fn is_idle(&self) -> bool {
+        self.scripts.is_empty() && self.command.is_idle() && self.command.results().next().is_none()
     }
 
     /// Whether both run beside the same data: a volume that both services mount.
@@ -106,6 +117,22 @@ impl<'a> Flow<'a> {
     /// The files in volumes that it leaves.
     pub(super) fn files(&self) -> Vec<File<'a>> {
         self.command.results().filter_map(|path| file(self.service, path)).collect()
+    }
+
+    /// The files in volumes that it leaves for nobody: it removes them again.
+    pub(super) fn removed(&self) -> Vec<File<'a>> {
+        self.command.removed.iter().filter_map(|path| file(self.service, path)).collect()
+    }
+
+    /// The form in which it writes a file of a volume, if it is known.
+    pub(super) fn form_of(&self, wanted: &File<'_>) -> Option<&'static str> {
+        let is = |(path, _): &&(String, &'static str)| file(self.service, path).is_some_and(|f| f == *wanted);
+        self.command.written_as.iter().rev().find(is).map(|(_, form)| *form)
+    }
+
+    /// The files in volumes that it can read only in a certain form: the file, the form, the program.
+    pub(super) fn read_as(&self) -> impl Iterator<Item = (File<'a>, &'static str, &str)> {
+        self.command.read_as.iter().filter_map(|(path, form, tool)| Some((file(self.service, path)?, *form, tool.as_str())))
     }
 
     /// The files in volumes that it reads for certain.
@@ -149,7 +176,7 @@ impl File<'_> {
         if self.path.contains(['$', '*']) || paths.iter().any(|p| p.contains(['$', '*'])) {
             return None;
         }
-        Some(paths.iter().any(|p| is_in(&self.path, p) || is_in(p, &self.path)))
+        Some(paths.iter().any(|p| p == "." || is_in(&self.path, p) || is_in(p, &self.path)))
     }
 }
 

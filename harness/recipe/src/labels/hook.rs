@@ -10,11 +10,13 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+mod formats;
 mod images;
 mod shell;
 mod tools;
 
 pub use images::lacks;
+pub(super) use shell::lacks_part;
 use shell::{Token, Variables, assignment, expanded, part_for, tokens};
 
 /// What a command does.
@@ -30,6 +32,12 @@ pub struct Command {
     pub reads: Vec<String>,
     /// Every other absolute path in it that may be read.
     pub names: Vec<String>,
+    /// The forms in which it writes files, where they are known: paths and forms.
+    pub written_as: Vec<(String, &'static str)>,
+    /// The forms in which it can read files: paths, forms, and the programs.
+    pub read_as: Vec<(String, &'static str, String)>,
+    /// What it wrote and removes again in any case.
+    pub removed: Vec<String>,
     /// The program whose failure a pipe hides.
     pub hiding: Option<String>,
 }
@@ -57,6 +65,14 @@ impl Command {
         self.writes.iter().filter(move |path| !is_scratch(path) && !read_again(path))
     }
 
+    /// Whether it does nothing that could be a dump: it only prints, tidies or waits.
+    pub fn is_idle(&self) -> bool {
+        let idle = |t: &String| {
+            tools::PRINTING.contains(&t.as_str()) || tools::TIDYING.contains(&t.as_str()) || tools::WAITING.contains(&t.as_str())
+        };
+        self.called.is_empty() && self.tools.iter().all(|t| idle(t) || SHELLS.contains(&t.as_str()))
+    }
+
     /// Adds what another command does that this one calls.
     pub fn add(&mut self, other: Self) {
         self.tools.extend(other.tools);
@@ -64,6 +80,9 @@ impl Command {
         self.writes.extend(other.writes);
         self.reads.extend(other.reads);
         self.names.extend(other.names);
+        self.written_as.extend(other.written_as);
+        self.read_as.extend(other.read_as);
+        self.removed.extend(other.removed);
         self.hiding = self.hiding.take().or(other.hiding);
     }
 }
@@ -81,17 +100,23 @@ pub fn read(text: &str) -> Command {
 
 /// The same where these variables have values.
 pub fn read_with(text: &str, variables: &Variables) -> Command {
-    let mut reader = Reader { command: Command::default(), variables: variables.clone(), folder: None };
+    read_in(text, variables, None)
+}
+
+/// The same where the container's commands begin in a folder, if it is known.
+pub fn read_in(text: &str, variables: &Variables, start: Option<&str>) -> Command {
+    let start = start.map(str::to_owned);
+    let mut reader = Reader { command: Command::default(), variables: variables.clone(), folder: None, start, depth: 0 };
     reader.script(text, 0);
     reader.command.tools.dedup();
     reader.command
 }
 
 /// What a script does when it is called with these arguments.
-pub fn read_script(text: &str, arguments: &[String], variables: &Variables) -> Command {
+pub fn read_script(text: &str, arguments: &[String], variables: &Variables, start: Option<&str>) -> Command {
     let mut variables = variables.clone();
     variables.extend(arguments.iter().enumerate().map(|(at, argument)| ((at + 1).to_string(), argument.clone())));
-    let mut command = read_with(&part_for(text, arguments), &variables);
+    let mut command = read_in(&part_for(text, arguments), &variables, start);
     if text.contains("pipefail") {
         command.hiding = None;
     }
@@ -127,7 +152,7 @@ pub fn hidden_by_pipe(script: &str) -> Option<String> {
         // Nothing is before the pipe where a parenthesis was.
         program(&words(head)).or_else(|| Some(")".to_owned()))
     };
-    tokens.split(|t| *t == Token::Next).filter_map(first).find(|program| !tools::PRINTING.contains(&program.as_str()))
+    tokens.split(Token::ends).filter_map(first).find(|program| !tools::PRINTING.contains(&program.as_str()))
 }
 
 /// Words that stand before a command, or that end a compound one.
@@ -165,18 +190,51 @@ struct Reader {
     variables: Variables,
     /// Where `cd` went.
     folder: Option<String>,
+    /// Where commands begin, until a `cd`.
+    start: Option<String>,
+    /// How many `if`, `case` and loops are open: what is in them may not run.
+    depth: usize,
 }
 
 impl Reader {
     fn script(&mut self, text: &str, depth: usize) {
         let tokens = tokens(text);
         let pipefail = text.contains("pipefail");
-        for list in tokens.split(|t| *t == Token::Next) {
+        let mut may_not_run = false;
+        for list in tokens.split_inclusive(Token::ends) {
+            let follows_or = std::mem::replace(&mut may_not_run, list.last() == Some(&Token::Else));
+            let list = list.strip_suffix(&[Token::Next]).or_else(|| list.strip_suffix(&[Token::Else])).unwrap_or(list);
+            self.enter(list);
+            let written = self.command.writes.len();
             let stages: Vec<&[Token]> = list.split(|t| *t == Token::Pipe).map(simple).collect();
             if stages.len() > 1 && !pipefail && self.command.hiding.is_none() {
                 self.command.hiding = program(&words(stages[0])).filter(|p| !tools::PRINTING.contains(&p.as_str()));
             }
+            let may_run = !follows_or && self.depth == 0;
+            stages.iter().filter(|_| may_run).for_each(|stage| self.removes(stage, written));
             stages.into_iter().for_each(|stage| self.stage(stage, depth));
+        }
+    }
+
+    /// Counts the compound commands that a command opens and closes.
+    fn enter(&mut self, list: &[Token]) {
+        for word in words(list) {
+            match word {
+                "if" | "case" | "for" | "while" | "until" | "{" => self.depth += 1,
+                "fi" | "esac" | "done" | "}" => self.depth = self.depth.saturating_sub(1),
+                word if RESERVED.contains(&word) => {}
+                _ => break,
+            }
+        }
+    }
+
+    /// Notes what was written and is removed by this command.
+    fn removes(&mut self, stage: &[Token], written: usize) {
+        let expanded: Vec<Token> = stage.iter().map(|t| self.expanded(t)).collect();
+        if let ["rm" | "unlink", arguments @ ..] = &words(&expanded)[..] {
+            let paths: Vec<String> = arguments.iter().filter_map(|path| self.absolute(path)).collect();
+            let gone = paths.into_iter().filter(|path| self.command.writes[..written].contains(path));
+            self.command.removed.extend(gone.collect::<Vec<_>>());
         }
     }
 
@@ -219,6 +277,7 @@ impl Reader {
         }
         self.command.tools.push(tool.to_owned());
         if tool == "cd" {
+            self.start = None;
             self.folder = words.get(1).filter(|w| w.starts_with('/')).map(|w| (*w).to_owned());
             return;
         }
@@ -231,6 +290,8 @@ impl Reader {
         let is_data = !tools::PRINTING.contains(&tool);
         let written: Vec<String> = writes.iter().filter(|_| is_data).filter_map(|w| self.absolute(w)).collect();
         let read: Vec<String> = reads.iter().filter_map(|r| self.absolute(r)).collect();
+        self.forms(tool, words, &written, &read);
+        self.command.removed.retain(|path| !written.contains(path));
         self.command.writes.extend(written);
         self.command.reads.extend(read);
         // A script in a word is read by itself.
@@ -245,8 +306,23 @@ impl Reader {
         } else if tool == "su" && depth < 4 {
             // su USER -c 'SCRIPT'
             if let Some(script) = words.iter().skip_while(|w| **w != "-c").nth(1) {
+                if words.iter().any(|w| ["-", "-l", "--login"].contains(w)) {
+                    (self.folder, self.start) = (None, None);
+                }
                 self.script(script, depth + 1);
             }
+        }
+    }
+
+    /// Notes the forms of what a program writes and reads. A copy has the form of what was copied.
+    fn forms(&mut self, tool: &str, words: &[&str], written: &[String], read: &[String]) {
+        let of = |path: &String| self.command.written_as.iter().rev().find(|(p, _)| p == path).map(|(_, form)| *form);
+        let copied = read.first().filter(|_| matches!(tool, "cp" | "mv")).and_then(of);
+        if let Some(form) = formats::written(tool, words).or(copied) {
+            self.command.written_as.extend(written.iter().map(|path| (path.clone(), form)));
+        }
+        if let Some(form) = formats::read(tool, words) {
+            self.command.read_as.extend(read.iter().map(|path| (path.clone(), form, tool.to_owned())));
         }
     }
 
@@ -276,9 +352,11 @@ impl Reader {
 
     /// A file's path from the root; nothing if it is relative to a folder that is not known.
     fn absolute(&self, path: &str) -> Option<String> {
-        match &self.folder {
+        match self.folder.as_ref().or(self.start.as_ref()) {
             _ if path.starts_with('/') => Some(path.to_owned()),
-            Some(folder) if !path.starts_with(['-', '$', '&']) => Some(format!("{}/{path}", folder.trim_end_matches('/'))),
+            Some(folder) if !path.is_empty() && !path.starts_with(['-', '$', '&', '\'', '"', '`']) => {
+                Some(format!("{}/{path}", folder.trim_end_matches('/')))
+            }
             _ => None,
         }
     }

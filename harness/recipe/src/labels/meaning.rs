@@ -1,6 +1,9 @@
 //! What an author meant by a label that backupbot version 2 does not read as they meant it.
 
+use std::borrow::Cow;
+
 use super::recipe::{Label, MountSource, Recipe, Service};
+use super::spelling::corrected;
 use super::{BACKUP, Hook, VOLUMES};
 use crate::inventory::Class;
 use crate::near::nearest;
@@ -23,6 +26,17 @@ const COMPARED: usize = 100;
 
 /// What a label of a service was meant to say.
 pub(super) fn meaning(recipe: &Recipe, service: &Service, label: &Label) -> Meaning {
+    match corrected(&label.name) {
+        Some(Cow::Owned(name)) => {
+            let meant = of_name(recipe, service, &Label { name: name.clone(), ..label.clone() });
+            if meant == Meaning::AsWritten { Meaning::Instead(vec![(name, label.written.1.clone())]) } else { meant }
+        }
+        _ => of_name(recipe, service, label),
+    }
+}
+
+/// What a label whose name begins as it should was meant to say.
+fn of_name(recipe: &Recipe, service: &Service, label: &Label) -> Meaning {
     let Label { name, value, .. } = label;
     let written = &label.written.1;
     if name == BACKUP {
@@ -163,7 +177,7 @@ pub(super) enum PathMeaning<'v> {
 pub(super) fn paths_meant<'v>(targets: &[&str], value: &'v str) -> Vec<PathMeaning<'v>> {
     let one = |path: &'v str| {
         let path = path.trim();
-        if path.split('/').any(|part| part == "..") || path.trim_matches('/').is_empty() {
+        if path.split('/').any(|part| part == "..") || path.trim_matches('/').is_empty() || is_several(path) {
             return PathMeaning::Nothing(path);
         }
         let below = |target: &&&str| path.strip_prefix(**target).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -176,6 +190,11 @@ pub(super) fn paths_meant<'v>(targets: &[&str], value: &'v str) -> Vec<PathMeani
         }
     };
     value.split(',').map(one).collect()
+}
+
+/// Whether a path is several ones, with blanks between them: only commas are read as such.
+fn is_several(path: &str) -> bool {
+    path.split_whitespace().skip(1).any(|word| word.starts_with('/'))
 }
 
 fn paths(recipe: &Recipe, service: &Service, label: &Label, volume: &str, name: &str) -> Meaning {
@@ -212,7 +231,7 @@ fn container_paths(service: &Service, label: &Label) -> Meaning {
     let pairs = written.zip(filled).map(|(path, filled)| (path.trim(), filled.trim()));
     for (path, filled) in pairs.filter(|(path, _)| !path.is_empty()) {
         let Some((volume, path)) = Recipe::in_volume(service, path) else { return Meaning::Unclear };
-        if Recipe::in_volume(service, filled).is_none_or(|(of, _)| of != volume) {
+        if is_several(filled) || Recipe::in_volume(service, filled).is_none_or(|(of, _)| of != volume) {
             return Meaning::Unclear;
         }
         match found.iter_mut().find(|(v, _)| *v == volume) {
@@ -278,6 +297,13 @@ mod tests {
             ("backupbot.backup.path=${DIR:-/dumps}/x", Meaning::Unclear),
             ("backupbot.backup.pre_hook=x ${Y}", told(&[("backupbot.backup.pre-hook", "x ${Y}")])),
             ("backupbot.backup.command=x", Meaning::Unclear),
+            ("backupbot.backup.path=/dumps/x /cache/y", Meaning::Unclear),
+            ("backupbot.backup.volumes.data.path=/dumps/x /dumps/y", Meaning::Unclear),
+            ("Backupbot.Backup=true", told(&[("backupbot.backup", "true")])),
+            ("backup-bot.backup.volumes.cache=false", told(&[("backupbot.backup.volumes.cache", "false")])),
+            ("BackupBot.backup.pre-hook=x ${Y}", told(&[("backupbot.backup.pre-hook", "x ${Y}")])),
+            ("backup_bot.volumes.cache=false", told(&[("backupbot.backup.volumes.cache", "false")])),
+            ("BackupBot.backup.command=x", Meaning::Unclear),
         ] {
             let text = format!(
                 "services:\n  app:\n    volumes: [\"data:/dumps\", \"cache:/cache\"]\n    deploy:\n      labels:\n        - \"{label}\"\nvolumes:\n  data:\n  cache:\n"

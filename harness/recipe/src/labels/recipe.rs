@@ -217,6 +217,9 @@ impl File<'_> {
         if let Some(image) = node.get("image") {
             service.image = image.text().map(|t| Ok::<_, Error>(self.text(t, image)?.0)).transpose()?;
         }
+        if let Some(dir) = node.get("working_dir").and_then(Node::text) {
+            service.working_dir = Some(self.text(dir, node)?.0);
+        }
         let deploy = node.get("deploy");
         if let Some(replicas) = deploy.and_then(|d| d.get("replicas")).and_then(Node::scalar) {
             service.replicas = self.text(&replicas, node)?.0.parse().ok();
@@ -226,6 +229,7 @@ impl File<'_> {
         {
             replace(labels, self.labels(node)?, |label| &label.name);
         }
+        service.overruled.extend(overruled(&self.labels(deploy.and_then(|d| d.get("labels")))?));
         let mounts = node.get("volumes").map_or(&[][..], Node::items);
         let mounts = mounts.iter().map(|item| self.mount(item)).collect::<Result<_>>()?;
         replace(&mut service.mounts, mounts, |mount| &mount.target);
@@ -308,6 +312,13 @@ fn variables(node: Option<&Node>) -> Vec<(String, String)> {
     let items = node.items().iter().filter_map(|item| item.text()?.split_once('='));
     let items = items.map(|(name, value)| (name.to_owned(), value.to_owned()));
     items.chain(node.entries().filter_map(|(name, _, value)| Some((name.to_owned(), value.scalar()?)))).collect()
+}
+
+/// The labels of one list that a later one with another value overrules, each with that one.
+fn overruled(labels: &[Label]) -> Vec<(Label, Label)> {
+    let last: HashMap<&String, &Label> = labels.iter().map(|label| (&label.name, label)).collect();
+    let pairs = labels.iter().map(|label| (label, last[&label.name]));
+    pairs.filter(|(label, last)| label.value != last.value).map(|(label, last)| (label.clone(), last.clone())).collect()
 }
 
 /// Adds items; each replaces those before it that have the same key. One pass: files with thousands of labels exist.

@@ -97,6 +97,10 @@ pub enum Rule {
     ScriptNotExecutable,
     QuoteInHook,
     NoBash,
+    TwoValues,
+    DumpInOtherForm,
+    ScriptWithoutPart,
+    DatabaseLeftOut,
 }
 
 static LESSONS: LazyLock<Vec<Lesson>> = LazyLock::new(|| {

@@ -91,12 +91,16 @@ pub struct Service {
     pub image: Option<String>,
     /// `deploy.labels`, which backupbot reads.
     pub labels: Vec<Label>,
+    /// Labels of `deploy.labels` that a later one with another value overrules in the same list, each with that one.
+    pub overruled: Vec<(Label, Label)>,
     /// `labels`, which backupbot does not read.
     pub container_labels: Vec<Label>,
     /// Its mounts.
     pub mounts: Vec<Mount>,
     /// Its configs.
     pub configs: Vec<ConfigMount>,
+    /// Where the commands of its containers begin, if the recipe says so.
+    pub working_dir: Option<String>,
     /// The variables of its containers.
     pub environment: BTreeMap<String, String>,
     /// How many containers it has, if the recipe says so.
@@ -135,9 +139,11 @@ impl Service {
             files: Vec::new(),
             image: None,
             labels: Vec::new(),
+            overruled: Vec::new(),
             container_labels: Vec::new(),
             mounts: Vec::new(),
             configs: Vec::new(),
+            working_dir: None,
             environment: BTreeMap::new(),
             replicas: None,
         }

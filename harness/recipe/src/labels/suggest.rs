@@ -228,8 +228,10 @@ impl Work {
             name: label.written.0.clone(),
             value: value.clone(),
         });
-        let step = Step { said: None, edits: edits.collect() };
-        self.make(texts, &[step])
+        let raised = format!("{}: the version becomes {value}", label.place);
+        let (done, refused) = apply(&texts, &[Step { said: Some(raised), edits: edits.collect() }])?;
+        self.refuse(refused);
+        Ok(done)
     }
 
     /// What lint still finds.

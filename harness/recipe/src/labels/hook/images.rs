@@ -66,6 +66,7 @@ mod tests {
             ("mariadb:lts-noble", "mysqldump"),
             ("postgres:16-alpine", "sqlite3"),
             ("mysql:8", "mariadb-dump"),
+            ("mariadb:10.3", "mariadb-dump"),
             ("traefik:v3.1", "bash"),
             ("ghcr.io/mailu/admin:2024.06.52", "sqlite3"),
         ] {
@@ -80,6 +81,8 @@ mod tests {
             ("mariadb:10.11", "mysqldump"),
             ("mariadb:10.11-jammy", "mysqldump"),
             ("mariadb:10", "mysqldump"),
+            ("mariadb:10.6", "mariadb-dump"),
+            ("mariadb:lts", "mariadb-dump"),
             ("mysql:8.4", "mysqldump"),
             ("example.org/own:1", "anything"),
             ("example.org/own:1-alpine", "bash"),

@@ -13,8 +13,10 @@ const QUOTED_DOLLAR: char = '\u{1}';
 pub(super) enum Token {
     /// A word, with quotes taken off and variables as they are written.
     Word(String),
-    /// `;`, `&&`, `||`, `&` or the end of a line: a new command begins.
+    /// `;`, `&&`, `&` or the end of a line: a new command begins.
     Next,
+    /// `||`: the next command begins, and runs only if the one before fails.
+    Else,
     /// `|`
     Pipe,
     /// `<`
@@ -23,6 +25,13 @@ pub(super) enum Token {
     Write,
     /// The same for another stream than the output: messages.
     Messages,
+}
+
+impl Token {
+    /// Whether a new command begins after it.
+    pub(super) fn ends(&self) -> bool {
+        matches!(self, Self::Next | Self::Else)
+    }
 }
 
 /// Splits a command into its pieces.
@@ -60,7 +69,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
                         chars.next_if_eq(&'&');
                         Some(Token::Next)
                     }
-                    '|' => Some(if chars.next_if_eq(&'|').is_some() { Token::Next } else { Token::Pipe }),
+                    '|' => Some(if chars.next_if_eq(&'|').is_some() { Token::Else } else { Token::Pipe }),
                     c if c.is_whitespace() => None,
                     c => {
                         word.get_or_insert_default().push(c);
@@ -115,6 +124,30 @@ pub(super) fn part_for(script: &str, arguments: &[String]) -> String {
     }
 }
 
+/// Whether a script has nothing for a first argument: it runs the function that the argument names, and there is none; or it chooses
+/// by `case`, and no branch is for it.
+pub(in crate::labels) fn lacks_part(script: &str, argument: &str) -> bool {
+    // With exec it would be a program, never a function.
+    static CALLS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?m)^\s*"?\$(?:[@1*]|\{[@1*]\})"?\s*(?:#.*)?$"#).expect("the pattern is a constant, and tested")
+    });
+    static CHOOSES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?m)^\s*case\s+"?\$\{?1[^}\s]*\}?"?\s+in\b"#).expect("the pattern is a constant, and tested")
+    });
+    static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^\s*(?:function\s+[\w-]+|[\w-]+\s*\(\))").expect("the pattern is a constant, and tested")
+    });
+    static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)(?:^|;;)\s*\(?[^\s()#]*[*?$\[][^\s()]*\)").expect("the pattern is a constant, and tested")
+    });
+    if function(script, argument).is_some() || branch(script, argument).is_some() {
+        return false;
+    }
+    let begin = CHOOSES.find(script).map(|found| found.end());
+    let chooses = begin.is_some_and(|at| !PATTERN.is_match(&script[at..]));
+    chooses || begin.is_none() && CALLS.is_match(script) && FUNCTION.is_match(script)
+}
+
 /// Whether a line has nothing but assignments.
 fn assigns(line: &str) -> bool {
     let line = ["export ", "readonly ", "declare "].iter().find_map(|w| line.strip_prefix(w)).unwrap_or(line);
@@ -165,6 +198,26 @@ mod tests {
         ] {
             let [Token::Word(word)] = &tokens(text)[..] else { panic!("{text}: one word") };
             assert_eq!(expanded(word, &variables), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_script_without_a_part_for_an_argument() {
+        for (script, lacks) in [
+            ("backup() {\n  a\n}\n$@\n", true),
+            ("backup() {\n  a\n}\n\"$1\" # run\n", true),
+            ("log() {\n  a\n}\nexec \"$@\"\n", false),
+            ("function backup {\n  a\n}\nrestore () {\n  b\n}\n\"${1}\"\n", false),
+            ("case \"$1\" in\n  backup) a ;;\nesac\n", true),
+            ("case \"${1:-backup}\" in\n  backup) a ;;\nesac\n", true),
+            ("case $1 in\n  backup) a ;;\n  *) b ;;\nesac\n", false),
+            ("case $1 in backup) a ;; re*)\n b ;;\nesac\n", false),
+            ("case $1 in\n  backup) a ;;\n  load|restore) b ;;\nesac\n", false),
+            ("if [ \"$1\" = restore ]; then b; fi\n", false),
+            ("pg_dump > /d\n", false),
+            ("log() { echo; }\npg_dump \"$@\" > /d\n", false),
+        ] {
+            assert_eq!(lacks_part(script, "restore"), lacks, "{script}");
         }
     }
 

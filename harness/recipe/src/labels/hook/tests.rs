@@ -73,9 +73,9 @@ fn what_is_called_by_its_path() {
 #[test]
 fn what_a_script_does_when_it_is_called() {
     let script = "#!/bin/bash\nset -e\nBACKUP_FILE='/var/lib/postgresql/data/backup.sql'\nfunction backup {\n  export PGPASSWORD=$(cat /run/secrets/db)\n  pg_dump -U ${POSTGRES_USER} ${POSTGRES_DB} > $BACKUP_FILE\n}\nfunction restore {\n  psql -U ${POSTGRES_USER} -1 -f $BACKUP_FILE\n}\n$@\n";
-    let backup = read_script(script, &["backup".into()], &Variables::new());
+    let backup = read_script(script, &["backup".into()], &Variables::new(), None);
     assert_eq!(backup.results().collect::<Vec<_>>(), ["/var/lib/postgresql/data/backup.sql"]);
-    let restore = read_script(script, &["restore".into()], &Variables::new());
+    let restore = read_script(script, &["restore".into()], &Variables::new(), None);
     assert_eq!(restore.reads, ["/var/lib/postgresql/data/backup.sql"]);
     assert!(!restore.tools.contains(&"pg_dump".to_owned()));
     assert_eq!(interpreter(script), Some("bash"));
@@ -110,5 +110,55 @@ fn what_a_pipe_hides() {
         ("", None),
     ] {
         assert_eq!(hidden_by_pipe(script).as_deref(), hidden, "{script}");
+    }
+}
+
+#[test]
+fn what_a_hook_removes_again_in_any_case() {
+    for (text, removed) in [
+        ("pg_dump > /data/d; rm -f /data/d", &["/data/d"][..]),
+        ("pg_dump > /data/d && gzip /data/d && rm /data/d.gz", &["/data/d.gz"]),
+        ("rm -f /data/d; pg_dump > /data/d", &[]),
+        ("pg_dump > /data/d || rm -f /data/d", &[]),
+        ("if ! pg_dump > /data/d; then rm -f /data/d; exit 1; fi", &[]),
+        ("pg_dump > /data/d; rm /data/d; pg_dump > /data/d", &[]),
+        ("clean() {\n  rm -f /data/d\n}\npg_dump > /data/d\n", &[]),
+        ("pg_dump > /data/d\nclean() {\n  rm -f /data/d\n}\n", &[]),
+    ] {
+        assert_eq!(read(text).removed, removed, "{text}");
+    }
+}
+
+#[test]
+fn relative_paths_begin_where_the_containers_commands_do() {
+    for (text, writes) in [
+        ("pg_dump app > b.sql", &["/b.sql"][..]),
+        ("cd /data && pg_dump app > b.sql", &["/data/b.sql"]),
+        ("cd $PGDATA && pg_dump app > b.sql", &[]),
+        ("su - postgres -c \"pg_dump app > b.sql\"", &[]),
+        ("su postgres -c \"pg_dump app > b.sql\"", &["/b.sql"]),
+        ("pg_dump app > $FILE", &[]),
+    ] {
+        assert_eq!(read_in(text, &Variables::new(), Some("/")).writes, writes, "{text}");
+        let known: Vec<&str> = writes.iter().copied().filter(|w| text.contains("cd /data") && w.starts_with("/data")).collect();
+        assert_eq!(read(text).writes, known, "{text}");
+    }
+}
+
+#[test]
+fn in_which_form_a_dump_is_written_and_read() {
+    for (text, written, read_as) in [
+        ("pg_dump -Fc app > /d", &[("/d", "an archive of pg_dump")][..], &[][..]),
+        ("pg_dump app | gzip > /d", &[("/d", "a gzip file")], &[]),
+        ("pg_dump -f /d.part app && mv /d.part /d", &[("/d.part", "SQL text"), ("/d", "SQL text")], &[]),
+        ("psql -f /d app", &[], &[("/d", "SQL text", "psql")]),
+        ("gunzip -c /d | psql app", &[], &[("/d", "a gzip file", "gunzip")]),
+        ("cat /d | psql app", &[], &[]),
+    ] {
+        let found = read(text);
+        let own = |list: &[(&str, &'static str)]| list.iter().map(|(p, f)| ((*p).to_owned(), *f)).collect::<Vec<_>>();
+        assert_eq!(found.written_as, own(written), "{text}");
+        let read_as: Vec<_> = read_as.iter().map(|(p, f, t)| ((*p).to_owned(), *f, (*t).to_owned())).collect();
+        assert_eq!(found.read_as, read_as, "{text}");
     }
 }

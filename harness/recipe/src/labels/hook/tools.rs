@@ -6,6 +6,10 @@ pub(super) const PRINTING: [&str; 6] = ["echo", "printf", "yes", "true", "date",
 /// Programs whose arguments are neither read nor written: what is named there may be absent before and after.
 pub(super) const TIDYING: [&str; 10] = ["rm", "mkdir", "chmod", "chown", "test", "[", "[[", "ls", "rmdir", "touch"];
 
+/// Programs that only wait, or that are the shell's own.
+pub(super) const WAITING: [&str; 11] =
+    ["sleep", "sync", "set", "cd", "export", "local", ":", "exit", "return", "pg_isready", "false"];
+
 /// Programs that print or write the content of a database, and that nobody runs for another reason.
 pub(super) const DUMPING: [&str; 10] = [
     "pg_dump",
@@ -40,7 +44,7 @@ pub(super) fn files(tool: &str, words: &[&str]) -> Files {
         "psql" => (option(&["-o", "--output"], &["--output="]), option(&["-f", "--file"], &["--file=", "-f"])),
         "pg_restore" => (vec![], plain().pop().into_iter().collect()),
         "mysqldump" | "mariadb-dump" => (option(&["-r", "--result-file"], &["--result-file=", "-r"]), vec![]),
-        "mongodump" => (option(&["--out", "-o", "--archive"], &["--out=", "--archive="]), vec![]),
+        "mongodump" => (mongodump(words, option(&["--out", "-o"], &["--out=", "--archive="])), vec![]),
         "mongorestore" => (vec![], [option(&["--archive", "--dir"], &["--archive=", "--dir="]), plain()].concat()),
         "redis-cli" => (option(&["--rdb"], &["--rdb="]), vec![]),
         "tee" => (plain(), vec![]),
@@ -68,6 +72,12 @@ fn options(words: &[&str], after: &[&str], joined: &[&str]) -> Vec<String> {
         }
     }
     found
+}
+
+/// Without an archive or a folder, the dump is in the folder `dump`. `--archive` alone prints it.
+fn mongodump(words: &[&str], named: Vec<String>) -> Vec<String> {
+    let prints = words.contains(&"--archive") || words.windows(2).any(|w| ["--out", "-o"].contains(&w[0]) && w[1] == "-");
+    if named.is_empty() && !prints { vec!["dump".into()] } else { named }
 }
 
 fn tar(words: &[&str]) -> (Vec<String>, Vec<String>) {
@@ -139,6 +149,9 @@ mod tests {
             ("tar xf /srv/a.tar -C /", &[], &["/srv/a.tar"]),
             ("mongodump --archive=/data/db/x", &["/data/db/x"], &[]),
             ("dd if=/a of=/b", &["/b"], &["/a"]),
+            ("mongodump --archive --gzip", &[], &[]),
+            ("mongodump --out /b", &["/b"], &[]),
+            ("mongodump --db a", &["dump"], &[]),
         ] {
             let words: Vec<&str> = command.split(' ').collect();
             let found = files(words[0], &words);

@@ -29,6 +29,22 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
         };
         found.add(Rule::DatabaseWithoutDump, &server.mount.place, message);
     }
+    for (name, server) in excluded(recipe, flows) {
+        let message = format!(
+            "service {name}: volume {} with {} is excluded, and no hook writes a dump",
+            server.volume, server.engine.name
+        );
+        found.add(Rule::DatabaseLeftOut, &server.mount.place, message);
+    }
+}
+
+/// The databases that are excluded and that nothing is seen to dump, unless the inventory says that they need no backup.
+fn excluded<'r>(recipe: &'r Recipe, flows: &[Flow<'_>]) -> Vec<(&'r str, Server<'r>)> {
+    // A hook on another service may dump the database over the network, as may a script that cannot be read.
+    let may_dump = flows.iter().any(|f| f.hook == Hook::BackupPre && !f.is_idle() && (f.dumps() || f.is_opaque()));
+    let servers = recipe.services.iter().filter_map(|(name, service)| Some((name.as_str(), server(service)?)));
+    let is_known = |volume: &str| recipe.inventory.iter().flat_map(|i| &i.volumes).any(|v| v.name == volume);
+    servers.filter(|(_, s)| !may_dump && selected(recipe, s.volume).0 && !is_known(s.volume)).collect()
 }
 
 /// The databases that are backed up and that no hook dumps.
@@ -38,7 +54,8 @@ pub(in crate::labels) fn without_dump<'r>(recipe: &'r Recipe, flows: &[Flow<'_>]
         .filter(|(name, server)| {
             let dumps = |flow: &&Flow<'_>| {
                 flow.hook == Hook::BackupPre
-                    && (flow.name == *name || flow.command.tools.iter().any(|tool| server.engine.dumps.contains(tool)))
+                    && (flow.name == *name && !flow.is_idle()
+                        || flow.command.tools.iter().any(|tool| server.engine.dumps.contains(tool)))
             };
             !selected(recipe, server.volume).0 && !flows.iter().any(|flow| dumps(&flow))
         })

@@ -12,6 +12,11 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
         match flow.hook {
             Hook::BackupPre => {
                 flow.files().iter().for_each(|file| left_out(recipe, flow, file, found));
+                for file in flow.removed() {
+                    let written = format!("{} writes {} of volume {}", flow.label.name, file.path, file.volume);
+                    let message = format!("{written}, and removes it before the files are copied");
+                    found.add(Rule::DumpLeftOut, &flow.label.place, message);
+                }
                 loaded(flow, flows, found);
             }
             Hook::BackupPost if flow.command.dumps() => {
@@ -21,7 +26,10 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
                     found.add(Rule::DumpLeftOut, &flow.label.place, message);
                 }
             }
-            Hook::RestorePre | Hook::RestorePost => restores(flow, flows, found),
+            Hook::RestorePre | Hook::RestorePost => {
+                restores(flow, flows, found);
+                forms(flow, flows, found);
+            }
             Hook::BackupPost => {}
         }
     }
@@ -55,7 +63,7 @@ fn loaded(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
                 || files.iter().any(|file| other.may_read(file)))
     };
     if flows.iter().any(|other| may_load(&other)) {
-        return;
+        return partly(flow, &files, flows, found);
     }
     let alone = format!("service {} has no backupbot.restore hook", flow.name);
     if flow.dumps() {
@@ -64,6 +72,34 @@ fn loaded(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
     } else if !flows.iter().any(|other| other.name == flow.name && other.hook == Hook::BackupPost) {
         // With a hook after the backup, it is a switch that is turned back, such as a maintenance mode.
         found.add(Rule::BackupHookAlone, &flow.label.place, alone);
+    }
+}
+
+/// Dumps that no hook loads, of a hook that writes several and of which one is loaded.
+fn partly(flow: &Flow<'_>, files: &[File<'_>], flows: &[Flow<'_>], found: &mut Mistakes) {
+    let restores: Vec<&Flow<'_>> = flows.iter().filter(|f| matches!(f.hook, Hook::RestorePre | Hook::RestorePost)).collect();
+    let is_read = |file: &&File<'_>| restores.iter().any(|other| other.may_read(file));
+    if restores.iter().any(|other| other.is_opaque()) || !files.iter().any(|file| is_read(&file)) {
+        return;
+    }
+    // Another file than a dump may only have to be there.
+    for file in files.iter().filter(|file| !is_read(file) && flow.form_of(file).is_some()) {
+        let message = format!("{} writes {} of volume {}, which no hook loads", flow.label.name, file.path, file.volume);
+        found.add(Rule::DumpNeverLoaded, &flow.label.place, message);
+    }
+}
+
+/// Whether a restore can read the form in which the backup writes a dump.
+fn forms(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
+    let before = || flows.iter().filter(|f| f.hook == Hook::BackupPre);
+    for (file, needed, tool) in flow.read_as() {
+        // What the restore itself makes of the file first is not followed.
+        let form = before().find_map(|f| f.form_of(&file)).filter(|_| flow.form_of(&file).is_none());
+        if let Some(form) = form.filter(|form| *form != needed) {
+            let message =
+                format!("{}: {tool} reads {needed}, but {} of volume {} is {form}", flow.label.name, file.path, file.volume);
+            found.add(Rule::DumpInOtherForm, &flow.label.place, message);
+        }
     }
 }
 

@@ -72,6 +72,9 @@ static SCRIPT: LazyLock<Regex> =
 
 fn script(flow: &Flow<'_>, script: &Script<'_>, found: &mut Mistakes) {
     let (label, path) = (flow.label, &script.called.path);
+    if let Some(part) = script.called.arguments.first().filter(|_| script.lacks_part) {
+        found.add(Rule::ScriptWithoutPart, &label.place, format!("{}: {path} has no function or branch {part}", label.name));
+    }
     match script.config {
         Some(config) if !config.executable && script.called.shell.is_none() => {
             let message =
@@ -86,9 +89,12 @@ fn script(flow: &Flow<'_>, script: &Script<'_>, found: &mut Mistakes) {
     }
 }
 
-/// Where a path of the container is, if it is in no named volume.
+/// Where a path of the container is, if nothing can be written there into a named volume.
 fn outside_volumes(service: &Service, path: &str) -> Option<&'static str> {
-    match service.mount_of(path).map(|(mount, _)| &mount.source) {
+    let mount = service.mount_of(path).map(|(mount, _)| mount);
+    let read_only = mount.is_some_and(|m| m.read_only);
+    match mount.map(|m| &m.source) {
+        Some(MountSource::Volume(_)) if read_only => Some("is in a volume that is mounted read-only"),
         Some(MountSource::Volume(_)) => None,
         Some(MountSource::Bind(_)) => Some("is on the host"),
         Some(MountSource::Unnamed) => Some("is in no named volume"),

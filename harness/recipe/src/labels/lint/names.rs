@@ -1,10 +1,10 @@
 //! The name and the value of every single label.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::labels::meaning::{Meaning, PathMeaning, hint, meaning, paths_meant, targets, volume_meant, volume_of};
 use crate::labels::mistake::Mistakes;
-use crate::labels::recipe::{Label, MountSource, Recipe, Service};
+use crate::labels::recipe::{Label, Recipe, Service};
 use crate::labels::rules::Rule;
 use crate::labels::{BACKUP, Hook, VOLUMES, is_backupbot};
 
@@ -18,6 +18,7 @@ pub(super) fn check(recipe: &Recipe, found: &mut Mistakes) {
     for label in recipe.services.values().flat_map(|s| &s.container_labels).filter(|l| is_backupbot(&l.name)) {
         found.add(Rule::ContainerLabel, &label.place, format!("{} is under labels; expected under deploy.labels", label.name));
     }
+    contradictions(recipe, found);
 }
 
 struct Names<'a> {
@@ -46,7 +47,7 @@ impl Names<'_> {
         } else if let Some(rest) = name.strip_prefix(VOLUMES) {
             self.volume(service, label, rest, found);
         } else if name == "backupbot.backup.path" {
-            found.add(Rule::ContainerPath, place, format!("{name}={value}{}", instead(service, value)));
+            found.add(Rule::ContainerPath, place, format!("{name}={value}{}", instead(meaning(self.recipe, service, label))));
         } else if name.starts_with("backupbot.volumes.") || name == "backupbot.restore" {
             found.add(Rule::Version1, place, format!("{name}={value} is a label of backupbot version 1"));
         } else if !Hook::ALL.iter().any(|h| h.label() == name) {
@@ -67,7 +68,8 @@ impl Names<'_> {
             found.add(Rule::UnknownVolume, place, format!("{name}: there is no volume {volume:?}{meant}"));
         }
         if is_path {
-            self.paths(service, label, volume, found);
+            let meant = if self.recipe.has_volume(volume) { None } else { volume_meant(self.recipe, volume) };
+            self.paths(service, label, meant.unwrap_or(volume), found);
             if self.excluded.contains(volume) {
                 let message = format!("{name}: volume {volume} is excluded by {VOLUMES}{volume}=false");
                 found.add(Rule::PathOfExcluded, place, message);
@@ -108,14 +110,33 @@ fn switch(label: &Label, found: &mut Mistakes) {
     }
 }
 
-/// What to write instead of a path in the container.
-fn instead(service: &Service, path: &str) -> String {
-    let within = service.mounts.iter().find_map(|m| match &m.source {
-        MountSource::Volume(volume) => Some((volume, path.strip_prefix(&m.target)?)),
-        MountSource::Bind(_) | MountSource::Unnamed => None,
-    });
-    within.map_or_else(String::new, |(volume, path)| match path.trim_matches('/') {
-        "" => format!("; volume {volume} is backed up without a label"),
-        path => format!("; expected {VOLUMES}{volume}.path={path}"),
-    })
+/// What to write instead, or why nothing is needed.
+fn instead(meant: Meaning) -> String {
+    match meant {
+        Meaning::Instead(labels) => {
+            let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            format!("; expected {}", labels.join(" and "))
+        }
+        Meaning::Needless(why) => format!("; {why}"),
+        Meaning::AsWritten | Meaning::Unclear => String::new(),
+    }
+}
+
+/// The values that labels about one volume have: the bot reads one of them, and nobody knows which.
+fn contradictions(recipe: &Recipe, found: &mut Mistakes) {
+    let mut first: HashMap<&str, (&str, &Label)> = HashMap::new();
+    for (service, _, label) in recipe.labels().filter(|(.., l)| l.name.starts_with(VOLUMES)) {
+        let (other, before) = *first.entry(&label.name).or_insert((service, label));
+        if before.value != label.value {
+            let message = format!("{}={}, but service {other} says {}", label.name, label.value, before.value);
+            found.add(Rule::TwoValues, &label.place, message);
+        }
+    }
+    for (label, last) in recipe.services.values().flat_map(|s| &s.overruled).filter(|(l, _)| is_backupbot(&l.name)) {
+        let message = format!(
+            "{}={} has no effect: line {} of the same list says {}",
+            label.name, label.value, last.place.line, last.value
+        );
+        found.add(Rule::TwoValues, &label.place, message);
+    }
 }

@@ -49,6 +49,7 @@ fn attempt(files: &[FileText], steps: &[&Step]) -> Result<Texts, Refused> {
     let mut editor =
         Editor { files, changes: vec![Vec::new(); files.len()], removed: BTreeMap::new(), inserted: BTreeMap::new() };
     let mut configs: BTreeMap<usize, BTreeMap<String, String>> = BTreeMap::new();
+    let mut mounted: Vec<(usize, Change)> = Vec::new();
     for edit in steps.iter().flat_map(|s| &s.edits) {
         match edit {
             Edit::Rewrite { at, name, value } => editor.rewrite(at, name, value)?,
@@ -60,15 +61,17 @@ fn attempt(files: &[FileText], steps: &[&Step]) -> Result<Texts, Refused> {
             Edit::Config { service, near, config, version } => {
                 let file = editor.file_of(&near.file)?;
                 let own = editor.files[file].service(service).ok_or("the service is in another file")?;
-                editor.changes[file].push(own.add_config(config)?);
+                mounted.push((file, own.add_config(config)?));
                 configs.entry(file).or_default().insert(config.clone(), version.clone());
             }
         }
     }
+    // Where all of them are added in one place, what is indented most is first: it belongs to what is above.
+    editor.insert()?;
+    mounted.into_iter().for_each(|(file, change)| editor.changes[file].push(change));
     for (file, configs) in &configs {
         editor.changes[*file].push(declare(&files[*file], configs)?);
     }
-    editor.insert()?;
     editor.remove_headings();
     let mut done = Texts::new();
     for (file, changes) in files.iter().zip(&editor.changes) {
@@ -147,7 +150,8 @@ impl Editor<'_> {
         Ok(())
     }
 
-    /// Removes a `labels:` that has no label left, and a `deploy:` that has nothing else.
+    /// Removes a `labels:` that has no label left, and a `deploy:` that has nothing else. What would leave a mapping without any key
+    /// stays, with an empty value: neither a service nor what is merged into one may be nothing.
     fn remove_headings(&mut self) {
         for ((index, service, on_container), lost) in &self.removed {
             let file = &self.files[*index];
@@ -155,19 +159,27 @@ impl Editor<'_> {
             let parent = if *on_container { Some(node) } else { node.get("deploy") };
             let Some((_, key, labels)) = parent.and_then(|p| p.entries().find(|(name, ..)| *name == "labels")) else { continue };
             let all = labels.items().len().max(labels.entries().count());
-            let gains = !on_container && self.inserted.contains_key(&(*index, service.clone()));
-            if lost.len() < all || gains || file.is_in_flow(file.at(key.line, key.column)) {
+            let gains = self.inserted.contains_key(&(*index, service.clone()));
+            if lost.len() < all || (gains && !on_container) || file.is_in_flow(file.at(key.line, key.column)) {
                 continue;
             }
             if file.line_text(key.line).contains(['[', '{']) {
                 // A list in one line is left empty, which docker accepts.
                 continue;
             }
-            self.changes[*index].push((file.line(key.line)..file.line(key.line + 1), String::new()));
+            let gains_here = gains && file.service(service).is_some_and(|own| own.has_line(key.line));
             let deploy = node.entries().find(|(name, ..)| *name == "deploy").map(|(_, key, _)| key);
-            let alone = parent.is_some_and(|p| p.entries().count() == 1);
-            if let Some(deploy) = deploy.filter(|_| !on_container && alone) {
-                self.changes[*index].push((file.line(deploy.line)..file.line(deploy.line + 1), String::new()));
+            let changes = &mut self.changes[*index];
+            match deploy.filter(|deploy| !on_container && file.is_only_child(key.line) && deploy.line < key.line) {
+                Some(deploy) if file.is_only_child(deploy.line) => {
+                    changes.push(file.without_line(key.line));
+                    changes.extend(file.emptied(deploy, "{}"));
+                }
+                Some(deploy) => changes.extend([file.without_line(key.line), file.without_line(deploy.line)]),
+                None if file.is_only_child(key.line) && !gains_here => {
+                    changes.extend(file.emptied(key, if labels.items().is_empty() { "{}" } else { "[]" }));
+                }
+                None => changes.push(file.without_line(key.line)),
             }
         }
     }

@@ -33,9 +33,10 @@ pub(super) fn pairs(recipe: &Recipe, unwritten: &BTreeMap<PathBuf, String>) -> V
     let mut files: BTreeMap<PathBuf, String> = unwritten.clone();
     for (name, server) in without_dump(recipe, &flows) {
         let service = &recipe.services[name];
-        let restores = [Hook::RestorePre, Hook::RestorePost].into_iter().any(|h| service.label(h.label()).is_some());
+        let has_hooks =
+            [Hook::BackupPre, Hook::RestorePre, Hook::RestorePost].into_iter().any(|h| service.label(h.label()).is_some());
         // A hook that is there already, and what it loads, is its author's to judge.
-        if restores {
+        if has_hooks {
             continue;
         }
         if let Some((step, new)) = pair(recipe, name, service, &server, &files) {
@@ -54,9 +55,10 @@ fn pair(
     files: &BTreeMap<PathBuf, String>,
 ) -> Option<(Step, Vec<NewFile>)> {
     let engine = server.engine;
+    let customary = engine.pair.as_ref()?;
     let dir = service.place.file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let script = engine.script(&server.mount.target);
-    let (config, path) = free_name(recipe, dir, name, &engine.config, &script, files)?;
+    let script = customary.script(&server.mount.target);
+    let (config, path) = free_name(recipe, dir, name, &customary.config, &script, files)?;
     let version = format!("{}_VERSION", config.to_uppercase());
     let mut new = vec![NewFile { path, old: None, new: script, is_executable: true }];
     new.extend(exported(dir, &version, files)?);
@@ -74,8 +76,8 @@ fn pair(
     ];
     let path_label = format!("{VOLUMES}{}.path", server.volume);
     match recipe.labels().find(|(.., l)| l.name == path_label) {
-        None => edits.push(insert(&path_label, engine.dump.clone())),
-        Some((of, _, label)) => edits.extend(selected(of, label, &engine.dump)),
+        None => edits.push(insert(&path_label, customary.dump.clone())),
+        Some((of, _, label)) => edits.extend(selected(of, label, &customary.dump)),
     }
     let said = format!(
         "{}: {name} gets a dump of {}: {config}.sh, called before the backup and after the restore",

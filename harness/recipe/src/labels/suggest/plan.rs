@@ -67,7 +67,7 @@ impl Taken {
 
 /// What is to be done with a recipe's labels. `main` is its main service, `unwanted` are the volumes that need no backup.
 pub(super) fn steps(recipe: &Recipe, main: &str, unwanted: &[String]) -> Vec<Step> {
-    let mut planner = Planner { recipe, main, taken: Taken::default(), steps: Vec::new() };
+    let mut planner = Planner { recipe, main, taken: Taken::default(), steps: Vec::new(), rewritten: BTreeMap::new() };
     let all = |on_container: bool| {
         let labels = move |s: &'_ Service| if on_container { s.container_labels.clone() } else { s.labels.clone() };
         let of = move |(name, service): (&String, &Service)| {
@@ -93,6 +93,8 @@ struct Planner<'a> {
     main: &'a str,
     taken: Taken,
     steps: Vec<Step>,
+    /// The steps that write a label anew where it is, by the label's place.
+    rewritten: BTreeMap<Place, usize>,
 }
 
 impl Planner<'_> {
@@ -148,7 +150,23 @@ impl Planner<'_> {
         self.steps.push(Step { said: Some(said), edits: vec![Edit::Remove(at.clone()), insert] });
     }
 
+    /// Adds a label to the step that writes it anew for another service: both have it by an anchor, so it is written once.
+    fn mends_shared(&mut self, at: &At) -> bool {
+        let Some(step) = self.rewritten.get(&at.label.place).map(|step| &mut self.steps[*step]) else { return false };
+        let rewrites = |edit: &Edit| match edit {
+            Edit::Rewrite { name, value, .. } => Some((name.clone(), value.clone())),
+            _ => None,
+        };
+        let Some((name, value)) = step.edits.iter().find_map(rewrites) else { return false };
+        self.taken.add(&at.service, &name, &value);
+        step.edits.push(Edit::Rewrite { at: at.clone(), name, value });
+        true
+    }
+
     fn mend(&mut self, at: At) {
+        if self.mends_shared(&at) {
+            return;
+        }
         let meant = match self.meaning(&at) {
             Meaning::AsWritten => vec![at.label.written.clone()],
             Meaning::Instead(labels) => labels,
@@ -183,7 +201,7 @@ impl Planner<'_> {
             self.taken.add(&service, name, value);
         }
         let written = &at.label.written;
-        let old = format!("{}: {}={}", at.label.place, written.0, written.1);
+        let old = told(&at.label);
         let said = match &new[..] {
             [same] if same == written => format!("{old} moves from labels of {} to deploy.labels of {service}", at.service),
             new => format!("{old} becomes {} under deploy.labels of {service}", shown(new)),
@@ -194,6 +212,7 @@ impl Planner<'_> {
         if at.on_container || at.service != service {
             edits.push(Edit::Remove(at));
         } else if let Some((name, value)) = inserts.next() {
+            self.rewritten.insert(at.label.place.clone(), self.steps.len());
             edits.push(Edit::Rewrite { at, name, value });
         }
         edits.extend(inserts.map(|(name, value)| Edit::Insert { service: service.clone(), near: near.clone(), name, value }));
@@ -201,7 +220,7 @@ impl Planner<'_> {
     }
 
     fn remove(&mut self, at: At, why: &str) {
-        let said = format!("{}: {}={} is not needed: {why}", at.label.place, at.label.written.0, at.label.written.1);
+        let said = format!("{} is not needed: {why}", told(&at.label));
         self.steps.push(Step { said: Some(said), edits: vec![Edit::Remove(at)] });
     }
 
@@ -244,5 +263,15 @@ impl Planner<'_> {
 }
 
 fn shown(labels: &[(String, String)]) -> String {
-    labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" and ")
+    labels.iter().map(|(name, value)| in_one_line(&format!("{name}={value}"))).collect::<Vec<_>>().join(" and ")
+}
+
+/// A label with its place.
+fn told(label: &Label) -> String {
+    format!("{}: {}", label.place, shown(std::slice::from_ref(&label.written)))
+}
+
+/// A text of several lines, in one.
+fn in_one_line(text: &str) -> String {
+    text.trim_end().replace("\r\n", "\n").replace('\n', " \\n ")
 }

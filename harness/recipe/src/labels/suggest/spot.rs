@@ -61,8 +61,13 @@ impl<'f> OwnService<'f> {
         self.key.line..self.file.block_end(self.key.line)
     }
 
+    /// Whether a line is in the service's own block.
+    pub(super) fn has_line(&self, line: usize) -> bool {
+        self.block().contains(&line)
+    }
+
     fn is_own(&self, node: &Node) -> bool {
-        self.block().contains(&node.line)
+        self.has_line(node.line)
     }
 
     /// It is an error if other services have this part too, by an anchor.
@@ -73,6 +78,23 @@ impl<'f> OwnService<'f> {
             return Ok(());
         }
         Err(format!("{} of {} comes from an anchor that {} has too", keys.join("."), self.name, others.join(", ")))
+    }
+
+    /// It is an error if other services have the same labels, as in `labels: *anchor`.
+    fn check_shared(&self, labels: &[&Node]) -> Result<(), Refused> {
+        let Some(first) = labels.first() else { return Ok(()) };
+        let services = self.file.compose.tree.get("services").map(Node::entries).into_iter().flatten();
+        let has = |node: &Node| {
+            let labels = node.get("deploy").and_then(|d| d.get("labels"));
+            let keys = labels.map(Node::entries).into_iter().flatten().map(|(_, key, _)| key);
+            labels.map_or(&[][..], Node::items).iter().chain(keys).any(|n| (n.line, n.column) == (first.line, first.column))
+        };
+        let others: Vec<&str> =
+            services.filter(|(name, _, node)| *name != self.name && has(node)).map(|(name, ..)| name).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        Err(format!("the labels of {} come from an anchor that {} has too", self.name, others.join(", ")))
     }
 
     /// Adds labels under `deploy.labels`. `removed` are the lines and columns of labels that are taken out there.
@@ -96,6 +118,8 @@ impl<'f> OwnService<'f> {
             _ => node.entries().map(|(_, key, _)| key).collect(),
         };
         let is_version = |n: &&Node| version_of(n.text().unwrap_or_default()) == Some(VersionOf::Recipe);
+        let own: Vec<&Node> = all.iter().copied().filter(|n| self.is_own(n)).collect();
+        let all = if own.is_empty() { self.check_shared(&all).map(|()| all)? } else { own };
         let stays = |n: &&Node| !removed.contains(&(n.line, n.column));
         let last = all.iter().copied().rfind(stays).or(all.last().copied());
         let Some(beside) = all.iter().copied().filter(stays).find(is_version).or(last) else {
@@ -280,7 +304,7 @@ pub(super) fn declare(file: &FileText, configs: &BTreeMap<String, String>) -> Re
     let has_end = |at: usize| at == 0 || file.text[..at].ends_with('\n');
     let ended = |at: usize, text: String| (at..at, if has_end(at) { text } else { format!("{end}{text}") });
     let Some((_, key, node)) = file.compose.tree.entries().find(|(name, ..)| *name == "configs") else {
-        return Ok(ended(file.text.len(), format!("configs:{end}{}", entry(STEP))));
+        return Ok(ended(file.content_end(), format!("configs:{end}{}", entry(STEP))));
     };
     match node.entries().next() {
         Some((_, first, _)) if first.line > key.line => {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::compose::Compose;
+use crate::compose::yaml::Node;
 use crate::error::Result;
 
 /// A change of a text: a range of its bytes, and what stands there instead.
@@ -82,6 +83,36 @@ impl FileText {
             }
         }
         end
+    }
+
+    /// Where the content ends: before a line that ends the document.
+    pub(super) fn content_end(&self) -> usize {
+        let ends = (1..=self.lines.len()).rev().find(|line| !self.line_text(*line).trim().is_empty());
+        ends.filter(|line| self.line_text(*line).trim_end() == "...").map_or(self.text.len(), |line| self.line(line))
+    }
+
+    /// Whether what begins in a line is all that its mapping has, as far as lines tell.
+    pub(super) fn is_only_child(&self, line: usize) -> bool {
+        let own = self.indent(line).unwrap_or(0);
+        let says = |line: &usize| {
+            let text = self.line_text(*line).trim_start();
+            !text.is_empty() && !text.starts_with('#')
+        };
+        let above = (1..line).rev().filter(says).take_while(|l| self.indent(*l).unwrap_or(0) >= own).next().is_some();
+        let below = (self.block_end(line)..=self.lines.len()).find(says).is_some_and(|l| self.indent(l).unwrap_or(0) >= own);
+        !above && !below
+    }
+
+    /// The change that takes a line out.
+    pub(super) fn without_line(&self, line: usize) -> Change {
+        (self.line(line)..self.line(line + 1), String::new())
+    }
+
+    /// The change that gives a key without a value an empty one.
+    pub(super) fn emptied(&self, key: &Node, empty: &str) -> Option<Change> {
+        let scalar = self.scalar(self.at(key.line, key.column), true)?;
+        let colon = scalar.range.end + self.text[scalar.range.end..].find(':')? + 1;
+        Some((colon..colon, format!(" {empty}")))
     }
 
     /// Where a line and a column are in the text.
@@ -200,7 +231,9 @@ impl Quotes {
 /// Whether a text without quotes is read as this text.
 fn is_plain(text: &str, in_flow: bool) -> bool {
     const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
-    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '/' || c == '$');
+    // A version such as 1.0.0+16 is no number to any reader.
+    let is_version = text.contains('+') && text.matches('.').count() > 1 && text.starts_with(|c: char| c.is_ascii_digit());
+    let begins = is_version || text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '/' || c == '$');
     let is_word = WORDS.contains(&text.to_lowercase().as_str());
     let marks = [':', '#', '\n', '\r', '\t', '"', '\'', '&', '*', '!', '|', '>', '%', '@', '`'];
     let of_flow = [',', '[', ']', '{', '}'];
@@ -234,7 +267,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_as_the_same_text() {
         for quotes in [Quotes::Double, Quotes::Single, Quotes::Plain] {
-            for text in ["a=b", "true", "x: y", "a # b", "it's \"so\"", "${A:-b}, c", "/data/é\\", "1", "- a", "*x", ""] {
+            for text in
+                ["a=b", "true", "x: y", "a # b", "it's \"so\"", "${A:-b}, c", "/data/é\\", "1", "- a", "*x", "", "1.0.0+16"]
+            {
                 for (yaml, in_flow) in [
                     (format!("services: {{a: [{}]}}\n", quotes.write(text, true)), true),
                     (format!("services:\n  a:\n    - {}\n", quotes.write(text, false)), false),
