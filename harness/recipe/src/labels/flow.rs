@@ -81,7 +81,7 @@ impl<'a> Flow<'a> {
                 command.add(hook::read_script(text, &called.arguments, &service.environment, start));
             }
             let is_read = text.is_some() && is_shell || OF_IMAGES[..3].iter().any(|dir| called.path.starts_with(dir));
-            let first = called.arguments.first().filter(|_| is_shell);
+            let first = called.arguments.first().filter(|word| is_shell && hook::may_name_part(word));
             let lacks_part = first.zip(text).is_some_and(|(part, text)| hook::lacks_part(text, part));
             scripts.push(Script { called, config, is_read, lacks_part });
         }

@@ -155,6 +155,12 @@ pub fn hidden_by_pipe(script: &str) -> Option<String> {
     tokens.split(Token::ends).filter_map(first).find(|program| !tools::PRINTING.contains(&program.as_str()))
 }
 
+/// Whether an argument may be a part of a script: it is no option, no path, and no program that a wrapper would run.
+pub(super) fn may_name_part(argument: &str) -> bool {
+    let is_program = SHELLS.contains(&argument) || tools::DUMPING.contains(&argument);
+    !argument.starts_with('-') && !argument.contains(['/', '$']) && !is_program
+}
+
 /// Words that stand before a command, or that end a compound one.
 const RESERVED: [&str; 14] = ["if", "then", "elif", "else", "fi", "while", "until", "do", "done", "esac", "!", "{", "}", "time"];
 /// Programs that start the one that follows them.

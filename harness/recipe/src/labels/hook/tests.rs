@@ -162,3 +162,12 @@ fn in_which_form_a_dump_is_written_and_read() {
         assert_eq!(found.read_as, read_as, "{text}");
     }
 }
+
+#[test]
+fn a_wrapper_may_run_programs() {
+    for (argument, may) in
+        [("backup", true), ("pg_dump", false), ("sh", false), ("-v", false), ("/bin/date", false), ("$1", false)]
+    {
+        assert_eq!(may_name_part(argument), may, "{argument}");
+    }
+}
