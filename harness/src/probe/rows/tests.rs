@@ -166,7 +166,8 @@ fn a_check_that_only_the_app_can_make_is_unknown_or_left_out() {
     assert_eq!(evidence.rows(plain).expect("read").len(), 2);
     assert_eq!(said(plain, "integrity_check"), None);
     assert!(said(plain, judge::SETTINGS).expect("said").starts_with("integrity_check cannot be made: no such collation"));
-    let left_out = spec("[[leave_out]]\nobject = 'database'\nproperty = 'integrity_check'\nwhy = 'Its collation belongs to the app.'");
+    let left_out =
+        spec("[[leave_out]]\nobject = 'database'\nproperty = 'integrity_check'\nwhy = 'Its collation belongs to the app.'");
     let left_out = observed(&evidence, "left out", &file, &left_out);
     assert_eq!(said(left_out, judge::SETTINGS).as_deref(), Some(""));
 }
