@@ -31,6 +31,9 @@ why = 'Drafts are thrown away.'
 [[leave_out]]
 table = 'session'
 why = 'Users log in again.'
+[[leave_out]]
+object = 'other database davical'
+why = 'It is empty.'
 ";
 
 const POSTGRESQL_SEED: &str = r"
