@@ -4,6 +4,7 @@
 pub mod drone;
 pub mod faults;
 pub mod forge;
+pub mod server;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

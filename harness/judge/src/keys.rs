@@ -51,9 +51,12 @@ fn of_pair((service, before, after): &KeyPair) -> Vec<Finding> {
                     found.push((property, changed(was, is)));
                 }
             };
-            differ(property::KIND, was.kind.clone(), is.kind.clone());
             let value = |k: &KeySeen| format!("{} ({} long)", short_hex(&k.value), k.length);
-            differ(property::VALUE, value(was), value(is));
+            // What is soon gone may change until then.
+            if !was.soon {
+                differ(property::KIND, was.kind.clone(), is.kind.clone());
+                differ(property::VALUE, value(was), value(is));
+            }
             let expires = |k: &KeySeen| if k.expires { "that it expires" } else { "that it stays" }.to_owned();
             differ(property::EXPIRY, expires(was), expires(is));
             found.into_iter().map(|(p, detail)| finding(item(was), Outcome::Altered, Some(p), detail)).collect()
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     fn key(key: &str, value: &str, expires: bool) -> KeySeen {
-        KeySeen { database: 0, key: key.into(), kind: "string".into(), expires, length: 1, value: value.into() }
+        KeySeen { database: 0, key: key.into(), kind: "string".into(), expires, soon: false, length: 1, value: value.into() }
     }
 
     fn found(before: &[KeySeen], after: Result<&[KeySeen], Option<&str>>) -> Vec<String> {
@@ -107,6 +110,34 @@ mod tests {
         );
         assert_eq!(found(&before, Err(Some("no answer"))), ["redis db, key *: unread: no answer"]);
         assert_eq!(found(&before, Err(None)), ["redis db, key *: unread: its keys were not read"]);
+    }
+
+    /// Time goes on between two observations: a key that is soon gone in one of them is not lost, and not new.
+    #[test]
+    fn a_key_that_is_soon_gone_is_neither_lost_nor_new() {
+        let kept = key("a", "11", true);
+        let soon = KeySeen { soon: true, ..kept.clone() };
+        let judged = |before: &[KeySeen], after: &[KeySeen]| {
+            let dir = tempfile::tempdir().expect("a directory");
+            let evidence = Evidence::create(dir.path()).expect("evidence");
+            let (old, new) = (evidence.observation("a").expect("begun"), evidence.observation("b").expect("begun"));
+            for (o, keys) in [(old, before), (new, after)] {
+                evidence.put_redis(o, "db", None).expect("stored");
+                evidence.put_keys(o, "db", keys).expect("stored");
+            }
+            let mut findings = Vec::new();
+            keys(&evidence, old, new, &mut findings).expect("judged");
+            findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let soon = [soon];
+        assert_eq!(judged(std::slice::from_ref(&kept), &soon), [""; 0]);
+        assert_eq!((judged(&soon, &[]), judged(&[], &soon)), (vec![], vec![]));
+        let other = KeySeen { value: "22".into(), ..soon[0].clone() };
+        assert_eq!(judged(&soon, std::slice::from_ref(&other)), [""; 0]);
+        assert_eq!(judged(std::slice::from_ref(&kept), &[other]).len(), 1, "one that was not may not change");
+        assert_eq!(judged(std::slice::from_ref(&kept), &[]), ["redis db, database 0, key a: lost"]);
+        let stays = ["redis db, database 0, key a: altered (expiry): was that it expires, is that it stays"];
+        assert_eq!(judged(&soon, &[key("a", "11", false)]), stays);
     }
 
     #[test]

@@ -132,7 +132,10 @@ fn alone(items: impl Iterator<Item = (Item, String)>, outcome: Outcome, findings
 
 const TABLE: &str = "table";
 /// Properties of a table that change with its parts.
-const AS_A_WHOLE: [&str; 2] = ["definition", "order of columns"];
+const AS_A_WHOLE: [&str; 2] = [DEFINITION, "order of columns"];
+const DEFINITION: &str = "definition";
+/// Properties of a table that its definition has too.
+const IN_DEFINITION: [&str; 4] = ["engine", "collation", "comment", "partitions"];
 
 /// A finding for each column in which a row differs.
 fn altered(item: &Item, old: &str, new: &str, versions: Versions, told: impl Fn(&String) -> bool, findings: &mut Vec<Finding>) {
@@ -155,7 +158,9 @@ fn objects(database: &str, pairs: ObjectPairs, findings: &mut Vec<Finding>) {
     let object = |what: String, name: String| Item::Object { database: database.into(), what, name };
     let ObjectPairs { changed: pairs, only_before, only_after } = pairs;
     let parts = pairs.iter().map(|p| &p.part_of).chain(only_before.iter().chain(&only_after).map(|x| &x.part_of));
-    let parts: BTreeSet<String> = parts.cloned().collect();
+    let mut parts: BTreeSet<String> = parts.cloned().collect();
+    let told = pairs.iter().filter(|p| p.what == TABLE && IN_DEFINITION.contains(&p.property.as_str()));
+    parts.extend(told.map(|p| p.name.clone()).collect::<Vec<_>>());
     for ObjectPair { what, name, property, before, after, .. } in pairs {
         // What a part of a table tells, its definition as a whole tells again.
         if what == TABLE && AS_A_WHOLE.contains(&property.as_str()) && parts.contains(&name) {
@@ -325,6 +330,13 @@ mod tests {
                 e.put_objects(o, "d", if part { std::slice::from_ref(&column) } else { &[] }).expect("stored");
             }
         };
+        let engine = |e: &Evidence, o: ObservationId| {
+            change(false)(e, o);
+            let seen = ObjectSeen { what: TABLE.into(), name: "t".into(), property: "engine".into(), ..ObjectSeen::default() };
+            e.put_objects(o, "d", &[seen]).expect("stored");
+        };
+        let said: Vec<String> = found(engine, Versions::Same).into_iter().map(|f| f.replace(": was absent", "")).collect();
+        assert!(said.len() == 2 && said[0].contains("(engine)") && said[1].contains("(owner)"), "{said:?}");
         let (owner, other) = ("database d, table t: altered (owner): was absent, is other", "was absent, is other");
         assert_eq!(found(change(true), Versions::Same), [owner, "database d, column t.b: unexpected"]);
         assert_eq!(found(change(false), Versions::Same), [&format!("database d, table t: altered (definition): {other}"), owner]);

@@ -43,10 +43,21 @@ function read.stream(key)
     end
   until #page < 1000
   local entries = #parts
-  for _, group in ipairs(redis.call('XINFO', 'GROUPS', key)) do
-    for i = 1, #group, 2 do
-      if group[i] == 'name' or group[i] == 'last-delivered-id' then parts[#parts + 1] = sha(group[i + 1]) end
+  local function told(info, ...)
+    for _, name in ipairs({ ... }) do
+      for i = 1, #info, 2 do
+        if info[i] == name then parts[#parts + 1] = sha(name .. tostring(info[i + 1])) end
+      end
     end
+  end
+  -- What numbers the next entry, though the entries before it may be gone.
+  told(redis.call('XINFO', 'STREAM', key), 'last-generated-id', 'max-deleted-entry-id')
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', key)) do
+    told(group, 'name', 'last-delivered-id', 'consumers', 'pending')
+    -- What consumers took and did not acknowledge: how many, from where to where, how many each.
+    local pending = redis.call('XPENDING', key, group[2])
+    for i = 1, 3 do parts[#parts + 1] = sha(tostring(pending[i])) end
+    for _, consumer in ipairs(pending[4] or {}) do parts[#parts + 1] = sha(consumer[1]) .. sha(tostring(consumer[2])) end
   end
   return entries, sha(table.concat(parts))
 end

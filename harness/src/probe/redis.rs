@@ -5,6 +5,7 @@ use engine::Engine;
 use judge::store::{Evidence, KeySeen, ObservationId};
 use recipe::glob::matches;
 use recipe::scenario::Redis as Spec;
+use sha2::{Digest as _, Sha256};
 
 use super::{Probe, Progress, Reading};
 use crate::error::{Error, ReadingError, Result};
@@ -73,7 +74,43 @@ impl Redis {
                 cursor = next;
             }
         }
-        Ok(())
+        let mut libraries = Vec::new();
+        for name in self.libraries(spec).await? {
+            libraries.push(library(&name, &call(&["FUNCTION", "LIST", "LIBRARYNAME", &name, "WITHCODE"]).await?));
+        }
+        libraries.retain(|k| !spec.leave_out.iter().any(|left_out| matches(&left_out.key, &k.key)));
+        Ok(evidence.put_keys(o, &spec.service, &libraries)?)
+    }
+
+    /// The names of the libraries of functions, which Redis keeps with its keys since version 7.
+    async fn libraries(&self, spec: &Spec) -> Result<Vec<String>> {
+        let command: Vec<&str> = spec.command.iter().map(String::as_str).chain(["FUNCTION", "LIST"]).collect();
+        let output = self.engine.exec(&self.stack.service(&spec.service), &command, &[], None).await?;
+        let said = format!("{}{}", output.stdout, output.stderr);
+        if output.code != 0 && said.contains("unknown command") {
+            return Ok(vec![]);
+        }
+        Ok(names(&output.ok("reading libraries")?.stdout))
+    }
+}
+
+/// The names out of what `FUNCTION LIST` says: each is on the line after its heading.
+pub fn names(list: &str) -> Vec<String> {
+    let lines: Vec<&str> = list.lines().map(str::trim_end).collect();
+    lines.windows(2).filter(|two| two[0] == "library_name").map(|two| two[1].to_owned()).collect()
+}
+
+/// A library as it is stored: beside the keys, under a name that none of them has, since a space in a key is written as `%20`.
+pub fn library(name: &str, listed: &str) -> KeySeen {
+    let code = listed.split_once("library_code\n").map_or(listed, |(_, code)| code);
+    KeySeen {
+        database: 0,
+        key: format!("library {name}"),
+        kind: "library".into(),
+        expires: false,
+        soon: false,
+        length: code.len() as u64,
+        value: hex::encode(Sha256::digest(code)),
     }
 }
 
@@ -82,7 +119,7 @@ pub fn databases(info: &str) -> Vec<u32> {
     info.lines().filter_map(|line| line.strip_prefix("db")?.split_once(':')?.0.parse().ok()).collect()
 }
 
-/// The cursor of the next page, and the keys of this one, without those that are soon gone.
+/// The cursor of the next page, and the keys of this one.
 pub fn parse(database: u32, page: &str) -> Result<(String, Vec<KeySeen>)> {
     let mut lines = page.lines();
     let wrong = |line: &str| Error::from(ReadingError::form("reading keys", "type, time, length, hash and key", line));
@@ -94,11 +131,11 @@ pub fn parse(database: u32, page: &str) -> Result<(String, Vec<KeySeen>)> {
         };
         let left: i64 = left.parse().map_err(|_| wrong(line))?;
         let length = length.parse().map_err(|_| wrong(line))?;
-        let seen = KeySeen { database, key: key.into(), kind: kind.into(), expires: left >= 0, length, value: value.into() };
-        Ok((!(0..SOON).contains(&left)).then_some(seen))
+        let (expires, soon) = (left >= 0, (0..SOON).contains(&left));
+        Ok(KeySeen { database, key: key.into(), kind: kind.into(), expires, soon, length, value: value.into() })
     };
     let keys = lines.filter(|l| !l.is_empty()).map(key).collect::<Result<Vec<_>>>()?;
-    Ok((cursor.to_owned(), keys.into_iter().flatten().collect()))
+    Ok((cursor.to_owned(), keys))
 }
 
 #[cfg(test)]
@@ -112,6 +149,18 @@ mod tests {
     }
 
     #[test]
+    fn a_library_is_known_by_its_code() {
+        let list =
+            "library_name\nmine\nengine\nLUA\nfunctions\nname\nf\ndescription\n\nflags\n\nlibrary_name\nother\nengine\nLUA\n";
+        assert_eq!(names(list), ["mine", "other"]);
+        assert_eq!(names(""), [""; 0]);
+        let with =
+            |functions: &str, code: &str| library("mine", &format!("library_name\nmine\n{functions}library_code\n{code}\n"));
+        assert_eq!(with("a\nb\n", "#!lua"), with("b\na\n", "#!lua"), "its functions come in any order");
+        assert_ne!(with("", "#!lua"), with("", "#!lua "));
+    }
+
+    #[test]
     fn a_page_has_a_cursor_and_keys() {
         let page = "17\nstring -1 3 aa a%20key\nlist 7200000 2 bb RS\nstring 5000 1 cc soon gone\n";
         let (cursor, keys) = parse(1, page).expect("a page");
@@ -120,11 +169,13 @@ mod tests {
             key: key.into(),
             kind: kind.into(),
             expires,
+            soon: value == "cc",
             length,
             value: value.into(),
         };
         assert_eq!(cursor, "17");
-        assert_eq!(keys, [seen("a%20key", "string", false, 3, "aa"), seen("RS", "list", true, 2, "bb")]);
+        let soon = seen("soon gone", "string", true, 1, "cc");
+        assert_eq!(keys, [seen("a%20key", "string", false, 3, "aa"), seen("RS", "list", true, 2, "bb"), soon]);
         for wrong in ["", "ERR unknown command", "0\nstring -1 3 aa", "0\nstring never 3 aa k"] {
             assert!(parse(0, wrong).is_err(), "{wrong:?}");
         }

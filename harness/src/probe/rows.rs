@@ -67,7 +67,7 @@ impl Rows {
             (None, Some(service)) => {
                 let service = format!("{}_{service}", self.stack);
                 let client = InContainer { engine: self.owned.engine(), service, command: &spec.command };
-                ask(&client, spec, evidence, observation).await
+                ask(&client, spec, &self.specs, evidence, observation).await
             }
             (None, None) => Ok(0),
         }
@@ -89,7 +89,7 @@ impl Rows {
             copies += 1;
             let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
             let file = dir.path().join("copy.db");
-            let mut store = Store::begin(evidence, observation, spec)?;
+            let mut store = Store::begin(evidence, observation, spec, &self.specs)?;
             if !helper.copy_out(database, &file).await? {
                 store.give_up(judge::ABSENT)?;
                 break 0;
@@ -112,12 +112,12 @@ impl Rows {
     }
 }
 
-/// Asks a server for its database and stores what it has. Gives how many rows there are.
+/// Asks a server for a database, one of all that the scenario describes, and stores what it has. Gives how many rows there are.
 ///
 /// # Errors
 /// That the client could not be run, or the evidence not written. What the server says is evidence.
-pub async fn ask(client: &dyn Client, spec: &Spec, evidence: &Evidence, observation: ObservationId) -> Result<u64> {
-    let mut store = Store::begin(evidence, observation, spec)?;
+pub async fn ask(client: &dyn Client, spec: &Spec, all: &[Spec], evidence: &Evidence, observation: ObservationId) -> Result<u64> {
+    let mut store = Store::begin(evidence, observation, spec, all)?;
     let read = match spec.dialect {
         Dialect::Postgresql => postgresql::read(client, &mut store).await?,
         Dialect::Mariadb => mariadb::read(client, &mut store).await?,

@@ -291,10 +291,14 @@ impl Evidence {
             columns(FILE, "o"),
             columns(FILE, "n"),
         );
-        // What the app or its server names anew each time may be there or not.
+        // What the app or its server names anew each time may be there or not. Of what could not be read, nothing is known: neither
+        // whether it is there, nor what is in it.
         let only = format!(
             "SELECT {} FROM file AS o WHERE o.observation = ?1 AND o.compared IN ('whole', 'attributes')
-             AND NOT EXISTS (SELECT 1 FROM file AS n WHERE {twin}) ORDER BY o.volume, o.path",
+             AND NOT EXISTS (SELECT 1 FROM file AS n WHERE {twin})
+             AND NOT EXISTS (SELECT 1 FROM file_unread AS u WHERE u.observation = ?2 AND u.volume = o.volume
+                             AND (u.path = o.path OR u.path = '.' OR substr(o.path, 1, length(u.path) + 1) = u.path || '/'))
+             ORDER BY o.volume, o.path",
             columns(FILE, "o"),
         );
         self.with(|db| {
@@ -402,6 +406,17 @@ mod tests {
         let links: Vec<_> = evidence.files(o).expect("read").into_iter().map(|f| (f.path, f.link)).collect();
         let expected = [("a", "a"), ("c", "a"), ("d", ""), ("e", ""), ("b", "")];
         assert_eq!(links, expected.map(|(p, l)| (p.to_owned(), l.to_owned())));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_neither_lost_nor_new() {
+        let (_dir, evidence) = evidence();
+        let before = stored(&evidence, "before", &[file("a", "aa", ""), file("d/b", "bb", ""), file("db", "cc", "")]);
+        let after = stored(&evidence, "after", &[]);
+        evidence.put_file_unread(after, "v", "a", "Input/output error").expect("stored");
+        evidence.put_file_unread(after, "v", "d", "Input/output error").expect("stored");
+        let told = |a, b| evidence.file_pairs(a, b).expect("read").len();
+        assert_eq!((told(before, after), told(after, before)), (1, 1), "db alone is known to differ");
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct KeySeen {
     pub kind: String,
     /// Whether it expires.
     pub expires: bool,
+    /// Whether it expires so soon that it may be gone by itself before it is looked at again.
+    pub soon: bool,
     /// Bytes of a string, members of anything else.
     pub length: u64,
     /// The hash of its value, in hexadecimal digits.
@@ -29,9 +31,13 @@ const COLUMNS: &str = "number, key, kind, expires, length, value";
 
 fn key_of(r: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Option<KeySeen>> {
     let Some(database) = r.get(at)? else { return Ok(None) };
-    let (key, kind, expires) = (r.get(at + 1)?, r.get(at + 2)?, r.get(at + 3)?);
-    Ok(Some(KeySeen { database, key, kind, expires, length: r.get::<_, i64>(at + 4)? as u64, value: r.get(at + 5)? }))
+    let (key, kind, expires) = (r.get(at + 1)?, r.get(at + 2)?, r.get::<_, u8>(at + 3)?);
+    let (expires, soon) = (expires > 0, expires == SOON);
+    Ok(Some(KeySeen { database, key, kind, expires, soon, length: r.get::<_, i64>(at + 4)? as u64, value: r.get(at + 5)? }))
 }
+
+/// How it is stored that a key expires soon; that it expires at all is 1. Only what does not is counted, lost or new.
+const SOON: u8 = 2;
 
 /// The same key in the other observation, with nothing that differs.
 const SAME: &str = "n.service = o.service AND n.number = o.number AND n.key = o.key AND n.kind = o.kind AND n.value = o.value";
@@ -49,7 +55,7 @@ impl Evidence {
                     k.database,
                     k.key,
                     k.kind,
-                    k.expires,
+                    if k.soon { SOON } else { u8::from(k.expires) },
                     k.length as i64,
                     k.value
                 ])?;
@@ -82,7 +88,7 @@ impl Evidence {
     /// How many keys of each service an observation has.
     pub fn key_counts(&self, o: ObservationId) -> Result<Vec<(String, u64)>> {
         self.with(|db| {
-            db.prepare("SELECT service, count(*) FROM redis_key WHERE observation = ? GROUP BY service")?
+            db.prepare("SELECT service, count(*) FROM redis_key WHERE observation = ? AND expires < 2 GROUP BY service")?
                 .query_map([o.0], |r| Ok((r.get(0)?, r.get::<_, i64>(1)? as u64)))?
                 .collect()
         })
@@ -92,7 +98,7 @@ impl Evidence {
     pub fn keys(&self, o: ObservationId, service: &str, fresh: Option<ObservationId>) -> Result<Vec<(KeySeen, bool)>> {
         let sql = format!(
             "SELECT {COLUMNS}, EXISTS (SELECT 1 FROM redis_key AS n WHERE n.observation = ?3 AND {SAME})
-             FROM redis_key AS o WHERE observation = ?1 AND service = ?2 ORDER BY number, key"
+             FROM redis_key AS o WHERE observation = ?1 AND service = ?2 AND expires < 2 ORDER BY number, key"
         );
         self.with(|db| {
             let rows = db
@@ -111,10 +117,10 @@ impl Evidence {
         let sql = format!(
             "SELECT o.service AS s, {o}, {n} FROM redis_key AS o LEFT JOIN redis_key AS n ON n.observation = ?2 AND {on}
              WHERE o.observation = ?1
-               AND (n.key IS NULL OR n.kind <> o.kind OR n.value <> o.value OR n.expires <> o.expires)
+               AND (o.expires < 2 AND (n.key IS NULL OR n.kind <> o.kind OR n.value <> o.value) OR (n.expires > 0) <> (o.expires > 0))
              UNION ALL
              SELECT n.service AS s, {o}, {n} FROM redis_key AS n LEFT JOIN redis_key AS o ON o.observation = ?1 AND {on}
-             WHERE n.observation = ?2 AND o.key IS NULL
+             WHERE n.observation = ?2 AND n.expires < 2 AND o.key IS NULL
              ORDER BY 1, 2, 3, 8, 9"
         );
         self.with(|db| {
@@ -131,7 +137,7 @@ impl Evidence {
         after: ObservationId,
     ) -> Result<Option<(String, u32, String)>> {
         let sql = format!(
-            "SELECT o.service, o.number, o.key FROM redis_key AS o WHERE o.observation = ?1
+            "SELECT o.service, o.number, o.key FROM redis_key AS o WHERE o.observation = ?1 AND o.expires < 2
                AND EXISTS (SELECT 1 FROM redis_key AS n WHERE n.observation = ?2 AND {SAME})
                AND NOT EXISTS (SELECT 1 FROM redis_key AS n WHERE n.observation = ?3 AND {SAME}) LIMIT 1"
         );

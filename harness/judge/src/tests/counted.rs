@@ -44,7 +44,15 @@ fn every_kind_of_check_counts_what_was_compared() {
     store(&evidence, RESTORED, &seen());
     let object = |name: &str| ObjectSeen { what: "index".into(), name: name.into(), ..ObjectSeen::default() };
     evidence.put_objects(before, "main.db", &[object("a"), object("b")]).expect("stored");
-    let key = KeySeen { database: 0, key: "k".into(), kind: "string".into(), expires: false, length: 1, value: "aa".into() };
+    let key = KeySeen {
+        database: 0,
+        key: "k".into(),
+        kind: "string".into(),
+        expires: false,
+        soon: false,
+        length: 1,
+        value: "aa".into(),
+    };
     evidence.put_redis(before, "redis", None).expect("stored");
     evidence.put_keys(before, "redis", &[key]).expect("stored");
     let checks = || text(&performed(&evidence, RESTORED).expect("counted"));

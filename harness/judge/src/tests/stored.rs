@@ -198,7 +198,15 @@ fn seeding_finds_what_was_not_read_or_is_not_as_submitted() {
 fn what_was_read_of_a_service_or_a_database_can_be_forgotten() {
     let (_dir, evidence) = evidence();
     let o = store(&evidence, RESTORED, &seen());
-    let key = KeySeen { database: 0, key: "k".into(), kind: "string".into(), expires: true, length: 3, value: "aa".into() };
+    let key = KeySeen {
+        database: 0,
+        key: "k".into(),
+        kind: "string".into(),
+        expires: true,
+        soon: false,
+        length: 3,
+        value: "aa".into(),
+    };
     for service in ["one", "two"] {
         evidence.put_keys(o, service, std::slice::from_ref(&key)).expect("stored");
     }

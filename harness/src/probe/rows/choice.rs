@@ -80,6 +80,8 @@ impl Plan {
 /// What the scenario says of a database, and what of it was about something in the database.
 pub(super) struct Choices<'a> {
     spec: &'a Database,
+    /// All databases that the scenario describes.
+    all: &'a [Database],
     /// Globs of `leave_out` that matched: the entry's number, and the glob.
     matched: BTreeSet<(usize, &'a str)>,
     /// Tables of the scenario that were there.
@@ -88,8 +90,8 @@ pub(super) struct Choices<'a> {
 }
 
 impl<'a> Choices<'a> {
-    pub(super) fn of(spec: &'a Database) -> Self {
-        Self { spec, matched: BTreeSet::new(), tables: BTreeSet::new(), wrong: Vec::new() }
+    pub(super) fn of(spec: &'a Database, all: &'a [Database]) -> Self {
+        Self { spec, all, matched: BTreeSet::new(), tables: BTreeSet::new(), wrong: Vec::new() }
     }
 
     /// How a table is read.
@@ -169,6 +171,31 @@ impl<'a> Choices<'a> {
         !left
     }
 
+    /// Takes that a check of the whole database cannot be made, which the scenario may leave out.
+    pub(super) fn untold(&mut self, property: &str, why: &str) {
+        let object = ObjectSeen { property: property.to_owned(), ..ObjectSeen::default() };
+        if self.compares(&object) {
+            self.wrong.push(format!(
+                "{property} cannot be made: {why}, which only the app has. Leave it out with object = \"database\", property = \"{property}\""
+            ));
+        }
+    }
+
+    /// What is to be said of another database of the server; none where the scenario describes it or leaves it out. Nothing of any
+    /// other is compared, so nobody knows whether it is restored.
+    pub(super) fn other_database(&mut self, name: &str) -> Option<ObjectSeen> {
+        let object = ObjectSeen { what: "other database".into(), name: name.into(), ..ObjectSeen::default() };
+        let described = self.all.iter().any(|other| other.service == self.spec.service && is_about(other, name));
+        if !self.compares(&object) || described {
+            return None;
+        }
+        self.wrong.push(format!(
+            "the server has another database, {name:?}, of which nothing is compared: describe it with a [[database]] of its own, or \
+             leave it out with object = \"other database {name}\""
+        ));
+        Some(object)
+    }
+
     /// What the scenario says that is about nothing in the database, one a line.
     pub(super) fn unmatched(self) -> String {
         let gone = self.spec.tables.iter().filter(|t| !self.tables.contains(t.name.as_str()));
@@ -186,6 +213,12 @@ impl<'a> Choices<'a> {
         let entries = self.spec.leave_out.iter().enumerate().flat_map(entry);
         self.wrong.iter().cloned().chain(gone).chain(entries).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Whether a database of the scenario is the one of that name on its server: it has the name, or its client is called with it.
+fn is_about(database: &Database, name: &str) -> bool {
+    let named = |word: &String| word.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with(['=', '/']));
+    database.name == name || database.command.iter().any(named)
 }
 
 #[cfg(test)]
@@ -206,7 +239,7 @@ mod tests {
     #[test]
     fn a_row_is_known_by_its_key_or_its_content() {
         let spec = spec("[[table]]\nname = 't'\nsecret = ['pw']\n[[leave_out]]\ntable = '*'\ncolumn = 'seen'\nwhy = 'Now.'");
-        let mut choices = Choices::of(&spec);
+        let mut choices = Choices::of(&spec, &[]);
         let plan = choices.plan(&shape("t", &[("b", 2), ("a", 1), ("pw", 0), ("seen", 0)]));
         assert_eq!((plan.seen.key.clone(), plan.seen.columns.len(), plan.columns.len()), (vec!["a".into(), "b".into()], 4, 3));
         let row = plan.row(vec![json!(7), json!("x,y"), json!("geheim")]);
@@ -225,7 +258,7 @@ mod tests {
              [[leave_out]]\ntable = 'session'\nwhy = 'x'\n[[leave_out]]\ntable = 't'\ncolumn = ['a', 'seen']\nwhy = 'x'\n
              [[leave_out]]\nobject = 'role *'\nproperty = 'password'\nwhy = 'x'",
         );
-        let mut choices = Choices::of(&spec);
+        let mut choices = Choices::of(&spec, &[]);
         choices.plan(&shape("t", &[("a", 1)]));
         let role = ObjectSeen { what: "role".into(), name: "r".into(), property: "login".into(), ..ObjectSeen::default() };
         assert!(choices.compares(&role));
@@ -241,12 +274,39 @@ mod tests {
     }
 
     #[test]
+    fn another_database_of_the_server_is_described_or_left_out_or_unknown() {
+        let server = |name: &str, word: &str| {
+            let text =
+                format!("name = '{name}'\ndialect = 'postgresql'\nservice = 'db'\ncommand = ['psql', '{{query}}', '{word}']");
+            toml::from_str::<Database>(&text).expect("valid")
+        };
+        let mut elsewhere = server("files", "files");
+        elsewhere.service = Some("other".into());
+        let all =
+            [server("wiki", "--dbname=wiki"), server("chat", "--dbname=talk"), server("x", "postgresql:///shop"), elsewhere];
+        let leave_out = "[[leave_out]]\nobject = 'other database scratch*'\nwhy = 'x'";
+        let own = toml::from_str::<Database>(&format!("name = 'wiki'\ndialect = 'postgresql'\nservice = 'db'\n{leave_out}"));
+        let own = own.expect("valid");
+        let mut choices = Choices::of(&own, &all);
+        for known in ["wiki", "chat", "talk", "shop", "scratch2"] {
+            assert_eq!(choices.other_database(known), None, "{known}");
+        }
+        for unknown in ["files", "alk"] {
+            let object = choices.other_database(unknown).expect("nothing is said of it");
+            assert_eq!((object.what.as_str(), object.name.as_str()), ("other database", unknown));
+        }
+        let said = choices.unmatched();
+        assert_eq!(said.lines().count(), 2, "{said}");
+        assert!(said.starts_with("the server has another database, \"files\", of which nothing is compared"), "{said}");
+    }
+
+    #[test]
     fn tables_and_rows_and_objects_are_left_out() {
         let spec = spec(
             "[[leave_out]]\ntable = 'session*'\nwhy = 'x'\n[[leave_out]]\ntable = 't'\nwhere = 'a < 3'\nwhy = 'x'\n
              [[leave_out]]\nobject = ['sequence *', 'database']\nproperty = ['value', 'setting *']\nwhy = 'x'",
         );
-        let mut choices = Choices::of(&spec);
+        let mut choices = Choices::of(&spec, &[]);
         assert!(choices.plan(&shape("sessions", &[])).left_out);
         assert_eq!(choices.plan(&shape("t", &[("a", 1)])).conditions, ["a < 3"]);
         let object =

@@ -1,7 +1,10 @@
 //! MariaDB, and MySQL: information_schema and the tables through the server's client, each value in hexadecimal digits, so that any
 //! bytes survive and nothing depends on how the client escapes.
 
+use std::collections::BTreeMap;
+
 use judge::store::ObjectSeen;
+use regex::Regex;
 use serde_json::Value;
 
 use super::cell;
@@ -19,7 +22,7 @@ const MYSQL_CHECKS: &str = "UNION ALL SELECT 0, 'O', 'constraint', CONCAT(t.TABL
                             JOIN information_schema.TABLE_CONSTRAINTS AS t USING (CONSTRAINT_SCHEMA, CONSTRAINT_NAME) \
                             WHERE t.CONSTRAINT_SCHEMA = DATABASE()";
 /// Users, of whose passwords only a hash of the hash is told, and who is in which role.
-const USERS: &str = "UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), 'account', SHA2(Priv, 256), '' FROM mysql.global_priv \
+const USERS: &str = "UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), 'account', SHA2(JSON_REMOVE(Priv, '$.password_last_changed', '$.version_id'), 256), '' FROM mysql.global_priv \
                      WHERE User NOT IN ('mariadb.sys', 'PUBLIC') \
                      UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), CONCAT('member of ', Role), CONCAT('admin ', Admin_option), '' \
                      FROM mysql.roles_mapping";
@@ -33,6 +36,8 @@ const SYSTEM: &str = "'mariadb[.]sys|mysql[.]'";
 /// So that instants are written in one time zone and lists are not cut off.
 const SESSION: &str =
     "SET SESSION time_zone = '+00:00', group_concat_max_len = 16777216, lock_wait_timeout = 60, sql_mode = ''; ";
+/// Tables whose definitions are asked for at once.
+const TABLES: usize = 200;
 const SNAPSHOT: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; ";
 
 /// Reads a database.
@@ -49,21 +54,23 @@ pub(super) async fn read(client: &dyn Client, store: &mut Store<'_>) -> Result<R
             store.object(object);
         }
     }
-    for name in catalog.sequences {
-        let value = format!("SELECT CONCAT_WS(' ', 's', HEX(CAST(next_not_cached_value AS CHAR))) FROM {}; ", quoted(&name));
-        let mut seen = String::new();
-        let mut line = |line: &[u8]| match line.strip_prefix(b"s ").and_then(|hex| hex::decode(hex).ok()) {
-            Some(value) => {
-                seen = String::from_utf8_lossy(&value).into_owned();
-                Ok(())
-            }
-            None => Err(unexpected(line)),
+    for name in catalog.others {
+        store.other_database(&name);
+    }
+    let sequence = |name: &String| ("sequence", name.clone(), "value", last_value(name));
+    let kept =
+        |plan: &Plan| Some(("table", plan.seen.table.clone(), "history", history(plan, catalog.ends.get(&plan.seen.table)?)));
+    let histories = plans.iter().filter(|p| p.has_rows).filter_map(kept);
+    for (what, name, property, query) in catalog.sequences.iter().map(sequence).chain(histories) {
+        let value = match one(client, &query).await? {
+            Ok(value) => value,
+            Err(failed) => return Ok(Err(failed)),
         };
-        if let Err(failed) = ask(client, &value, &mut line).await? {
-            return Ok(Err(failed));
-        }
-        let (what, property, part_of) = ("sequence".into(), "value".into(), String::new());
-        store.object(ObjectSeen { what, name, property, value: seen, part_of });
+        store.object(ObjectSeen { what: what.into(), name, property: property.into(), value, part_of: String::new() });
+    }
+    let made = catalog.shapes.iter().map(|shape| ("table", &shape.name)).chain(catalog.sequences.iter().map(|s| ("sequence", s)));
+    if let Err(failed) = definitions(client, &made.collect::<Vec<_>>(), store).await? {
+        return Ok(Err(failed));
     }
     let statements = plans.iter().enumerate().filter(|(_, p)| p.has_rows && !p.columns.is_empty()).map(|(n, p)| select(n, p));
     let mut batch = String::new();
@@ -81,6 +88,65 @@ pub(super) async fn read(client: &dyn Client, store: &mut Store<'_>) -> Result<R
     Ok(Ok(()))
 }
 
+/// The query for the number that a sequence gives next.
+fn last_value(sequence: &str) -> String {
+    format!("SELECT CONCAT_WS(' ', 's', HEX(CAST(next_not_cached_value AS CHAR))) FROM {}; ", quoted(sequence))
+}
+
+/// The query for the rows that a table keeps of earlier times: how many, and a sum over all of them. Their end is in column `end`.
+fn history(plan: &Plan, end: &str) -> String {
+    let columns: String = plan.columns.iter().map(|c| format!(", HEX({})", quoted(&c.name))).collect();
+    let (table, end) = (&plan.seen.sql, quoted(end));
+    format!(
+        "SELECT CONCAT_WS(' ', 's', HEX(CONCAT(COUNT(*), ' old rows, sum ', COALESCE(SUM(CRC32(CONCAT_WS(',', {end}{columns}))), 0)))) \
+         FROM {table} FOR SYSTEM_TIME ALL WHERE {end} < NOW(6); "
+    )
+}
+
+/// The one value that a query gives.
+async fn one(client: &dyn Client, query: &str) -> Result<Result<String, Failed>> {
+    let mut seen = String::new();
+    let mut line = |line: &[u8]| match line.strip_prefix(b"s ").and_then(|hex| hex::decode(hex).ok()) {
+        Some(value) => {
+            seen = String::from_utf8_lossy(&value).into_owned();
+            Ok(())
+        }
+        None => Err(unexpected(line)),
+    };
+    Ok(ask(client, query, &mut line).await?.map(|()| seen))
+}
+
+/// Each table or sequence as the server would make it anew, which has everything that the catalog does not.
+async fn definitions(client: &dyn Client, made: &[(&str, &String)], store: &mut Store<'_>) -> Result<Result<(), Failed>> {
+    for some in made.chunks(TABLES) {
+        let query: String = some.iter().map(|(what, name)| format!("SHOW CREATE {what} {}; ", quoted(name))).collect();
+        let mut left = some.iter();
+        let mut line = |line: &[u8]| {
+            let said = String::from_utf8_lossy(line);
+            let (_, definition) = said.split_once('\t').ok_or_else(|| unexpected(line))?;
+            let (what, name) = left.next().ok_or_else(|| unexpected(line))?;
+            let (what, name, property) = ((*what).to_owned(), (*name).clone(), "definition".into());
+            store.object(ObjectSeen { what, name, property, value: without_counter(definition), part_of: String::new() });
+            Ok(())
+        };
+        if let Err(failed) = ask(client, &query, &mut line).await? {
+            return Ok(Err(failed));
+        }
+        if let Some((what, name)) = left.next() {
+            return Ok(Err(Failed::Unreadable(format!("the server did not say how {what} {name} is made"))));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// A definition on one line, without the number that AUTO_INCREMENT gives next, which is compared by itself.
+fn without_counter(definition: &str) -> String {
+    static COUNTER: std::sync::LazyLock<Regex> =
+        std::sync::LazyLock::new(|| Regex::new(r"(\) ENGINE=\S+)( AUTO_INCREMENT=\d+)").expect("a constant"));
+    let line = definition.replace("\\n ", " ").replace("\\n", " ");
+    COUNTER.replace(&line, "$1").into_owned()
+}
+
 fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
@@ -89,6 +155,10 @@ fn quoted(name: &str) -> String {
 struct Catalog {
     shapes: Vec<Shape>,
     sequences: Vec<String>,
+    /// Of tables that keep old rows, the column with the time until which a row was valid.
+    ends: BTreeMap<String, String>,
+    /// The server's other databases.
+    others: Vec<String>,
     objects: Vec<ObjectSeen>,
 }
 
@@ -120,6 +190,7 @@ async fn catalog(client: &dyn Client) -> Result<Result<Catalog, Failed>> {
     let text = CATALOG.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
     let query = text
         .replace("{system}", SYSTEM)
+        .replace("{algorithm}", if mariadb { ", 'algorithm', ALGORITHM" } else { "" })
         .replace("{checks}", if mariadb { CHECKS } else { MYSQL_CHECKS })
         .replace("{users}", if mariadb { USERS } else { MYSQL_USERS });
     // MySQL caches counters for a day.
@@ -156,7 +227,13 @@ impl Catalog {
     /// Takes a line of the catalog, as `catalog.sql` says; none for one of another kind.
     fn take(&mut self, [kind, a, b, c, d, e]: [String; 6]) -> Option<()> {
         match kind.as_str() {
-            "T" => self.shapes.push(Shape { sql: quoted(&a), name: a, has_rows: b == "rows", columns: vec![] }),
+            "T" => {
+                if !c.is_empty() {
+                    self.ends.insert(a.clone(), c);
+                }
+                self.shapes.push(Shape { sql: quoted(&a), name: a, has_rows: b == "rows", columns: vec![] });
+            }
+            "D" => self.others.push(a),
             "C" => {
                 // Columns of views are among them.
                 if let Some(shape) = self.shapes.iter_mut().find(|s| s.name == a) {
@@ -179,7 +256,12 @@ fn select(number: usize, plan: &Plan) -> String {
             // As a double, with all its digits.
             "float" => format!("CAST({name} + 0e0 AS CHAR)"),
             "bit" => format!("CAST({name} + 0 AS CHAR)"),
-            text if text.starts_with("text ") => format!("CONVERT({name} USING utf8mb4)"),
+            text if text.starts_with("text utf8") => format!("CONVERT({name} USING utf8mb4)"),
+            // Bytes that are no character of their set would all be the same question mark.
+            text if text.starts_with("text ") => {
+                let (set, said) = (&text["text ".len()..], format!("CONVERT({name} USING utf8mb4)"));
+                format!("IF(BINARY CONVERT({said} USING {set}) = BINARY {name}, BINARY {said}, BINARY {name})")
+            }
             _ => name,
         };
         format!(", COALESCE(HEX({bytes}), '-')")
@@ -231,6 +313,13 @@ mod tests {
         );
         assert_eq!((value("shown", b"-"), value("blob", b"")), (Some(Value::Null), Some(json!({"blob": ""}))));
         assert_eq!(value("text utf8mb4", b"zz"), None);
+    }
+
+    #[test]
+    fn a_definition_is_one_line_without_its_counter() {
+        let said = r"CREATE TABLE `t` (\n  `a` int COMMENT ' AUTO_INCREMENT=1'\n) ENGINE=InnoDB AUTO_INCREMENT=7 DEFAULT CHARSET=utf8mb4";
+        let line = "CREATE TABLE `t` (  `a` int COMMENT ' AUTO_INCREMENT=1' ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4";
+        assert_eq!(without_counter(said).replace("( ", "("), line.replace("( ", "("));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::error::Result;
 
 const CATALOG: &str = include_str!("postgresql/catalog.sql");
 const PASSWORD: &str = include_str!("postgresql/password.sql");
+/// From version 15 on.
+const PARAMETERS: &str = include_str!("postgresql/parameters.sql");
 /// The hash of a large object's content: page by page for who may read all of them, else as its owner reads it.
 const LARGE_OBJECT: &str = "(SELECT encode(sha256(coalesce(string_agg(sha256(int4send(pageno) || data), ''::bytea ORDER BY pageno), \
                             ''::bytea)), 'hex') FROM pg_largeobject WHERE loid = m.oid)";
@@ -31,6 +33,9 @@ pub(super) async fn read(client: &dyn Client, store: &mut Store<'_>) -> Result<R
     };
     for object in catalog.objects {
         store.object(object);
+    }
+    for name in &catalog.others {
+        store.other_database(name);
     }
     let plans: Vec<Plan> = catalog.shapes.iter().map(|shape| store.table(shape)).collect();
     let mut parts: Vec<String> = plans.iter().enumerate().filter(|(_, p)| p.has_rows).map(|(n, p)| copy(n, p)).collect();
@@ -73,6 +78,8 @@ struct Catalog {
     shapes: Vec<Shape>,
     sequences: Vec<Sequence>,
     objects: Vec<ObjectSeen>,
+    /// The server's other databases.
+    others: Vec<String>,
 }
 
 async fn ask(client: &dyn Client, query: &str, line: Checked<'_>) -> Result<Result<(), Failed>> {
@@ -120,8 +127,8 @@ fn unexpected(line: &[u8]) -> String {
 
 async fn catalog(client: &dyn Client, store: &Store<'_>) -> Result<Result<Catalog, Failed>> {
     let mut may = Vec::new();
-    let asked = "COPY (SELECT 'may', has_table_privilege('pg_authid', 'SELECT'), has_table_privilege('pg_largeobject', 'SELECT')) \
-                 TO STDOUT; ";
+    let asked = "COPY (SELECT 'may', has_table_privilege('pg_authid', 'SELECT'), has_table_privilege('pg_largeobject', 'SELECT'), \
+                 to_regclass('pg_parameter_acl') IS NOT NULL) TO STDOUT; ";
     let mut line = |line: &[u8]| match line.strip_prefix(b"may\t") {
         Some(rest) => {
             may = rest.split(|b| *b == b'\t').map(|b| b == b"t").collect();
@@ -139,6 +146,7 @@ async fn catalog(client: &dyn Client, store: &Store<'_>) -> Result<Result<Catalo
         .collect::<Vec<_>>()
         .join("\n")
         .replace("{password}", if may.first() == Some(&true) { PASSWORD } else { "" })
+        .replace("{parameters}", if may.get(2) == Some(&true) { PARAMETERS } else { "" })
         .replace("{large_object}", if all { LARGE_OBJECT } else { OWN_LARGE_OBJECT });
     let mut catalog = Catalog::default();
     let mut line = |line: &[u8]| {
@@ -161,6 +169,7 @@ impl Catalog {
                 let shape = self.shapes.iter_mut().find(|s| s.sql == a)?;
                 shape.columns.push(Column { name: b, kind: c, key: d.parse().ok()?, computed: e == "computed" });
             }
+            "D" => self.others.push(a),
             "S" => self.sequences.push(Sequence { name: a, sql: b, owner: c }),
             "O" => {
                 let value = if c == "definition" { same_casts(&d) } else { d };

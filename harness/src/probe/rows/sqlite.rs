@@ -14,7 +14,8 @@ use crate::error::Result;
 
 /// Reads a database file. The inner error says why it cannot be read.
 pub(super) fn read(file: &Path, store: &mut Store<'_>) -> Result<Result<(), String>> {
-    let opened = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).map(|db| Reader { db });
+    // It is a copy: what a transaction left half done is undone in it, as the app would do.
+    let opened = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE).map(|db| Reader { db });
     let read = opened.and_then(|reader| {
         let shapes = reader.shapes()?;
         reader.checks(store)?;
@@ -41,8 +42,13 @@ impl Reader {
     }
 
     fn checks(&self, store: &mut Store<'_>) -> Read<()> {
-        store.check("integrity_check", self.lines("PRAGMA integrity_check")?.join("; "));
-        store.check("foreign_key_check", self.lines("PRAGMA foreign_key_check")?.join("; "));
+        for check in ["integrity_check", "foreign_key_check"] {
+            match self.lines(&format!("PRAGMA {check}")) {
+                Ok(said) => store.check(check, said.join("; ")),
+                Err(e) if is_of_the_app(&e) => store.untold(check, &e.to_string()),
+                Err(e) => return Err(e),
+            }
+        }
         Ok(())
     }
 
@@ -78,7 +84,7 @@ impl Reader {
 
     /// What is the database's own, and what is of no table.
     fn whole(&self, store: &mut Store<'_>) -> Read<()> {
-        for pragma in ["user_version", "application_id", "encoding"] {
+        for pragma in ["user_version", "application_id", "encoding", "page_size", "auto_vacuum", "journal_mode"] {
             store.object(object("", "", pragma, self.lines(&format!("PRAGMA {pragma}"))?.join("; "), ""));
         }
         let listed = "SELECT s.type, s.name, s.sql, CASE t.type WHEN 'table' THEN s.tbl_name ELSE '' END
@@ -167,6 +173,12 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// Whether a database needs something that only its app brings: a collation, a function.
+fn is_of_the_app(error: &rusqlite::Error) -> bool {
+    let said = error.to_string();
+    ["no such collation sequence", "unknown function", "no such function"].iter().any(|needed| said.contains(needed))
 }
 
 fn object(what: &str, name: &str, property: &str, value: String, part_of: &str) -> ObjectSeen {

@@ -24,14 +24,19 @@ pub(super) struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    /// Begins to take a database. What was stored of it before is forgotten.
-    pub(super) fn begin(evidence: &'a Evidence, observation: ObservationId, spec: &'a Database) -> Result<Self> {
+    /// Begins to take a database, one of all that the scenario describes. What was stored of it before is forgotten.
+    pub(super) fn begin(
+        evidence: &'a Evidence,
+        observation: ObservationId,
+        spec: &'a Database,
+        all: &'a [Database],
+    ) -> Result<Self> {
         evidence.forget_database(observation, &spec.name)?;
         Ok(Self {
             evidence,
             observation,
             spec,
-            choices: Choices::of(spec),
+            choices: Choices::of(spec, all),
             rows: evidence.row_writer(observation, &spec.name),
             objects: Vec::new(),
             checks: Vec::new(),
@@ -48,7 +53,14 @@ impl<'a> Store<'a> {
 
     /// Takes what is said of the database as a whole.
     pub(super) fn check(&mut self, property: &str, value: String) {
-        self.checks.push((property.to_owned(), value));
+        if self.choices.compares(&ObjectSeen { property: property.to_owned(), ..ObjectSeen::default() }) {
+            self.checks.push((property.to_owned(), value));
+        }
+    }
+
+    /// Takes that a check could not be made of the database as a whole, and why.
+    pub(super) fn untold(&mut self, property: &str, why: &str) {
+        self.choices.untold(property, why);
     }
 
     /// Takes a table. Gives how it is read.
@@ -66,6 +78,13 @@ impl<'a> Store<'a> {
         }
         if self.objects.len() >= BATCH {
             self.flush();
+        }
+    }
+
+    /// Takes that the server has another database.
+    pub(super) fn other_database(&mut self, name: &str) {
+        if let Some(object) = self.choices.other_database(name) {
+            self.objects.push(object);
         }
     }
 

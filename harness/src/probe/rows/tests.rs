@@ -14,7 +14,7 @@ fn spec(more: &str) -> Spec {
 
 fn observed(evidence: &Evidence, name: &str, file: &Path, spec: &Spec) -> ObservationId {
     let o = evidence.observation(name).expect("an observation");
-    let mut store = Store::begin(evidence, o, spec).expect("begun");
+    let mut store = Store::begin(evidence, o, spec, &[]).expect("begun");
     sqlite::read(file, &mut store).expect("stored").expect("readable");
     store.finish().expect("stored");
     o
@@ -58,6 +58,9 @@ fn everything_that_a_database_is_is_compared() {
     finds("", &[]);
     finds("REINDEX; VACUUM; ANALYZE", &[]);
     finds("PRAGMA user_version = 8", &[": altered (user_version)"]);
+    finds("PRAGMA journal_mode = WAL", &[": altered (journal_mode)"]);
+    finds("PRAGMA auto_vacuum = FULL; VACUUM", &[": altered (auto_vacuum)"]);
+    finds("PRAGMA page_size = 8192; VACUUM", &[": altered (page_size)"]);
     finds("PRAGMA application_id = 8", &[": altered (application_id)"]);
     finds("DROP INDEX alias_email", &[", index alias_email: lost"]);
     finds("DROP TRIGGER alias_log", &[", trigger alias_log: lost"]);
@@ -115,7 +118,7 @@ fn a_torn_file_is_an_error_and_not_an_empty_database() {
     let evidence = Evidence::create(&dir.path().join("run")).expect("evidence");
     std::fs::write(&file, b"SQLite format 3\0 and then nothing of sense").expect("written");
     let o = evidence.observation("torn").expect("an observation");
-    let mut store = Store::begin(&evidence, o, &spec).expect("begun");
+    let mut store = Store::begin(&evidence, o, &spec, &[]).expect("begun");
     assert!(sqlite::read(&file, &mut store).expect("stored").is_err());
     // An empty file is a database without tables: no baseline, and after a restore every table is lost.
     std::fs::write(&file, b"").expect("written");
@@ -141,4 +144,48 @@ fn what_is_left_out_is_not_read() {
     let checks = evidence.checks(o, "m.db").expect("read");
     let settings = checks.iter().find(|(property, _)| property == judge::SETTINGS).map(|(_, value)| value.as_str());
     assert_eq!(settings, Some("[[database.leave_out]] with table = \"gone\": the database has no table \"gone\""));
+}
+
+/// What the app alone has, such as a collation, keeps a check from being made, and rows from nothing.
+#[test]
+fn a_check_that_only_the_app_can_make_is_unknown_or_left_out() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("m.db");
+    let evidence = Evidence::create(&dir.path().join("run")).expect("evidence");
+    let db = Connection::open(&file).expect("a database");
+    db.execute_batch(
+        "CREATE TABLE t (a TEXT); CREATE INDEX i ON t (a); INSERT INTO t VALUES ('x'), ('y');
+         PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE t (a TEXT COLLATE own)' WHERE name = 't'",
+    )
+    .expect("made");
+    let said = |o, property: &str| {
+        let checks = evidence.checks(o, "m.db").expect("read");
+        checks.into_iter().find(|(p, _)| p == property).map(|(_, said)| said)
+    };
+    let plain = observed(&evidence, "plain", &file, &spec(""));
+    assert_eq!(evidence.rows(plain).expect("read").len(), 2);
+    assert_eq!(said(plain, "integrity_check"), None);
+    assert!(said(plain, judge::SETTINGS).expect("said").starts_with("integrity_check cannot be made: no such collation"));
+    let left_out =
+        spec("[[leave_out]]\nobject = 'database'\nproperty = 'integrity_check'\nwhy = 'Its collation belongs to the app.'");
+    let left_out = observed(&evidence, "left out", &file, &left_out);
+    assert_eq!(said(left_out, judge::SETTINGS).as_deref(), Some(""));
+}
+
+/// A transaction that was under way when the files were copied is undone, as the app would do it.
+#[test]
+fn a_hot_journal_is_rolled_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (live, copy) = (dir.path().join("live.db"), dir.path().join("copy.db"));
+    let db = Connection::open(&live).expect("a database");
+    let many = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 200)";
+    db.execute_batch(&format!("CREATE TABLE t (a); INSERT INTO t {many} SELECT zeroblob(2000) FROM c")).expect("made");
+    let evidence = Evidence::create(&dir.path().join("run")).expect("evidence");
+    let before = observed(&evidence, "before", &live, &spec(""));
+    db.execute_batch("PRAGMA cache_size = 5; BEGIN; UPDATE t SET a = zeroblob(2001)").expect("changed");
+    for suffix in ["", "-journal"] {
+        std::fs::copy(format!("{}{suffix}", live.display()), format!("{}{suffix}", copy.display())).expect("copied");
+    }
+    let after = observed(&evidence, "after", &copy, &spec(""));
+    assert_eq!(judge::database_as(&evidence, before, after, "m.db").expect("compared"), BTreeSet::new());
 }

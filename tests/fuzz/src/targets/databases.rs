@@ -69,7 +69,7 @@ fn sql(data: &[u8]) {
             (dir, evidence)
         });
         let o = evidence.observation("one").expect("an observation");
-        if let Ok(rows) = now(rows::ask(&client, &spec, evidence, o)) {
+        if let Ok(rows) = now(rows::ask(&client, &spec, &[], evidence, o)) {
             let stored: u64 = evidence.row_counts(o).expect("read").iter().map(|(.., n)| n).sum();
             assert_eq!(rows, stored);
             // It is said of each database whether it was read.

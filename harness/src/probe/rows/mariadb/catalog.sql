@@ -1,12 +1,15 @@
 -- What a MariaDB or MySQL database is besides its rows. Every line has six texts, each in hexadecimal digits; the first says what the
 -- others are:
---   T  table: name, whether it has rows ('rows' or '')
+--   T  table: name, whether it has rows ('rows' or ''), the column that says until when a row was valid, where it keeps old ones
 --   C  column: table, name, kind of its values, place in the primary key or 0, whether it is computed ('computed' or '')
+--   D  another database of the server: name
 --   O  property of an object: what, name, property, value, the table that it is part of
 -- In braces is what MariaDB and MySQL keep in different tables.
 SELECT CONCAT_WS(' ', HEX(kind), HEX(a), HEX(b), HEX(c), HEX(d), HEX(e)) FROM (
-SELECT 0 AS number, 'T' AS kind, TABLE_NAME AS a, CASE TABLE_TYPE WHEN 'BASE TABLE' THEN 'rows' ELSE '' END AS b, '' AS c, '' AS d, '' AS e
-  FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
+SELECT 0 AS number, 'T' AS kind, TABLE_NAME AS a, CASE WHEN TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') THEN 'rows' ELSE '' END AS b,
+    CASE TABLE_TYPE WHEN 'SYSTEM VERSIONED' THEN COALESCE((SELECT COLUMN_NAME FROM information_schema.COLUMNS AS c WHERE c.TABLE_SCHEMA = DATABASE()
+      AND c.TABLE_NAME = t.TABLE_NAME AND GENERATION_EXPRESSION = 'ROW END'), 'row_end') ELSE '' END AS c, '' AS d, '' AS e
+  FROM information_schema.TABLES AS t WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
 UNION ALL SELECT ORDINAL_POSITION, 'C', TABLE_NAME, COLUMN_NAME, CASE
     WHEN DATA_TYPE IN ('tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'year', 'decimal', 'double') THEN 'number'
     WHEN DATA_TYPE = 'float' THEN 'float' WHEN DATA_TYPE = 'bit' THEN 'bit'
@@ -21,8 +24,6 @@ UNION ALL SELECT 0, 'O', 'table', TABLE_NAME, 'engine', COALESCE(ENGINE, '') , '
   WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'VIEW' AND TABLE_TYPE <> 'SEQUENCE'
 UNION ALL SELECT 0, 'O', 'table', TABLE_NAME, 'collation', COALESCE(TABLE_COLLATION, ''), '' FROM information_schema.TABLES
   WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'VIEW' AND TABLE_TYPE <> 'SEQUENCE'
-UNION ALL SELECT 0, 'O', 'table', TABLE_NAME, 'options', CREATE_OPTIONS, '' FROM information_schema.TABLES
-  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'VIEW' AND TABLE_TYPE <> 'SEQUENCE' AND CREATE_OPTIONS <> ''
 UNION ALL SELECT 0, 'O', 'table', TABLE_NAME, 'comment', TABLE_COMMENT, '' FROM information_schema.TABLES
   WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'VIEW' AND TABLE_TYPE <> 'SEQUENCE' AND TABLE_COMMENT <> ''
 UNION ALL SELECT 0, 'O', 'table', TABLE_NAME, 'auto_increment', AUTO_INCREMENT, '' FROM information_schema.TABLES
@@ -57,23 +58,39 @@ UNION ALL SELECT 0, 'O', 'constraint', CONCAT(k.TABLE_NAME, '.', k.CONSTRAINT_NA
   WHERE k.CONSTRAINT_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_NAME IS NOT NULL GROUP BY k.TABLE_NAME, k.CONSTRAINT_NAME
 {checks}
 -- Views, triggers, routines, events.
-UNION ALL SELECT 0, 'O', 'view', TABLE_NAME, 'definition', CONCAT_WS(' ', VIEW_DEFINITION, 'check', CHECK_OPTION), '' FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()
+UNION ALL SELECT 0, 'O', 'view', TABLE_NAME, 'definition', CONCAT_WS(' ', VIEW_DEFINITION, 'check', CHECK_OPTION{algorithm}), '' FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()
+UNION ALL SELECT 0, 'O', 'view', TABLE_NAME, 'character set', CONCAT_WS(' ', CHARACTER_SET_CLIENT, COLLATION_CONNECTION), '' FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()
 UNION ALL SELECT 0, 'O', 'view', TABLE_NAME, 'definer', CONCAT_WS(' ', DEFINER, SECURITY_TYPE), '' FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()
 UNION ALL SELECT 0, 'O', 'trigger', TRIGGER_NAME, 'definition', CONCAT_WS(' ', ACTION_TIMING, EVENT_MANIPULATION, 'on', EVENT_OBJECT_TABLE, ACTION_ORDER, ACTION_STATEMENT), EVENT_OBJECT_TABLE
   FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
+UNION ALL SELECT 0, 'O', 'trigger', TRIGGER_NAME, 'character set', CONCAT_WS(' ', CHARACTER_SET_CLIENT, COLLATION_CONNECTION, DATABASE_COLLATION), EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
 UNION ALL SELECT 0, 'O', 'trigger', TRIGGER_NAME, 'definer', CONCAT_WS(' ', DEFINER, SQL_MODE), EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
 UNION ALL SELECT 0, 'O', LOWER(ROUTINE_TYPE), ROUTINE_NAME, 'definition', CONCAT_WS(' ',
     (SELECT GROUP_CONCAT(CONCAT_WS(' ', PARAMETER_MODE, PARAMETER_NAME, DTD_IDENTIFIER) ORDER BY ORDINAL_POSITION SEPARATOR ', ') FROM information_schema.PARAMETERS AS p
       WHERE p.SPECIFIC_SCHEMA = ROUTINE_SCHEMA AND p.SPECIFIC_NAME = r.SPECIFIC_NAME AND p.ROUTINE_TYPE = r.ROUTINE_TYPE),
     IS_DETERMINISTIC, SQL_DATA_ACCESS, ROUTINE_DEFINITION), '' FROM information_schema.ROUTINES AS r WHERE ROUTINE_SCHEMA = DATABASE()
+UNION ALL SELECT 0, 'O', LOWER(ROUTINE_TYPE), ROUTINE_NAME, 'character set', CONCAT_WS(' ', CHARACTER_SET_CLIENT, COLLATION_CONNECTION, DATABASE_COLLATION), '' FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()
+UNION ALL SELECT 0, 'O', LOWER(ROUTINE_TYPE), ROUTINE_NAME, 'comment', ROUTINE_COMMENT, '' FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_COMMENT <> ''
 UNION ALL SELECT 0, 'O', LOWER(ROUTINE_TYPE), ROUTINE_NAME, 'definer', CONCAT_WS(' ', DEFINER, SECURITY_TYPE, SQL_MODE), '' FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()
 UNION ALL SELECT 0, 'O', 'event', EVENT_NAME, 'definition', CONCAT_WS(' ', TIME_ZONE, EVENT_TYPE, EXECUTE_AT, INTERVAL_VALUE, INTERVAL_FIELD, STARTS, ENDS, STATUS, ON_COMPLETION, EVENT_DEFINITION), ''
   FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()
+UNION ALL SELECT 0, 'O', 'event', EVENT_NAME, 'character set', CONCAT_WS(' ', CHARACTER_SET_CLIENT, COLLATION_CONNECTION, DATABASE_COLLATION), '' FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()
+UNION ALL SELECT 0, 'O', 'event', EVENT_NAME, 'comment', EVENT_COMMENT, '' FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() AND EVENT_COMMENT <> ''
 UNION ALL SELECT 0, 'O', 'event', EVENT_NAME, 'definer', CONCAT_WS(' ', DEFINER, SQL_MODE), '' FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()
 -- The database.
 UNION ALL SELECT 0, 'O', '', '', 'encoding', DEFAULT_CHARACTER_SET_NAME, '' FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()
 UNION ALL SELECT 0, 'O', '', '', 'collation', DEFAULT_COLLATION_NAME, '' FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()
+-- What else is on the server.
+UNION ALL SELECT DISTINCT 0, 'D', TABLE_SCHEMA, '', '', '', '' FROM information_schema.TABLES
+  WHERE TABLE_SCHEMA NOT IN (DATABASE(), 'information_schema', 'performance_schema', 'mysql', 'sys')
+UNION ALL SELECT 0, 'O', 'server', Server_name, 'definition', CONCAT_WS(' ', Wrapper, Host, Port, Db, Username, SHA2(Password, 256), Socket, Owner), '' FROM mysql.servers
+UNION ALL SELECT 0, 'O', 'loaded function', name, 'library', dl, '' FROM mysql.func
+UNION ALL SELECT 0, 'O', 'plugin', name, 'library', dl, '' FROM mysql.plugin
+UNION ALL SELECT 0, 'O', '', '', 'time zones', COUNT(*), '' FROM mysql.time_zone_name
 -- Rights.
+UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), CONCAT('rights on ', LOWER(Routine_type), ' ', Db, '.', Routine_name), Proc_priv, '' FROM mysql.procs_priv
+UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), CONCAT('proxy of ', Proxied_user, '@', Proxied_host), CONCAT('grant ', With_grant), '' FROM mysql.proxies_priv
+  WHERE Proxied_user <> ''
 UNION ALL SELECT 0, 'O', 'role', REPLACE(GRANTEE, '\'', ''), 'rights on all databases', GROUP_CONCAT(CONCAT(PRIVILEGE_TYPE, ' ', IS_GRANTABLE) ORDER BY 1 SEPARATOR ', '), ''
   FROM information_schema.USER_PRIVILEGES WHERE GRANTEE NOT REGEXP {system} GROUP BY GRANTEE
 UNION ALL SELECT 0, 'O', 'role', REPLACE(GRANTEE, '\'', ''), CONCAT('rights on ', TABLE_SCHEMA), GROUP_CONCAT(CONCAT(PRIVILEGE_TYPE, ' ', IS_GRANTABLE) ORDER BY 1 SEPARATOR ', '), ''
