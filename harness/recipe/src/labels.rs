@@ -19,10 +19,9 @@ mod spelling;
 pub mod suggest;
 pub mod version;
 
+pub use spelling::PREFIX;
 pub(crate) use spelling::is_backupbot;
 
-/// What the names of backupbot's labels begin with.
-pub const PREFIX: &str = "backupbot.";
 /// Switches backup on for the stack.
 pub const BACKUP: &str = "backupbot.backup";
 /// `backupbot.backup.volumes.<volume>` and `backupbot.backup.volumes.<volume>.path`.

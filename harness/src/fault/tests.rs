@@ -48,7 +48,7 @@ fn every_fault_is_a_sentence() {
 }
 
 /// Rules whose mistakes are not deployed by a fault of their own, and why.
-const ONLY_READ: [(Rule, &str); 11] = [
+const ONLY_READ: [(Rule, &str); 15] = [
     (Rule::BackupHookAlone, "it is dump-never-loaded of a hook that is not seen to write a dump"),
     (Rule::LeadingSlash, "bots differ in what they make of it"),
     (Rule::OldVersion, "the label is missing, as in version-absent"),
@@ -60,6 +60,10 @@ const ONLY_READ: [(Rule, &str); 11] = [
     (Rule::ScriptNotExecutable, "the hook fails, as in hook-tool-missing"),
     (Rule::QuoteInHook, "it depends on the bot"),
     (Rule::NoBash, "it depends on the bot, and on the image"),
+    (Rule::TwoValues, "Docker takes one of the values, so that it is the same as a wrong one"),
+    (Rule::DumpInOtherForm, "the hook fails, as in restore-hook-alone"),
+    (Rule::ScriptWithoutPart, "the hook fails, as in hook-tool-missing"),
+    (Rule::DatabaseLeftOut, "the app has no database server; a volume left out is the same of files"),
 ];
 
 #[test]

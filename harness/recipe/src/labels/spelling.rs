@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::PREFIX;
-
+/// What the names of backupbot's labels begin with.
+pub const PREFIX: &str = "backupbot.";
 /// What the names of backupbot's labels begin with, without the dot.
 const OWN: &str = "backupbot";
 /// Other beginnings that people write: the program's name, and names with a dot too many.
