@@ -21,6 +21,10 @@ pub(super) struct Flow<'a> {
     pub command: Command,
     /// The scripts that it calls.
     pub scripts: Vec<Script<'a>>,
+    /// The files in volumes that it leaves.
+    files: Vec<File<'a>>,
+    /// The files in volumes that it may read.
+    may_read: Vec<File<'a>>,
 }
 
 /// A script that a hook calls, or another program by its path.
@@ -85,7 +89,10 @@ impl<'a> Flow<'a> {
             let lacks_part = first.zip(text).is_some_and(|(part, text)| hook::lacks_part(text, part));
             scripts.push(Script { called, config, is_read, lacks_part });
         }
-        Self { name, service, hook, label, command, scripts }
+        let in_volumes = |path: &String| file(service, path);
+        let files = command.results().filter_map(in_volumes).collect();
+        let may_read = command.reads.iter().chain(&command.names).filter_map(in_volumes).collect();
+        Self { name, service, hook, label, command, scripts, files, may_read }
     }
 
     /// Whether it does something that cannot be read: it calls a script that is not in the recipe, or not a shell's.
@@ -115,8 +122,8 @@ impl<'a> Flow<'a> {
     }
 
     /// The files in volumes that it leaves.
-    pub(super) fn files(&self) -> Vec<File<'a>> {
-        self.command.results().filter_map(|path| file(self.service, path)).collect()
+    pub(super) fn files(&self) -> &[File<'a>] {
+        &self.files
     }
 
     /// The files in volumes that it leaves for nobody: it removes them again.
@@ -142,8 +149,7 @@ impl<'a> Flow<'a> {
 
     /// Whether this file is among all that it may read.
     pub(super) fn may_read(&self, wanted: &File<'_>) -> bool {
-        let named = self.command.reads.iter().chain(&self.command.names);
-        named.filter_map(|path| file(self.service, path)).any(|f| f.may_be(wanted))
+        self.may_read.iter().any(|f| f.may_be(wanted))
     }
 }
 
@@ -162,13 +168,15 @@ fn file<'a>(service: &'a Service, path: &str) -> Option<File<'a>> {
 impl File<'_> {
     /// Whether both may be the same file: the one is the other, or in the folder that the other is, or a pattern or a variable decides.
     fn may_be(&self, other: &File<'_>) -> bool {
-        let fixed = |path: &str| path.split(['*', '$', '?', '{', '[']).next().unwrap_or_default().to_owned();
+        // Most pairs that are asked for are of different volumes.
+        if self.volume != other.volume {
+            return false;
+        }
         let (own, others) = (fixed(&self.path), fixed(&other.path));
         let open = own.len() < self.path.len() || others.len() < other.path.len();
-        self.volume == other.volume
-            && (is_in(&self.path, &other.path)
-                || is_in(&other.path, &self.path)
-                || open && (own.starts_with(&others) || others.starts_with(&own)))
+        is_in(&self.path, &other.path)
+            || is_in(&other.path, &self.path)
+            || open && (own.starts_with(others) || others.starts_with(own))
     }
 
     /// Whether a selected path has it; `None` if a variable decides.
@@ -178,6 +186,11 @@ impl File<'_> {
         }
         Some(paths.iter().any(|p| p == "." || is_in(&self.path, p) || is_in(p, &self.path)))
     }
+}
+
+/// A path up to the first pattern or variable.
+fn fixed(path: &str) -> &str {
+    path.split(['*', '$', '?', '{', '[']).next().unwrap_or_default()
 }
 
 /// Whether a path is the other one, or below it.

@@ -1,5 +1,7 @@
 //! Dumps: whether each is backed up, and loaded again.
 
+use std::collections::HashMap;
+
 use crate::labels::flow::{File, Flow};
 use crate::labels::mistake::Mistakes;
 use crate::labels::recipe::Recipe;
@@ -8,10 +10,11 @@ use crate::labels::{Hook, VOLUMES, paths_of};
 
 /// Adds dumps that are not in the backup, and ones that nothing loads.
 pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
+    let selected = Selected::of(recipe);
     for flow in flows {
         match flow.hook {
             Hook::BackupPre => {
-                flow.files().iter().for_each(|file| left_out(recipe, flow, file, found));
+                flow.files().iter().for_each(|file| left_out(&selected, flow, file, found));
                 for file in flow.removed() {
                     let written = format!("{} writes {} of volume {}", flow.label.name, file.path, file.volume);
                     let message = format!("{written}, and removes it before the files are copied");
@@ -35,19 +38,35 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
     }
 }
 
-/// What the labels say of a volume: whether it is excluded, and which paths of it are selected.
-pub(super) fn selected(recipe: &Recipe, volume: &str) -> (bool, Option<Vec<String>>) {
-    let value = |name: String| recipe.labels().find(move |(.., l)| l.name == name).map(|(.., l)| l.value.as_str());
-    (value(format!("{VOLUMES}{volume}")) == Some("false"), value(format!("{VOLUMES}{volume}.path")).map(paths_of))
+/// What the labels say of volumes. Of a label that is there twice, the first counts.
+pub(super) struct Selected<'a>(HashMap<&'a str, &'a str>);
+
+impl<'a> Selected<'a> {
+    pub(super) fn of(recipe: &'a Recipe) -> Self {
+        let mut values = HashMap::new();
+        for (.., label) in recipe.labels().filter(|(.., l)| l.name.starts_with(VOLUMES)) {
+            values.entry(label.name.as_str()).or_insert(label.value.as_str());
+        }
+        Self(values)
+    }
+
+    /// Whether a volume is excluded.
+    pub(super) fn excludes(&self, volume: &str) -> bool {
+        self.0.get(format!("{VOLUMES}{volume}").as_str()) == Some(&"false")
+    }
+
+    /// Which paths of a volume are selected, where only some are.
+    pub(super) fn paths(&self, volume: &str) -> Option<Vec<String>> {
+        self.0.get(format!("{VOLUMES}{volume}.path").as_str()).copied().map(paths_of)
+    }
 }
 
 /// A dump in a volume that is not backed up, or outside of what is selected of it.
-fn left_out(recipe: &Recipe, flow: &Flow<'_>, file: &File<'_>, found: &mut Mistakes) {
-    let (excluded, paths) = selected(recipe, file.volume);
+fn left_out(selected: &Selected<'_>, flow: &Flow<'_>, file: &File<'_>, found: &mut Mistakes) {
     let written = format!("{} writes {} of volume {}", flow.label.name, file.path, file.volume);
-    if excluded {
+    if selected.excludes(file.volume) {
         found.add(Rule::DumpLeftOut, &flow.label.place, format!("{written}, which is excluded"));
-    } else if let Some(paths) = paths.filter(|paths| file.is_selected(paths) == Some(false)) {
+    } else if let Some(paths) = selected.paths(file.volume).filter(|paths| file.is_selected(paths) == Some(false)) {
         let message = format!("{written}, of which only {} is backed up", paths.join(", "));
         found.add(Rule::DumpLeftOut, &flow.label.place, message);
     }
@@ -63,7 +82,7 @@ fn loaded(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
                 || files.iter().any(|file| other.may_read(file)))
     };
     if flows.iter().any(|other| may_load(&other)) {
-        return partly(flow, &files, flows, found);
+        return partly(flow, files, flows, found);
     }
     let alone = format!("service {} has no backupbot.restore hook", flow.name);
     if flow.dumps() {
@@ -106,8 +125,8 @@ fn forms(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
 /// Whether what a hook of the restore loads is what the backup's hook writes.
 fn restores(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
     let own: Vec<&Flow<'_>> = flows.iter().filter(|f| f.name == flow.name && f.hook == Hook::BackupPre).collect();
-    let dumps: Vec<File<'_>> = flows.iter().filter(|f| f.hook == Hook::BackupPre).flat_map(Flow::files).collect();
-    let reads_one = dumps.iter().any(|file| flow.may_read(file));
+    let mut dumps = flows.iter().filter(|f| f.hook == Hook::BackupPre).flat_map(Flow::files);
+    let reads_one = dumps.any(|file| flow.may_read(file));
     let label = flow.label;
     if own.is_empty() && !reads_one {
         let second = flow.hook == Hook::RestorePost && flows.iter().any(|f| f.name == flow.name && f.hook == Hook::RestorePre);
