@@ -5,11 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use testcontainers::core::WaitFor;
-
 mod common;
 
-use common::server::{Server, context};
+use common::server::Server;
 
 const POSTGRESQL: &str = r"
 name = 'wiki'
@@ -71,10 +69,7 @@ INSERT INTO session (who) VALUES ('a');
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgresql_is_compared_whole() {
-    let context = context("scenarios/davical/images/db", "restore-drill/davical-db");
-    let ready = WaitFor::message_on_stderr("ready to accept connections");
-    let env = [("POSTGRES_DB", "davical"), ("POSTGRES_USER", "davical"), ("POSTGRES_PASSWORD", "synthetic")];
-    let server = Server::start(context, ready, &env, POSTGRESQL).await;
+    let server = Server::postgresql(POSTGRESQL).await;
     assert_eq!(
         server.check(server.observe("none").await, judge::FILE).as_deref(),
         Some(judge::ABSENT),
@@ -238,10 +233,7 @@ async fn postgresql_is_compared_whole() {
     assert!(doubled.len() == 1 && doubled.iter().all(|f| f.ends_with(" (2): unexpected")), "{doubled:?}");
     // Dumped, dropped and loaded, it is the same, though PostgreSQL writes some definitions in another way then.
     let before = server.observe("before").await;
-    let again = "pg_dump --username=davical --create --file=/tmp/wiki.sql wiki && dropdb --username=davical wiki &&
-                 psql --username=davical --quiet --set=ON_ERROR_STOP=1 --file=/tmp/wiki.sql postgres";
-    let output = server.run(&["sh", "-ec", again], "").await;
-    assert_eq!(output.code, 0, "{}", output.stderr);
+    server.dump_and_load().await;
     assert_eq!(server.found(before).await, BTreeSet::new());
     // What the scenario leaves out and the database has no more.
     server.sql("DROP TABLE session").await;
@@ -289,8 +281,7 @@ INSERT INTO session (who) VALUES ('a');
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mariadb_is_compared_whole() {
-    let context = context("tests/images/mariadb", "restore-drill/test-mariadb");
-    let server = Server::start(context, WaitFor::message_on_stderr("ready for connections"), &[], MARIADB).await;
+    let server = Server::mariadb(MARIADB).await;
     assert_eq!(
         server.check(server.observe("none").await, judge::FILE).as_deref(),
         Some(judge::ABSENT),

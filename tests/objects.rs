@@ -191,10 +191,7 @@ const POSTGRESQL_CASES: &[Case] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_postgresql_has_besides_is_compared() {
-    let context = context("scenarios/davical/images/db", "restore-drill/davical-db");
-    let ready = WaitFor::message_on_stderr("ready to accept connections");
-    let env = [("POSTGRES_DB", "davical"), ("POSTGRES_USER", "davical"), ("POSTGRES_PASSWORD", "synthetic")];
-    let server = Server::start(context, ready, &env, POSTGRESQL).await;
+    let server = Server::postgresql(POSTGRESQL).await;
     server.observe("none").await;
     assert_eq!(server.run(&["createdb", "--username=davical", "wiki"], "").await.code, 0);
     server.sql(POSTGRESQL_SEED).await;
@@ -203,10 +200,7 @@ async fn what_postgresql_has_besides_is_compared() {
     let known = server.check(before, judge::SETTINGS).expect("held against it");
     assert!(known.contains("another database, \"davical\"") && known.lines().count() == 1, "{known}");
     server.try_all(before, POSTGRESQL_CASES).await;
-    let again = "pg_dump --username=davical --create --file=/tmp/wiki.sql wiki && dropdb --username=davical wiki &&
-                 psql --username=davical --quiet --set=ON_ERROR_STOP=1 --file=/tmp/wiki.sql postgres";
-    let output = server.run(&["sh", "-ec", again], "").await;
-    assert_eq!(output.code, 0, "{}", output.stderr);
+    server.dump_and_load().await;
     assert_eq!(server.found(before).await, BTreeSet::new());
 }
 
@@ -284,8 +278,7 @@ const MARIADB_CASES: &[Case] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_mariadb_has_besides_is_compared() {
-    let context = context("tests/images/mariadb", "restore-drill/test-mariadb");
-    let server = Server::start(context, WaitFor::message_on_stderr("ready for connections"), &[], MARIADB).await;
+    let server = Server::mariadb(MARIADB).await;
     let create = "mariadb --execute='CREATE DATABASE wiki CHARACTER SET utf8mb4'";
     assert_eq!(server.run(&["sh", "-c", create], "").await.code, 0);
     server.sql(MARIADB_SEED).await;

@@ -44,6 +44,28 @@ impl Server {
         Self { engine, service, spec, evidence, _dir: dir, _container: container }
     }
 
+    /// PostgreSQL, as DAViCal's stand-in has it.
+    pub async fn postgresql(spec: &str) -> Self {
+        let context = context("scenarios/davical/images/db", "restore-drill/davical-db");
+        let ready = WaitFor::message_on_stderr("ready to accept connections");
+        let env = [("POSTGRES_DB", "davical"), ("POSTGRES_USER", "davical"), ("POSTGRES_PASSWORD", "synthetic")];
+        Self::start(context, ready, &env, spec).await
+    }
+
+    /// MariaDB, as Debian has it.
+    pub async fn mariadb(spec: &str) -> Self {
+        let context = context("tests/images/mariadb", "restore-drill/test-mariadb");
+        Self::start(context, WaitFor::message_on_stderr("ready for connections"), &[], spec).await
+    }
+
+    /// Dumps PostgreSQL's database, drops it and loads the dump.
+    pub async fn dump_and_load(&self) {
+        let again = "pg_dump --username=davical --create --file=/tmp/wiki.sql wiki && dropdb --username=davical wiki &&
+                     psql --username=davical --quiet --set=ON_ERROR_STOP=1 --file=/tmp/wiki.sql postgres";
+        let output = self.run(&["sh", "-ec", again], "").await;
+        assert_eq!(output.code, 0, "{}", output.stderr);
+    }
+
     /// Runs a command in its container.
     pub async fn run(&self, command: &[&str], input: &str) -> Output {
         self.engine.exec(&self.service, command, &[], Some(input.as_bytes())).await.expect("run")

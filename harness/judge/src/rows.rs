@@ -160,7 +160,7 @@ fn objects(database: &str, pairs: ObjectPairs, findings: &mut Vec<Finding>) {
     let parts = pairs.iter().map(|p| &p.part_of).chain(only_before.iter().chain(&only_after).map(|x| &x.part_of));
     let mut parts: BTreeSet<String> = parts.cloned().collect();
     let told = pairs.iter().filter(|p| p.what == TABLE && IN_DEFINITION.contains(&p.property.as_str()));
-    parts.extend(told.map(|p| p.name.clone()).collect::<Vec<_>>());
+    parts.extend(told.map(|p| p.name.clone()));
     for ObjectPair { what, name, property, before, after, .. } in pairs {
         // What a part of a table tells, its definition as a whole tells again.
         if what == TABLE && AS_A_WHOLE.contains(&property.as_str()) && parts.contains(&name) {

@@ -16,16 +16,14 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
             Hook::BackupPre => {
                 flow.files().iter().for_each(|file| left_out(&selected, flow, file, found));
                 for file in flow.removed() {
-                    let written = format!("{} writes {} of volume {}", flow.label.name, file.path, file.volume);
-                    let message = format!("{written}, and removes it before the files are copied");
+                    let message = format!("{}, and removes it before the files are copied", writes(flow, &file));
                     found.add(Rule::DumpLeftOut, &flow.label.place, message);
                 }
                 loaded(flow, flows, found);
             }
             Hook::BackupPost if flow.command.dumps() => {
                 for file in flow.files() {
-                    let message =
-                        format!("{} writes {} of volume {} after the files are copied", flow.label.name, file.path, file.volume);
+                    let message = format!("{} after the files are copied", writes(flow, file));
                     found.add(Rule::DumpLeftOut, &flow.label.place, message);
                 }
             }
@@ -36,6 +34,11 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
             Hook::BackupPost => {}
         }
     }
+}
+
+/// What a message about a dump begins with.
+fn writes(flow: &Flow<'_>, file: &File<'_>) -> String {
+    format!("{} writes {} of volume {}", flow.label.name, file.path, file.volume)
 }
 
 /// What the labels say of volumes. Of a label that is there twice, the first counts.
@@ -63,7 +66,7 @@ impl<'a> Selected<'a> {
 
 /// A dump in a volume that is not backed up, or outside of what is selected of it.
 fn left_out(selected: &Selected<'_>, flow: &Flow<'_>, file: &File<'_>, found: &mut Mistakes) {
-    let written = format!("{} writes {} of volume {}", flow.label.name, file.path, file.volume);
+    let written = writes(flow, file);
     if selected.excludes(file.volume) {
         found.add(Rule::DumpLeftOut, &flow.label.place, format!("{written}, which is excluded"));
     } else if let Some(paths) = selected.paths(file.volume).filter(|paths| file.is_selected(paths) == Some(false)) {
@@ -103,7 +106,7 @@ fn partly(flow: &Flow<'_>, files: &[File<'_>], flows: &[Flow<'_>], found: &mut M
     }
     // Another file than a dump may only have to be there.
     for file in files.iter().filter(|file| !is_read(file) && flow.form_of(file).is_some()) {
-        let message = format!("{} writes {} of volume {}, which no hook loads", flow.label.name, file.path, file.volume);
+        let message = format!("{}, which no hook loads", writes(flow, file));
         found.add(Rule::DumpNeverLoaded, &flow.label.place, message);
     }
 }
