@@ -4,6 +4,7 @@ mod common;
 
 use recipe::image::contexts;
 use restore_drill::exit_code;
+use restore_drill::stack::ownership::stack_name;
 
 use common::stderr;
 
@@ -147,6 +148,27 @@ fn docker(arguments: &[&str], stack: &str) {
     assert!(output.status.success(), "docker {}: {}", arguments.join(" "), stderr(&output));
 }
 
+/// Whether a drill's service has labels that any bot reads, each time that this changes, until the drill is over.
+async fn labels_seen(evidence: &std::path::Path, over: impl Fn() -> bool) -> Vec<bool> {
+    let engine = engine::Engine::connect().await.expect("an engine");
+    let mut seen: Vec<bool> = Vec::new();
+    while !over() {
+        let events = std::fs::read_to_string(evidence.join("events.jsonl")).unwrap_or_default();
+        let started: serde_json::Value = events.lines().next().and_then(|l| serde_json::from_str(l).ok()).unwrap_or_default();
+        let name = format!("{}_app", stack_name(started["run"].as_str().unwrap_or_default()));
+        let service = engine.docker.inspect_service(&name, None::<bollard::query_parameters::InspectServiceOptions>).await;
+        if let Some(labels) = service.ok().and_then(|s| s.spec?.labels) {
+            let shown = labels.keys().any(|label| label.starts_with("backupbot."));
+            assert!(shown || labels.keys().any(|label| label.starts_with("restore-drill.backupbot.")), "{labels:?}");
+            if seen.last() != Some(&shown) {
+                seen.push(shown);
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    seen
+}
+
 /// With `--backupbot existing`, the deployed bot is tested, and a drill is done with it. It is a bot of another make, and differs from the
 /// specification as backup-bot-two does.
 #[tokio::test(flavor = "multi_thread")]
@@ -163,9 +185,17 @@ async fn an_existing_bot_of_another_make_is_driven() {
     let evidence = dir.path().join("run");
     let before = foreign.snapshots();
     let arguments = ["run", "radicale", "--profile", "tiny", "--backupbot", "existing", "--forget-snapshot", "--evidence"];
-    let output = common::restore_drill(&[&arguments[..], &[evidence.to_str().expect("a path")]].concat());
+    let arguments = [&arguments[..], &[evidence.to_str().expect("a path")]].concat();
+    let drill = std::thread::spawn({
+        let arguments: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
+        move || common::restore_drill(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    });
+    let seen = labels_seen(&evidence, || drill.is_finished()).await;
+    let output = drill.join().expect("the drill's thread");
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(exit_code::HELD.into()), "{said}");
+    // Its nightly job would find nothing of the drill, but while it works for the drill: for the backup, and for the restore.
+    assert_eq!(seen, [false, true, false, true, false], "{said}");
     assert!(said.contains("--backupbot existing"), "the command that reproduces it says so: {said}");
     assert!(said.contains("is removed from the repository"), "{said}");
     assert_eq!(foreign.snapshots(), before);

@@ -149,6 +149,7 @@ impl Server {
             (Fault::AnswerTorn, _) => format!("* STATUS \"INBOX (X-GUID 1)\r\n{tag} OK\r\n"),
             (_, "STATUS") => format!("* STATUS INBOX (X-GUID 584cc32e)\r\n{tag} OK\r\n"),
             (_, "GETACL") => format!("* ACL INBOX anyone rl\r\n{tag} OK\r\n"),
+            _ if command.contains(" \"\" ") => format!("* METADATA \"\" (/private/vendor/x 1)\r\n{tag} OK\r\n"),
             _ => format!("* METADATA INBOX (/shared/comment {{4}}\r\nnote)\r\n{tag} OK\r\n"),
         }
     }
@@ -238,12 +239,19 @@ async fn what_a_server_keeps_of_folders_is_read() {
         (
             Fault::None,
             vec![
+                "annotation /private/vendor/x 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
                 "acl anyone lr",
                 "annotation /shared/comment edb465624291e4053c6c5ea4b7eb320dec773e10a57d26b95dcf0564f8e310f8",
                 "guid  584cc32e",
             ],
         ),
-        (Fault::KnowsLess, vec!["annotation /shared/comment edb465624291e4053c6c5ea4b7eb320dec773e10a57d26b95dcf0564f8e310f8"]),
+        (
+            Fault::KnowsLess,
+            vec![
+                "annotation /private/vendor/x 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                "annotation /shared/comment edb465624291e4053c6c5ea4b7eb320dec773e10a57d26b95dcf0564f8e310f8",
+            ],
+        ),
     ] {
         let (_dir, evidence, o) = read(fault).await;
         let told = evidence.folder_attributes(o, "a@mail.test").expect("read");

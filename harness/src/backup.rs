@@ -14,8 +14,9 @@ use recipe::near::did_you_mean;
 
 use crate::error::Context as _;
 use crate::error::{Error, ReadingError, Result};
-use crate::stack::RUN_LABEL;
+use crate::stack::ownership::Owned;
 use crate::stack::volumes::{entries, read_archive};
+use crate::stack::{RUN_LABEL, labels};
 
 pub mod archive;
 pub mod own;
@@ -26,6 +27,8 @@ pub struct Bot {
     containers: Arc<dyn Containers>,
     /// Its service's full name.
     pub service: String,
+    /// The run whose services it does not see unless they are shown to it.
+    shown: Option<Owned>,
 }
 
 /// A restic snapshot, as the bot reports it.
@@ -55,7 +58,7 @@ impl Bot {
         let label = format!("{HIDDEN}{}", ENABLED_LABEL.0);
         let found = services(engine, &label).await?.into_iter().find(|(_, of)| of.as_deref() == Some(run));
         let none = || Error::Engine(format!("no backupbot: no service on this engine has the label {label} and is run {run}'s"));
-        Ok(Self { containers: Arc::new(engine.clone()), service: found.ok_or_else(none)?.0 })
+        Ok(Self { containers: Arc::new(engine.clone()), service: found.ok_or_else(none)?.0, shown: None })
     }
 
     /// The bot that no drill deployed: the one of this name, or the only one.
@@ -82,7 +85,22 @@ impl Bot {
             let near = service.map_or_else(String::new, |s| did_you_mean(s, all.iter().map(String::as_str)));
             Error::Usage(format!("{wrong}This engine has {}: choose one with --bot-service{near}", all.join(", ")))
         };
-        Ok(Self { containers: Arc::new(engine.clone()), service: chosen.ok_or_else(which)?.clone() })
+        Ok(Self { containers: Arc::new(engine.clone()), service: chosen.ok_or_else(which)?.clone(), shown: None })
+    }
+
+    /// The same bot, to which a run's labels are shown while it backs up and restores.
+    #[must_use]
+    pub fn shown(self, owned: &Owned) -> Self {
+        Self { shown: Some(owned.clone()), ..self }
+    }
+
+    /// Calls a command that reads the labels of a stack.
+    async fn call_seeing(&self, stack: &str, command: &str, env: &[(&str, &str)]) -> Result<Output> {
+        let calling = self.call(command, env);
+        match &self.shown {
+            Some(owned) => labels::shown(owned, stack, calling).await,
+            None => calling.await,
+        }
     }
 
     /// Removes a snapshot of a stack from the repository, and nothing else: what only it had stays until somebody prunes.
@@ -126,7 +144,7 @@ impl Bot {
         const WHAT: &str = "backupbot's create";
         let before = self.snapshots(stack).await?;
         let (output, complaints) =
-            judged(WHAT, self.call("create", &[("SERVICE", stack), (contract::TRIES, &tries.to_string())]).await?)?;
+            judged(WHAT, self.call_seeing(stack, "create", &[("SERVICE", stack), (contract::TRIES, &tries.to_string())]).await?)?;
         let mut after = self.snapshots(stack).await?;
         after.retain(|s| !before.contains(s));
         let fail = |cause: Cause, message| Error::Bot { what: WHAT.into(), complaints: vec![Complaint { cause, message }] };
@@ -163,7 +181,7 @@ impl Bot {
         let mut env = vec![("SERVICE", stack), ("SNAPSHOT", snapshot.id.as_str()), ("TARGET", "/")];
         env.extend_from_slice(more);
         let what = format!("backupbot's restore of snapshot {}", snapshot.id);
-        judged(&what, self.call("restore", &env).await?).map(|(_, complaints)| complaints)
+        judged(&what, self.call_seeing(stack, "restore", &env).await?).map(|(_, complaints)| complaints)
     }
 
     /// Hands over the paths in a snapshot, one by one. Folders are among them, and what else is no file, if the bot does not tell them
@@ -335,7 +353,7 @@ mod tests {
             (path == "/tmp/backup.tar").then(|| tar_of("backup.tar", &inner))
         });
         let fake = Arc::new(fake);
-        (Bot { containers: fake.clone(), service: "bot_app".into() }, fake)
+        (Bot { containers: fake.clone(), service: "bot_app".into(), shown: None }, fake)
     }
 
     fn tar_of(name: &str, content: &[u8]) -> Vec<u8> {

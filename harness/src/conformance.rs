@@ -106,7 +106,7 @@ pub async fn run(scenarios: &Path, tested: Tested<'_>, names: &[String], events:
         gc::collect(&engine, gc::Which::Dead, DEADLINE, |_| ()).await?;
         let phase = events.phase(Phase::Deploy);
         let bot = match tested.choice {
-            BotChoice::Existing => Bot::existing(&engine, tested.service).await?,
+            BotChoice::Existing => Bot::existing(&engine, tested.service).await?.shown(&owned),
             BotChoice::Own => {
                 let own = OwnBot { dir: &dir, docker_root: info.docker_root_dir.as_deref(), strict: tested.strict };
                 let stack = own.stack(&run, image.clone())?;
@@ -126,7 +126,6 @@ pub async fn run(scenarios: &Path, tested: Tested<'_>, names: &[String], events:
             resolvers: BTreeMap::new(),
             secrets: BTreeMap::new(),
             stopped: BTreeSet::new(),
-            hides_labels: tested.choice == BotChoice::Own,
             made: None,
             name,
         };

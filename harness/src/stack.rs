@@ -16,6 +16,7 @@ pub mod deploy;
 pub mod disk;
 pub mod gc;
 pub mod health;
+pub(crate) mod labels;
 pub mod lease;
 pub mod line;
 pub(crate) mod mark;

@@ -88,15 +88,17 @@ fn subscriptions(
     }
 }
 
-/// What a server keeps of the folders that are still there: a finding for each property of a folder. A new UIDVALIDITY makes a
-/// folder another one, which is a finding of its own: its identity is not told once more.
+/// What a server keeps of the folders that are still there, and of the mailbox as a whole: a finding for each property. A new
+/// UIDVALIDITY makes a folder another one, which is a finding of its own: its identity is not told once more.
 fn folder_attributes(
     account: &str,
     old: (&BTreeSet<FolderAttribute>, &[FolderSeen]),
     new: (&BTreeSet<FolderAttribute>, &[FolderSeen]),
     findings: &mut Vec<Finding>,
 ) {
-    let validity = |folders: &[FolderSeen], name: &str| folders.iter().find(|f| f.folder == name).map(|f| f.uid_validity);
+    let validity = |folders: &[FolderSeen], name: &str| {
+        folders.iter().find(|f| f.folder == name).map(|f| f.uid_validity).or_else(|| name.is_empty().then_some(0))
+    };
     let mut changes: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for a in old.0.symmetric_difference(new.0) {
         let (Some(before), Some(after)) = (validity(old.1, &a.folder), validity(new.1, &a.folder)) else { continue };
@@ -117,7 +119,8 @@ fn folder_attributes(
         if of.len() > TOLD {
             detail.push(format!("and {} more", of.len() - TOLD));
         }
-        let item = Item::Folder { account: account.into(), folder: folder.into() };
+        let account = account.to_owned();
+        let item = if folder.is_empty() { Item::Account { account } } else { Item::Folder { account, folder: folder.into() } };
         findings.push(finding(item, Outcome::Altered, Some(property), detail.join("; ")));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -16,7 +16,7 @@ pub const REDACTED: &str = "[redacted]";
 /// The secrets that are remembered, and what finds them in a text.
 #[derive(Default)]
 struct Known {
-    secrets: BTreeSet<String>,
+    secrets: BTreeSet<Vec<u8>>,
     finder: Option<AhoCorasick>,
 }
 
@@ -56,7 +56,17 @@ pub fn says_secret(name: &str) -> bool {
     name.split(|c: char| !c.is_ascii_alphanumeric()).any(is_secret)
 }
 
-/// Remembers what somebody else keeps secret, as a whole and, where it has several lines, by the line. What is short is not looked for.
+/// Remembers what somebody else keeps secret, also if it is no text. What is short is not looked for.
+pub fn remember_bytes(secret: &[u8]) {
+    match std::str::from_utf8(secret) {
+        Ok(text) => remember_foreign(text),
+        Err(_) if secret.len() >= SHORTEST => remember_as(secret.to_owned()),
+        Err(_) => {}
+    }
+}
+
+/// Remembers a text that somebody else keeps secret, as a whole and, where it has several lines, by the line. What is short is not
+/// looked for.
 pub fn remember_foreign(secret: &str) {
     let secret = secret.trim();
     let lines = secret.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE);
@@ -66,8 +76,12 @@ pub fn remember_foreign(secret: &str) {
 
 /// Remembers a secret of this process.
 pub fn remember(secret: &str) {
+    remember_as(secret.as_bytes().to_owned());
+}
+
+fn remember_as(secret: Vec<u8>) {
     let mut known = known();
-    if known.secrets.insert(secret.to_owned()) {
+    if known.secrets.insert(secret) {
         known.finder = None;
     }
 }
@@ -90,11 +104,12 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 }
 
 /// A secret as it may be written: as it is, in hexadecimal digits, and the part of its base64 that does not depend on what is
-/// before and after it.
-fn forms(secret: &str) -> Vec<String> {
-    let mut forms = vec![secret.to_owned(), hex::encode(secret), hex::encode_upper(secret)];
+/// before and after it. One that is no text is told as text is that cannot be read.
+fn forms(secret: &[u8]) -> Vec<String> {
+    let shown = String::from_utf8_lossy(secret);
+    let mut forms = vec![hex::encode(secret), hex::encode_upper(secret)];
     for before in 0..3 {
-        let text = [&vec![0; before], secret.as_bytes()].concat();
+        let text = [&vec![0; before], secret].concat();
         let encoded = STANDARD_NO_PAD.encode(&text);
         // Digits that hold bits of what is around.
         let (from, to) = ((before * 8).div_ceil(6), text.len() * 8 / 6);
@@ -103,13 +118,16 @@ fn forms(secret: &str) -> Vec<String> {
         forms.extend([digits.replace('+', "-").replace('/', "_"), digits.to_owned()]);
     }
     for set in [NON_ALPHANUMERIC, RESERVED] {
-        let encoded = utf8_percent_encode(secret, set).to_string();
+        let encoded = percent_encode(secret, set).to_string();
         // Some write the digits in lower case.
         forms.extend([encoded.replace("%2F", "%2f"), encoded.replace("%20", "+"), encoded]);
     }
-    let quoted = serde_json::Value::from(secret).to_string();
-    let quoted = quoted.get(1..quoted.len() - 1).unwrap_or_default();
-    forms.extend([quoted.replace('/', "\\/"), quoted.to_owned()]);
+    // Where little of it is a character, any bytes may look like it.
+    if shown.chars().filter(|c| *c != char::REPLACEMENT_CHARACTER).count() >= SHORTEST || std::str::from_utf8(secret).is_ok() {
+        let quoted = serde_json::Value::from(shown.as_ref()).to_string();
+        let quoted = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+        forms.extend([quoted.replace('/', "\\/"), quoted.to_owned(), shown.into_owned()]);
+    }
     // A very short one has forms that are empty.
     forms.retain(|form| !form.is_empty());
     forms
@@ -153,6 +171,31 @@ mod tests {
             assert!(redact(text).contains(REDACTED), "{text}");
         }
         assert_eq!(redact("v1 stays"), "v1 stays");
+    }
+
+    #[test]
+    fn a_secret_that_is_no_text_is_redacted() {
+        use base64::engine::general_purpose::STANDARD;
+        let (key, mixed) = (b"\xff\xfe\x80\x81\x90\xa0\xb0\xc0", b"\xffbinary-and-text\xfe");
+        remember_bytes(key);
+        remember_bytes(mixed);
+        remember_bytes(b"\xffv1");
+        remember_bytes(b"an operator's text\n");
+        for bytes in [&key[..], mixed] {
+            for text in [
+                hex::encode(bytes),
+                hex::encode_upper(bytes),
+                STANDARD.encode(bytes),
+                percent_encode(bytes, RESERVED).to_string(),
+            ] {
+                assert!(redact(&format!("a {text} b")).contains(REDACTED), "{text}");
+            }
+        }
+        assert!(redact(&String::from_utf8_lossy(mixed)).contains(REDACTED));
+        assert!(redact("an operator's text").contains(REDACTED));
+        // As any other eight bytes that are no text.
+        assert_eq!(redact(&String::from_utf8_lossy(key)), "\u{fffd}".repeat(8));
+        assert_eq!(redact("ff7631 stays"), "ff7631 stays");
     }
 
     #[test]

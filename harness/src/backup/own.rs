@@ -46,7 +46,6 @@ impl OwnBot<'_> {
             resolvers: BTreeMap::new(),
             secrets: BTreeMap::new(),
             stopped: BTreeSet::new(),
-            hides_labels: true,
             made: None,
         })
     }

@@ -79,7 +79,7 @@ impl Deployment {
     pub async fn bot(&self) -> Result<Bot> {
         match &self.bot_stack {
             Some(_) => Bot::of_run(self.engine(), self.owned.run()).await,
-            None => Bot::existing(self.engine(), self.bot_service.as_deref()).await,
+            None => Ok(Bot::existing(self.engine(), self.bot_service.as_deref()).await?.shown(&self.owned)),
         }
     }
 

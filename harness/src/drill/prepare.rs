@@ -107,7 +107,6 @@ impl Ground {
             stopped: absent.clone(),
             standins,
             // An existing bot must see them.
-            hides_labels: options.backupbot == BotChoice::Own,
             chosen: BTreeMap::new(),
             free,
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ipnet::Ipv4Net;
-use judge::redact::{password_in, remember_foreign, says_secret};
+use judge::redact::{password_in, remember_bytes, remember_foreign, says_secret};
 use recipe::compose::Compose;
 use recipe::compose::edit::Edit;
 use recipe::fence::closed::{Closed, networks};
@@ -24,8 +24,6 @@ pub(super) struct Stacks<'a> {
     pub(super) stopped: BTreeSet<String>,
     /// Whether they run on stand-ins.
     pub(super) standins: bool,
-    /// Whether labels of backupbot are hidden from bots that are not the run's.
-    pub(super) hides_labels: bool,
     /// The subnets of networks, by name. Where two versions leave the choice, a network has the same one in both.
     pub(super) chosen: BTreeMap<String, Ipv4Net>,
     /// Subnets to choose from.
@@ -51,9 +49,8 @@ impl Stacks<'_> {
         closed.close(&mut compose);
         remember_files(&compose);
         let (name, resolvers, secrets) = (self.name.clone(), closed.resolvers(), self.secrets.clone());
-        let hides_labels = self.hides_labels;
         let stopped = self.stopped.clone();
-        Ok((Stack { name, compose, env, images, edits, resolvers, stopped, secrets, hides_labels, made: Some(made) }, changes))
+        Ok((Stack { name, compose, env, images, edits, resolvers, stopped, secrets, made: Some(made) }, changes))
     }
 
     /// How the networks of a version are deployed.
@@ -88,5 +85,5 @@ fn remember_files(all: &[Compose]) {
     let secrets = all.iter().filter_map(|c| c.value.get("secrets")?.as_object()).flat_map(|s| s.values());
     // A `$` in a path is written twice.
     let files = secrets.filter_map(|secret| Some(secret.get("file")?.as_str()?.replace("$$", "$")));
-    files.filter_map(|file| std::fs::read_to_string(file).ok()).for_each(|content| remember_foreign(&content));
+    files.filter_map(|file| std::fs::read(file).ok()).for_each(|content| remember_bytes(&content));
 }

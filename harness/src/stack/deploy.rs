@@ -11,19 +11,17 @@ use std::time::Duration;
 
 use bollard::models::{HealthStatusEnum, TaskSpec, TaskState};
 use bollard::query_parameters::{InspectContainerOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder};
-use bot::contract::{ENABLED_LABEL, HIDDEN};
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
+use recipe::compose::Compose;
 use recipe::compose::edit::Edit;
 use recipe::compose::variable::literal;
-use recipe::compose::{Compose, change_labels, labels};
 use recipe::fence::own::object_name;
-use recipe::labels::PREFIX;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use super::health;
 use super::lease::Lease;
 use super::ownership::Owned;
+use super::{health, labels};
 use super::{run_labels, variables};
 use crate::error::Context as _;
 use crate::error::{Error, Result};
@@ -48,8 +46,6 @@ pub struct Stack {
     pub stopped: BTreeSet<String>,
     /// The Docker secrets that the run makes, by their names in the recipe.
     pub secrets: BTreeMap<String, String>,
-    /// Whether its labels of backupbot are hidden from bots that are not the run's.
-    pub hides_labels: bool,
     /// Where files are that were made for it; they are removed with the last copy of this.
     pub made: Option<Arc<TempDir>>,
 }
@@ -73,9 +69,7 @@ impl Stack {
             }
             self.edits.iter().for_each(|e| e.apply(file));
             self.stopped.iter().for_each(|service| Edit::stop(service).apply(file));
-            if self.hides_labels {
-                hide_labels(file);
-            }
+            labels::hide(file);
             variables::shield(file, &self.env);
             // `docker stack deploy` merges services, but of volumes and networks the last file's wins whole.
             for section in ["volumes", "networks", "secrets", "configs"] {
@@ -178,24 +172,13 @@ fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(Error::io(path))
 }
 
-/// Renames the labels of backupbot, and the one by which its clients find a bot, so that nobody outside takes them for his own.
-fn hide_labels(file: &mut Value) {
-    let hidden = |name: String| {
-        let is_bots = name.starts_with(PREFIX) || name == ENABLED_LABEL.0;
-        if is_bots { format!("{HIDDEN}{name}") } else { name }
-    };
-    for service in file.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
-        change_labels(service, |all| *all = std::mem::take(all).into_iter().map(|(k, v)| (hidden(k), v)).collect());
-    }
-}
-
 /// Adds labels to a volume, network, secret or config, which may have no properties yet and may not be ours to label.
 fn add_labels(object: &mut Value, add: &BTreeMap<String, String>) {
     if object.is_null() {
         *object = json!({});
     }
     let Some(object) = object.as_object_mut().filter(|o| !o.contains_key("external")) else { return };
-    let mut all = labels(object.get("labels"));
+    let mut all = recipe::compose::labels(object.get("labels"));
     // A recipe does not say what is a run's, nor that it lives.
     all.retain(|name, _| !name.starts_with("restore-drill."));
     all.extend(add.clone());
@@ -323,27 +306,8 @@ mod tests {
             resolvers: BTreeMap::new(),
             stopped: BTreeSet::new(),
             secrets: BTreeMap::new(),
-            hides_labels: false,
             made: None,
         }
-    }
-
-    #[test]
-    fn labels_of_backupbot_are_hidden_from_other_bots() {
-        let text = "services:\n  app:\n    labels: {backupbot.backup: 'true'}\n    deploy:\n      labels: [coop-cloud.s.version=1, \
-                    backupbot.backup.volumes.a=false, coop-cloud.backupbot.enabled=true]\n";
-        let files = Stack { hides_labels: true, edits: vec![], ..stack(text) }.files(&BTreeMap::new());
-        assert_eq!(
-            files[0]["services"]["app"],
-            json!({
-                "labels": {"restore-drill.backupbot.backup": "true"},
-                "deploy": {"labels": {
-                    "coop-cloud.s.version": "1",
-                    "restore-drill.backupbot.backup.volumes.a": "false",
-                    "restore-drill.coop-cloud.backupbot.enabled": "true",
-                }},
-            })
-        );
     }
 
     #[test]
@@ -363,7 +327,7 @@ mod tests {
                 "version": "3.8",
                 "services": {"app": {
                     "image": "upstream",
-                    "deploy": {"labels": {"a": "1", "backupbot.backup.volumes.mail": "false"}},
+                    "deploy": {"labels": {"a": "1", "restore-drill.backupbot.backup.volumes.mail": "false"}},
                 }},
                 "volumes": {"mail": {"labels": run}, "not-ours": {"external": true}},
                 "networks": {"internal": {"driver": "overlay", "labels": network}},
@@ -386,7 +350,7 @@ mod tests {
     fn a_service_that_is_not_started_stays_in_the_stack() {
         let text = "services:\n  app:\n    image: x\n  dumper:\n    image: y\n    deploy: {mode: global, labels: [a=1]}\n";
         let files = Stack { stopped: ["dumper".to_owned()].into(), edits: vec![], ..stack(text) }.files(&BTreeMap::new());
-        assert_eq!(files[0]["services"]["dumper"]["deploy"], json!({"labels": ["a=1"], "replicas": 0}));
+        assert_eq!(files[0]["services"]["dumper"]["deploy"], json!({"labels": {"a": "1"}, "replicas": 0}));
         assert!(files[0]["services"]["app"].get("deploy").is_none());
     }
 

@@ -135,6 +135,11 @@ impl Owned {
         }
     }
 
+    /// Whether a service with these labels is this run's; an error if not.
+    pub(super) fn check_service(&self, name: &str, labels: &HashMap<String, String>) -> Result<()> {
+        self.check("service", name, Some(labels))
+    }
+
     async fn service(&self, name: &str) -> Result<Service> {
         let service = self
             .engine

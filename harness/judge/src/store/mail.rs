@@ -39,10 +39,10 @@ pub struct FolderSeen {
     pub special_use: String,
 }
 
-/// Something that a server keeps of a folder beside its messages.
+/// Something that a server keeps of a folder beside its messages, or of a mailbox as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FolderAttribute {
-    /// The folder.
+    /// The folder; empty for the mailbox.
     pub folder: String,
     /// Which property it is: [`GUID`](crate::property::GUID), [`ACL`](crate::property::ACL) or
     /// [`ANNOTATION`](crate::property::ANNOTATION).

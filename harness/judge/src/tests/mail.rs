@@ -101,6 +101,11 @@ fn what_a_server_keeps_of_a_folder() {
     broken(|s| s.attributes[2].value = "lrs".into(), &[&archive("acl")]);
     broken(|s| s.attributes.push(attribute("Archive", "acl", "boss", "lr")), &[&archive("acl")]);
     broken(|s| s.attributes[3].value = "dd".into(), &[&archive("annotation")]);
+    // What is noted of the mailbox as a whole.
+    broken(
+        |s| s.attributes.push(attribute("", "annotation", "/private/vendor/x", "1")),
+        &["mailbox u1@mail.test: altered (annotation)"],
+    );
     // Several changes of a property are one finding, which tells some of them.
     let verdict = whole(|s| {
         s.attributes.remove(2);

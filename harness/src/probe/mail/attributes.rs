@@ -17,7 +17,7 @@ use crate::error::Result;
 /// The longest answer that is taken, in bytes.
 const ANSWER: usize = 4 << 20;
 
-/// What the server tells of these folders; nothing of what it does not know. Nothing else may be asked in the session after it.
+/// What the server tells of these folders, and of the mailbox as a whole; nothing of what it does not know. Nothing else may be asked in the session after it.
 pub(super) async fn attributes(
     session: &mut Session,
     patience: Duration,
@@ -50,6 +50,17 @@ pub(super) async fn attributes(
         {
             annotations_of(&responses).into_iter().for_each(|(entry, value)| add(ANNOTATION, entry, value));
         }
+    }
+    // Those of the mailbox as a whole have no folder.
+    if (offered.has_str("METADATA") || offered.has_str("METADATA-SERVER"))
+        && let Answer::Told(responses) = asking.ask(&annotations_wanted("\"\"")).await?
+    {
+        all.extend(annotations_of(&responses).into_iter().map(|(of, value)| FolderAttribute {
+            folder: String::new(),
+            property: ANNOTATION.to_owned(),
+            of,
+            value,
+        }));
     }
     Ok(all)
 }
