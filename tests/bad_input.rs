@@ -143,7 +143,7 @@ fn an_env_file_names_its_line() {
 
 #[test]
 fn an_engine_that_does_not_answer() {
-    for host in ["unix:///nonexistent.sock", "tcp://127.0.0.1:1"] {
+    for host in ["unix:///nonexistent.sock", "tcp://127.0.0.1:1", "ssh://nobody@host.invalid"] {
         for arguments in [&["run", "mailu", "--evidence", "/nonexistent/never-written"][..], &["gc"], &["doctor"]] {
             let output = Command::new(env!("CARGO_BIN_EXE_restore-drill"))
                 .args(arguments)

@@ -16,7 +16,7 @@ use crate::error::Context as _;
 use crate::error::{Error, ReadingError, Result};
 use crate::stack::ownership::Owned;
 use crate::stack::volumes::{entries, read_archive};
-use crate::stack::{RUN_LABEL, labels};
+use crate::stack::{RUN_LABEL, bot_labels};
 
 pub mod archive;
 pub mod own;
@@ -98,7 +98,7 @@ impl Bot {
     async fn call_seeing(&self, stack: &str, command: &str, env: &[(&str, &str)]) -> Result<Output> {
         let calling = self.call(command, env);
         match &self.shown {
-            Some(owned) => labels::shown(owned, stack, calling).await,
+            Some(owned) => bot_labels::shown(owned, stack, calling).await,
             None => calling.await,
         }
     }

@@ -52,7 +52,7 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
         }
     };
     let version = engine.docker.version().await.unwrap_or_default();
-    add(Level::Ok, "engine", version.version.unwrap_or_default());
+    add(Level::Ok, "engine", format!("{} at {}", version.version.unwrap_or_default(), engine.host));
     add(
         Level::Ok,
         "API version",

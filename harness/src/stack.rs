@@ -11,12 +11,12 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 
 pub mod alive;
+pub(crate) mod bot_labels;
 pub mod companion;
 pub mod deploy;
 pub mod disk;
 pub mod gc;
 pub mod health;
-pub(crate) mod labels;
 pub mod lease;
 pub mod line;
 pub(crate) mod mark;

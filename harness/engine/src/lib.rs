@@ -9,6 +9,7 @@ use bollard::Docker;
 pub mod error;
 pub mod exec;
 pub mod fake;
+mod place;
 
 pub use error::{Context, Error, Result, is_not_found, is_out_of_sequence};
 
@@ -20,11 +21,13 @@ pub const SERVICE_LABEL: &str = "com.docker.swarm.service.name";
 /// How long one command in a container may take, unless somebody says otherwise.
 const COMMAND: Duration = Duration::from_secs(3600);
 
-/// A connection to the engine that `DOCKER_HOST` names, or the local one.
+/// A connection to the engine that `DOCKER_HOST` or docker's context names, or to the local one.
 #[derive(Clone)]
 pub struct Engine {
     /// The API client, its version negotiated with the engine's.
     pub docker: Docker,
+    /// Its address, for the docker command.
+    pub host: String,
     /// How long one command in a container may take.
     patience: Duration,
 }
@@ -32,17 +35,17 @@ pub struct Engine {
 impl Engine {
     /// Connects and negotiates the API version.
     pub async fn connect() -> Result<Self> {
-        let place = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "the local socket".into());
+        let host = place::address()?;
         let fail = |e: bollard::errors::Error| {
             Error::Unusable(format!(
-                "no Docker engine at {place}: {}. Start it, or set DOCKER_HOST; `restore-drill doctor` checks more",
+                "no Docker engine at {host}: {}. Start it, or set DOCKER_HOST; `restore-drill doctor` checks more",
                 error::cause(&e)
             ))
         };
-        let docker = Docker::connect_with_defaults().map_err(fail)?.with_timeout(Duration::from_secs(120));
+        let docker = Docker::connect_with_host(&host).map_err(fail)?.with_timeout(Duration::from_secs(120));
         let docker = docker.negotiate_version().await.map_err(fail)?;
         docker.ping().await.map_err(fail)?;
-        Ok(Self { docker, patience: COMMAND })
+        Ok(Self { docker, host, patience: COMMAND })
     }
 
     /// The same, where one command in a container may take this long.

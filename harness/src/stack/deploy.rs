@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use super::lease::Lease;
 use super::ownership::Owned;
-use super::{health, labels};
+use super::{bot_labels, health};
 use super::{run_labels, variables};
 use crate::error::Context as _;
 use crate::error::{Error, Result};
@@ -69,7 +69,7 @@ impl Stack {
             }
             self.edits.iter().for_each(|e| e.apply(file));
             self.stopped.iter().for_each(|service| Edit::stop(service).apply(file));
-            labels::hide(file);
+            bot_labels::hide(file);
             variables::shield(file, &self.env);
             // `docker stack deploy` merges services, but of volumes and networks the last file's wins whole.
             for section in ["volumes", "networks", "secrets", "configs"] {
@@ -139,7 +139,7 @@ impl Stack {
         command
             .arg(&self.name)
             .env_clear()
-            .envs(variables::environment(&self.env))
+            .envs(variables::environment(&self.env, Some(&owned.engine().host)))
             .stdin(lease.inherit()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

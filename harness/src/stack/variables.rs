@@ -12,13 +12,11 @@ use serde_json::{Value, json};
 const PREFIX: &str = "restore_drill_recipe_";
 
 /// What the docker command needs of the environment of whoever calls. A recipe sees none of it.
-const OF_CALLER: [&str; 12] = [
+const OF_CALLER: [&str; 10] = [
     "PATH",
     "HOME",
     "TMPDIR",
-    "DOCKER_HOST",
     "DOCKER_CONFIG",
-    "DOCKER_CONTEXT",
     "DOCKER_CERT_PATH",
     "DOCKER_TLS_VERIFY",
     "DOCKER_API_VERSION",
@@ -27,11 +25,16 @@ const OF_CALLER: [&str; 12] = [
     "LANG",
 ];
 
-/// The whole environment of a docker command that reads files after [`shield`].
-pub(crate) fn environment(values: &BTreeMap<String, String>) -> Vec<(OsString, OsString)> {
+/// The variable that says which engine the docker command talks to.
+const HOST: &str = "DOCKER_HOST";
+
+/// The whole environment of a docker command that reads files after [`shield`], and talks to the engine at `host`, whatever its context
+/// is. Without `host` it talks to none.
+pub(crate) fn environment(values: &BTreeMap<String, String>, host: Option<&str>) -> Vec<(OsString, OsString)> {
     let of_caller = std::env::vars_os().filter(|(name, _)| OF_CALLER.iter().any(|kept| name == kept));
     let of_recipe = values.iter().map(|(name, value)| (format!("{PREFIX}{name}").into(), value.into()));
-    of_caller.chain(of_recipe).collect()
+    let of_engine = host.map(|host| (HOST.into(), host.into()));
+    of_caller.chain(of_recipe).chain(of_engine).collect()
 }
 
 /// Gives the variables in a compose file the names that they have in [`environment`].
@@ -60,7 +63,7 @@ fn rename(value: &mut Value) {
 
 /// Writes the values of variables that a service names without a value. Docker would look for them in its own environment.
 fn fill_named(environment: &mut Value, values: &BTreeMap<String, String>) {
-    let is_callers = |name: &str| OF_CALLER.contains(&name) && !values.contains_key(name);
+    let is_callers = |name: &str| (name == HOST || OF_CALLER.contains(&name)) && !values.contains_key(name);
     match environment {
         Value::Array(list) => {
             list.retain(|item| !item.as_str().is_some_and(is_callers));
@@ -97,8 +100,9 @@ mod tests {
     #[test]
     fn the_commands_environment_has_none_of_the_recipes_names() {
         let values = values(&[("LD_PRELOAD", "./x.so"), ("PATH", "/recipes"), ("HTTPS_PROXY", "http://x"), ("A", "1$B$$")]);
-        let all = environment(&values);
-        let is_callers = |name: &OsString| OF_CALLER.iter().any(|kept| name == kept);
+        let all = environment(&values, Some("unix:///engine.sock"));
+        assert!(all.contains(&(HOST.into(), "unix:///engine.sock".into())));
+        let is_callers = |name: &OsString| name == HOST || OF_CALLER.iter().any(|kept| name == kept);
         let others: Vec<_> = all.iter().filter(|(name, _)| !is_callers(name)).collect();
         assert_eq!(others.len(), values.len());
         assert!(others.iter().all(|(name, _)| name.to_string_lossy().starts_with(PREFIX)), "{others:?}");

@@ -74,7 +74,7 @@ fn read(sources: &RecipeFiles, texts: &[&str]) -> Result<Said> {
     let mut values = sources.env.clone();
     values.entry(STACK_NAME.into()).or_insert_with(|| "stack".into());
     let mut command = Command::new("docker");
-    command.args(["stack", "config"]).current_dir(dir.path()).env_clear().envs(variables::environment(&values));
+    command.args(["stack", "config"]).current_dir(dir.path()).env_clear().envs(variables::environment(&values, None));
     for (at, text) in texts.iter().enumerate() {
         let file = dir.path().join(format!("compose.{at}.yml"));
         std::fs::write(&file, variables::shielded(text)).map_err(Error::io(&file))?;

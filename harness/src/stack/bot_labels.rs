@@ -1,7 +1,7 @@
 //! The labels of backupbot on a run's services: hidden from every bot but the run's own, and shown to one that was there already while
 //! it works.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::ownership::Owned;
+use super::variables;
 use crate::error::{Context as _, Error, Result};
 
 /// How long one update of a service's labels may take. It starts no container.
@@ -79,6 +80,7 @@ async fn update(owned: &Owned, service: &str, arguments: &[String]) -> Result<()
     for tries in 1.. {
         let mut command = Command::new("docker");
         command.args(["service", "update", "--detach", "--quiet", "--no-resolve-image"]).args(arguments).arg(service);
+        command.env_clear().envs(variables::environment(&BTreeMap::new(), Some(&owned.engine().host)));
         command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
         let output = tokio::time::timeout(UPDATING, command.output()).await;
         let fail = |why: &str| Error::Engine(format!("docker service update of {service}: {why}"));
