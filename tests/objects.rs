@@ -63,7 +63,18 @@ const POSTGRESQL_CASES: &[Case] = &[
     (
         "REFRESH MATERIALIZED VIEW counted WITH NO DATA",
         "REFRESH MATERIALIZED VIEW counted",
-        &[", materialized view counted: altered (populated)"],
+        &[", materialized view counted: altered (rows)"],
+    ),
+    // Its rows are of another time than the tables.
+    (
+        "INSERT INTO page VALUES (9, 'x'); REFRESH MATERIALIZED VIEW counted; DELETE FROM page WHERE id = 9",
+        "REFRESH MATERIALIZED VIEW counted",
+        &[", materialized view counted: altered (rows)"],
+    ),
+    (
+        "ALTER FUNCTION hstore(text, text) COST 7",
+        "ALTER FUNCTION hstore(text, text) COST 1",
+        &[", extension hstore: altered (functions)"],
     ),
     (
         "ALTER TEXT SEARCH CONFIGURATION de DROP MAPPING FOR word",
@@ -200,8 +211,19 @@ async fn what_postgresql_has_besides_is_compared() {
     let known = server.check(before, judge::SETTINGS).expect("held against it");
     assert!(known.contains("another database, \"davical\"") && known.lines().count() == 1, "{known}");
     server.try_all(before, POSTGRESQL_CASES).await;
+    // A dump has no rows of a view: loading it fills the view, also one that was out of date.
+    server.sql("INSERT INTO page VALUES (9, 'x')").await;
+    let before = server.observe("before").await;
     server.dump_and_load().await;
     assert_eq!(server.found(before).await, BTreeSet::new());
+    // A table in a database that every server has.
+    let elsewhere = async |statement: &str| {
+        server.must(&format!("psql --username=davical --command='{statement}' postgres")).await;
+        server.found(before).await
+    };
+    let other = BTreeSet::from(["database wiki, other database postgres: unexpected".to_owned()]);
+    assert_eq!(elsewhere("CREATE TABLE t AS SELECT 1 AS a").await, other);
+    assert_eq!(elsewhere("DROP TABLE t").await, BTreeSet::new());
 }
 
 const MARIADB: &str = r"
@@ -274,6 +296,7 @@ const MARIADB_CASES: &[Case] = &[
     ),
     ("INSTALL SONAME 'ha_blackhole'", "UNINSTALL SONAME 'ha_blackhole'", &[", plugin BLACKHOLE: unexpected"]),
     ("CREATE DATABASE more; CREATE TABLE more.t (a int)", "DROP DATABASE more", &[", other database more: unexpected"]),
+    ("CREATE TABLE mysql.more (a int)", "DROP TABLE mysql.more", &[", server table mysql.more: unexpected"]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,7 @@ const BODY: usize = 4096;
 /// What is read in the end, that nothing waits forever.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Benchmarks of restore-drill, on stand-ins, beside smtp-source, mbsync and Python's imaplib.
+/// Benchmarks of restore-drill, on stand-ins, beside smtp-source, mbsync, Python's imaplib, and the dumps of databases.
 #[derive(Parser)]
 struct Cli {
     /// The folder of scenarios.
@@ -42,6 +42,9 @@ struct Cli {
     /// Sizes of one mailbox, in messages, smallest first.
     #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000")]
     mailbox: Vec<usize>,
+    /// Rows of the table that is read of each database.
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: usize,
     /// Rounds; the median counts.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -67,11 +70,21 @@ enum Part {
     Reading,
     /// Reading a volume, beside the engine's archive.
     Volumes,
+    /// Reading databases, beside their own dumps.
+    Rows,
     /// Whole drills.
     Drills,
 }
 
+/// What tests have too.
+#[allow(dead_code, reason = "the benchmark uses a part")]
+#[path = "../common"]
+mod common {
+    pub mod images;
+    pub mod server;
+}
 mod reading;
+mod rows;
 mod volumes;
 
 #[tokio::main]
@@ -87,9 +100,10 @@ async fn main() -> std::process::ExitCode {
 }
 
 async fn bench(cli: Cli) -> Result<()> {
-    for program in ["mbsync", "python3"].into_iter().filter(|_| cli.only.is_empty() || cli.only.contains(&Part::Reading)) {
+    let needed = [("mbsync", "isync", Part::Reading), ("python3", "python3", Part::Reading), ("sqlite3", "sqlite3", Part::Rows)];
+    for (program, package, _) in needed.iter().filter(|(.., part)| cli.only.is_empty() || cli.only.contains(part)) {
         if Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-            return Err(Error::Usage(format!("{program} is not installed; `apt-get install isync python3`")));
+            return Err(Error::Usage(format!("{program} is not installed; `apt-get install {package}`")));
         }
     }
     let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
@@ -122,6 +136,9 @@ async fn bench(cli: Cli) -> Result<()> {
     }
     if wanted(Part::Volumes) {
         result["volumes"] = volumes::measure(cli.rounds).await?;
+    }
+    if wanted(Part::Rows) {
+        result["rows"] = rows::measure(cli.rows, cli.rounds).await?;
     }
     if wanted(Part::Drills) {
         let drills = cli.drills.iter().map(|profile| whole(&cli.scenarios, profile, &dir.path().join(profile)));

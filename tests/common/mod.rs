@@ -4,26 +4,22 @@
 pub mod drone;
 pub mod faults;
 pub mod forge;
+pub mod images;
 pub mod server;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
 use engine::Engine;
 use judge::store::Evidence;
-use recipe::image::ImageContext;
 use recipe::scenario::Scenario;
 use restore_drill::drill::{self, Drill, Options};
 use restore_drill::events::{Event, Events, Sink};
 use restore_drill::report::JsonLines;
 use restore_drill::stack::ownership::Owned;
 
-/// The top of the repository.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
-}
+pub use self::images::{built, root};
 
 /// The scenarios of this repository.
 pub fn scenarios() -> PathBuf {
@@ -86,12 +82,6 @@ pub async fn standin(scenario: &str, service: &str) -> String {
     let mut sources = Scenario::load(&scenarios(), scenario).expect("a scenario").image_contexts().expect("sources");
     sources.retain(|name, _| name == service);
     built(&sources).await[service].clone()
-}
-
-/// Images that a test builds, by their names.
-pub async fn built(sources: &BTreeMap<String, ImageContext>) -> BTreeMap<String, String> {
-    let owned = Owned::new(Engine::connect().await.expect("an engine"), "test");
-    ::restore_drill::images::ensure_images(&owned, sources, &Events::default(), |_, _| ()).await.expect("built")
 }
 
 /// The secrets of a run: what users and the bot know.

@@ -32,7 +32,7 @@ impl Server {
         let engine = Engine::connect().await.expect("an engine");
         let repository = context.repository.clone();
         let sources = BTreeMap::from([("db".to_owned(), context)]);
-        let built = super::built(&sources).await;
+        let built = super::images::built(&sources).await;
         let tag = built["db"].rsplit(':').next().expect("a tag").to_owned();
         let service = format!("databases-{}-{}", std::process::id(), repository.rsplit('/').next().expect("a name"));
         let image = GenericImage::new(repository, tag).with_wait_for(ready).with_labels([(SERVICE_LABEL, &service)]);
@@ -62,13 +62,18 @@ impl Server {
     pub async fn dump_and_load(&self) {
         let again = "pg_dump --username=davical --create --file=/tmp/wiki.sql wiki && dropdb --username=davical wiki &&
                      psql --username=davical --quiet --set=ON_ERROR_STOP=1 --file=/tmp/wiki.sql postgres";
-        let output = self.run(&["sh", "-ec", again], "").await;
-        assert_eq!(output.code, 0, "{}", output.stderr);
+        self.must(again).await;
     }
 
     /// Runs a command in its container.
     pub async fn run(&self, command: &[&str], input: &str) -> Output {
         self.engine.exec(&self.service, command, &[], Some(input.as_bytes())).await.expect("run")
+    }
+
+    /// Runs a shell command in its container, which must succeed.
+    pub async fn must(&self, command: &str) {
+        let output = self.run(&["sh", "-ec", command], "").await;
+        assert_eq!(output.code, 0, "{command}: {}{}", output.stderr, output.stdout);
     }
 
     /// Runs statements, which must succeed.
@@ -118,6 +123,6 @@ impl Server {
 
 /// The image in a folder of this repository.
 pub fn context(folder: &str, repository: &str) -> ImageContext {
-    let context = super::root().join(folder);
+    let context = super::images::root().join(folder);
     ImageContext { repository: repository.into(), context, extra: vec![], version: None }
 }

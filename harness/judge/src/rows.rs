@@ -16,6 +16,8 @@ pub const READABLE: &str = "readable";
 pub const ABSENT: &str = "absent";
 /// The check that says which settings of the scenario have nothing in the database that they are about.
 pub const SETTINGS: &str = "settings";
+/// What is said of the rows of a materialized view that are what its query gives.
+pub const AS_QUERIED: &str = "what its query gives";
 
 /// Compares the checks of a database. What cannot be said of a database that is gone or cannot be read is one finding.
 pub(crate) fn database(name: &str, old: &[(String, String)], new: &[(String, String)], findings: &mut Vec<Finding>) {
@@ -164,6 +166,10 @@ fn objects(database: &str, pairs: ObjectPairs, findings: &mut Vec<Finding>) {
     for ObjectPair { what, name, property, before, after, .. } in pairs {
         // What a part of a table tells, its definition as a whole tells again.
         if what == TABLE && AS_A_WHOLE.contains(&property.as_str()) && parts.contains(&name) {
+            continue;
+        }
+        // A view that was out of date, and was filled anew, has lost nothing: what it is filled from is compared.
+        if what == "materialized view" && after.as_deref() == Some(AS_QUERIED) {
             continue;
         }
         let item = if what.is_empty() { Item::Database { database: database.into() } } else { object(what, name) };
@@ -340,6 +346,26 @@ mod tests {
         let (owner, other) = ("database d, table t: altered (owner): was absent, is other", "was absent, is other");
         assert_eq!(found(change(true), Versions::Same), [owner, "database d, column t.b: unexpected"]);
         assert_eq!(found(change(false), Versions::Same), [&format!("database d, table t: altered (definition): {other}"), owner]);
+    }
+
+    #[test]
+    fn a_view_that_was_filled_anew_is_not_told() {
+        let between = |was: &str, is: &str| {
+            let pair = ObjectPair {
+                what: "materialized view".into(),
+                name: "v".into(),
+                property: "rows".into(),
+                before: Some(was.into()),
+                after: Some(is.into()),
+                part_of: String::new(),
+            };
+            let mut findings = Vec::new();
+            objects("d", ObjectPairs { changed: vec![pair], ..ObjectPairs::default() }, &mut findings);
+            findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(between("1 rows, sum 7", AS_QUERIED), [""; 0]);
+        let expected = format!("database d, materialized view v: altered (rows): was {AS_QUERIED}, is 0 rows, sum 0");
+        assert_eq!(between(AS_QUERIED, "0 rows, sum 0"), [expected]);
     }
 
     #[test]

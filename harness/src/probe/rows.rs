@@ -4,6 +4,8 @@
 //! - `choice`: what of a database is compared. `store`: where it goes. `cell`: how values are kept.
 //! - `sqlite`, `postgresql`, `mariadb`: how each dialect lists its tables, and what else a database is.
 
+use std::path::Path;
+
 use judge::store::{Evidence, ObservationId};
 use recipe::scenario::{Database as Spec, Dialect};
 
@@ -89,19 +91,18 @@ impl Rows {
             copies += 1;
             let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
             let file = dir.path().join("copy.db");
-            let mut store = Store::begin(evidence, observation, spec, &self.specs)?;
             if !helper.copy_out(database, &file).await? {
-                store.give_up(judge::ABSENT)?;
+                Store::begin(evidence, observation, spec, &self.specs)?.give_up(judge::ABSENT)?;
                 break 0;
             }
             for suffix in ["-journal", "-wal"] {
                 helper.copy_out(&format!("{database}{suffix}"), &dir.path().join(format!("copy.db{suffix}"))).await?;
             }
-            match sqlite::read(&file, &mut store)? {
-                Ok(()) => break store.finish()?,
+            match read_file(&file, spec, &self.specs, evidence, observation)? {
+                Ok(rows) => break rows,
                 // A database that cannot be read is what was observed, and not as it was at the baseline.
                 Err(why) if copies == COPIES => {
-                    store.give_up(&format!("{UNREADABLE}: {why}"))?;
+                    Store::begin(evidence, observation, spec, &self.specs)?.give_up(&format!("{UNREADABLE}: {why}"))?;
                     break 0;
                 }
                 Err(_) => {}
@@ -110,6 +111,22 @@ impl Rows {
         helper.close().await?;
         Ok(rows)
     }
+}
+
+/// Reads a copy of an SQLite file, one of all databases that the scenario describes, and stores what it has. Gives how many rows there are;
+/// the inner error says why it cannot be read.
+///
+/// # Errors
+/// That the evidence could not be written.
+pub fn read_file(
+    file: &Path,
+    spec: &Spec,
+    all: &[Spec],
+    evidence: &Evidence,
+    observation: ObservationId,
+) -> Result<Result<u64, String>> {
+    let mut store = Store::begin(evidence, observation, spec, all)?;
+    sqlite::read(file, &mut store)?.map_or_else(|why| Ok(Err(why)), |()| store.finish().map(Ok))
 }
 
 /// Asks a server for a database, one of all that the scenario describes, and stores what it has. Gives how many rows there are.

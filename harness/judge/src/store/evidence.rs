@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObservationId(pub(super) i64);
 
+/// KiB that SQLite keeps in memory of the evidence, and as much again while it sorts.
+const CACHE_KIB: i64 = 32 << 10;
+
 /// The evidence of one run. One writer at a time: writes are short and batched.
 pub struct Evidence {
     dir: PathBuf,
@@ -30,6 +33,7 @@ impl Evidence {
         let evidence = Self { dir: dir.to_owned(), db: Mutex::new(db) };
         evidence.with(|db| {
             db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
+            db.pragma_update(None, "cache_size", -CACHE_KIB)?;
             db.execute_batch(schema::TABLES)?;
             db.pragma_update(None, "user_version", schema::VERSION)
         })?;
@@ -44,6 +48,7 @@ impl Evidence {
         }
         let fail = |source| Error::Store { path: path.clone(), source };
         let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
+        db.pragma_update(None, "cache_size", -CACHE_KIB).map_err(fail)?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(fail)?;
         if version != schema::VERSION {
             return Err(Error::Schema { path, found: version, expected: schema::VERSION });

@@ -1,8 +1,6 @@
 //! The rows of databases as observations saw them, and the databases' own checks.
 
-use std::collections::HashMap;
-
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, ObservationId};
@@ -11,6 +9,8 @@ use crate::error::Result;
 
 /// Rows that are stored at once.
 const BATCH: usize = 1_000;
+/// Rows that a transaction stores at once out of the temporary table.
+const STORED: u64 = 20_000;
 /// Bytes of rows that are stored at once.
 const BATCH_BYTES: usize = 4 << 20;
 
@@ -59,85 +59,162 @@ pub(super) fn row_of(r: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<Row
     Ok(RowSeen { database: r.get(from)?, table: r.get(from + 1)?, key: r.get(from + 2)?, columns: r.get(from + 3)? })
 }
 
-/// Stores the rows of a database as they are read, in batches, so that memory does not grow with the database.
+/// Stores the rows of a database as they are read. They wait in a temporary table: put in the order of their keys, they are stored many
+/// times faster than in the order in which a database gives them, and memory does not grow with the database.
 pub struct RowWriter<'a> {
     evidence: &'a Evidence,
     observation: ObservationId,
     database: String,
-    waiting: Vec<RowSeen>,
+    batch: Vec<RowSeen>,
     bytes: usize,
-    /// How often each key came that came more than once, by table and key.
-    again: HashMap<(String, String), u64>,
-    stored: u64,
+    /// Whether the temporary table is there.
+    waiting: bool,
 }
 
 impl RowWriter<'_> {
-    /// Stores a row, at the latest with [`Self::finish`].
+    /// Takes a row, which [`Self::finish`] stores.
     pub fn add(&mut self, row: RowSeen) -> Result<()> {
         self.bytes += row.key.len() + row.columns.len();
-        self.waiting.push(row);
-        if self.waiting.len() >= BATCH || self.bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
+        self.batch.push(row);
+        if self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
     }
 
-    /// Stores what waits. Gives how many rows there were.
+    /// Stores all rows. Gives how many there were.
     pub fn finish(mut self) -> Result<u64> {
         self.flush()?;
-        self.sort_equals()?;
-        Ok(self.stored)
+        if !self.waiting {
+            return Ok(0);
+        }
+        let table = self.temporary();
+        let (o, database) = (self.observation, &self.database);
+        let in_order = format!("SELECT tbl, key, columns FROM {table} ORDER BY tbl, key, columns");
+        self.evidence.with(|db| {
+            let mut store = Storing { o, database, doubled: 0, table: &table, stored: 0 };
+            store.all(db, &in_order, Storing::first)?;
+            if store.doubled > 0 {
+                store.all(db, &format!("SELECT tbl, key, columns FROM {table}_doubled ORDER BY rowid"), Storing::numbered)?;
+            }
+            Ok(store.stored)
+        })
+    }
+
+    /// The name of the temporary table. Databases have any names.
+    fn temporary(&self) -> String {
+        format!("temp.waiting_{}", hex::encode(&self.database))
     }
 
     fn flush(&mut self) -> Result<()> {
-        let (rows, o) = (std::mem::take(&mut self.waiting), self.observation);
-        (self.stored, self.bytes) = (self.stored + rows.len() as u64, 0);
-        let (again, database) = (&mut self.again, &self.database);
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let (rows, table) = (std::mem::take(&mut self.batch), self.temporary());
+        self.bytes = 0;
+        let first = !std::mem::replace(&mut self.waiting, true);
         self.evidence.with(|db| {
             let tx = db.transaction()?;
+            if first {
+                tx.execute_batch(&format!(
+                    "DROP TABLE IF EXISTS {table}; DROP TABLE IF EXISTS {table}_doubled;
+                     CREATE TABLE {table} (tbl TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL);
+                     CREATE TABLE {table}_doubled (tbl TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL);"
+                ))?;
+            }
             {
-                let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO db_row VALUES (?, ?, ?, ?, ?)")?;
-                for row in rows {
-                    if insert.execute(params![o.0, database, row.table, row.key, row.columns])? > 0 {
-                        continue;
-                    }
-                    // Two rows are never one: the second of a key has a number.
-                    let times = again.entry((row.table.clone(), row.key.clone())).or_insert(1);
-                    loop {
-                        *times += 1;
-                        let key = numbered(&row.key, *times);
-                        if insert.execute(params![o.0, database, row.table, key, row.columns])? > 0 {
-                            break;
-                        }
-                    }
-                }
+                let mut insert = tx.prepare_cached(&format!("INSERT INTO {table} VALUES (?, ?, ?)"))?;
+                rows.iter().try_for_each(|row| insert.execute(params![row.table, row.key, row.columns]).map(drop))?;
             }
             tx.commit()
         })
+    }
+}
+
+impl Drop for RowWriter<'_> {
+    fn drop(&mut self) {
+        if !self.waiting {
+            return;
+        }
+        let table = self.temporary();
+        // What is left is gone with the connection.
+        let _ = self
+            .evidence
+            .with(|db| db.execute_batch(&format!("DROP TABLE IF EXISTS {table}; DROP TABLE IF EXISTS {table}_doubled")));
+    }
+}
+
+/// Rows on their way out of the temporary table.
+struct Storing<'a> {
+    o: ObservationId,
+    database: &'a str,
+    table: &'a str,
+    /// Rows whose key had come before. They are stored last, so that their numbers do not take the key of another row.
+    doubled: u64,
+    stored: u64,
+}
+
+impl Storing<'_> {
+    /// Stores each row of a query, which gives the rows of a key one after the other.
+    fn all(
+        &mut self,
+        db: &Connection,
+        query: &str,
+        store: fn(&mut Self, &Connection, &Waiting<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = db.prepare(query)?;
+        let mut found = statement.query([])?;
+        let (mut before, mut times, mut since) = ((String::new(), String::new()), 0, 0);
+        let mut transaction = db.unchecked_transaction()?;
+        while let Some(row) = found.next()? {
+            let text = |at: usize| Ok::<_, rusqlite::Error>(row.get_ref(at)?.as_str()?);
+            let (table, key, columns) = (text(0)?, text(1)?, text(2)?);
+            if times == 0 || before.0 != table || before.1 != key {
+                (before, times) = ((table.to_owned(), key.to_owned()), 0);
+            }
+            times += 1;
+            store(self, db, &Waiting { table, key, columns, times })?;
+            since += 1;
+            if since % STORED == 0 {
+                transaction.commit()?;
+                transaction = db.unchecked_transaction()?;
+            }
+        }
+        transaction.commit()
     }
 
-    /// Numbers the rows of one key by their content, since a database gives them in any order.
-    fn sort_equals(&self) -> Result<()> {
-        let (o, database) = (self.observation, &self.database);
-        self.evidence.with(|db| {
-            let tx = db.transaction()?;
-            for ((table, key), times) in &self.again {
-                let keys: Vec<String> = (1..=*times).map(|n| if n == 1 { key.clone() } else { numbered(key, n) }).collect();
-                let place = "observation = ?1 AND db = ?2 AND tbl = ?3 AND key = ?4";
-                let mut rows = Vec::new();
-                for key in &keys {
-                    let mut read = tx.prepare_cached(&format!("SELECT columns FROM db_row WHERE {place}"))?;
-                    rows.extend(read.query_row(params![o.0, database, table, key], |r| r.get::<_, String>(0)).ok());
-                }
-                if rows.is_sorted() || rows.len() != keys.len() {
-                    continue;
-                }
-                rows.sort_unstable();
-                for (key, columns) in keys.iter().zip(rows) {
-                    tx.prepare_cached(&format!("UPDATE db_row SET columns = ?5 WHERE {place}"))?
-                        .execute(params![o.0, database, table, key, columns])?;
-                }
-            }
-            tx.commit()
-        })
+    /// The first row of a key; another one waits once more.
+    fn first(&mut self, db: &Connection, row: &Waiting<'_>) -> rusqlite::Result<()> {
+        if row.times > 1 {
+            self.doubled += 1;
+            let insert = format!("INSERT INTO {}_doubled VALUES (?, ?, ?)", self.table);
+            return db.prepare_cached(&insert)?.execute(params![row.table, row.key, row.columns]).map(drop);
+        }
+        self.insert(db, row, row.key).map(drop)
     }
+
+    /// Another row of a key, under the next number that is free.
+    fn numbered(&mut self, db: &Connection, row: &Waiting<'_>) -> rusqlite::Result<()> {
+        let mut number = row.times + 1;
+        while !self.insert(db, row, &numbered(row.key, number))? {
+            number += 1;
+        }
+        Ok(())
+    }
+
+    /// False where there is such a key.
+    fn insert(&mut self, db: &Connection, row: &Waiting<'_>, key: &str) -> rusqlite::Result<bool> {
+        let mut insert = db.prepare_cached("INSERT OR IGNORE INTO db_row VALUES (?, ?, ?, ?, ?)")?;
+        let inserted = insert.execute(params![self.o.0, self.database, row.table, key, row.columns])? > 0;
+        self.stored += u64::from(inserted);
+        Ok(inserted)
+    }
+}
+
+/// A row out of the temporary table.
+struct Waiting<'a> {
+    table: &'a str,
+    key: &'a str,
+    columns: &'a str,
+    /// How often its key came until now.
+    times: u64,
 }
 
 fn numbered(key: &str, n: u64) -> String {
@@ -147,8 +224,7 @@ fn numbered(key: &str, n: u64) -> String {
 impl Evidence {
     /// Begins to store the rows of a database.
     pub fn row_writer(&self, observation: ObservationId, database: &str) -> RowWriter<'_> {
-        let (database, waiting, again) = (database.to_owned(), Vec::new(), HashMap::new());
-        RowWriter { evidence: self, observation, database, waiting, bytes: 0, again, stored: 0 }
+        RowWriter { evidence: self, observation, database: database.to_owned(), batch: Vec::new(), bytes: 0, waiting: false }
     }
 
     /// Stores the rows of a database and its checks (property, value).
@@ -290,6 +366,12 @@ mod tests {
         assert_eq!(keys.len(), 4, "{keys:?}");
         let pairs = evidence.row_pairs(one, two, "m.db").expect("read");
         assert_eq!((pairs.only_before.len(), pairs.only_after.len()), (1, 0), "one of the two that share a key is gone");
+        // Its number is never the key of another row, in whatever order they come.
+        let expected = ["a", "a (2)", "a (3)", "b"];
+        assert_eq!(keys, expected);
+        let again = [row("a", "{\"n\":1}"), row("a (2)", "{\"n\":3}"), row("a", "{\"n\":2}"), row("b", "{}")];
+        let again = stored(&evidence, "again", &again);
+        assert_eq!(evidence.row_pairs(one, again, "m.db").expect("read"), RowPairs::default());
     }
 
     #[test]

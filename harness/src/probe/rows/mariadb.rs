@@ -18,7 +18,7 @@ const CATALOG: &str = include_str!("mariadb/catalog.sql");
 const CHECKS: &str = "UNION ALL SELECT 0, 'O', 'constraint', CONCAT(TABLE_NAME, '.', CONSTRAINT_NAME), 'definition', \
                       CONCAT('CHECK ', CHECK_CLAUSE), TABLE_NAME FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()";
 const MYSQL_CHECKS: &str = "UNION ALL SELECT 0, 'O', 'constraint', CONCAT(t.TABLE_NAME, '.', t.CONSTRAINT_NAME), 'definition', \
-                            CONCAT('CHECK ', CHECK_CLAUSE), t.TABLE_NAME FROM information_schema.CHECK_CONSTRAINTS AS c \
+                            CONCAT('CHECK ', CHECK_CLAUSE, IF(ENFORCED = 'NO', ' not enforced', '')), t.TABLE_NAME FROM information_schema.CHECK_CONSTRAINTS AS c \
                             JOIN information_schema.TABLE_CONSTRAINTS AS t USING (CONSTRAINT_SCHEMA, CONSTRAINT_NAME) \
                             WHERE t.CONSTRAINT_SCHEMA = DATABASE()";
 /// Users, of whose passwords only a hash of the hash is told, and who is in which role.
@@ -27,15 +27,29 @@ const USERS: &str = "UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), '
                      UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), CONCAT('member of ', Role), CONCAT('admin ', Admin_option), '' \
                      FROM mysql.roles_mapping";
 const MYSQL_USERS: &str = "UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), 'account', \
-                           SHA2(CONCAT_WS(' ', plugin, authentication_string, account_locked), 256), '' FROM mysql.user \
-                           WHERE User NOT LIKE 'mysql.%' \
-                           UNION ALL SELECT 0, 'O', 'role', CONCAT(TO_USER, '@', TO_HOST), CONCAT('member of ', FROM_USER), \
-                           CONCAT('admin ', WITH_ADMIN_OPTION), '' FROM mysql.role_edges";
+                           SHA2(JSON_ARRAY(plugin, authentication_string, account_locked, ssl_type, HEX(ssl_cipher), HEX(x509_issuer), HEX(x509_subject), \
+                           max_questions, max_updates, max_connections, max_user_connections, password_expired, password_lifetime, \
+                           Password_reuse_history, Password_reuse_time, Password_require_current, User_attributes), 256), '' FROM mysql.user \
+                           WHERE User NOT IN ('mysql.sys', 'mysql.session', 'mysql.infoschema') \
+                           UNION ALL SELECT 0, 'O', 'role', CONCAT(TO_USER, '@', TO_HOST), CONCAT('member of ', FROM_USER, IF(FROM_HOST = '%', '', CONCAT('@', FROM_HOST))), \
+                           CONCAT('admin ', WITH_ADMIN_OPTION), '' FROM mysql.role_edges \
+                           UNION ALL SELECT 0, 'O', 'role', CONCAT(USER, '@', HOST), CONCAT('default role ', DEFAULT_ROLE_USER, '@', DEFAULT_ROLE_HOST), 'yes', '' \
+                           FROM mysql.default_roles";
+/// What MySQL alone keeps beside a database. A setting that may be a secret is told as its hash.
+const MYSQL_SERVER: &str = "UNION ALL SELECT 0, 'O', '', '', CONCAT('server setting ', VARIABLE_NAME), \
+                            IF(VARIABLE_NAME REGEXP 'secret|passw|token|key', SHA2(VARIABLE_VALUE, 256), VARIABLE_VALUE), '' FROM performance_schema.persisted_variables \
+                            UNION ALL SELECT 0, 'O', 'component', component_urn, '', '', '' FROM mysql.component \
+                            UNION ALL SELECT 0, 'O', 'spatial reference system', SRS_ID, 'definition', CONCAT_WS(' ', SRS_NAME, ORGANIZATION, ORGANIZATION_COORDSYS_ID, DEFINITION, DESCRIPTION), '' \
+                            FROM information_schema.ST_SPATIAL_REFERENCE_SYSTEMS WHERE SRS_ID > 0 AND COALESCE(ORGANIZATION, '') <> 'EPSG' \
+                            UNION ALL SELECT 0, 'O', 'resource group', RESOURCE_GROUP_NAME, 'definition', \
+                            CONCAT_WS(' ', RESOURCE_GROUP_TYPE, RESOURCE_GROUP_ENABLED, CONVERT(VCPU_IDS USING utf8mb4), THREAD_PRIORITY), '' \
+                            FROM information_schema.RESOURCE_GROUPS WHERE RESOURCE_GROUP_NAME NOT IN ('SYS_default', 'USR_default') \
+                            UNION ALL SELECT 0, 'O', '', '', 'options', OPTIONS, '' FROM information_schema.SCHEMATA_EXTENSIONS WHERE SCHEMA_NAME = DATABASE() AND OPTIONS <> '' \
+                            UNION ALL SELECT 0, 'O', '', '', 'encryption', DEFAULT_ENCRYPTION, '' FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()";
 /// Accounts of the server itself.
-const SYSTEM: &str = "'mariadb[.]sys|mysql[.]'";
-/// So that instants are written in one time zone and lists are not cut off.
-const SESSION: &str =
-    "SET SESSION time_zone = '+00:00', group_concat_max_len = 16777216, lock_wait_timeout = 60, sql_mode = ''; ";
+const SYSTEM: &str = "'^.(mariadb[.]sys|mysql[.](sys|session|infoschema)).@'";
+/// So that texts are sent as they are, instants are written in one time zone, and lists are not cut off.
+const SESSION: &str = "SET NAMES utf8mb4; SET SESSION time_zone = '+00:00', group_concat_max_len = 16777216, lock_wait_timeout = 60, sql_mode = ''; ";
 /// Tables whose definitions are asked for at once.
 const TABLES: usize = 200;
 const SNAPSHOT: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; ";
@@ -191,6 +205,9 @@ async fn catalog(client: &dyn Client) -> Result<Result<Catalog, Failed>> {
     let query = text
         .replace("{system}", SYSTEM)
         .replace("{algorithm}", if mariadb { ", 'algorithm', ALGORITHM" } else { "" })
+        .replace("{expression}", if mariadb { "'-'" } else { "EXPRESSION" })
+        .replace("{visible}", if mariadb { "" } else { ", IF(MAX(IS_VISIBLE) = 'NO', ' invisible', '')" })
+        .replace("{server}", if mariadb { "" } else { MYSQL_SERVER })
         .replace("{checks}", if mariadb { CHECKS } else { MYSQL_CHECKS })
         .replace("{users}", if mariadb { USERS } else { MYSQL_USERS });
     // MySQL caches counters for a day.

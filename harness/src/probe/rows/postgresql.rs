@@ -1,6 +1,7 @@
 //! PostgreSQL: the catalog and the tables through `psql`, as COPY sends them, so that any bytes survive and nothing is held in
 //! memory as a whole.
 
+use judge::AS_QUERIED;
 use judge::store::ObjectSeen;
 use regex::bytes::Regex;
 use serde_json::{Value, json};
@@ -51,7 +52,7 @@ pub(super) async fn read(client: &dyn Client, store: &mut Store<'_>) -> Result<R
             return Ok(Err(failed));
         }
     }
-    Ok(Ok(()))
+    materialized(client, catalog.views, store).await
 }
 
 /// Statements put together into queries that are short enough for a command's argument.
@@ -73,10 +74,23 @@ struct Sequence {
     owner: String,
 }
 
+/// A materialized view.
+struct Materialized {
+    /// Its name in findings.
+    name: String,
+    /// Its name in SQL.
+    sql: String,
+    /// Whether it was filled since it was made.
+    filled: bool,
+    /// The query that fills it.
+    query: String,
+}
+
 #[derive(Default)]
 struct Catalog {
     shapes: Vec<Shape>,
     sequences: Vec<Sequence>,
+    views: Vec<Materialized>,
     objects: Vec<ObjectSeen>,
     /// The server's other databases.
     others: Vec<String>,
@@ -100,6 +114,9 @@ fn fields(line: &[u8]) -> Vec<Option<Vec<u8>>> {
 
 /// A text without the escapes of COPY's text format.
 fn unescaped(field: &[u8]) -> Vec<u8> {
+    if !field.contains(&b'\\') {
+        return field.to_vec();
+    }
     let mut text = Vec::with_capacity(field.len());
     let mut bytes = field.iter();
     while let Some(byte) = bytes.next() {
@@ -170,6 +187,7 @@ impl Catalog {
                 shape.columns.push(Column { name: b, kind: c, key: d.parse().ok()?, computed: e == "computed" });
             }
             "D" => self.others.push(a),
+            "M" => self.views.push(Materialized { name: a, sql: b, filled: c == "filled", query: d }),
             "S" => self.sequences.push(Sequence { name: a, sql: b, owner: c }),
             "O" => {
                 let value = if c == "definition" { same_casts(&d) } else { d };
@@ -218,6 +236,46 @@ async fn rows(
         }
     };
     ask(client, query, &mut line).await
+}
+
+/// Reads materialized views one by one. Their rows come from tables, which are compared; a dump has none of them, and loading it fills the
+/// view anew. So it is told whether a view has what its query gives, and only if not, what it has.
+async fn materialized(client: &dyn Client, views: Vec<Materialized>, store: &mut Store<'_>) -> Result<Result<(), Failed>> {
+    for view in views {
+        let mut seen =
+            ObjectSeen { what: "materialized view".into(), name: view.name, property: "rows".into(), ..ObjectSeen::default() };
+        if !store.compares(&seen) {
+            continue;
+        }
+        seen.value = match view.filled {
+            false => "not filled".to_owned(),
+            true => match sum(client, &view.sql).await? {
+                // What its query needs may be there for the app alone, such as a path for names.
+                Ok(has) if sum(client, &format!("({})", view.query)).await?.is_ok_and(|gives| gives == has) => {
+                    AS_QUERIED.to_owned()
+                }
+                Ok(has) => format!("{has}, not what its query gives now"),
+                Err(failed) => return Ok(Err(failed)),
+            },
+        };
+        store.object(seen);
+    }
+    Ok(Ok(()))
+}
+
+/// How many rows a view or a query gives, and a sum over all of them, whatever their order.
+async fn sum(client: &dyn Client, from: &str) -> Result<Result<String, Failed>> {
+    let mut said = String::new();
+    let query =
+        format!("COPY (SELECT count(*), coalesce(sum(hashtextextended(row_of::text, 0)), 0) FROM {from} AS row_of) TO STDOUT; ");
+    let mut line = |line: &[u8]| {
+        let text = |field: Option<Vec<u8>>| String::from_utf8(field?).ok();
+        let texts: Option<Vec<String>> = fields(line).into_iter().map(text).collect();
+        let [count, sum] = <[String; 2]>::try_from(texts.unwrap_or_default()).map_err(|_| unexpected(line))?;
+        said = format!("{count} rows, sum {sum}");
+        Ok(())
+    };
+    Ok(ask(client, &query, &mut line).await?.map(|()| said))
 }
 
 fn value(kind: &str, field: Option<Vec<u8>>) -> Value {

@@ -71,6 +71,11 @@ impl<'a> Store<'a> {
         plan
     }
 
+    /// Whether a property of an object is compared. Asked where it takes long to read.
+    pub(super) fn compares(&mut self, object: &ObjectSeen) -> bool {
+        self.choices.compares(object)
+    }
+
     /// Takes a property of an object.
     pub(super) fn object(&mut self, object: ObjectSeen) {
         if self.choices.compares(&object) {

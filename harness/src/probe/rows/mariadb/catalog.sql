@@ -48,7 +48,7 @@ UNION ALL SELECT 0, 'O', 'column', CONCAT(TABLE_NAME, '.', COLUMN_NAME), 'commen
 -- Indexes and constraints.
 UNION ALL SELECT 0, 'O', 'index', CONCAT(TABLE_NAME, '.', INDEX_NAME), 'definition',
     CONCAT(CASE MAX(NON_UNIQUE) WHEN 0 THEN 'unique ' ELSE '' END, MAX(INDEX_TYPE), ' (',
-      GROUP_CONCAT(CONCAT(COALESCE(COLUMN_NAME, '…'), COALESCE(CONCAT('(', SUB_PART, ')'), ''), ' ', COALESCE(COLLATION, '')) ORDER BY SEQ_IN_INDEX SEPARATOR ', '), ')'), TABLE_NAME
+      GROUP_CONCAT(CONCAT(COALESCE(COLUMN_NAME, {expression}), COALESCE(CONCAT('(', SUB_PART, ')'), ''), ' ', COALESCE(COLLATION, '')) ORDER BY SEQ_IN_INDEX SEPARATOR ', '), ')'{visible}), TABLE_NAME
   FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() GROUP BY TABLE_NAME, INDEX_NAME
 UNION ALL SELECT 0, 'O', 'constraint', CONCAT(k.TABLE_NAME, '.', k.CONSTRAINT_NAME), 'definition',
     CONCAT('FOREIGN KEY (', GROUP_CONCAT(k.COLUMN_NAME ORDER BY k.ORDINAL_POSITION SEPARATOR ', '), ') REFERENCES ', MAX(k.REFERENCED_TABLE_NAME), ' (',
@@ -86,6 +86,9 @@ UNION ALL SELECT DISTINCT 0, 'D', TABLE_SCHEMA, '', '', '', '' FROM information_
 UNION ALL SELECT 0, 'O', 'server', Server_name, 'definition', CONCAT_WS(' ', Wrapper, Host, Port, Db, Username, SHA2(Password, 256), Socket, Owner), '' FROM mysql.servers
 UNION ALL SELECT 0, 'O', 'loaded function', name, 'library', dl, '' FROM mysql.func
 UNION ALL SELECT 0, 'O', 'plugin', name, 'library', dl, '' FROM mysql.plugin
+-- Which tables the server has for itself, and whoever made others beside them.
+UNION ALL SELECT 0, 'O', 'server table', CONCAT(TABLE_SCHEMA, '.', TABLE_NAME), 'engine', COALESCE(ENGINE, ''), '' FROM information_schema.TABLES
+  WHERE TABLE_SCHEMA IN ('mysql', 'sys') AND TABLE_TYPE = 'BASE TABLE'
 UNION ALL SELECT 0, 'O', '', '', 'time zones', COUNT(*), '' FROM mysql.time_zone_name
 -- Rights.
 UNION ALL SELECT 0, 'O', 'role', CONCAT(User, '@', Host), CONCAT('rights on ', LOWER(Routine_type), ' ', Db, '.', Routine_name), Proc_priv, '' FROM mysql.procs_priv
@@ -100,4 +103,5 @@ UNION ALL SELECT 0, 'O', 'role', REPLACE(GRANTEE, '\'', ''), CONCAT('rights on '
 UNION ALL SELECT 0, 'O', 'role', REPLACE(GRANTEE, '\'', ''), CONCAT('rights on ', TABLE_SCHEMA, '.', TABLE_NAME, ' (', COLUMN_NAME, ')'), GROUP_CONCAT(CONCAT(PRIVILEGE_TYPE, ' ', IS_GRANTABLE) ORDER BY 1 SEPARATOR ', '), ''
   FROM information_schema.COLUMN_PRIVILEGES WHERE GRANTEE NOT REGEXP {system} GROUP BY GRANTEE, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME
 {users}
+{server}
 ) AS catalog ORDER BY kind <> 'T', kind <> 'C', a, number

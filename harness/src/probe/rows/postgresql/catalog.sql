@@ -2,6 +2,7 @@
 --   T  table: name in findings, name in SQL, whether it has rows ('rows' or '')
 --   C  column: table in SQL, name, kind of its values, place in the primary key or 0, whether it is computed ('computed' or ''); by number
 --   S  sequence: name in findings, name in SQL, the table that owns it
+--   M  materialized view: name in findings, name in SQL, whether it is filled ('filled' or ''), its query
 --   D  another database of the server: name
 --   O  property of an object: what, name, property, value, the table that it is part of
 -- search_path is pg_catalog, so that every name in a definition has its schema. In braces is what not every role may see.
@@ -112,6 +113,7 @@ UNION ALL SELECT * FROM (
 UNION ALL SELECT 'S', shown, sql, coalesce((SELECT t.shown FROM pg_depend JOIN rel AS t ON t.id = refobjid
     WHERE classid = 'pg_class'::regclass AND objid = rel.id AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i') LIMIT 1), ''), '', ''
   FROM rel WHERE what = 'sequence'
+UNION ALL SELECT 'M', shown, sql, CASE WHEN relispopulated THEN 'filled' ELSE '' END, rtrim(pg_get_viewdef(id), '; '), '' FROM rel WHERE relkind = 'm'
 -- Relations.
 UNION ALL SELECT 'O', what, shown, 'owner', pg_get_userbyid(relowner), '' FROM rel WHERE what <> 'type'
 UNION ALL SELECT 'O', what, shown, 'grants', coalesce((SELECT string_agg(x::text, ', ' ORDER BY x::text)
@@ -125,7 +127,6 @@ UNION ALL SELECT 'O', what, shown, 'row security', CASE WHEN relforcerowsecurity
 UNION ALL SELECT 'O', what, shown, property, value, '' FROM rel CROSS JOIN LATERAL (VALUES
     ('replica identity', CASE WHEN relreplident NOT IN ('d', 'n') THEN concat_ws(' ', relreplident,
       (SELECT relname FROM pg_index JOIN pg_class AS c ON c.oid = indexrelid WHERE indrelid = id AND indisreplident)) END),
-    ('populated', CASE WHEN NOT relispopulated THEN 'no' END),
     ('tablespace', (SELECT spcname::text FROM pg_tablespace WHERE pg_tablespace.oid = reltablespace)),
     ('access method', (SELECT amname::text FROM pg_am WHERE pg_am.oid = relam AND amname <> 'heap')),
     ('of type', CASE WHEN reloftype <> 0 THEN reloftype::regtype::text END),
@@ -221,6 +222,10 @@ UNION ALL SELECT 'O', 'constraint', format('%s.%s', shown, conname), property, v
   FROM pg_constraint AS c JOIN typ ON typ.oid = contypid AND contypid <> 0 CROSS JOIN LATERAL (VALUES
     ('definition', pg_get_constraintdef(c.oid)), ('comment', obj_description(c.oid, 'pg_constraint'))) AS p (property, value) WHERE value IS NOT NULL
 UNION ALL SELECT 'O', 'extension', extname, property, value, '' FROM pg_extension AS e CROSS JOIN LATERAL (VALUES
+    ('functions', (SELECT format('%s, sha256:%s', count(*), encode(sha256(convert_to(string_agg(concat_ws(' ', x.oid::regprocedure, prosrc, probin, prokind,
+        prosecdef, proleakproof, proisstrict, proretset, provolatile, proparallel, procost, prorows, array_to_string(proconfig, ' ')), '; '
+        ORDER BY x.oid::regprocedure::text), 'UTF8')), 'hex'))
+      FROM pg_depend JOIN pg_proc AS x ON x.oid = objid WHERE classid = 'pg_proc'::regclass AND deptype = 'e' AND refobjid = e.oid HAVING count(*) > 0)),
     ('version', extversion), ('schema', extnamespace::regnamespace::text), ('comment', obj_description(e.oid, 'pg_extension'))) AS p (property, value)
   WHERE value IS NOT NULL
 UNION ALL SELECT 'O', 'publication', pubname, property, value, '' FROM pg_publication AS b CROSS JOIN LATERAL (VALUES
@@ -291,5 +296,10 @@ UNION ALL SELECT 'O', 'tablespace', spcname, property, value, '' FROM pg_tablesp
   WHERE spcname !~ '^pg_' AND value IS NOT NULL
 UNION ALL SELECT 'D', datname, '', '', '', '' FROM pg_database
   WHERE datname NOT IN (current_database(), 'postgres', 'template0', 'template1') AND datallowconn
+    -- Those that every server has are told where somebody made a table in them: the files of the server's own have low numbers.
+    OR datname IN ('postgres', 'template1') AND datname <> current_database()
+      AND CASE WHEN has_function_privilege('pg_ls_dir(text)', 'EXECUTE') AND has_function_privilege('pg_stat_file(text, boolean)', 'EXECUTE')
+        THEN EXISTS (SELECT 1 FROM pg_ls_dir(format('base/%s', oid)) AS file WHERE CASE WHEN file ~ '^[0-9]+$' THEN file::bigint >= 16384
+          AND (pg_stat_file(format('base/%s/%s', oid, file), true)).size > 0 END) END
 )
 SELECT * FROM catalog
