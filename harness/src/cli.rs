@@ -298,7 +298,7 @@ pub enum Command {
     #[command(after_help = concat!(
         "Examples:\n",
         "  restore-drill doctor\n",
-        "  DOCKER_HOST=ssh://host.example.org restore-drill doctor\n",
+        "  DOCKER_HOST=tcp://host.example.org:2376 restore-drill doctor\n",
         "\nExit codes: 0 drills can run, 69 something is missing\n",
     ))]
     Doctor,

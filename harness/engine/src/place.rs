@@ -1,5 +1,5 @@
 //! Which engine is meant: the one of `DOCKER_HOST`, else that of the docker command's context, else the local one. The docker command is
-//! told the same, so that both never speak to different engines.
+//! told the same, so that the two always speak to the same engine.
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ fn reachable(host: &str, what: &str) -> Result<String> {
     if host.starts_with("ssh://") {
         return Err(Error::Unusable(format!(
             "no Docker engine at {host}: {what} names it, and restore-drill does not speak ssh. Forward the engine's socket with \
-             `ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock HOST`, and set DOCKER_HOST=unix:///tmp/engine.sock"
+             `ssh -fnNT -o ExitOnForwardFailure=yes -L /tmp/engine.sock:/var/run/docker.sock HOST`, and set DOCKER_HOST=unix:///tmp/engine.sock"
         )));
     }
     Ok(host.to_owned())
@@ -70,8 +70,8 @@ mod tests {
 
     use super::*;
 
-    /// Where the engine is with these variables, and with a context `far` whose engine is there.
-    fn resolved(host_of_far: &str, current: &str, variables: &[(&str, &str)]) -> Result<String, String> {
+    /// A configuration of docker with a context `far` whose engine is there.
+    fn with_context(host_of_far: &str, current: &str) -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("a directory");
         let meta = dir.path().join("contexts/meta").join(hex::encode(Sha256::digest("far")));
         std::fs::create_dir_all(&meta).expect("made");
@@ -79,9 +79,18 @@ mod tests {
         std::fs::write(meta.join("meta.json"), endpoint.to_string()).expect("written");
         let config = serde_json::json!({"currentContext": current});
         std::fs::write(dir.path().join("config.json"), config.to_string()).expect("written");
+        dir
+    }
+
+    /// Where the engine is with this configuration and these variables.
+    fn resolved_in(dir: &Path, variables: &[(&str, &str)]) -> Result<String, String> {
         let mut all: BTreeMap<String, String> = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        all.insert("DOCKER_CONFIG".into(), dir.path().display().to_string());
+        all.insert("DOCKER_CONFIG".into(), dir.display().to_string());
         resolve(&|name| all.get(name).cloned()).map_err(|e| e.to_string())
+    }
+
+    fn resolved(host_of_far: &str, current: &str, variables: &[(&str, &str)]) -> Result<String, String> {
+        resolved_in(with_context(host_of_far, current).path(), variables)
     }
 
     #[test]
@@ -108,26 +117,16 @@ mod tests {
         assert!(gone.contains("docker's context gone names no engine") && gone.contains("docker context use default"), "{gone}");
         for variables in [&[][..], &[("DOCKER_HOST", "ssh://ops@host.example")]] {
             let ssh = resolved("ssh://ops@host.example", "far", variables).expect_err("ssh");
-            assert!(ssh.contains("no Docker engine at ssh://ops@host.example") && ssh.contains("ssh -nNT -L"), "{ssh}");
+            assert!(ssh.contains("no Docker engine at ssh://ops@host.example") && ssh.contains("ssh -fnNT"), "{ssh}");
         }
     }
 
     #[test]
     fn a_context_with_certificates_of_its_own_is_refused() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let id = hex::encode(Sha256::digest("far"));
-        std::fs::create_dir_all(dir.path().join("contexts/tls").join(&id)).expect("made");
-        let meta = dir.path().join("contexts/meta").join(&id);
-        std::fs::create_dir_all(&meta).expect("made");
-        std::fs::write(meta.join("meta.json"), r#"{"Endpoints": {"docker": {"Host": "tcp://192.0.2.1:2376"}}}"#)
-            .expect("written");
-        let config = dir.path().display().to_string();
-        let variable = |name: &str| match name {
-            "DOCKER_CONFIG" => Some(config.clone()),
-            "DOCKER_CONTEXT" => Some("far".to_owned()),
-            _ => None,
-        };
-        let said = resolve(&variable).expect_err("certificates").to_string();
+        let dir = with_context("tcp://192.0.2.1:2376", "far");
+        let certificates = dir.path().join("contexts/tls").join(hex::encode(Sha256::digest("far")));
+        std::fs::create_dir_all(certificates).expect("made");
+        let said = resolved_in(dir.path(), &[]).expect_err("certificates");
         assert!(said.contains("DOCKER_HOST=tcp://192.0.2.1:2376") && said.contains("DOCKER_CERT_PATH"), "{said}");
     }
 }

@@ -48,6 +48,6 @@ mod word;
 pub use count::{counted, grouped};
 pub use error::{Error, Result};
 pub use facts::trials;
-pub use rows::{ABSENT, AS_QUERIED, FILE, READABLE, SETTINGS};
+pub use rows::{ABSENT, AS_QUERIED, FILE, NOT_FILLED, READABLE, SETTINGS};
 pub use stage::{BASELINE, INSTALLED, MAIL_QUEUE, RESTORED, UPGRADED};
 pub use verdict::{across, audited, database_as, judge, may_need_secrets, old_secrets_mend, seeding};

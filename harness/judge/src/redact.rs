@@ -104,7 +104,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 }
 
 /// A secret as it may be written: as it is, in hexadecimal digits, and the part of its base64 that does not depend on what is
-/// before and after it. One that is no text is told as text is that cannot be read.
+/// before and after it. In the place of bytes that are not UTF-8, texts have U+FFFD.
 fn forms(secret: &[u8]) -> Vec<String> {
     let shown = String::from_utf8_lossy(secret);
     let mut forms = vec![hex::encode(secret), hex::encode_upper(secret)];
@@ -122,7 +122,7 @@ fn forms(secret: &[u8]) -> Vec<String> {
         // Some write the digits in lower case.
         forms.extend([encoded.replace("%2F", "%2f"), encoded.replace("%20", "+"), encoded]);
     }
-    // Where little of it is a character, any bytes may look like it.
+    // With few readable characters, that form would match anything.
     if shown.chars().filter(|c| *c != char::REPLACEMENT_CHARACTER).count() >= SHORTEST || std::str::from_utf8(secret).is_ok() {
         let quoted = serde_json::Value::from(shown.as_ref()).to_string();
         let quoted = quoted.get(1..quoted.len() - 1).unwrap_or_default();

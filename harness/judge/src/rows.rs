@@ -18,6 +18,8 @@ pub const ABSENT: &str = "absent";
 pub const SETTINGS: &str = "settings";
 /// What is said of the rows of a materialized view that are what its query gives.
 pub const AS_QUERIED: &str = "what its query gives";
+/// What is said of a materialized view that was never filled.
+pub const NOT_FILLED: &str = "not filled";
 
 /// Compares the checks of a database. What cannot be said of a database that is gone or cannot be read is one finding.
 pub(crate) fn database(name: &str, old: &[(String, String)], new: &[(String, String)], findings: &mut Vec<Finding>) {
@@ -168,8 +170,8 @@ fn objects(database: &str, pairs: ObjectPairs, findings: &mut Vec<Finding>) {
         if what == TABLE && AS_A_WHOLE.contains(&property.as_str()) && parts.contains(&name) {
             continue;
         }
-        // A view that was out of date, and was filled anew, has lost nothing: what it is filled from is compared.
-        if what == "materialized view" && after.as_deref() == Some(AS_QUERIED) {
+        // A view that was out of date, and was filled anew, has lost nothing.
+        if what == "materialized view" && after.as_deref() == Some(AS_QUERIED) && before.as_deref() != Some(NOT_FILLED) {
             continue;
         }
         let item = if what.is_empty() { Item::Database { database: database.into() } } else { object(what, name) };
@@ -364,6 +366,8 @@ mod tests {
             findings.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(between("1 rows, sum 7", AS_QUERIED), [""; 0]);
+        let expected = format!("database d, materialized view v: altered (rows): was {NOT_FILLED}, is {AS_QUERIED}");
+        assert_eq!(between(NOT_FILLED, AS_QUERIED), [expected]);
         let expected = format!("database d, materialized view v: altered (rows): was {AS_QUERIED}, is 0 rows, sum 0");
         assert_eq!(between(AS_QUERIED, "0 rows, sum 0"), [expected]);
     }

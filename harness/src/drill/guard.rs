@@ -22,7 +22,7 @@ use crate::interruption::Interruptions;
 use crate::secret::Secret;
 use crate::stack::lease::Lease;
 use crate::stack::ownership::Owned;
-use crate::stack::{ensure_swarm, gc};
+use crate::stack::{bot_labels, ensure_swarm, gc};
 
 /// How long an existing bot may take to say, or to remove, what it has of a run.
 const ASKING: Duration = Duration::from_secs(120);
@@ -144,7 +144,11 @@ where
         let _ = work.await;
     }
     if let Some(drill) = prepared.get().filter(|_| existing) {
-        // On every way out: what is in somebody else's repository is told, or removed.
+        // On every way out: the bot no longer sees the run, and what is in somebody else's repository is told, or removed.
+        let hiding = bot_labels::hide_again(&drill.app.owned, &drill.app.stack.name);
+        if !matches!(tokio::time::timeout(ASKING, hiding).await, Ok(Ok(()))) {
+            events.note("The bot may see the drill's labels until the drill is removed.");
+        }
         if tokio::time::timeout(ASKING, backing_up::left_behind(drill, forgets)).await.is_err() {
             events.note("The bot did not answer, so it is not known whether a snapshot of this run is in its repository.");
         }

@@ -106,7 +106,6 @@ impl Ground {
             secrets: &secrets.files(),
             stopped: absent.clone(),
             standins,
-            // An existing bot must see them.
             chosen: BTreeMap::new(),
             free,
         };

@@ -66,6 +66,10 @@ pub(super) struct Claim {
 impl Claim {
     /// Gives it up, whatever came of the build.
     pub(super) async fn give_up(self) -> Result<()> {
-        self.owned.remove_claim(&self.name).await
+        match self.owned.remove_claim(&self.name).await {
+            // Another run took this one for dead, and builds the same image.
+            Err(Error::NotOurs { .. }) => Ok(()),
+            result => result,
+        }
     }
 }

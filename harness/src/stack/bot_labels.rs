@@ -2,7 +2,7 @@
 //! it works.
 
 use std::collections::{BTreeMap, HashMap};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use bollard::query_parameters::ListServicesOptionsBuilder;
@@ -21,6 +21,8 @@ use crate::error::{Context as _, Error, Result};
 const UPDATING: Duration = Duration::from_secs(60);
 /// How often an update is tried that Swarm's own updates of the service overtake.
 const TRIES: u32 = 20;
+/// How long to wait before the next try.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Hides them in a compose file, and the one by which clients find a bot, so that nobody outside takes them for his own.
 pub(super) fn hide(file: &mut Value) {
@@ -35,10 +37,20 @@ pub(super) fn hide(file: &mut Value) {
 
 /// Shows a stack's labels to every bot while `work` lasts. No container is started anew by that.
 pub(crate) async fn shown<T>(owned: &Owned, stack: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
-    rename(owned, stack, shown_name).await?;
-    let result = work.await;
-    let hidden = rename(owned, stack, hidden_name).await;
-    result.and_then(|value| hidden.map(|()| value))
+    let result = match rename(owned, stack, shown_name).await {
+        Ok(()) => work.await,
+        Err(e) => Err(e),
+    };
+    match hide_again(owned, stack).await {
+        // What the bot says went wrong does not end a run; labels that stay shown do.
+        Err(e) if matches!(result, Ok(_) | Err(Error::Bot { .. })) => Err(e),
+        _ => result,
+    }
+}
+
+/// Hides a stack's labels that are shown.
+pub(crate) async fn hide_again(owned: &Owned, stack: &str) -> Result<()> {
+    rename(owned, stack, hidden_name).await
 }
 
 /// The name that a hidden label of backupbot has for every bot.
@@ -75,27 +87,31 @@ fn changes(labels: &HashMap<String, String>, name: fn(&str) -> Option<String>) -
         .collect()
 }
 
-/// Through the command line, which keeps every property of a service that it does not know: a lost one would start containers anew.
+/// Changes a service, if it is still there.
 async fn update(owned: &Owned, service: &str, arguments: &[String]) -> Result<()> {
-    for tries in 1.. {
-        let mut command = Command::new("docker");
-        command.args(["service", "update", "--detach", "--quiet", "--no-resolve-image"]).args(arguments).arg(service);
-        command.env_clear().envs(variables::environment(&BTreeMap::new(), Some(&owned.engine().host)));
-        command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
-        let output = tokio::time::timeout(UPDATING, command.output()).await;
-        let fail = |why: &str| Error::Engine(format!("docker service update of {service}: {why}"));
-        let output = output.map_err(|_| fail(&format!("no end in {} s", UPDATING.as_secs())))?;
-        let output = output.map_err(|e| fail(&e.to_string()))?;
+    let fail = |why: &str| Error::Engine(format!("docker service update of {service}: {why}"));
+    for _ in 0..TRIES {
+        let output = updated(owned, service, arguments).await.map_err(|why| fail(&why))?;
         let said = String::from_utf8_lossy(&output.stderr);
-        let is_overtaken = said.contains("out of sequence") && tries < TRIES;
         if output.status.success() || is_gone(owned, service).await? {
             return Ok(());
         }
-        if !is_overtaken {
+        if !said.contains("out of sequence") {
             return Err(fail(said.trim()));
         }
+        tokio::time::sleep(PAUSE).await;
     }
-    Ok(())
+    Err(fail("other updates overtook it again and again"))
+}
+
+/// Through the command line, which keeps every property of a service that it does not know: a lost one would start containers anew.
+async fn updated(owned: &Owned, service: &str, arguments: &[String]) -> Result<Output, String> {
+    let mut command = Command::new("docker");
+    command.args(["service", "update", "--detach", "--quiet", "--no-resolve-image"]).args(arguments).arg(service);
+    command.env_clear().envs(variables::environment(&BTreeMap::new(), Some(&owned.engine().host)));
+    command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+    let output = tokio::time::timeout(UPDATING, command.output()).await;
+    output.map_err(|_| format!("no end in {} s", UPDATING.as_secs()))?.map_err(|e| e.to_string())
 }
 
 /// Whether somebody removed the service meanwhile.

@@ -10,7 +10,7 @@ use crate::error::Result;
 /// Rows that are stored at once.
 const BATCH: usize = 1_000;
 /// Rows that a transaction stores at once out of the temporary table.
-const STORED: u64 = 20_000;
+const PAGE: u64 = 20_000;
 /// Bytes of rows that are stored at once.
 const BATCH_BYTES: usize = 4 << 20;
 
@@ -86,16 +86,15 @@ impl RowWriter<'_> {
             return Ok(0);
         }
         let table = self.temporary();
-        let (o, database) = (self.observation, &self.database);
-        let in_order = format!("SELECT tbl, key, columns FROM {table} ORDER BY tbl, key, columns");
-        self.evidence.with(|db| {
-            let mut store = Storing { o, database, doubled: 0, table: &table, stored: 0 };
-            store.all(db, &in_order, Storing::first)?;
-            if store.doubled > 0 {
-                store.all(db, &format!("SELECT tbl, key, columns FROM {table}_doubled ORDER BY rowid"), Storing::numbered)?;
-            }
-            Ok(store.stored)
-        })
+        let sort = format!("CREATE TABLE {table}_sorted AS SELECT * FROM {table} ORDER BY tbl, key, columns; DROP TABLE {table}");
+        self.evidence.with(|db| db.execute_batch(&sort))?;
+        let (o, database, before) = (self.observation, self.database.as_str(), (String::new(), String::new()));
+        let mut storing = Storing { o, database, table: &table, before, times: 0, doubled: 0, stored: 0 };
+        storing.all(self.evidence, "sorted", Storing::first)?;
+        if storing.doubled > 0 {
+            storing.all(self.evidence, "doubled", Storing::numbered)?;
+        }
+        Ok(storing.stored)
     }
 
     /// The name of the temporary table. Databases have any names.
@@ -114,9 +113,10 @@ impl RowWriter<'_> {
             let tx = db.transaction()?;
             if first {
                 tx.execute_batch(&format!(
-                    "DROP TABLE IF EXISTS {table}; DROP TABLE IF EXISTS {table}_doubled;
+                    "{}
                      CREATE TABLE {table} (tbl TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL);
-                     CREATE TABLE {table}_doubled (tbl TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL);"
+                     CREATE TABLE {table}_doubled (tbl TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL);",
+                    drop_all(&table)
                 ))?;
             }
             {
@@ -135,49 +135,66 @@ impl Drop for RowWriter<'_> {
         }
         let table = self.temporary();
         // What is left is gone with the connection.
-        let _ = self
-            .evidence
-            .with(|db| db.execute_batch(&format!("DROP TABLE IF EXISTS {table}; DROP TABLE IF EXISTS {table}_doubled")));
+        let _ = self.evidence.with(|db| db.execute_batch(&drop_all(&table)));
     }
 }
+
+/// The statements that remove a temporary table, and those that are made from it.
+fn drop_all(table: &str) -> String {
+    ["", "_sorted", "_doubled"].map(|of| format!("DROP TABLE IF EXISTS {table}{of};")).concat()
+}
+
+/// What becomes of a row.
+type Stores<'a> = fn(&mut Storing<'a>, &Connection, &Waiting<'_>) -> rusqlite::Result<()>;
 
 /// Rows on their way out of the temporary table.
 struct Storing<'a> {
     o: ObservationId,
     database: &'a str,
     table: &'a str,
+    /// The table and the key of the row before.
+    before: (String, String),
+    /// How often that key came until now.
+    times: u64,
     /// Rows whose key had come before. They are stored last, so that their numbers do not take the key of another row.
     doubled: u64,
     stored: u64,
 }
 
-impl Storing<'_> {
-    /// Stores each row of a query, which gives the rows of a key one after the other.
-    fn all(
-        &mut self,
-        db: &Connection,
-        query: &str,
-        store: fn(&mut Self, &Connection, &Waiting<'_>) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<()> {
-        let mut statement = db.prepare(query)?;
-        let mut found = statement.query([])?;
-        let (mut before, mut times, mut since) = ((String::new(), String::new()), 0, 0);
-        let mut transaction = db.unchecked_transaction()?;
-        while let Some(row) = found.next()? {
-            let text = |at: usize| Ok::<_, rusqlite::Error>(row.get_ref(at)?.as_str()?);
-            let (table, key, columns) = (text(0)?, text(1)?, text(2)?);
-            if times == 0 || before.0 != table || before.1 != key {
-                (before, times) = ((table.to_owned(), key.to_owned()), 0);
-            }
-            times += 1;
-            store(self, db, &Waiting { table, key, columns, times })?;
-            since += 1;
-            if since % STORED == 0 {
-                transaction.commit()?;
-                transaction = db.unchecked_transaction()?;
+impl<'a> Storing<'a> {
+    /// Stores each row of a table, in which the rows of a key come one after the other: page by page, so that whoever else writes
+    /// evidence waits for a page at most.
+    fn all(&mut self, evidence: &Evidence, of: &str, store: Stores<'a>) -> Result<()> {
+        let query =
+            format!("SELECT rowid, tbl, key, columns FROM {}_{of} WHERE rowid > ? ORDER BY rowid LIMIT {PAGE}", self.table);
+        self.times = 0;
+        let mut last = Some(0);
+        while let Some(from) = last {
+            last = evidence.with(|db| self.page(db, &query, from, store))?;
+        }
+        Ok(())
+    }
+
+    /// Stores the rows after one. Gives the last one; none if there was none.
+    fn page(&mut self, db: &mut Connection, query: &str, from: i64, store: Stores<'a>) -> rusqlite::Result<Option<i64>> {
+        let transaction = db.transaction()?;
+        let mut last = None;
+        {
+            let mut statement = transaction.prepare_cached(query)?;
+            let mut found = statement.query([from])?;
+            while let Some(row) = found.next()? {
+                let text = |at: usize| Ok::<_, rusqlite::Error>(row.get_ref(at)?.as_str()?);
+                let (table, key, columns) = (text(1)?, text(2)?, text(3)?);
+                if self.times == 0 || self.before.0 != table || self.before.1 != key {
+                    (self.before, self.times) = ((table.to_owned(), key.to_owned()), 0);
+                }
+                self.times += 1;
+                store(self, &transaction, &Waiting { table, key, columns, times: self.times })?;
+                last = Some(row.get(0)?);
             }
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(last)
     }
 
     /// The first row of a key; another one waits once more.

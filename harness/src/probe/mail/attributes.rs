@@ -17,7 +17,8 @@ use crate::error::Result;
 /// The longest answer that is taken, in bytes.
 const ANSWER: usize = 4 << 20;
 
-/// What the server tells of these folders, and of the mailbox as a whole; nothing of what it does not know. Nothing else may be asked in the session after it.
+/// What the server tells of these folders, and of the mailbox as a whole; nothing of what it does not know. Nothing else may be asked in
+/// the session after it.
 pub(super) async fn attributes(
     session: &mut Session,
     patience: Duration,
@@ -46,14 +47,14 @@ pub(super) async fn attributes(
             rights_of(&responses).into_iter().for_each(|(who, rights)| add(ACL, who, rights));
         }
         if offered.has_str("METADATA")
-            && let Answer::Told(responses) = asking.ask(&annotations_wanted(&folder)).await?
+            && let Answer::Told(responses) = asking.ask(&annotations_wanted(&folder, "/private /shared")).await?
         {
             annotations_of(&responses).into_iter().for_each(|(entry, value)| add(ANNOTATION, entry, value));
         }
     }
-    // Those of the mailbox as a whole have no folder.
+    // What the user noted of the mailbox as a whole has no folder. What is shared there is one and the same for all users.
     if (offered.has_str("METADATA") || offered.has_str("METADATA-SERVER"))
-        && let Answer::Told(responses) = asking.ask(&annotations_wanted("\"\"")).await?
+        && let Answer::Told(responses) = asking.ask(&annotations_wanted("\"\"", "/private")).await?
     {
         all.extend(annotations_of(&responses).into_iter().map(|(of, value)| FolderAttribute {
             folder: String::new(),
@@ -70,8 +71,8 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-fn annotations_wanted(folder: &str) -> String {
-    format!("GETMETADATA (DEPTH infinity) {folder} (/private /shared)")
+fn annotations_wanted(folder: &str, entries: &str) -> String {
+    format!("GETMETADATA (DEPTH infinity) {folder} ({entries})")
 }
 
 /// What came of a command.

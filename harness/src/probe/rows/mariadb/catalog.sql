@@ -86,7 +86,7 @@ UNION ALL SELECT DISTINCT 0, 'D', TABLE_SCHEMA, '', '', '', '' FROM information_
 UNION ALL SELECT 0, 'O', 'server', Server_name, 'definition', CONCAT_WS(' ', Wrapper, Host, Port, Db, Username, SHA2(Password, 256), Socket, Owner), '' FROM mysql.servers
 UNION ALL SELECT 0, 'O', 'loaded function', name, 'library', dl, '' FROM mysql.func
 UNION ALL SELECT 0, 'O', 'plugin', name, 'library', dl, '' FROM mysql.plugin
--- Which tables the server has for itself, and whoever made others beside them.
+-- The server's own tables, and tables that somebody added to its schemas.
 UNION ALL SELECT 0, 'O', 'server table', CONCAT(TABLE_SCHEMA, '.', TABLE_NAME), 'engine', COALESCE(ENGINE, ''), '' FROM information_schema.TABLES
   WHERE TABLE_SCHEMA IN ('mysql', 'sys') AND TABLE_TYPE = 'BASE TABLE'
 UNION ALL SELECT 0, 'O', '', '', 'time zones', COUNT(*), '' FROM mysql.time_zone_name

@@ -296,10 +296,11 @@ UNION ALL SELECT 'O', 'tablespace', spcname, property, value, '' FROM pg_tablesp
   WHERE spcname !~ '^pg_' AND value IS NOT NULL
 UNION ALL SELECT 'D', datname, '', '', '', '' FROM pg_database
   WHERE datname NOT IN (current_database(), 'postgres', 'template0', 'template1') AND datallowconn
-    -- Those that every server has are told where somebody made a table in them: the files of the server's own have low numbers.
+    -- Those that every server has are told where somebody made a table in them: the files of the server's own tables have low numbers,
+    -- until somebody rewrites them (VACUUM FULL).
     OR datname IN ('postgres', 'template1') AND datname <> current_database()
-      AND CASE WHEN has_function_privilege('pg_ls_dir(text)', 'EXECUTE') AND has_function_privilege('pg_stat_file(text, boolean)', 'EXECUTE')
-        THEN EXISTS (SELECT 1 FROM pg_ls_dir(format('base/%s', oid)) AS file WHERE CASE WHEN file ~ '^[0-9]+$' THEN file::bigint >= 16384
+      AND CASE WHEN has_function_privilege('pg_ls_dir(text, boolean, boolean)', 'EXECUTE') AND has_function_privilege('pg_stat_file(text, boolean)', 'EXECUTE')
+        THEN EXISTS (SELECT 1 FROM pg_ls_dir(format('base/%s', oid), true, false) AS file WHERE CASE WHEN file ~ '^[0-9]+$' THEN file::bigint >= 16384
           AND (pg_stat_file(format('base/%s/%s', oid, file), true)).size > 0 END) END
 )
 SELECT * FROM catalog
