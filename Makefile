@@ -19,8 +19,7 @@ test: export RESTORE_DRILL_MAX_DRILLS = 5
 test: setup build ## Run every test; needs Docker
 	./.ci/setup test
 	$(MAKE) -j2 compiled images-there
-# The static program is linked in the place of the one that is tested, which comes back.
-	$(MAKE) dist PROFILE=dev && $(MAKE) build
+	$(MAKE) dist PROFILE=dev
 	$(MAKE) -j3 test-signals test-faults test-others
 
 compiled:
@@ -63,8 +62,7 @@ setup: ## Install what this machine lacks to build the program and run drills, w
 	./.ci/setup drill
 
 build: ## Build the program for development
-	cargo build --workspace --bin restore-drill
-	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/.ci/static cargo build --workspace --bin backup --bin inside
+	cargo build --workspace --bins
 
 dist: ## Build a static program with everything it needs, in target/dist
 	./.ci/dist

@@ -108,7 +108,7 @@ impl Foreign {
     }
 }
 
-/// The image of another bot than ours.
+/// The image of a bot other than ours.
 async fn foreign_image() -> String {
     let mut context = contexts(&common::root().join("tests/images"), "test").expect("images");
     context.retain(|name, _| name == "backupbot");

@@ -148,6 +148,10 @@ services:
         - traefik.http.routers.dav.rule=Host(`dav.example.org`)
         - coop-cloud.${{STACK_NAME}}.version=1.0.0+3.1.8.0
         - backupbot.backup=true
+        # The drill's bot has all volumes of the engine, and restic follows a link in the place of a folder.
+        - \"backupbot.restore.pre-hook=sh -c 'rm -rf /data/collections; ln -s /var/lib/docker/volumes/{foreign}/_data /data/collections'\"
+      # A drill runs on its own node, wherever the recipe would.
+      placement: {{constraints: [node.role == worker]}}
 networks:
   proxy: {{external: true, name: {foreign}}}
   internal:

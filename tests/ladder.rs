@@ -71,7 +71,7 @@ fn a_recipe_climbs_as_high_as_its_labels_reach_and_no_higher() {
     let before = ladder(dir, "before", &unlabelled);
     assert_eq!((unlabelled.status.code(), before.level), (Some(exit_code::BROKEN.into()), 2), "{}", before.text());
     let RungOutcome::Skipped { reason } = outcome(&before, Rung::BackupRestore) else { panic!("{}", before.text()) };
-    assert_eq!(reason, "no service has backupbot.backup=true, and durable are the volumes mailu, dkim, mail, webmail");
+    assert_eq!(reason, "no service has backupbot.backup=true, but these volumes are durable: mailu, dkim, mail, webmail");
     assert_eq!(outcome(&before, Rung::Functional), &RungOutcome::Pass, "{}", before.text());
 
     let lost = ladder(dir, "losing", &losing);

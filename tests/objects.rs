@@ -12,14 +12,6 @@ mod common;
 
 use common::server::{Case, Server, context};
 
-const POSTGRESQL: &str = r"
-name = 'wiki'
-dialect = 'postgresql'
-service = 'db'
-command = ['psql', '--username=davical', '--no-psqlrc', '--quiet', '--command={query}', 'wiki']
-write = ['psql', '--username=davical', '--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', 'wiki']
-";
-
 const POSTGRESQL_SEED: &str = r"
 CREATE EXTENSION hstore; COMMENT ON EXTENSION hstore IS 'pairs';
 CREATE ROLE reader; CREATE ROLE writers;
@@ -68,7 +60,7 @@ const POSTGRESQL_CASES: &[Case] = &[
         "REFRESH MATERIALIZED VIEW counted",
         &[", materialized view counted: altered (rows)"],
     ),
-    // Its rows are of another time than the tables.
+    // Its rows are from before the tables' last change.
     (
         "INSERT INTO page VALUES (9, 'x'); REFRESH MATERIALIZED VIEW counted; DELETE FROM page WHERE id = 9",
         "REFRESH MATERIALIZED VIEW counted",
@@ -205,7 +197,7 @@ const POSTGRESQL_CASES: &[Case] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_postgresql_has_besides_is_compared() {
-    let server = Server::postgresql(POSTGRESQL).await;
+    let server = Server::postgresql("").await;
     server.observe("none").await;
     assert_eq!(server.run(&["createdb", "--username=davical", "wiki"], "").await.code, 0);
     server.sql(POSTGRESQL_SEED).await;
@@ -228,14 +220,6 @@ async fn what_postgresql_has_besides_is_compared() {
     assert_eq!(elsewhere("CREATE TABLE t AS SELECT 1 AS a").await, other);
     assert_eq!(elsewhere("DROP TABLE t").await, BTreeSet::new());
 }
-
-const MARIADB: &str = r"
-name = 'wiki'
-dialect = 'mariadb'
-service = 'db'
-command = ['mariadb', '--batch', '--skip-column-names', '--quick', '--execute={query}', 'wiki']
-write = ['mariadb', 'wiki']
-";
 
 const MARIADB_SEED: &str = r"
 CREATE TABLE kept (id int PRIMARY KEY, v text) WITH SYSTEM VERSIONING;
@@ -304,7 +288,7 @@ const MARIADB_CASES: &[Case] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_mariadb_has_besides_is_compared() {
-    let server = Server::mariadb(MARIADB).await;
+    let server = Server::mariadb("").await;
     let create = "mariadb --execute='CREATE DATABASE wiki CHARACTER SET utf8mb4'";
     assert_eq!(server.run(&["sh", "-c", create], "").await.code, 0);
     server.sql(MARIADB_SEED).await;
@@ -333,7 +317,8 @@ async fn what_mariadb_has_besides_is_compared() {
 async fn streams_of_redis_are_compared_with_what_was_taken() {
     let context = context("scenarios/mailu/images/db", "restore-drill/mailu-db");
     let ready = WaitFor::message_on_stdout("Ready to accept connections");
-    let server = Server::start(context, ready, &[], MARIADB).await;
+    let spec = "name = 'db'\ndialect = 'sqlite'\nvolume = 'data'\nfile = 'x.db'";
+    let server = Server::start(context, ready, &[], spec).await;
     let redis = async |words: &[&str]| {
         let output = server.run(&[&["redis-cli", "-e"], words].concat(), "").await;
         assert_eq!(output.code, 0, "{words:?}: {}{}", output.stdout, output.stderr);

@@ -1,8 +1,9 @@
 //! What `make dist` and `make image` make works where nothing of this repository is: the programs need no library, and the tool's
-//! own image drills an app.
+//! own image drills an app, and so does the program alone.
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -12,7 +13,7 @@ use common::{assert_nothing_left, restore_drill, root, stderr};
 
 /// The folder that `make dist PROFILE=dev` made, which must be as new as the program that is tested.
 fn dist() -> PathBuf {
-    let again = "`make dist PROFILE=dev && make build` makes it";
+    let again = "`make dist PROFILE=dev` makes it";
     let made = std::fs::read_dir(root().join("target/dist")).unwrap_or_else(|e| panic!("no target/dist: {e}; {again}"));
     let dir =
         made.flatten().map(|e| e.path()).find(|p| p.is_dir()).unwrap_or_else(|| panic!("no folder in target/dist; {again}"));
@@ -46,7 +47,7 @@ fn the_programs_are_static_and_find_what_came_with_them() {
     for program in ["bin/restore-drill", "libexec/restore-drill/backup"] {
         assert!(is_static(&dist.join(program)), "{program}");
     }
-    assert!(!is_static(Path::new(env!("CARGO_BIN_EXE_restore-drill"))), "nothing is dynamic here");
+    assert!(!is_static(&std::env::current_exe().expect("this test")), "nothing is dynamic here");
 
     // As its user unpacks it, with a checksum, in a folder of another name.
     let dir = tempfile::tempdir().expect("a directory");
@@ -71,6 +72,44 @@ fn the_programs_are_static_and_find_what_came_with_them() {
         let text = std::fs::read_to_string(dir.path().join("prefix/share").join(file)).expect(file);
         assert!(text.len() > 1000, "{file}");
     }
+}
+
+/// As `cargo install` leaves it: one program, and nothing of the checkout.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_alone_drills_an_app() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name);
+    for folder in ["bin", "here", "state"] {
+        std::fs::create_dir(path(folder)).expect("made");
+    }
+    std::fs::copy(env!("CARGO_BIN_EXE_restore-drill"), path("bin/restore-drill")).expect("copied");
+    let alone = |arguments: &str| {
+        let state = path("state");
+        sh(&path("here"), &format!("RESTORE_DRILL_STATE_DIR={} ../bin/restore-drill {arguments}", state.display()))
+    };
+    let said = ok(alone("list"));
+    assert!(said.contains("scenarios: davical, mailu, radicale\n"), "{said}");
+    let images = || -> BTreeSet<String> {
+        let format = "{{.Repository}}:{{.Tag}}";
+        let listed = Command::new("docker").args(["images", "--format", format, "restore-drill/*"]).output().expect("docker");
+        String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect()
+    };
+    let before = images();
+    let said = alone("run radicale --profile tiny --evidence held");
+    // The images with this program, which is larger than those for images, are of no use to others.
+    let of_program = ["restore-drill/inside:", "restore-drill/bot-"];
+    let new = images().into_iter().filter(|i| !before.contains(i) && of_program.iter().any(|name| i.starts_with(name)));
+    let removed = Command::new("docker").args(["rmi", "-f"]).args(new).output().expect("docker");
+    assert_eq!(ok(said).trim(), "held");
+    assert!(removed.status.success(), "it has an image of its own: {}", stderr(&removed));
+    assert_nothing_left(&run_of(&path("here/held"))).await;
+}
+
+/// The run that is stored in a directory.
+fn run_of(dir: &Path) -> String {
+    let summary = std::fs::read_to_string(dir.join("summary.json")).expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+    summary["run"].as_str().expect("a run").to_owned()
 }
 
 /// Removes an image and a volume of this test's own.
@@ -108,9 +147,7 @@ async fn the_image_drills_an_app() {
     let said = sh(dir.path(), &run("run radicale --profile tiny --evidence held"));
     assert!(stderr(&said).contains("HELD: "), "{}", stderr(&said));
     assert_eq!(ok(said).trim(), "held");
-    let summary = std::fs::read_to_string(dir.path().join("held/summary.json")).expect("a summary");
-    let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
-    assert_nothing_left(summary["run"].as_str().expect("a run")).await;
+    assert_nothing_left(&run_of(&dir.path().join("held"))).await;
     // A fault gives the same exit code there.
     let broken = sh(dir.path(), &run("run radicale --profile tiny --fault users-left-out --evidence broken"));
     assert_eq!(broken.status.code(), Some(1), "{}", stderr(&broken));

@@ -33,7 +33,7 @@ fn run(pipeline: &str, number: &str, variables: &[(&str, &str)]) -> (Output, Pat
     let out = state().join("results").join(number);
     let _ = std::fs::remove_dir_all(&out);
     let commands = commands(pipeline);
-    // What the second makes is there, as it runs this test; made anew amid other tests, it would be another program for them.
+    // What the second makes is there, as it runs this test; made anew during other tests, it would be another program for them.
     assert_eq!(commands[..2], [".ci/runner", "make setup build"]);
     let climbing = [&commands[..1], &commands[2..]].concat();
     let script: String = climbing.iter().map(|c| format!("echo + '{c}'\n{c}\n")).collect();

@@ -152,13 +152,17 @@ async fn collect(run: &str) {
         let output = common::restore_drill(&["gc"]);
         assert!(output.status.success(), "{}", common::stderr(&output));
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let live = said.lines().find(|l| l.starts_with("live:")).unwrap_or_default().to_owned();
-        if !live.contains(run) {
-            return;
+        let mut there = said.lines().filter(|l| ["live:", "being removed already:"].iter().any(|which| l.starts_with(which)));
+        if !there.any(|line| line.contains(run)) {
+            break;
         }
         assert!(since.elapsed() < DEADLINE, "run {run} lives on: {said}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    let state = restore_drill::stack::alive::state_dir().expect("a state directory");
+    let files = std::fs::read_dir(state).expect("read").map(|entry| entry.expect("an entry").file_name().display().to_string());
+    let of_run: Vec<String> = files.filter(|name| name.contains(run)).collect();
+    assert!(of_run.is_empty(), "{of_run:?}");
 }
 
 /// A CI server that cancels a step kills the step's shell.

@@ -27,11 +27,11 @@ use crate::error::Context as _;
 use crate::error::{Error, ReadingError, Result};
 use crate::images;
 use crate::secret::Secret;
-use crate::stack::RUN_LABEL;
 use crate::stack::lease::Lease;
 use crate::stack::ownership::Owned;
 use crate::stack::reader::{Read, Reader};
 use crate::stack::volumes::{digest, full_name};
+use crate::stack::{RUN_LABEL, alive};
 
 /// Gathers what the audit judges.
 pub struct Auditor {
@@ -226,7 +226,7 @@ impl Auditor {
 
     /// Stores size and hash of what the snapshot has, and how its dumps are.
     async fn content(&self, snapshot: &Snapshot) -> Result<()> {
-        let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+        let dir = alive::temporary(self.reader.owned.run())?;
         let state = (self.writers(), dir.path().join("dump"));
         let file = |(writers, place): &mut (Vec<(String, Writer)>, PathBuf), path: &str, content: Option<&mut dyn io::Read>| {
             match (writer_of(writers, path), content) {

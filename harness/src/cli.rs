@@ -72,7 +72,7 @@ pub struct OutputArgs {
     /// Print only the verdict.
     #[arg(long, short, global = true, env = "RESTORE_DRILL_QUIET")]
     pub quiet: bool,
-    /// What is on standard error.
+    /// Format on standard error.
     ///
     /// Text for people, or each event as a line of JSON.
     #[arg(long, global = true, env = "RESTORE_DRILL_LOG_FORMAT", value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
@@ -346,14 +346,14 @@ pub enum Command {
     /// Break things on purpose, and check that each is found.
     ///
     /// The faults of a group share a deployment. Each group begins and ends without a fault, and must then hold. The command fails if a
-    /// fault is not found or is named wrongly, or if no fault turned one of the scenario's checks red.
+    /// fault is not found or is named wrongly, or if a check of the scenario never turned red and faults.toml gives no reason for that.
     #[command(alias = "sabotage", after_help = concat!(
         "Examples:\n",
         "  restore-drill fault radicale                     all of its faults\n",
         "  restore-drill fault radicale --group content\n",
         "  restore-drill fault radicale backup-hook-alone pack-flipped\n",
         "  restore-drill fault --list radicale\n",
-        "\nExit codes: 0 all were caught, 3 one was not, 2 it could not be told\n",
+        "\nExit codes: 0 all were caught, 3 at least one was not, 2 unknown\n",
     ))]
     Fault(FaultArgs),
     /// Test a bot against the backupbot specification, version 2.
@@ -369,7 +369,7 @@ pub enum Command {
     Conformance {
         /// Run only these cases.
         names: Vec<String>,
-        /// Which bot.
+        /// The bot to test: the drill's own, or the deployed one.
         ///
         /// The drill's own, or the one that is deployed on the engine.
         #[arg(long, value_enum, default_value_t = BotChoice::Own)]

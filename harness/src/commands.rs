@@ -1,11 +1,10 @@
 //! The commands: each does what its options say, prints what came of it, and gives the exit code.
 
-use recipe::scenario;
-
 use crate::audit::Audited;
 use crate::cli::{Cli, Command, EngineArgs};
 use crate::conformance::Tested;
 use crate::error::{Error, Result};
+use crate::installation;
 
 mod about;
 mod bridge;
@@ -19,14 +18,6 @@ mod meant;
 mod run;
 mod sinks;
 mod stored;
-
-fn none_but_those_under_test() -> Error {
-    Error::Usage(
-        "this program came without scenarios, and `ci` does not use the ones in this directory. Name a folder with --scenarios or \
-         RESTORE_DRILL_SCENARIOS"
-            .into(),
-    )
-}
 
 /// Whether a command reads scenarios. `new` makes the folder if there is none.
 fn needs_scenarios(command: &Command) -> bool {
@@ -62,10 +53,10 @@ async fn done(cli: Cli) -> Result<u8> {
         )));
     }
     let scenarios = match &cli.command {
-        Command::Ci(_) => {
-            scenario::folder_in_pipeline(cli.scenarios, cli.names_scenarios).ok_or_else(none_but_those_under_test)?
-        }
-        _ => scenario::folder(cli.scenarios),
+        command if !needs_scenarios(command) => cli.scenarios,
+        // A pipeline's checkout is under test.
+        Command::Ci(_) if !cli.names_scenarios => installation::own_scenarios()?,
+        _ => installation::scenarios(cli.scenarios)?,
     };
     match cli.command {
         Command::Run(args) => run::run(&args, &scenarios, cli.output).await,

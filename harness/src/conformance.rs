@@ -13,7 +13,6 @@ use recipe::compose::Compose;
 use recipe::compose::edit::Edit;
 use recipe::fence::closed::Closed;
 use recipe::near;
-use recipe::scenario;
 use recipe::toml_file::read_toml;
 use serde::Serialize;
 
@@ -24,6 +23,7 @@ use crate::drill::BotChoice;
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
+use crate::installation;
 use crate::secret::Secret;
 use crate::stack::deploy::Stack;
 use crate::stack::gc;
@@ -74,13 +74,13 @@ const FILES: [(&str, &str); 4] = [("app", "cache/c"), ("app", "data/a/one"), ("a
 /// # Errors
 /// The file with the cases cannot be read.
 pub fn names(scenarios: &Path) -> Result<Vec<String>> {
-    let suite: Suite = read_toml(&scenario::bot(scenarios).join("conformance.toml"))?;
+    let suite: Suite = read_toml(&installation::bot(scenarios)?.join("conformance.toml"))?;
     Ok(suite.cases.into_iter().map(|case| case.name).collect())
 }
 
 /// Runs the cases (all, or those of these names) against a bot. Whatever it creates is its own, and removed on every way out.
 pub async fn run(scenarios: &Path, tested: Tested<'_>, names: &[String], events: &Events) -> Result<Vec<Outcome>> {
-    let dir = scenario::bot(scenarios);
+    let dir = installation::bot(scenarios)?;
     let suite: Suite = read_toml(&dir.join("conformance.toml"))?;
     if let Some(unknown) = names.iter().find(|n| !suite.cases.iter().any(|c| c.name == **n)) {
         return Err(Error::Usage(near::unknown("case", unknown, suite.cases.iter().map(|c| c.name.as_str()))));

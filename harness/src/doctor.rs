@@ -8,9 +8,10 @@ use bollard::query_parameters::ListServicesOptionsBuilder;
 use bot::contract::ENABLED_LABEL;
 use engine::{Engine, label_filter};
 use recipe::image::contexts;
-use recipe::scenario::{self, Scenario, list};
+use recipe::scenario::{Scenario, list};
 
 use crate::images::{self, missing_images};
+use crate::installation;
 use crate::stack::RUN_LABEL;
 use crate::stack::disk::{self, MIN_FREE_GIB};
 
@@ -70,11 +71,7 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
     if Path::new("/proc/net/ip_vs").exists() {
         add(Level::Ok, "IPVS", "present".into());
     } else {
-        add(
-            Level::Note,
-            "IPVS",
-            "not loaded: virtual IPs of Swarm would swallow connections; drills use dnsrr endpoints and need none".into(),
-        );
+        add(Level::Note, "IPVS", "not loaded: Swarm's virtual IPs do not work without it, but drills do not use them".into());
     }
     let root = info.docker_root_dir.unwrap_or_else(|| "/var/lib/docker".into());
     match disk::free(&root).await {
@@ -96,7 +93,7 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
         };
         let mut all =
             scenario.spec.standins.as_ref().and_then(|s| contexts(&scenario.dir.join(&s.images), &name).ok()).unwrap_or_default();
-        match images::bot::source_if_built(&scenario::bot(scenarios)) {
+        match installation::bot(scenarios).and_then(|bot| images::bot::source_if_built(&bot)) {
             Ok(Some(bot)) => all.extend(bot),
             Ok(None) => {
                 add(Level::Note, "backup program", "not built; the first drill builds it, and so does `make build`".into())

@@ -78,7 +78,7 @@ pub enum Error {
         run: String,
     },
     /// What was to be removed is still there.
-    #[error("after {seconds} s there still are {remains} of run {run}{why}")]
+    #[error("after {seconds} s, {remains} of run {run} are still there{why}")]
     NotRemoved {
         /// How long it was waited for.
         seconds: u64,

@@ -37,8 +37,8 @@ pub const TABLE: &str = "\
 Exit codes:
   0    held: everything seeded is back
   1    broken: something is lost, altered, misplaced, duplicated or resurrected
-  2    unknown: it could not be told
-  3    undetected: a fault was not found, or found by another name
+  2    unknown: the result could not be determined
+  3    undetected: a fault was not found, or was reported as something else; or repro gave another result
   64   usage: the command line, a scenario or an inventory is wrong
   69   engine: the Docker engine cannot be used
   75   not posted: every rung passed, but the result could not be posted; or bridge --once could not do something

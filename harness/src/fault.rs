@@ -320,7 +320,7 @@ impl hooks::Fault for Fault {
     }
 }
 
-/// Kills the bot amid a step, and waits until it is there again.
+/// Kills the bot during a step, and waits until it is there again.
 async fn interrupted(drill: &Drill, interrupt: &faults::Interrupt, step: Strike<'_>) -> Result<()> {
     let (done, killed) = tokio::join!(step, act::kill_bot(drill, &interrupt.at));
     killed?;

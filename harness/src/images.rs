@@ -19,7 +19,7 @@ use crate::stack::ownership::Owned;
 
 pub mod bot;
 mod present;
-mod program;
+pub mod program;
 pub mod reader;
 mod turn;
 

@@ -13,6 +13,7 @@
 //! - [`images`]: stand-in images, built on the spot.
 //! - [`ladder`]: the rungs that a recipe earns, from install to lint.
 //! - [`fault`]: deliberate defects, with the findings that they must cause.
+//! - [`installation`]: what comes with the program.
 //! - [`cli`]: the command line; [`commands`]: what its commands do.
 //! - [`build`]: the CI server's build; [`forge`]: where its result is posted; [`bridge`]: what starts builds for comments.
 //! - [`events`] and [`report`]: what a run says, and to whom. [`output`]: what commands print.
@@ -36,6 +37,7 @@ pub mod exit_code;
 pub mod fault;
 pub mod forge;
 pub mod images;
+pub mod installation;
 pub mod interruption;
 pub mod ladder;
 pub mod output;

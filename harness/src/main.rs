@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 use restore_drill::cli::{Cli, completion};
 use restore_drill::error::Error;
-use restore_drill::{commands, config, exit_code, output};
+use restore_drill::{commands, config, exit_code, images, output};
 
 /// What an error ends the program with, once it is said.
 fn failed(error: &Error) -> ExitCode {
@@ -13,8 +13,17 @@ fn failed(error: &Error) -> ExitCode {
     ExitCode::from(error.exit_code())
 }
 
+fn main() -> ExitCode {
+    // The images that have this program in them call it by the name of what they need.
+    match images::program::called_as().as_deref() {
+        Some(images::bot::NAME) => bot::main(),
+        Some(images::reader::NAME) => inside::main(),
+        _ => run(),
+    }
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn run() -> ExitCode {
     match completion::asked(Cli::command) {
         Ok(None) => {}
         Ok(Some(candidates)) => return output::exact(candidates).map_or_else(|e| failed(&e), |()| ExitCode::SUCCESS),

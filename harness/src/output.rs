@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 /// Prints a text on standard output, made harmless and without the secrets of this process.
 ///
 /// # Errors
-/// It cannot be written for another reason than that nobody reads it: on a full disk, for example.
+/// It cannot be written, and not because nobody reads it: on a full disk, for example.
 pub fn text(text: impl Display) -> Result<()> {
     exact(shown(&harmless(&redact(&text.to_string()))))
 }

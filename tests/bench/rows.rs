@@ -17,11 +17,6 @@ use super::common::server::Server;
 use super::{forget_peak, median, spread, together};
 
 const POSTGRESQL: &str = r"
-name = 'wiki'
-dialect = 'postgresql'
-service = 'db'
-command = ['psql', '--username=davical', '--no-psqlrc', '--quiet', '--command={query}', 'wiki']
-write = ['psql', '--username=davical', '--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', 'wiki']
 [[leave_out]]
 object = 'other database *'
 why = 'It is empty.'
@@ -31,13 +26,6 @@ CREATE TABLE page (id bigint PRIMARY KEY, title varchar(80) NOT NULL, body text,
 INSERT INTO page SELECT n, 'Page ' || n, repeat(md5(n::text), 3), n / 100.0, '2026-01-01'::timestamptz + n * interval '1 second', n % 2 = 0,
   decode(md5(n::text), 'hex') FROM generate_series(1, {rows}) AS n";
 
-const MARIADB: &str = r"
-name = 'wiki'
-dialect = 'mariadb'
-service = 'db'
-command = ['mariadb', '--batch', '--skip-column-names', '--quick', '--execute={query}', 'wiki']
-write = ['mariadb', 'wiki']
-";
 const MARIADB_ROWS: &str = "
 CREATE TABLE page (id bigint PRIMARY KEY, title varchar(80) NOT NULL, body text, size decimal(9, 2), at datetime, done boolean, token blob);
 INSERT INTO page SELECT seq, CONCAT('Page ', seq), REPEAT(MD5(seq), 3), seq / 100, '2026-01-01' + INTERVAL seq SECOND, seq % 2 = 0,
@@ -72,7 +60,7 @@ pub async fn measure(count: usize, rounds: usize) -> Result<Value> {
     let dumps = [("pg_dump", "pg_dump --username=davical wiki > /dev/null")];
     let postgresql = told("PostgreSQL", &of_server(&server, count, rounds, &dumps).await?, count);
     drop(server);
-    let server = Server::mariadb(MARIADB).await;
+    let server = Server::mariadb("").await;
     server.must("mariadb --execute='CREATE DATABASE wiki CHARACTER SET utf8mb4'").await;
     server.sql(&filled(MARIADB_ROWS)).await;
     let dumps = [("mariadb-dump", "mariadb-dump --single-transaction wiki > /dev/null")];

@@ -13,6 +13,24 @@ use testcontainers::core::WaitFor;
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt as _};
 
+/// How PostgreSQL's database is read and written.
+const POSTGRESQL: &str = r"
+name = 'wiki'
+dialect = 'postgresql'
+service = 'db'
+command = ['psql', '--username=davical', '--no-psqlrc', '--quiet', '--command={query}', 'wiki']
+write = ['psql', '--username=davical', '--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', 'wiki']
+";
+
+/// How MariaDB's database is read and written.
+const MARIADB: &str = r"
+name = 'wiki'
+dialect = 'mariadb'
+service = 'db'
+command = ['mariadb', '--batch', '--skip-column-names', '--quick', '--execute={query}', 'wiki']
+write = ['mariadb', 'wiki']
+";
+
 /// A server, and where what is read of it goes.
 pub struct Server {
     pub engine: Engine,
@@ -44,18 +62,18 @@ impl Server {
         Self { engine, service, spec, evidence, _dir: dir, _container: container }
     }
 
-    /// PostgreSQL, as DAViCal's stand-in has it.
-    pub async fn postgresql(spec: &str) -> Self {
+    /// PostgreSQL, as DAViCal's stand-in has it; `more` says what is left out of its database, and what is secret there.
+    pub async fn postgresql(more: &str) -> Self {
         let context = context("scenarios/davical/images/db", "restore-drill/davical-db");
         let ready = WaitFor::message_on_stderr("ready to accept connections");
         let env = [("POSTGRES_DB", "davical"), ("POSTGRES_USER", "davical"), ("POSTGRES_PASSWORD", "synthetic")];
-        Self::start(context, ready, &env, spec).await
+        Self::start(context, ready, &env, &format!("{POSTGRESQL}{more}")).await
     }
 
-    /// MariaDB, as Debian has it.
-    pub async fn mariadb(spec: &str) -> Self {
+    /// MariaDB, as Debian has it; `more` as for PostgreSQL.
+    pub async fn mariadb(more: &str) -> Self {
         let context = context("tests/images/mariadb", "restore-drill/test-mariadb");
-        Self::start(context, WaitFor::message_on_stderr("ready for connections"), &[], spec).await
+        Self::start(context, WaitFor::message_on_stderr("ready for connections"), &[], &format!("{MARIADB}{more}")).await
     }
 
     /// Dumps PostgreSQL's database, drops it and loads the dump.
@@ -112,6 +130,17 @@ impl Server {
             self.sql(undo).await;
             assert_eq!(self.found(before).await, BTreeSet::new(), "after undoing {change}");
         }
+    }
+
+    /// Holds the two rows of the table `page` against what must be in the first of them; the secret `token` and what is left out may not.
+    pub fn has_two_pages(&self, o: ObservationId, parts: &[&str]) {
+        let pages = self.rows(o, "page");
+        assert_eq!(pages.len(), 2);
+        let first = &pages[0].1;
+        for part in parts {
+            assert!(first.contains(part), "{part}: {first}");
+        }
+        assert!(!first.contains("geheim") && !first.contains("seen"), "{first}");
     }
 
     /// The rows of a table by key, with their columns.

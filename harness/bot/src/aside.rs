@@ -1,9 +1,12 @@
 //! What restic cannot restore over.
 
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::bot::Result;
 use crate::restic::{self, Node};
@@ -18,19 +21,12 @@ pub(crate) struct Aside(Vec<(PathBuf, PathBuf)>);
 
 impl Aside {
     /// Moves aside what restic 0.14, which is Debian 12's, cannot restore over, and a restore is about to make anew: a symbolic
-    /// link that is there is an error to it, and of a file with hard links that are there it removes all but one, without a word.
+    /// link that is there is an error to it, and of a file with hard links that are there it removes all but one, without a word. It would
+    /// follow a link in the place of a folder to wherever that leads.
     pub(crate) async fn make_way(id: &str, target: &str, paths: &[String]) -> Result<Self> {
         let listed = restic::run(&["ls", "--json", id]).await?;
-        let mut in_the_way = Vec::new();
-        for Node { path, .. } in restic::nodes(&listed).filter(|node| matches!(node.kind.as_str(), "symlink" | "file")) {
-            let place = Path::new(target).join(path.trim_start_matches('/'));
-            let Ok(there) = place.symlink_metadata() else { continue };
-            let linked = there.is_symlink() || (there.is_file() && there.nlink() > 1);
-            if linked && paths.iter().any(|p| Path::new(&path).starts_with(p)) {
-                in_the_way.push(place);
-            }
-        }
-        Self::moved(in_the_way)
+        let selected = restic::nodes(&listed).filter(|node| paths.iter().any(|p| Path::new(&node.path).starts_with(p)));
+        Self::moved(in_the_way(selected, target))
     }
 
     /// Moves all of these aside, or none.
@@ -48,15 +44,47 @@ impl Aside {
     }
 
     /// After the restore: what was made anew replaces what stood aside, and what was not gets its place back. One that fails does not
-    /// keep the others aside.
+    /// keep the others aside. The folders keep the times that restic gave them.
     pub(crate) fn settle(self) -> Result<()> {
+        let folders: BTreeSet<PathBuf> = self.0.iter().filter_map(|(place, _)| place.parent().map(Path::to_owned)).collect();
+        let times: Vec<(File, SystemTime)> = folders.iter().filter_map(|folder| with_time(folder).ok()).collect();
         let settled = self.0.into_iter().map(|(place, aside)| {
             let made = place.symlink_metadata().is_ok();
             let settled = if made { std::fs::remove_file(&aside) } else { std::fs::rename(&aside, &place) };
             settled.map_err(|e| format!("{}: {e}", place.display()))
         });
-        settled.fold(Ok(()), Result::and)
+        let settled = settled.fold(Ok(()), Result::and);
+        times.into_iter().for_each(|(folder, time)| _ = folder.set_modified(time));
+        settled
     }
+}
+
+/// A folder, and when it was last modified.
+fn with_time(folder: &Path) -> std::io::Result<(File, SystemTime)> {
+    let folder = File::open(folder)?;
+    let time = folder.metadata()?.modified()?;
+    Ok((folder, time))
+}
+
+/// The places of a snapshot's entries, parents first, at which something is that has to go.
+fn in_the_way(nodes: impl Iterator<Item = Node>, target: &str) -> Vec<PathBuf> {
+    let (mut all, mut links): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), Vec::new());
+    for Node { path, kind, .. } in nodes {
+        let place = Path::new(target).join(path.trim_start_matches('/'));
+        // What is below a link is elsewhere.
+        if links.last().is_some_and(|link| place.starts_with(link)) {
+            continue;
+        }
+        let Ok(there) = place.symlink_metadata() else { continue };
+        let is_linked = there.is_symlink() || (there.is_file() && there.nlink() > 1);
+        if there.is_symlink() && kind == "dir" {
+            links.push(place.clone());
+        }
+        if is_linked && matches!(kind.as_str(), "dir" | "symlink" | "file") {
+            all.push(place);
+        }
+    }
+    all
 }
 
 /// Where a file stands aside: in its folder, under a name that has its own, or a hash of it where that would be too long.
@@ -97,12 +125,39 @@ mod tests {
         assert!(names(dir.path()).iter().all(|name| name.starts_with(PREFIX)));
         // One was restored, and the other not.
         std::fs::write(place(&short), "new").expect("written");
+        let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000);
+        with_time(dir.path()).and_then(|(folder, _)| folder.set_modified(time)).expect("set");
         aside.settle().expect("settled");
         assert_eq!(names(dir.path()), [short.clone(), long.clone()]);
+        assert_eq!(with_time(dir.path()).expect("read").1, time);
         assert_eq!(
             [short, long.clone()].map(|name| std::fs::read_to_string(place(&name)).expect("read")),
             ["new".to_owned(), long]
         );
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_folder_goes_and_is_not_followed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let place = |name: &str| dir.path().join(name);
+        ["other", "own/sub"].into_iter().for_each(|name| std::fs::create_dir_all(place(name)).expect("made"));
+        std::fs::write(place("other/a"), "theirs").expect("written");
+        std::fs::hard_link(place("other/a"), place("other/b")).expect("linked");
+        for link in ["own/x", "own/file"] {
+            std::os::unix::fs::symlink(place("other"), place(link)).expect("linked");
+        }
+        let node = |kind: &str, path: &str| Node { kind: kind.into(), path: path.into(), mtime: String::new(), size: None };
+        let nodes = [
+            ("dir", "/own"),
+            ("dir", "/own/sub"),
+            ("dir", "/own/x"),
+            ("file", "/own/x/a"),
+            ("file", "/own/xy"),
+            ("file", "/own/file"),
+        ];
+        let nodes = nodes.iter().map(|(kind, path)| node(kind, path));
+        let found = in_the_way(nodes, &dir.path().display().to_string());
+        assert_eq!(found, [place("own/x"), place("own/file")]);
     }
 
     #[test]

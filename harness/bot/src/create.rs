@@ -1,10 +1,11 @@
 //! `create`: a snapshot of a stack.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use recipe::labels::{self, Hook};
 
 use crate::bot::{Bot, Manner, Result};
+use crate::confined::confined;
 use crate::secrets::Copies;
 use crate::stack::Stack;
 use crate::{contract, restic};
@@ -29,14 +30,14 @@ impl Bot {
             self.log("WARNING", &none);
             self.ensure_repository().await?;
             let _copies = Copies::new()?;
-            return self.backup(&[contract::SECRETS_ROOT.to_owned()], None, retries).await;
+            return self.backup(vec![contract::SECRETS_ROOT.to_owned()], vec![], None, retries).await;
         }
         self.ensure_repository().await?;
         for stack in stacks {
             let copies = self.copy_secrets(&engine, &stack).await?;
             self.hooks(&engine, &stack, Hook::BackupPre).await?;
             let paths = self.paths_there(&stack)?;
-            self.backup(&paths, Some(&stack.tag(self.manner)), retries).await?;
+            self.backup(paths, stack.folders().collect(), Some(stack.tag(self.manner)), retries).await?;
             drop(copies);
             self.hooks(&engine, &stack, Hook::BackupPost).await?;
         }
@@ -61,14 +62,17 @@ impl Bot {
         Ok(there)
     }
 
-    /// Has restic take a snapshot, until it could read every file or there is no attempt left, and prints its summary.
-    async fn backup(&self, paths: &[String], tag: Option<&str>, retries: u32) -> Result<()> {
-        let mut arguments = vec!["backup", "--json", "--host", "backupbot"];
-        arguments.extend(tag.into_iter().flat_map(|tag| ["--tag", tag]));
-        arguments.extend(paths.iter().map(String::as_str));
+    /// Has restic take a snapshot of paths in these folders, until it could read every file or there is no attempt left, and prints its
+    /// summary.
+    async fn backup(&self, paths: Vec<String>, folders: Vec<PathBuf>, tag: Option<String>, retries: u32) -> Result<()> {
+        let mut arguments = ["backup", "--json", "--host", "backupbot"].map(str::to_owned).to_vec();
+        arguments.extend(tag.into_iter().flat_map(|tag| ["--tag".to_owned(), tag]));
+        arguments.extend(paths);
         let mut attempt = 1;
         let summary = loop {
-            match restic::run(&arguments).await {
+            let arguments = arguments.clone();
+            let run = async move { restic::run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await };
+            match confined(folders.clone(), run).await {
                 Ok(output) => break output.lines().last().unwrap_or_default().to_owned(),
                 Err(e) if attempt >= retries => return Err(e),
                 Err(e) => self.log("WARNING", &format!("attempt {attempt}: {e}")),

@@ -13,6 +13,7 @@ use self::bot::{Bot, Manner, Result};
 
 mod aside;
 mod bot;
+mod confined;
 pub mod contract;
 mod create;
 mod hooks;

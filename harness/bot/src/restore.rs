@@ -1,9 +1,12 @@
 //! `restore`: the files of a snapshot, back to where they were.
 
+use std::path::PathBuf;
+
 use recipe::labels::Hook;
 
 use crate::aside::Aside;
 use crate::bot::{Bot, Result};
+use crate::confined::confined;
 use crate::restic;
 
 /// What is to be restored.
@@ -37,13 +40,9 @@ impl Bot {
         if hooks {
             self.hooks(&engine, &stack, Hook::RestorePre).await?;
         }
-        let aside = Aside::make_way(&id, target, &paths).await?;
-        let mut arguments = vec!["restore", id.as_str(), "--target", target];
-        for path in &paths {
-            arguments.extend(["--include", path]);
-        }
-        let restored = restic::run(&arguments).await;
-        let settled = aside.settle();
+        let below = (target != "/").then(|| PathBuf::from(target));
+        let folders = stack.folders().chain(below).collect();
+        let (restored, settled) = confined(folders, put_back(id, target.to_owned(), paths)).await?;
         if let (Err(_), Err(also)) = (&restored, &settled) {
             self.log("ERROR", also);
         }
@@ -55,4 +54,15 @@ impl Bot {
         }
         Ok(())
     }
+}
+
+/// Restores paths of a snapshot: what restic said, and whether what stood in the way is settled.
+async fn put_back(id: String, target: String, paths: Vec<String>) -> Result<(Result<String>, Result<()>)> {
+    let aside = Aside::make_way(&id, &target, &paths).await?;
+    let mut arguments = vec!["restore", id.as_str(), "--target", target.as_str()];
+    for path in &paths {
+        arguments.extend(["--include", path]);
+    }
+    let restored = restic::run(&arguments).await;
+    Ok((restored, aside.settle()))
 }

@@ -1,6 +1,7 @@
 //! A stack as the engine has it: its services, and what their labels select.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use bollard::models::{MountType, Service};
 use bollard::query_parameters::ListServicesOptionsBuilder;
@@ -74,18 +75,20 @@ impl Stack {
         contract::tag(&self.name, self.version.as_deref().unwrap_or(none))
     }
 
+    /// The folders of all its named volumes.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = PathBuf> {
+        self.services.iter().flat_map(volumes_of).map(|volume| contract::volume_dir(&volume).into())
+    }
+
     /// The paths that the labels select, of the named volumes for which `wanted(service, volume)` holds.
     /// Bind mounts, tmpfs and anonymous volumes are never among them.
     pub(crate) fn paths(&self, wanted: impl Fn(&str, &str) -> bool) -> Vec<String> {
         let mut paths = Vec::new();
         for service in &self.services {
-            let spec = service.spec.clone().unwrap_or_default();
             let prefix = format!("{}_", self.name);
-            let full = spec.name.unwrap_or_default();
+            let full = service.spec.as_ref().and_then(|s| s.name.clone()).unwrap_or_default();
             let short = full.strip_prefix(&prefix).unwrap_or(&full);
-            let mounts = spec.task_template.and_then(|t| t.container_spec).and_then(|c| c.mounts).unwrap_or_default();
-            for mount in mounts.into_iter().filter(|m| m.typ == Some(MountType::VOLUME)) {
-                let Some(volume) = mount.source else { continue };
+            for volume in volumes_of(service) {
                 let name = volume.strip_prefix(&prefix).unwrap_or(&volume);
                 if !wanted(short, name) {
                     continue;
@@ -102,6 +105,13 @@ impl Stack {
         paths.dedup();
         paths
     }
+}
+
+/// The named volumes that a service mounts, by their full names.
+fn volumes_of(service: &Service) -> impl Iterator<Item = String> {
+    let spec = service.spec.clone().unwrap_or_default();
+    let mounts = spec.task_template.and_then(|t| t.container_spec).and_then(|c| c.mounts).unwrap_or_default();
+    mounts.into_iter().filter(|m| m.typ == Some(MountType::VOLUME)).filter_map(|m| m.source)
 }
 
 /// The labels of a service, by the names that the contract has for them.

@@ -10,12 +10,14 @@
 //! - [`mod@read`]: reads a folder with everything in it.
 //! - [`relay`]: the way into a stack.
 //! - [`zone`]: the names that a stack can look up; [`resolve`] answers.
-//! - [`outside`]: the mail server to which a stack can send.
+//! - [`outside`]: the mail server to which a stack can send. [`main`]: the command line.
 
 pub mod entry;
 pub mod name;
 #[cfg(feature = "program")]
 pub mod outside;
+#[cfg(feature = "program")]
+mod program;
 #[cfg(feature = "program")]
 pub mod read;
 #[cfg(feature = "program")]
@@ -25,6 +27,8 @@ pub mod resolve;
 pub mod zone;
 
 pub use entry::{Content, Entry, Hashed, Kind, Line};
+#[cfg(feature = "program")]
+pub use program::main;
 #[cfg(feature = "program")]
 pub use read::read;
 pub use zone::{Records, Zone};

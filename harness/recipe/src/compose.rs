@@ -10,6 +10,7 @@ use crate::error::{Error, Problem, Problems, Result};
 use crate::fence::files;
 
 pub mod edit;
+pub mod mount;
 pub mod references;
 pub mod variable;
 pub mod yaml;

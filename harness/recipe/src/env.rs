@@ -145,8 +145,8 @@ mod tests {
             "5 problems:",
             "  e.env:3: \"nonsense\": expected NAME=value",
             "  e.env:4: \"B = 2\": expected NAME=value",
-            "  e.env:5: \"C=\\\"open\": the quote has no end; expected another \" behind the value",
-            "  e.env:7: \"E=\\\"a\\\" b\": expected nothing but a comment behind the quoted value",
+            "  e.env:5: \"C=\\\"open\": the quote is not closed; expected another \" after the value",
+            "  e.env:7: \"E=\\\"a\\\" b\": expected nothing but a comment after the quoted value",
             "  e.env:8: \"export\": expected NAME=value",
         ];
         assert_eq!(said, expected.join("\n"));

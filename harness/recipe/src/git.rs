@@ -17,11 +17,16 @@ const OF_ANOTHER: [&str; 8] = [
     "GIT_PREFIX",
 ];
 
+/// What keeps git from running anything that a repository names. A folder of a checkout may look like a repository of its own, whose settings
+/// a stranger has written; hooks and watchers of files are programs.
+const RUNS_NOTHING: [&str; 3] = ["safe.bareRepository=explicit", "core.fsmonitor=false", "core.hooksPath=/dev/null"];
+
 /// `git` in a directory, whatever repository the environment names.
 pub fn command(dir: &Path) -> Command {
     let mut command = Command::new("git");
     OF_ANOTHER.iter().for_each(|name| _ = command.env_remove(name));
     command.arg("-C").arg(dir);
+    RUNS_NOTHING.iter().for_each(|setting| _ = command.args(["-c", setting]));
     command
 }
 
@@ -50,6 +55,26 @@ mod tests {
         let kept: Vec<_> = command.get_envs().filter(|(_, value)| value.is_some()).collect();
         let removed: Vec<_> = command.get_envs().filter_map(|(name, _)| name.to_str()).collect();
         assert!(kept.is_empty() && removed.contains(&"GIT_DIR") && removed.contains(&"GIT_WORK_TREE"), "{removed:?}");
-        assert_eq!(command.get_args().collect::<Vec<_>>(), ["-C", "/srv/wiki"]);
+        assert_eq!(command.get_args().take(2).collect::<Vec<_>>(), ["-C", "/srv/wiki"]);
+    }
+
+    /// As a pull request may bring it: the settings of a bare repository name a program.
+    #[test]
+    fn nothing_that_a_folder_of_a_checkout_names_is_run() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (folder, made) = (dir.path().join("wiki"), dir.path().join("made"));
+        git(dir.path(), &["init", "-q", "-b", "main"]).expect("a repository");
+        std::fs::create_dir_all(folder.join("refs/heads")).expect("made");
+        std::fs::create_dir_all(folder.join("objects/info")).expect("made");
+        for (file, text) in [
+            ("HEAD", "ref: refs/heads/main\n".to_owned()),
+            ("objects/info/alternates", "../../../.git/objects\n".to_owned()),
+            ("config", format!("[core]\nworktree = .\nfsmonitor = \"touch {}; false\"\n", made.display())),
+        ] {
+            std::fs::write(folder.join(file), text).expect("written");
+        }
+        let asked = git(&folder, &["status", "--porcelain", "--", "."]);
+        assert!(!made.exists() && asked.is_err(), "{asked:?}");
+        assert!(git(dir.path(), &["status", "--porcelain"]).is_ok());
     }
 }

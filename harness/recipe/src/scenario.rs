@@ -43,7 +43,7 @@ pub use command::{ServiceCommand, UserCommands, UserPlaces, Write};
 pub use compared::{Fact, SeedCommand};
 pub use database::{Database, Dialect, LeftOut, QUERY, Table};
 use faults::Faults;
-pub use folder::{FOLDER, bot, folder, folder_in_pipeline, list};
+pub use folder::{FOLDER, list};
 pub use mail::{AccountImport, Dkim, MailServer, Queue};
 pub use pages::{Pages, Request};
 pub use redis::{LeftOutKeys, Redis};

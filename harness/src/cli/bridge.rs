@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The options of `bridge`.
 #[derive(Debug, clap::Args)]
 pub struct BridgeArgs {
-    /// The recipes' repositories, on a Gitea or Forgejo.
+    /// The recipes' repositories, on a Gitea or Forgejo server.
     ///
     /// The token is in GITEA_TOKEN.
     #[arg(required = true, value_name = "ADDRESS")]

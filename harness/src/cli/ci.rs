@@ -40,7 +40,7 @@ pub struct CiArgs {
     /// It is fetched if the recipe is cloned, and --post comments on it. Default: the build's, if the build cloned the recipe.
     #[arg(long, env = "PR", value_name = "NUMBER")]
     pub pull_request: Option<PullRequest>,
-    /// The address or folder before recipes' names.
+    /// The address or folder to add recipes' names to.
     ///
     /// A recipe that is only a name is then taken from there.
     #[arg(long, env = "RESTORE_DRILL_RECIPES", value_name = "ADDRESS")]
@@ -50,7 +50,7 @@ pub struct CiArgs {
     pub climb: ClimbArgs,
     /// Where results go.
     ///
-    /// One outside of the build's workspace outlives the build.
+    /// A directory outside of the build's workspace outlives the build.
     #[arg(long, value_name = "DIR", default_value = "restore-drill-results")]
     pub out: PathBuf,
     /// Post the result to a forge.

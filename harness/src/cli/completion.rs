@@ -15,6 +15,7 @@ use recipe::scenario::faults::Group;
 use recipe::scenario::{self, Scenario};
 
 use crate::error::{Error, Result};
+use crate::installation;
 use crate::report::history::{RUNS, runs};
 
 /// Set by a shell's script to the shell's name.
@@ -138,7 +139,7 @@ impl Context {
         let asked = after.or(joined).or_else(|| std::env::var("RESTORE_DRILL_SCENARIOS").ok());
         let asked = asked.filter(|asked| !asked.is_empty()).map_or_else(|| PathBuf::from(scenario::FOLDER), PathBuf::from);
         let commands = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-        Self { scenarios: scenario::folder(asked), words, commands }
+        Self { scenarios: installation::scenarios(asked).unwrap_or_default(), words, commands }
     }
 }
 

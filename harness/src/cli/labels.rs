@@ -74,9 +74,9 @@ pub enum Labels {
     },
     /// Suggest labels that back up what the inventory asks for.
     ///
-    /// Prints a unified diff, which git apply takes, so that everything durable or valuable is backed up.
+    /// Prints a unified diff for git apply. With it, everything durable or valuable is backed up.
     /// Every label that is there is kept, or written where the bot reads it, or reported. A database without a dump gets the script,
-    /// the config and the hooks that make and load one. Without an inventory.toml, every volume is taken for worth a backup, and the
+    /// the config and the hooks that make and load one. Without an inventory.toml, it assumes that every volume needs a backup, and the
     /// output says so. The result is read again, also by docker if that is installed.
     #[command(after_help = concat!(
         "Examples:\n",

@@ -13,7 +13,7 @@ use crate::drill::ImageChoice;
 /// The options of `ladder`.
 #[derive(Debug, clap::Args)]
 pub struct LadderArgs {
-    /// The recipe: a folder, a name, or an address of git.
+    /// The recipe: a folder, a name, or a repository's address.
     ///
     /// A name is that of a recipe in ~/.abra/recipes, or of a scenario. @REVISION names a tag or commit.
     #[arg(value_name = "RECIPE[@REVISION]")]
@@ -29,7 +29,7 @@ pub struct LadderArgs {
 /// What to climb, and with which data.
 #[derive(Debug, clap::Args)]
 pub struct ClimbArgs {
-    /// Upgrade from this version. Default: the previous.
+    /// Upgrade from this version. Default: the previous one.
     ///
     /// A tag or commit of the recipe.
     #[arg(long, value_name = "VERSION")]
@@ -53,7 +53,7 @@ pub struct ClimbArgs {
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Which images.
+    /// Images.
     ///
     /// auto: the recipe's images if all are present, else stand-ins.
     #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]

@@ -34,7 +34,7 @@ pub struct RunArgs {
     /// Where to store the run. Default: runs/RUN.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
-    /// Which bot.
+    /// The bot.
     ///
     /// The drill's own, or the one that is deployed on the engine.
     #[arg(long, env = "RESTORE_DRILL_BACKUPBOT", value_enum, default_value_t = BotChoice::Own)]
@@ -54,7 +54,7 @@ pub struct RunArgs {
     /// At the end, from the bot's repository, where it stays by default. With `--backupbot existing`.
     #[arg(long)]
     pub forget_snapshot: bool,
-    /// Which images.
+    /// Images.
     ///
     /// auto: the recipe's images if all are present, else stand-ins.
     #[arg(long, env = "RESTORE_DRILL_IMAGES", value_enum, default_value_t = ImageChoice::Auto)]

@@ -115,7 +115,7 @@ impl Wanted {
         if let (Some(given), Some(other)) = (given, &in_place)
             && given != other
         {
-            problems.push(format!("two revisions of the recipe are named: {other:?} behind @, and {given:?} in --ref or REF"));
+            problems.push(format!("two revisions of the recipe are named: {other:?} after @, and {given:?} in --ref or REF"));
         }
         if args.climb.dirty && (given.is_some() || matches!(place, Place::Remote(_))) {
             problems.push(

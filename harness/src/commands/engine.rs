@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::Engine;
 use judge::audit::AuditReport;
 use judge::store::Evidence;
-use recipe::scenario::{self, Scenario};
+use recipe::scenario::Scenario;
 
 use crate::audit::Audited;
 use crate::cli::strict;
@@ -20,7 +20,7 @@ use crate::secret::Secret;
 use crate::stack::lease::Lease;
 use crate::stack::ownership::Owned;
 use crate::stack::{ensure_swarm, gc};
-use crate::{audit, conformance, exit_code, images, output};
+use crate::{audit, conformance, exit_code, images, installation, output};
 
 /// Removes what killed runs left.
 pub(super) async fn gc(run: Option<&str>, force: bool) -> Result<u8> {
@@ -37,6 +37,7 @@ pub(super) async fn gc(run: Option<&str>, force: bool) -> Result<u8> {
         ("live", done.live),
         ("kept", done.kept),
         ("unknown (started elsewhere, no lease)", done.unknown),
+        ("being removed already", done.taken),
         ("not removed", done.failed),
     ] {
         output::line(format_args!("{what}: {}", if runs.is_empty() { "none".into() } else { runs.join(", ") }))?;
@@ -61,7 +62,7 @@ pub(super) async fn doctor(scenarios: &Path) -> Result<u8> {
 
 /// Builds a scenario's stand-in images and the bot's, or the bot's alone.
 pub(super) async fn images(scenarios: &Path, name: &str) -> Result<u8> {
-    let bot = scenario::bot(scenarios);
+    let bot = installation::bot(scenarios)?;
     let scenario = if scenarios.join(name) == bot { None } else { Some(Scenario::load(scenarios, name)?) };
     let engine = Engine::connect().await?;
     let mut sources = images::bot::source(&bot).await?;

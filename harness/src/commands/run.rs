@@ -77,7 +77,7 @@ fn summarize(evidence: &Evidence, verdict: &Verdict) -> Result<Option<AuditRepor
 pub(super) async fn repro(dir: &Path, evidence: Option<PathBuf>, scenarios: &Path, output: OutputArgs) -> Result<u8> {
     let before = Evidence::open(&model::run_dir(dir))?;
     if let Some(Ladder { reproduce, .. }) = model::ladder_in(dir)? {
-        return Err(Error::Usage(format!("{} is a ladder's; it is climbed again by: {reproduce}", dir.display())));
+        return Err(Error::Usage(format!("{} is the directory of a ladder; to run it again: {reproduce}", dir.display())));
     }
     let was = judge::judge(&before, judge::RESTORED)?;
     let options = again::options(&before, scenarios, evidence)?;

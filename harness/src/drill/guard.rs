@@ -153,13 +153,16 @@ where
             events.note("The bot did not answer, so it is not known whether a snapshot of this run is in its repository.");
         }
     }
-    if keep && !is_cut_short {
-        let marker = gc::keep_secret(&run, &secret.derive("kept"))?;
+    let marker = (keep && !is_cut_short).then(|| gc::keep_secret(&run, &secret.derive("kept")));
+    if let Some(Ok(marker)) = marker {
         match lease.keep().await {
             Ok(()) => kept(&events, &run, &service, &marker),
             Err(e) => events.note(format!("The deployment may not be kept: {e}")),
         }
     } else {
+        if let Some(Err(e)) = marker {
+            events.note(format!("The deployment cannot be kept: {e}"));
+        }
         let signals = u8::from(matches!(result, Err(Error::Signal(Signal::Interrupt | Signal::Terminate))));
         tear_down(&lease, Duration::from_secs(removal), &events, &mut interruptions, signals).await;
     }

@@ -99,7 +99,7 @@ pub(crate) async fn while_others_write(
         return Err(SeedingError::TooFewMessages.into());
     }
     let control = async {
-        // The backup begins amid the writes, and they go on when it has ended.
+        // The backup begins during the writes, and they go on when it has ended.
         let begun = one_of_each(&mut seen, writers.patience).await?;
         let began = writers.now();
         drill.run.clocks().newest = Some(Instant::now());
@@ -140,7 +140,7 @@ async fn one_of_each(seen: &mut watch::Receiver<Counts>, patience: Duration) -> 
         None => {
             let counts = *seen.borrow();
             let kinds = LiveKind::ALL.iter().zip(counts).map(|(k, n)| format!("{} {n}", k.name()));
-            let when = format!("before the backup; ended well so far: {}", kinds.collect::<Vec<_>>().join(", "));
+            let when = format!("before the backup; succeeded so far: {}", kinds.collect::<Vec<_>>().join(", "));
             Err(SeedingError::Stalled { when }.into())
         }
     }
@@ -285,7 +285,7 @@ impl Writers {
     /// Creates users, and deletes every second of them again.
     async fn create_and_delete(&self) -> Result<()> {
         let Some(spec) = &self.drill.app.scenario.spec.users else {
-            return Err(Error::Usage("--live wants [users] in scenario.toml, for users to be created and deleted".into()));
+            return Err(Error::Usage("--live needs [users] in scenario.toml, so that users can be created and deleted".into()));
         };
         let Some(domain) = self.drill.run.corpus.accounts().domains.first() else { return Ok(()) };
         let mut tick = tokio::time::interval(self.pace);

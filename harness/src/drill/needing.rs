@@ -48,7 +48,7 @@ async fn try_old_values(
     };
     look(BTreeSet::new()).await?;
     if !judge::old_secrets_mend(&drill.run.evidence, stage)? {
-        return Ok(format!("the old values of {}, which mend nothing", listed(renewed)));
+        return Ok(format!("the old values of {}, which changes nothing", listed(renewed)));
     }
     for secret in renewed {
         look(BTreeSet::from([secret.clone()])).await?;

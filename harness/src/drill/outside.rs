@@ -62,7 +62,7 @@ async fn of_mount(drill: &Drill, service: &str, mount: &MountPoint) -> Result<Op
             Some(name) if has_files(drill, name).await? => "a volume without a name".to_owned(),
             _ => return Ok(None),
         },
-        _ => "something that is no volume".to_owned(),
+        _ => "something that is not a volume".to_owned(),
     };
     Ok(Some(Outside::Mount { service: service.to_owned(), path, what }))
 }

@@ -9,7 +9,7 @@ use engine::Engine;
 use judge::store::{Evidence, RunFact};
 use recipe::compose::edit::Edit;
 use recipe::fence::own::Change;
-use recipe::scenario::{self, Scenario, Unlisted};
+use recipe::scenario::{Scenario, Unlisted};
 use seeds::Corpus;
 
 use super::deployment::Deployment;
@@ -25,6 +25,7 @@ use crate::backup::own::OwnBot;
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
 use crate::images;
+use crate::installation;
 use crate::secret::Secret;
 use crate::stack::lease::Lease;
 use crate::stack::line::wait_for_place;
@@ -103,6 +104,7 @@ impl Ground {
         let helper_image = helper_image.unwrap_or_default();
         let mut stacks = Stacks {
             name: of_run.stack.clone(),
+            run: owned.run(),
             secrets: &secrets.files(),
             stopped: absent.clone(),
             standins,
@@ -114,7 +116,7 @@ impl Ground {
         tell_unlisted(&events, &scenario, &absent);
         let before = before.zip(env_before).map(|(before, env)| stacks.of(&before, env, built_before, vec![]));
         let before = before.transpose()?.map(|(stack, _)| stack);
-        let bot_dir = scenario::bot(&options.scenarios);
+        let bot_dir = installation::bot(&options.scenarios)?;
         let own = OwnBot { dir: &bot_dir, docker_root: info.docker_root_dir.as_deref(), strict: options.strict };
         let bot_stack = bot.map(|image| own.stack(&run, image)).transpose()?;
         let app = Deployment {
@@ -146,7 +148,7 @@ impl Ground {
         let wanted = self.options.min_free_gib;
         if let Some(free) = disk::free(root).await.map(|bytes| bytes >> 30).filter(|free| *free < wanted) {
             return Err(Error::Engine(format!(
-                "disk nearly full: {free} GiB free in {root}, {wanted} GiB wanted. `docker system prune` frees some; --min-free-gib changes the bound"
+                "disk nearly full: {free} GiB free in {root}, {wanted} GiB wanted. `docker system prune` frees some; --min-free-gib changes the limit"
             )));
         }
         if self.options.backupbot == BotChoice::Existing {
@@ -188,7 +190,7 @@ impl Ground {
         }
         let mut sources = if standins { scenario.image_contexts()? } else { BTreeMap::new() };
         if options.backupbot == BotChoice::Own {
-            sources.extend(images::bot::source(&scenario::bot(&options.scenarios)).await?);
+            sources.extend(images::bot::source(&installation::bot(&options.scenarios)?).await?);
         }
         let progress = |done, all| phase.progress(done, all, "images");
         let mut built = images::ensure_images(&self.owned, &sources, events, progress).await?;
@@ -197,6 +199,10 @@ impl Ground {
             Some(before) if standins => images::ensure_images(&self.owned, &before.image_contexts()?, events, progress).await?,
             _ => BTreeMap::new(),
         };
+        check_images(engine, scenario, &built, &absent).await?;
+        if let Some(before) = before {
+            check_images(engine, before, &built_before, &absent).await?;
+        }
         let inside = images::reader::ensure(engine).await?;
         let kind = if standins { "stand-in images" } else { "the recipe's images" };
         evidence.set(RunFact::Images, kind)?;
@@ -276,6 +282,27 @@ fn deployed_labels(scenario: &Scenario, edits: &[Edit]) -> BTreeMap<String, BTre
     labels
 }
 
+/// The engine would ask the image's registry for it, and the name may have a value of the operator's in it.
+fn not_there(images: &[String], or: &str) -> Error {
+    Error::Engine(format!("images that are not on the engine: {}. `docker pull` them{or}", images.join(", ")))
+}
+
+/// Checks that every image that is deployed is on the engine: those of `built` are.
+async fn check_images(
+    engine: &Engine,
+    scenario: &Scenario,
+    built: &BTreeMap<String, String>,
+    absent: &BTreeSet<String>,
+) -> Result<()> {
+    let mut missing = Vec::new();
+    for (service, image) in scenario.images() {
+        if !built.contains_key(&service) && !absent.contains(&service) && !images::has_image(engine, &image).await? {
+            missing.push(image);
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(not_there(&missing, "")) }
+}
+
 async fn use_standins(engine: &Engine, of: impl Iterator<Item = &Scenario>, choice: ImageChoice) -> Result<bool> {
     let (mut missing, mut has_standins) = (Vec::new(), false);
     for scenario in of {
@@ -288,10 +315,9 @@ async fn use_standins(engine: &Engine, of: impl Iterator<Item = &Scenario>, choi
     }
     match choice {
         ImageChoice::Standin => Ok(true),
-        ImageChoice::Auto => Ok(!missing.is_empty() && has_standins),
-        ImageChoice::Recipe if missing.is_empty() => Ok(false),
-        ImageChoice::Recipe => {
-            Err(Error::Engine(format!("images not present: {}. `docker pull` them, or use --images standin", missing.join(", "))))
-        }
+        _ if missing.is_empty() => Ok(false),
+        ImageChoice::Auto if has_standins => Ok(true),
+        ImageChoice::Auto => Err(not_there(&missing, "")),
+        ImageChoice::Recipe => Err(not_there(&missing, ", or use --images standin")),
     }
 }

@@ -11,13 +11,16 @@ use recipe::fence::closed::{Closed, networks};
 use recipe::fence::own::{Change, Fence};
 use recipe::scenario::Scenario;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::stack::alive;
 use crate::stack::deploy::Stack;
 
 /// Makes the stacks of a run, which have one name and the same secrets.
 pub(super) struct Stacks<'a> {
     /// Their name.
     pub(super) name: String,
+    /// The run.
+    pub(super) run: &'a str,
     /// The Docker secrets that the run makes, by their names in the recipe.
     pub(super) secrets: &'a BTreeMap<String, String>,
     /// Services of which no container is started.
@@ -39,7 +42,7 @@ impl Stacks<'_> {
         images: BTreeMap<String, String>,
         edits: Vec<Edit>,
     ) -> Result<(Stack, BTreeSet<Change>)> {
-        let made = Arc::new(tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?);
+        let made = Arc::new(alive::temporary(self.run)?);
         let generated = |name: &str| self.secrets.get(name).cloned().unwrap_or_default();
         let allowed = &scenario.spec.allowed;
         let fence = Fence { stack: &self.name, env: &env, allowed, dir: made.path(), secret: &generated };

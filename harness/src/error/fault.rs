@@ -26,7 +26,7 @@ pub enum FaultError {
         item: Box<Item>,
     },
     /// It names an item by what it is like, and none is.
-    #[error("a fault strikes {name}, and no item of the baseline is like that; take a larger profile")]
+    #[error("a fault strikes {name}, but no item of the baseline matches it; use a larger profile")]
     NoTarget {
         /// The placeholder.
         name: String,

@@ -11,7 +11,7 @@ pub enum ReadingError {
         /// Why not.
         why: String,
     },
-    /// A program in the stack, the bot or the engine answered in another form than it must.
+    /// A program in the stack, the bot or the engine answered in a form that it must not use.
     #[error("{what}: expected {expected}, found {found:?}")]
     Form {
         /// What was done.
@@ -22,7 +22,7 @@ pub enum ReadingError {
         found: String,
     },
     /// Nothing came any more.
-    #[error("{what}: nothing for {seconds} s")]
+    #[error("{what}: no data for {seconds} s")]
     Stalled {
         /// What was read.
         what: String,
@@ -40,7 +40,7 @@ pub enum ReadingError {
 }
 
 impl ReadingError {
-    /// A line in another form than it must have. Of a long one, the beginning is enough.
+    /// A line that does not have the form it must have. Of a long one, the beginning is enough.
     pub fn form(what: impl Into<String>, expected: impl Into<String>, line: &str) -> Self {
         const SHOWN: usize = 200;
         Self::Form { what: what.into(), expected: expected.into(), found: line.chars().take(SHOWN).collect() }

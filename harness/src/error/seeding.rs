@@ -22,7 +22,7 @@ pub enum SeedingError {
         said: Vec<String>,
     },
     /// The mail server took messages, and has them still.
-    #[error("mail was accepted and not delivered: {why}")]
+    #[error("mail was accepted but not delivered: {why}")]
     NotDelivered {
         /// What is in the queue.
         why: String,
@@ -46,7 +46,7 @@ pub enum SeedingError {
         first: String,
     },
     /// There are too few messages for users who write during the backup.
-    #[error("too few messages to write to while the backup runs; take a larger profile")]
+    #[error("there are too few messages to change while the backup runs; use a larger profile")]
     TooFewMessages,
     /// The users who write during the backup do not get on.
     #[error("writes stalled {when}")]

@@ -118,7 +118,7 @@ impl Labels<'_> {
         if let Some(other) = self.all.keys().rev().find(|s| *s != app) {
             let (on, off) = (Edit::set(other, BACKUP, "true"), Edit::unset(app, BACKUP));
             let twice = "backupbot.backup is on two services.";
-            let elsewhere = "backupbot.backup is on another service than app.";
+            let elsewhere = "backupbot.backup is on a service other than app.";
             faults.push(fault("backup-label-twice", twice, vec![on.clone()], &["enabled-twice"], &[]));
             if app == "app" {
                 faults.push(fault("backup-label-elsewhere", elsewhere, vec![off, on], &["enabled-elsewhere"], &[]));

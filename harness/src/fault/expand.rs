@@ -273,6 +273,6 @@ mod tests {
         let text = "[target.file]\nitem = 'volume x, file *'\n[[fault]]\nname = 'x'\nwhat = 'x'\ngroup = 'content'\n\
                     finds = ['volume x, file {file.path}: lost']";
         let error = found(text).expect_err("nothing to strike").to_string();
-        assert!(error.contains("{file.path}") && error.contains("take a larger profile"), "{error}");
+        assert!(error.contains("{file.path}") && error.contains("use a larger profile"), "{error}");
     }
 }

@@ -8,8 +8,9 @@ use recipe::image::{ImageContext, contexts};
 use super::program::Program;
 use crate::error::Result;
 
-/// The program.
-const BACKUP: Program = Program { name: "backup", variable: "RESTORE_DRILL_BACKUP_PROGRAM" };
+/// The program's name, also in its image.
+pub const NAME: &str = "backup";
+const BACKUP: Program = Program { name: NAME, variable: "RESTORE_DRILL_BACKUP_PROGRAM" };
 
 /// The source of the bot's image, which is in `dir`. Builds the program if it must.
 ///

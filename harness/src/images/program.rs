@@ -1,14 +1,22 @@
 //! Programs of ours that go into images: linked statically, so that they run there whatever C library this machine has. `make dist`
-//! puts them beside this program; in a checkout cargo builds them on the spot, as the stand-in images are.
+//! puts them beside this program; in a checkout cargo builds them on the spot, as the stand-in images are. Everywhere else this program
+//! itself goes into the images, and does there what the name says by which it is called.
 
 use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::error::{Error, Result};
+use crate::installation;
 
 /// The checkout that this program was built in.
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The name by which this program was called: in an image that has it, the name of the program that it stands for.
+pub fn called_as() -> Option<String> {
+    let called = std::env::args_os().next()?;
+    Path::new(&called).file_name()?.to_str().map(str::to_owned)
+}
 
 /// A program that goes into an image.
 #[derive(Debug, Clone, Copy)]
@@ -52,14 +60,20 @@ impl Program {
         Ok(program)
     }
 
-    /// The program that was asked for, or that came with this one.
+    /// The program that was asked for, or that came with this one; else this one, if it can stand for it.
     fn installed(self) -> Result<Option<PathBuf>> {
         if let Some(path) = std::env::var_os(self.variable) {
             return Ok(Some(path.into()));
         }
+        if let Some(program) = installation::beside(&format!("libexec/restore-drill/{}", self.name)) {
+            return Ok(Some(program));
+        }
         let exe = std::env::current_exe().map_err(Error::io("the running program"))?;
-        let prefix = exe.parent().and_then(Path::parent);
-        Ok(prefix.map(|p| p.join("libexec/restore-drill").join(self.name)).filter(|p| p.is_file()))
+        // In its checkout cargo makes a much smaller one.
+        let is_in_checkout =
+            self.built_at().is_some() || Path::new(CHECKOUT).canonicalize().is_ok_and(|checkout| exe.starts_with(checkout));
+        let stands_for_it = !is_in_checkout && !is_dynamic(&exe).map_err(Error::io(&exe))?;
+        Ok(stands_for_it.then_some(exe))
     }
 
     /// Where cargo puts the program: beside this one, or, for a test, one folder above.
@@ -73,13 +87,12 @@ impl Program {
         let Self { name, variable } = self;
         if !Path::new(CHECKOUT).join("Cargo.lock").is_file() {
             return Err(Error::Engine(format!(
-                "no program `{name}` for its image: it comes with `make dist`, and a checkout builds it. {variable} names another place"
+                "no program `{name}` for its image: restore-drill is linked dynamically, so it cannot stand for it there. Install it with \
+                 `cargo install` in a checkout, or from `make dist`; or let {variable} name the program"
             )));
         }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = tokio::process::Command::new(cargo);
-        // As `make build` has built it, with the same dependencies.
-        command.env("RUSTC_WORKSPACE_WRAPPER", Path::new(CHECKOUT).join(".ci/static"));
         command.args(["build", "--quiet", "--locked", "--workspace", "--bin", name, "--message-format", "json"]);
         if !cfg!(debug_assertions) {
             command.arg("--release");

@@ -10,8 +10,9 @@ use super::has_image;
 use super::program::Program;
 use crate::error::{Context as _, Error, Result};
 
-/// The program.
-const INSIDE: Program = Program { name: "inside", variable: "RESTORE_DRILL_INSIDE_PROGRAM" };
+/// The program's name, also in its image.
+pub const NAME: &str = "inside";
+const INSIDE: Program = Program { name: NAME, variable: "RESTORE_DRILL_INSIDE_PROGRAM" };
 /// The image's name, without its tag, which is a hash of the program.
 const REPOSITORY: &str = "restore-drill/inside";
 /// The program's path in the image.

@@ -208,8 +208,8 @@ impl Climb {
         if !drill.app.enables_backups(false) {
             let durable: Vec<&str> =
                 self.scenario.inventory.volumes.iter().filter(|v| v.class == Class::Durable).map(|v| v.name.as_str()).collect();
-            let why = format!("no service has backupbot.backup=true, and durable are the volumes {}", durable.join(", "));
-            let untrue = (!durable.is_empty()).then(|| format!("durable are the volumes {}", durable.join(", ")));
+            let why = format!("no service has backupbot.backup=true, but these volumes are durable: {}", durable.join(", "));
+            let untrue = (!durable.is_empty()).then(|| format!("these volumes are durable: {}", durable.join(", ")));
             self.not_tried(rung, why, untrue);
             return Some(if drill.app.upgrades() { UPGRADED } else { BASELINE });
         }
@@ -399,11 +399,11 @@ mod tests {
         let declared = climb(&[(rung, "it has no state")]);
         declared.not_tried(rung, "no labels".into(), None);
         assert_eq!(only(&declared).outcome, RungOutcome::NotApplicable { reason: "it has no state".into() });
-        declared.not_tried(rung, "no labels".into(), Some("durable are the volumes mail".into()));
+        declared.not_tried(rung, "no labels".into(), Some("these volumes are durable: mail".into()));
         let step = only(&declared);
         assert_eq!(step.outcome, RungOutcome::Fail);
         let said = step.findings[0].to_string();
-        assert!(said.ends_with("declared not applicable (it has no state), yet durable are the volumes mail"), "{said}");
+        assert!(said.ends_with("declared not applicable (it has no state), yet these volumes are durable: mail"), "{said}");
     }
 
     #[test]

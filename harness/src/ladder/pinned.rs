@@ -45,7 +45,9 @@ impl Source {
     pub async fn find(asked: &str, scenarios: &Path, dirty: bool) -> Result<Self> {
         if let Some((address, revision)) = Address::with_revision(asked)? {
             if dirty {
-                return Err(Error::Usage(format!("{asked}: --dirty takes files as they are in a folder, and this is no folder")));
+                return Err(Error::Usage(format!(
+                    "{asked}: --dirty takes the files of a folder as they are, but this is not a folder"
+                )));
             }
             return Self::cloned(&address, revision.as_deref(), None).await;
         }
@@ -202,14 +204,20 @@ fn version(dir: &Path) -> Result<Option<String>> {
     Ok(recipe.version().map(|(.., label)| label.value.clone()))
 }
 
+/// Copies a folder, without its repository. Links stay links, so that a copy has nothing of what they lead to; pipes, sockets and devices are
+/// not a recipe's.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to).map_err(Error::io(to))?;
     for entry in std::fs::read_dir(from).map_err(Error::io(from))?.flatten() {
         let (path, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().map_err(Error::io(&path))?;
         if entry.file_name() == ".git" {
-        } else if path.is_dir() {
+        } else if kind.is_dir() {
             copy(&path, &target)?;
-        } else {
+        } else if kind.is_symlink() {
+            let leads = std::fs::read_link(&path).map_err(Error::io(&path))?;
+            std::os::unix::fs::symlink(leads, &target).map_err(Error::io(&target))?;
+        } else if kind.is_file() {
             std::fs::copy(&path, &target).map_err(Error::io(&path))?;
         }
     }
@@ -250,6 +258,25 @@ mod tests {
 
     fn find(asked: &str, dirty: bool) -> Result<Source> {
         Source::folder(asked, Path::new("nowhere"), dirty)
+    }
+
+    #[test]
+    fn a_copy_has_nothing_of_what_links_lead_to_and_waits_for_no_pipe() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        std::fs::create_dir_all(from.join("sub")).expect("made");
+        std::fs::write(dir.path().join("key"), "the host's").expect("written");
+        std::fs::write(from.join("sub/own"), "x").expect("written");
+        for (leads, link) in [("../key", "key"), ("..", "up"), (".", "loop"), ("sub/own", "own")] {
+            std::os::unix::fs::symlink(leads, from.join(link)).expect("linked");
+        }
+        assert!(Command::new("mkfifo").arg(from.join("pipe")).status().expect("run").success());
+        copy(&from, &to).expect("copied");
+        assert_eq!(std::fs::read_to_string(to.join("own")).expect("a link within"), "x");
+        for (leads, link) in [("../key", "key"), ("..", "up"), (".", "loop")] {
+            assert_eq!(std::fs::read_link(to.join(link)).expect("a link"), Path::new(leads));
+        }
+        assert!(!to.join("pipe").exists());
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Address {
             "https" | "ssh" if host.starts_with('-') || url.username().starts_with('-') => {
                 return wrong("a host or a user cannot begin with -");
             }
-            "file" if !host.is_empty() => return wrong("a file is on this machine, so that no host stands before its path"),
+            "file" if !host.is_empty() => return wrong("a file address has no host; write file:///path"),
             "https" | "ssh" | "file" => {}
             _ => return wrong("only https, ssh and file are known"),
         }

@@ -12,7 +12,8 @@ use recipe::scenario::{Database as Spec, Dialect};
 use self::client::{Client, Failed, InContainer};
 use self::store::Store;
 use super::{Probe, Progress, Reading, When};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::stack::alive;
 use crate::stack::ownership::Owned;
 use crate::stack::volumes::{Helper, full_name};
 
@@ -27,7 +28,7 @@ mod store;
 /// How what is said of a database begins that is there and cannot be read.
 pub(crate) const UNREADABLE: &str = "unreadable";
 
-/// Copies made before the database counts as unreadable: one taken amid a write is torn.
+/// Copies made before the database counts as unreadable: one taken in the middle of a write is torn.
 const COPIES: u32 = 3;
 
 /// The rows probe.
@@ -89,7 +90,7 @@ impl Rows {
         let mut copies = 0;
         let rows = loop {
             copies += 1;
-            let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+            let dir = alive::temporary(self.owned.run())?;
             let file = dir.path().join("copy.db");
             if !helper.copy_out(database, &file).await? {
                 Store::begin(evidence, observation, spec, &self.specs)?.give_up(judge::ABSENT)?;

@@ -68,6 +68,43 @@ fn try_lock(file: &File, path: &Path) -> Result<bool> {
     }
 }
 
+/// What the names of directories begin with that a run needs for a while.
+const TEMPORARY: &str = "tmp-";
+/// When one of which nothing else is known is a dead run's.
+const OLD: Duration = Duration::from_secs(3600);
+
+/// A directory of a run's own, for files that have secrets or users' data in them: if the run is killed, the next `gc` removes it.
+///
+/// # Errors
+/// The state directory cannot be written.
+pub fn temporary(run: &str) -> Result<tempfile::TempDir> {
+    let state = state_dir()?;
+    tempfile::Builder::new().prefix(&format!("{TEMPORARY}{run}-")).tempdir_in(&state).map_err(Error::io(&state))
+}
+
+/// Removes the directories that dead runs left.
+///
+/// # Errors
+/// The state directory cannot be read.
+pub fn remove_temporary() -> Result<()> {
+    let state = state_dir()?;
+    for entry in std::fs::read_dir(&state).map_err(Error::io(&state))?.flatten() {
+        let name = entry.file_name();
+        let Some((run, _)) = name.to_str().and_then(|n| n.strip_prefix(TEMPORARY)).and_then(|n| n.rsplit_once('-')) else {
+            continue;
+        };
+        let is_old = || entry.metadata().and_then(|m| m.modified()).is_ok_and(|t| t.elapsed().is_ok_and(|age| age > OLD));
+        let is_dead = match is_held(run)? {
+            Some(held) => !held,
+            None => is_old(),
+        };
+        if is_dead {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(())
+}
+
 /// The lock of a run. Its file stays when the process is killed: then it is free, which says that the run is dead.
 pub struct Alive {
     file: File,

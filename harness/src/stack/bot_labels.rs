@@ -27,8 +27,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Hides them in a compose file, and the one by which clients find a bot, so that nobody outside takes them for his own.
 pub(super) fn hide(file: &mut Value) {
     let hidden = |name: String| {
-        let is_bots = name.starts_with(PREFIX) || name == ENABLED_LABEL.0;
-        if is_bots { format!("{HIDDEN}{name}") } else { name }
+        let finds_a_bot = || (name == ENABLED_LABEL.0).then(|| format!("{HIDDEN}{name}"));
+        hidden_name(&name).or_else(finds_a_bot).unwrap_or(name)
     };
     for service in file.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
         change_labels(service, |all| *all = std::mem::take(all).into_iter().map(|(k, v)| (hidden(k), v)).collect());

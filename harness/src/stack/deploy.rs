@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use super::lease::Lease;
 use super::ownership::Owned;
-use super::{bot_labels, health};
+use super::{alive, bot_labels, health};
 use super::{run_labels, variables};
 use crate::error::Context as _;
 use crate::error::{Error, Result};
@@ -61,11 +61,12 @@ impl Stack {
 
     /// The files as handed to `docker stack deploy`: the recipe's without their published ports, which would collide and which
     /// anybody could reach, then ours. All say the same version of the format: docker refuses others.
-    fn files(&self, run: &BTreeMap<String, String>) -> Vec<Value> {
+    fn files(&self, run: &BTreeMap<String, String>, node: Option<&str>) -> Vec<Value> {
         let mut files: Vec<Value> = self.compose.iter().map(|c| c.value.clone()).collect();
         for file in &mut files {
             for service in file.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
                 service.as_object_mut().and_then(|s| s.remove("ports"));
+                service.get_mut("deploy").and_then(Value::as_object_mut).and_then(|d| d.remove("placement"));
             }
             self.edits.iter().for_each(|e| e.apply(file));
             self.stopped.iter().for_each(|service| Edit::stop(service).apply(file));
@@ -78,7 +79,7 @@ impl Stack {
                 }
             }
         }
-        files.push(self.overlay(run));
+        files.push(self.overlay(run, node));
         let version = version(&files);
         for file in files.iter_mut().filter_map(Value::as_object_mut) {
             file.insert("version".into(), json!(version));
@@ -86,7 +87,9 @@ impl Stack {
         files
     }
 
-    fn overlay(&self, run: &BTreeMap<String, String>) -> Value {
+    /// What a drill adds. Everything runs on the engine's own node: of volumes elsewhere nobody could say whether they are gone.
+    fn overlay(&self, run: &BTreeMap<String, String>, node: Option<&str>) -> Value {
+        let constraints: Vec<String> = node.iter().map(|node| format!("node.id == {node}")).collect();
         let names: BTreeSet<String> = self.compose.iter().flat_map(Compose::services).map(str::to_owned).collect();
         let services: Map<String, Value> = names
             .into_iter()
@@ -94,7 +97,7 @@ impl Stack {
                 let mut service = json!({
                     "labels": run,
                     "init": true,
-                    "deploy": {"labels": run, "endpoint_mode": "dnsrr"},
+                    "deploy": {"labels": run, "endpoint_mode": "dnsrr", "placement": {"constraints": constraints}},
                 });
                 if let Some(image) = self.images.get(&name) {
                     service["image"] = json!(image);
@@ -126,10 +129,11 @@ impl Stack {
 
     /// Deploys the stack. The deploying process keeps the run alive on this machine until it has ended.
     pub async fn deploy(&self, owned: &Owned, lease: &Lease) -> Result<()> {
-        let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+        let dir = alive::temporary(owned.run())?;
+        let node = owned.engine().docker.info().await.context("asking for the engine's node")?.swarm.and_then(|s| s.node_id);
         let mut command = tokio::process::Command::new("docker");
         command.args(["stack", "deploy", "--resolve-image", "never"]);
-        let mut files = self.files(&run_labels(owned.run()));
+        let mut files = self.files(&run_labels(owned.run()), node.as_deref().filter(|id| !id.is_empty()));
         self.put_secrets(&mut files, dir.path())?;
         for (at, value) in files.iter().enumerate() {
             let path = dir.path().join(format!("{at}.json"));
@@ -238,7 +242,7 @@ pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progres
             }
             ready += running.min(replicas) as u64;
             if ending {
-                waiting.push(format!("the end of {name}'s task before"));
+                waiting.push(format!("the end of {name}'s previous task"));
             }
             if running < replicas {
                 waiting.push(error.map_or_else(|| name.clone(), |e| format!("{name} (its last task: {e})")));
@@ -254,7 +258,7 @@ pub async fn converged(engine: &Engine, stack: &str, deadline: Duration, progres
     services.dedup();
     let mut said = String::new();
     for service in services.into_iter().take(3) {
-        said += &format!("\n{service} said last:\n{}", last_lines(engine, service, 5).await);
+        said += &format!("\nthe last lines of {service}:\n{}", last_lines(engine, service, 5).await);
     }
     Err(Error::NotConverged(format!("stack {stack} did not converge: {why}{said}")))
 }
@@ -313,11 +317,11 @@ mod tests {
     #[test]
     fn the_overlay_labels_everything_and_no_port_is_published() {
         let files = stack(
-            "services:\n  app:\n    image: upstream\n    ports: [\"993:993\"]\n    deploy:\n      labels: [\"a=1\", \"gone=1\"]\n\
+            "services:\n  app:\n    image: upstream\n    ports: [\"993:993\"]\n    deploy:\n      labels: [\"a=1\", \"gone=1\"]\n      placement: {constraints: [node.role == worker]}\n\
              volumes:\n  mail:\n  not-ours: {external: true}\n\
              networks:\n  internal: {driver: overlay, labels: [\"b=2\"]}\n",
         )
-        .files(&run_labels("r"));
+        .files(&run_labels("r"), Some("n1"));
         let run = run_labels("r");
         let mut network = run.clone();
         network.insert("b".into(), "2".into());
@@ -339,7 +343,9 @@ mod tests {
                 "version": "3.8",
                 "services": {"app": {
                     "labels": run, "init": true, "image": "standin:1",
-                    "deploy": {"labels": run, "endpoint_mode": "dnsrr"},
+                    "deploy": {
+                        "labels": run, "endpoint_mode": "dnsrr", "placement": {"constraints": ["node.id == n1"]},
+                    },
                 }},
                 "networks": {"default": {"labels": run, "internal": true}},
             })
@@ -349,7 +355,7 @@ mod tests {
     #[test]
     fn a_service_that_is_not_started_stays_in_the_stack() {
         let text = "services:\n  app:\n    image: x\n  dumper:\n    image: y\n    deploy: {mode: global, labels: [a=1]}\n";
-        let files = Stack { stopped: ["dumper".to_owned()].into(), edits: vec![], ..stack(text) }.files(&BTreeMap::new());
+        let files = Stack { stopped: ["dumper".to_owned()].into(), edits: vec![], ..stack(text) }.files(&BTreeMap::new(), None);
         assert_eq!(files[0]["services"]["dumper"]["deploy"], json!({"labels": {"a": "1"}, "replicas": 0}));
         assert!(files[0]["services"]["app"].get("deploy").is_none());
     }
@@ -360,7 +366,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let put = |content: &str| {
             let stack = Stack { secrets: BTreeMap::from([("db".into(), content.into())]), edits: vec![], ..stack(text) };
-            let mut files = stack.files(&BTreeMap::new());
+            let mut files = stack.files(&BTreeMap::new(), None);
             stack.put_secrets(&mut files, dir.path()).expect("put");
             let secrets = files[0]["secrets"].clone();
             assert_eq!((&secrets["own"]["file"], &secrets["own"]["name"]), (&json!("/own"), &json!("s_own")));

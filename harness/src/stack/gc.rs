@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::Engine;
 use recipe::near::did_you_mean;
 
-use super::alive::{Alive, state_dir};
+use super::alive::{self, Alive, state_dir};
 use super::lease::{Leases, Life};
 use super::objects::objects;
 use super::ownership::Owned;
@@ -24,6 +24,8 @@ pub struct Collected {
     pub kept: Vec<String>,
     /// Runs from elsewhere that have no lease, so that it is not known whether they live.
     pub unknown: Vec<String>,
+    /// Runs that are being removed: by another collector, or by themselves since they were ended.
+    pub taken: Vec<String>,
     /// Dead runs that could not be removed, with the reason.
     pub failed: Vec<String>,
 }
@@ -75,6 +77,7 @@ pub async fn collect(engine: &Engine, which: Which<'_>, deadline: Duration, endi
         Which::Run(run) | Which::Forced(run) => Some(run),
     };
     let mut collected = Collected::default();
+    alive::remove_temporary()?;
     let runs = runs(engine).await?;
     if let Some(only) = only.filter(|o| !runs.contains_key(*o)) {
         let near = did_you_mean(only, runs.keys().map(String::as_str));
@@ -105,7 +108,8 @@ pub async fn collect(engine: &Engine, which: Which<'_>, deadline: Duration, endi
                 )));
             }
             (Life::Alive(_), Which::Dead) => {
-                collected.live.push(run);
+                let found = if leases.is_ended(&run) { &mut collected.taken } else { &mut collected.live };
+                found.push(run);
                 continue;
             }
             (Life::Unknown, Which::Dead) => {
@@ -119,8 +123,9 @@ pub async fn collect(engine: &Engine, which: Which<'_>, deadline: Duration, endi
             (Life::Dead | Life::Kept, _) | (Life::Unknown, Which::Forced(_)) => {}
         }
         match remove(engine, &run, life, &leases, deadline).await {
-            Ok(true) => collected.removed.push(run),
-            Ok(false) => collected.live.push(run),
+            Ok(Removal::Done) => collected.removed.push(run),
+            Ok(Removal::Taken) => collected.taken.push(run),
+            Ok(Removal::Alive) => collected.live.push(run),
             Err(e) if only.is_none() => collected.failed.push(format!("{run}: {e}")),
             Err(e) => return Err(e),
         }
@@ -128,17 +133,26 @@ pub async fn collect(engine: &Engine, which: Which<'_>, deadline: Duration, endi
     Ok(collected)
 }
 
-/// Removes what a run left, its lease last. Whether it could: not where another collector is at it, or the run has given a sign of life.
-async fn remove(engine: &Engine, run: &str, life: Life, leases: &Leases, deadline: Duration) -> Result<bool> {
+/// How the removal of one run ended.
+enum Removal {
+    Done,
+    /// Somebody else is at it.
+    Taken,
+    /// The run has given a sign of life.
+    Alive,
+}
+
+/// Removes what a run left, its lease last.
+async fn remove(engine: &Engine, run: &str, life: Life, leases: &Leases, deadline: Duration) -> Result<Removal> {
     // Two collectors of one machine do not work on the same run; whoever has its lock and is ended goes on having it.
     let lock = Alive::take(run);
     if lock.is_err() && !matches!(life, Life::Alive(_)) {
-        return Ok(false);
+        return Ok(Removal::Taken);
     }
     if matches!(life, Life::Alive(_)) {
         Leases::take_by_force(engine, run).await?;
     } else if !leases.take_away(engine, run).await? {
-        return Ok(false);
+        return Ok(Removal::Alive);
     }
     let owned = Owned::new(engine.clone(), run);
     owned.remove_all(None, deadline).await?;
@@ -147,5 +161,5 @@ async fn remove(engine: &Engine, run: &str, life: Life, leases: &Leases, deadlin
         lock.tidy();
     }
     let _ = std::fs::remove_file(kept_marker(run)?);
-    Ok(true)
+    Ok(Removal::Done)
 }

@@ -251,6 +251,11 @@ impl Leases {
         })
     }
 
+    /// Whether a run's lease was taken away: whoever has its lock then is removing what it left.
+    pub(super) fn is_ended(&self, run: &str) -> bool {
+        self.of.get(run).and_then(State::of) == Some(State::Ended)
+    }
+
     /// Takes the lease of a run away, as it was read; so the run sees that it was ended, and whatever becomes of what it deployed is not the
     /// app's doing. Whether it could be: not where the run has renewed it since.
     ///

@@ -143,7 +143,7 @@ async fn published(engine: &Engine, container: &str) -> Result<BTreeMap<u16, u16
     Ok(ports.into_iter().filter_map(number).collect())
 }
 
-/// Whether a port on this machine leads to the run's relay. On another machine than the engine's, it may lead anywhere.
+/// Whether a port on this machine leads to the run's relay. On a machine other than the engine's, it may lead anywhere.
 async fn is_here(port: Option<u16>, run: &str) -> bool {
     let Some(port) = port else { return false };
     // The relay listens a moment after its container was started.

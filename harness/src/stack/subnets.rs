@@ -1,6 +1,8 @@
 //! Addresses that only one run has. A network of the run's reserves them: the engine makes no two of the kind that overlap, whoever asks,
 //! from whichever host and state directory.
 
+use std::net::Ipv4Addr;
+
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
 use bollard::query_parameters::ListNetworksOptions;
 use engine::Engine;
@@ -31,8 +33,9 @@ pub struct Reserved {
 /// The engine fails, or nothing is free.
 pub async fn reserve(owned: &Owned) -> Result<Reserved> {
     let used = used(owned.engine()).await?;
-    let is_free = |n: &u8| [213, 214].iter().all(|of| !used.iter().any(|u| overlap(*u, block(*of, *n))));
-    for n in (0..=u8::MAX).map(|n| n.wrapping_add(first(owned.run()))).filter(is_free) {
+    // The engine is on this machine, or what its routes say does not matter there.
+    let routes: Vec<Ipv4Net> = routes(&std::fs::read_to_string("/proc/net/route").unwrap_or_default()).collect();
+    for n in candidates(first(owned.run()), &used, &routes) {
         let network = full_name(&stack_name(owned.run()), NETWORK);
         match create(owned, &network, block(213, n)).await? {
             Ok(()) => return Ok(Reserved { network, block: block(214, n) }),
@@ -77,6 +80,27 @@ async fn used(engine: &Engine) -> Result<Vec<Ipv4Net>> {
     Ok(configs.filter_map(|c| c.subnet?.parse().ok()).collect())
 }
 
+/// The blocks that no network has, from one on: first those to which the host has no route either, so that nothing of its is led to a run.
+/// Where a route takes all of them, such as one to 10.0.0.0/8, a block is a small part of it.
+fn candidates(from: u8, used: &[Ipv4Net], routes: &[Ipv4Net]) -> Vec<u8> {
+    let is_in = |nets: &[Ipv4Net], n: u8| [213, 214].iter().any(|of| nets.iter().any(|net| overlap(*net, block(*of, n))));
+    let free = (0..=u8::MAX).map(|n| n.wrapping_add(from)).filter(|n| !is_in(used, *n));
+    let (routed, unrouted): (Vec<u8>, Vec<u8>) = free.partition(|n| is_in(routes, *n));
+    [unrouted, routed].concat()
+}
+
+/// Where this machine's routes lead, but for the one to everywhere.
+fn routes(table: &str) -> impl Iterator<Item = Ipv4Net> + '_ {
+    // In the order of the bytes in memory.
+    let address = |hex: &str| u32::from_str_radix(hex, 16).ok().map(|n| Ipv4Addr::from(n.to_ne_bytes()));
+    let route = move |line: &str| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let (to, mask) = (address(columns.get(1)?)?, address(columns.get(7)?)?);
+        Ipv4Net::with_netmask(to, mask).ok()
+    };
+    table.lines().skip(1).filter_map(route).filter(|net| net.prefix_len() > 0)
+}
+
 async fn create(owned: &Owned, name: &str, subnet: Ipv4Net) -> Result<Result<(), bollard::errors::Error>> {
     let config = IpamConfig { subnet: Some(subnet.to_string()), ..Default::default() };
     let request = NetworkCreateRequest {
@@ -104,6 +128,20 @@ mod tests {
         assert_eq!(text(5).expect("some").last().map(String::as_str), Some("10.214.7.128/27"));
         assert_eq!(text(16).expect("some").last().map(String::as_str), Some("10.214.7.240/28"));
         assert!(text(17).expect_err("too many").to_string().contains("17 networks"));
+    }
+
+    #[test]
+    fn addresses_that_the_host_has_a_route_to_are_used() {
+        let table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
+                     eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
+                     wg0\t0000D50A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\nodd\n";
+        if cfg!(target_endian = "little") {
+            assert_eq!(routes(table).collect::<Vec<_>>(), [Ipv4Net::new_assert([10, 213, 0, 0].into(), 16)]);
+        }
+        let net = |text: &str| text.parse::<Ipv4Net>().expect("a network");
+        let all = candidates(7, &[net("10.213.8.0/24"), net("10.1.0.0/16")], &[net("10.214.0.0/29"), net("10.213.7.0/24")]);
+        assert_eq!((all.len(), all[0], &all[253..]), (255, 9, &[7, 0][..]));
+        assert_eq!(candidates(0, &[], &[net("10.0.0.0/8")]).len(), 256);
     }
 
     #[test]

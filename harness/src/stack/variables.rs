@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use recipe::compose::variable::{literal, prefixed};
+use recipe::compose::variable::{literal, made, prefixed};
 use serde_json::{Value, json};
 
 /// What the names of a recipe's variables begin with where the docker command reads them. No program knows such a name.
@@ -61,25 +61,25 @@ fn rename(value: &mut Value) {
     }
 }
 
-/// Writes the values of variables that a service names without a value. Docker would look for them in its own environment.
+/// Writes the values of variables that a service names without a value, and leaves out those that have none. Docker would look for them in
+/// its own environment, after it has replaced the variables in a name.
 fn fill_named(environment: &mut Value, values: &BTreeMap<String, String>) {
-    let is_callers = |name: &str| (name == HOST || OF_CALLER.contains(&name)) && !values.contains_key(name);
     match environment {
-        Value::Array(list) => {
-            list.retain(|item| !item.as_str().is_some_and(is_callers));
-            for item in list {
-                let value = item.as_str().and_then(|name| Some((name, values.get(name)?)));
-                if let Some((name, value)) = value {
-                    *item = json!(format!("{name}={}", literal(value)));
-                }
+        Value::Array(list) => list.retain_mut(|item| {
+            let name = item.as_str().map(|text| made(text, values)).filter(|made| !made.contains('='));
+            let Some(name) = name else { return true };
+            let value = values.get(&name);
+            *item = json!(format!("{}={}", literal(&name), literal(value.map_or("", String::as_str))));
+            value.is_some()
+        }),
+        Value::Object(map) => map.retain(|name, value| {
+            if !value.is_null() {
+                return true;
             }
-        }
-        Value::Object(map) => {
-            map.retain(|name, value| !(value.is_null() && is_callers(name)));
-            for (name, value) in map.iter_mut().filter(|(_, value)| value.is_null()) {
-                *value = values.get(name).map_or(Value::Null, |known| json!(literal(known)));
-            }
-        }
+            let known = values.get(name);
+            *value = json!(known.map(|known| literal(known)));
+            known.is_some()
+        }),
         _ => {}
     }
 }
@@ -123,10 +123,12 @@ mod tests {
 
     #[test]
     fn a_variable_that_a_service_names_alone_has_the_recipes_value() {
-        let values = values(&[("A", "1$B"), ("PATH", "/own")]);
+        let values = values(&[("A", "1$B"), ("PATH", "/own"), ("NAME", "A")]);
         for (environment, expected) in [
-            (json!(["A", "PATH", "HOME", "UNSET", "C=2"]), json!(["A=1$$B", "PATH=/own", "UNSET", "C=2"])),
-            (json!({"A": null, "HOME": null, "UNSET": null, "C": "2"}), json!({"A": "1$$B", "UNSET": null, "C": "2"})),
+            (json!(["A", "PATH", "HOME", "UNSET", "C=2", "D="]), json!(["A=1$$B", "PATH=/own", "C=2", "D="])),
+            (json!({"A": null, "HOME": null, "UNSET": null, "C": "2"}), json!({"A": "1$$B", "C": "2"})),
+            // As docker reads it, each is a name alone.
+            (json!(["${NO:-HOME}", "PATH${NO}", "${NAME}", "${NO}SSH_AUTH_SOCK"]), json!(["PATH=/own", "A=1$$B"])),
         ] {
             let mut file = json!({"services": {"app": {"environment": environment}}});
             shield(&mut file, &values);

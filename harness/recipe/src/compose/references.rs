@@ -1,6 +1,7 @@
 //! What services of a recipe name and no file declares: docker refuses it, one at a time and when the images are built.
 
 use super::Compose;
+use super::mount;
 use super::yaml::Node;
 use crate::error::{Problem, Problems, Result};
 
@@ -42,7 +43,7 @@ fn named(section: &str, list: &Node) -> Vec<(String, usize)> {
     }
     for item in list.items() {
         let name = match item.scalar() {
-            Some(text) if section == "volumes" => volume(&text).map(str::to_owned),
+            Some(text) if section == "volumes" => mount::source(&text).filter(|s| mount::is_volume(s)).map(str::to_owned),
             Some(text) => Some(text),
             None => {
                 let is_volume = section != "volumes" || item.get("type").and_then(Node::text) == Some("volume");
@@ -52,12 +53,6 @@ fn named(section: &str, list: &Node) -> Vec<(String, usize)> {
         all.extend(name.filter(|name| !name.is_empty() && !name.contains('$')).map(|name| (name, item.line)));
     }
     all
-}
-
-/// The volume of a mount's short form.
-fn volume(text: &str) -> Option<&str> {
-    let (source, _) = text.split_once(':')?;
-    (!source.starts_with(['.', '/', '~', '\\', '$']) && !source.contains('/')).then_some(source)
 }
 
 #[cfg(test)]

@@ -164,6 +164,15 @@ pub fn filled(text: &str, env: &BTreeMap<String, String>) -> String {
     interpolate(text, env).map_or_else(|_| text.to_owned(), |(filled, _)| filled)
 }
 
+/// The text that docker makes of it: what has neither a value nor a default is empty.
+pub fn made(text: &str, env: &BTreeMap<String, String>) -> String {
+    let of = |part: &Part<'_>| match part {
+        Part::Text(text) => (*text).to_owned(),
+        Part::Variable(variable) => variable.value(env).unwrap_or_default().to_owned(),
+    };
+    parts(text).map_or_else(|_| text.to_owned(), |parts| parts.iter().map(of).collect())
+}
+
 /// The text with each variable under another name, the prefix and then its own. All else of it stays as it is written.
 pub fn prefixed(text: &str, prefix: &str) -> String {
     let renamed = |found: &Captures<'_>| {

@@ -1,10 +1,11 @@
 //! YAML in which every node knows its place. Anchors and merges are resolved; the place of a node from an alias is where its text is
 //! written, because that is where a person corrects it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
@@ -37,7 +38,7 @@ pub enum Yaml {
     Text(String),
     /// A sequence.
     List(Vec<Node>),
-    /// A mapping, in the order of the file.
+    /// A mapping, in the order of the file. Every key is text.
     Map(Vec<(Node, Node)>),
 }
 
@@ -117,6 +118,14 @@ impl Node {
     }
 }
 
+/// A key of a mapping as text, which docker makes of a number or a truth value too. So whoever goes through a mapping sees every entry.
+fn as_text(key: Node) -> Result<Node, String> {
+    match (&key.value, key.scalar()) {
+        (Yaml::Null, _) | (_, None) => Err("expected text as a key of the mapping".to_owned()),
+        (_, Some(text)) => Ok(Node { value: Yaml::Text(text), ..key }),
+    }
+}
+
 /// The first line of the parser's message, without the place, which our errors begin with.
 fn message(said: &str) -> &str {
     let first = said.lines().next().unwrap_or("not YAML");
@@ -182,11 +191,16 @@ impl<'de> Deserialize<'de> for Yaml {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Yaml, A::Error> {
-                let mut map = Vec::new();
-                while let Some(entry) = entries.next_entry()? {
-                    map.push(entry);
+                let mut map: Vec<(Node, Node)> = Vec::new();
+                while let Some((key, value)) = entries.next_entry()? {
+                    map.push((as_text(key).map_err(A::Error::custom)?, value));
                 }
-                Ok(Yaml::Map(map))
+                // The parser knows only of those that are written in the same way.
+                let mut keys = BTreeSet::new();
+                match map.iter().filter_map(|(key, _)| key.text()).find(|key| !keys.insert(*key)) {
+                    Some(twice) => Err(A::Error::custom(format!("duplicate mapping key: {twice}"))),
+                    None => Ok(Yaml::Map(map)),
+                }
             }
         }
         deserializer.deserialize_any(Any)
@@ -215,6 +229,17 @@ mod tests {
     fn numbers_are_read_as_docker_reads_them() {
         let root = parse("a: 0555\nb: 0o555\nc: \"0555\"\nd: 10\ne: 0\nf: 08:00\n").expect("valid");
         assert_eq!(root.json(), serde_json::json!({"a": 0o555, "b": 0o555, "c": "0555", "d": 10, "e": 0, "f": "08:00"}));
+    }
+
+    #[test]
+    fn every_key_is_text() {
+        let root = parse("1: a\ntrue: b\n1.5: c\n").expect("valid");
+        assert_eq!(root.entries().map(|(name, ..)| name).collect::<Vec<_>>(), ["1", "true", "1.5"]);
+        assert_eq!(root.json(), serde_json::json!({"1": "a", "true": "b", "1.5": "c"}));
+        for text in ["'1': a\n1: b\n", "~: a\n", "? [a]\n: b\n", "? {a: b}\n: c\n"] {
+            let error = parse(text).expect_err(text).to_string();
+            assert!(error.starts_with("compose.yml:"), "{error}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub struct Assignment {
     pub name: String,
     /// Its value, in pieces.
     value: Vec<Piece>,
-    /// The comment behind the value, without `#`.
+    /// The comment after the value, without `#`.
     pub comment: Option<String>,
     /// Its line, from 1.
     pub line: usize,
@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
             }
             if !blanks.is_empty() && !is_first {
                 if is_quoted {
-                    return Err("expected nothing but a comment behind the quoted value".to_owned());
+                    return Err("expected nothing but a comment after the quoted value".to_owned());
                 }
                 value.text += blanks;
             }
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
                     if c == '"' { self.double_quoted(&mut value) } else { self.single_quoted(&mut value) }
                 }
                 '"' | '\'' if is_quoted => {
-                    return Err(format!("the quote has no end; expected another {c} behind the value"));
+                    return Err(format!("the quote is not closed; expected another {c} after the value"));
                 }
                 '\\' => self.escaped(&mut value),
                 '$' => self.variable(&mut value),

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Allowed, files, reach};
+use super::{Allowed, files};
 use crate::compose::variable::{self, literal};
-use crate::compose::{Compose, change_labels};
+use crate::compose::{Compose, change_labels, labels as labels_of, mount};
 use crate::error::{Error, Result};
 use crate::labels;
 
@@ -98,11 +98,13 @@ impl Fence<'_> {
             for (section, kind) in [("networks", "network"), ("volumes", "volume")] {
                 for (name, object) in entries(&mut compose.value, section) {
                     changes.extend(self.taken_over(kind, name, object));
+                    changes.extend(without_labels_of(object));
                 }
             }
             for (section, kind) in [("secrets", "secret"), ("configs", "config")] {
                 for (name, object) in entries(&mut compose.value, section) {
                     changes.extend(self.taken_over(kind, name, object));
+                    changes.extend(without_labels_of(object));
                     self.fill(kind, name, object, &folder)?;
                 }
             }
@@ -172,14 +174,17 @@ impl Fence<'_> {
         Ok(())
     }
 
-    /// Names of files of variables are taken from the recipe's folder.
+    /// Files of variables are taken from the recipe's folder, and copied: of a name that stands alone in them, docker would look for the value
+    /// in its own environment.
     fn env_files(&self, service: &mut Value, folder: &Path) -> Result<()> {
         let Some(list) = service.get_mut("env_file") else { return Ok(()) };
         let mut all = if list.is_array() { list.as_array().cloned().unwrap_or_default() } else { vec![list.clone()] };
         for item in &mut all {
             let Some(file) = item.as_str().or_else(|| item["path"].as_str()) else { continue };
             let file = files::usable(folder, &folder.join(self.filled(file)))?;
-            *item = json!(literal(&file.display().to_string()));
+            let copy = self.dir.join(format!("env-{}", hex::encode(Sha256::digest(file.as_os_str().as_encoded_bytes()))));
+            write(&copy, &with_values(&files::read_text(&file)?, self.env))?;
+            *item = json!(literal(&copy.display().to_string()));
         }
         *list = json!(all);
         Ok(())
@@ -191,10 +196,10 @@ impl Fence<'_> {
         let mut changes = Vec::new();
         for mount in mounts.into_iter().flatten() {
             let source = match mount.as_str() {
-                Some(text) => self.filled(text).split_once(':').map(|(source, _)| source.to_owned()),
+                Some(text) => mount::source(&self.filled(text)).map(str::to_owned),
                 None => mount["source"].as_str().map(|s| self.filled(s)),
             };
-            let Some(path) = source.filter(|s| reach::is_path(s)) else { continue };
+            let Some(path) = source.filter(|s| !mount::is_volume(s)) else { continue };
             let is_it = |a: &&Allowed| a.service == name && a.what == format!("mount {path}");
             let Some(volume) = self.allowed.iter().find(is_it).and_then(|a| a.volume.clone()) else { continue };
             match mount.as_str().map(|t| self.filled(t)) {
@@ -209,6 +214,25 @@ impl Fence<'_> {
         }
         changes
     }
+}
+
+/// A file of variables in which every name has its value; one that has none is left out.
+fn with_values(text: &str, env: &BTreeMap<String, String>) -> String {
+    let line = |line: &str| match line.trim_start() {
+        name if name.is_empty() || name.starts_with('#') || name.contains('=') => Some(format!("{line}\n")),
+        name => env.get(name.trim_end()).filter(|v| !v.contains('\n')).map(|value| format!("{}={value}\n", name.trim_end())),
+    };
+    text.lines().filter_map(line).collect()
+}
+
+/// Takes labels off a volume, network, secret or config that are not to be deployed.
+fn without_labels_of(object: &mut Value) -> BTreeSet<Change> {
+    let mut all = labels_of(object.get("labels"));
+    let left_out = retain(&mut all);
+    if !left_out.is_empty() {
+        object["labels"] = json!(all);
+    }
+    left_out
 }
 
 /// The name of a config or secret of a stack: the recipe's name of it, and a hash of its content.
@@ -226,16 +250,15 @@ fn entries<'a>(value: &'a mut Value, section: &str) -> impl Iterator<Item = (&'a
 /// Takes labels off a service that are not to be deployed.
 fn without_labels(service: &mut Value) -> BTreeSet<Change> {
     let mut left_out = BTreeSet::new();
-    change_labels(service, |all| {
-        all.retain(|name, _| {
-            let kept = is_kept(name);
-            if !kept {
-                left_out.insert(Change::Unlabelled { of: name.split('.').next().unwrap_or(name).to_owned() });
-            }
-            kept
-        });
-    });
+    change_labels(service, |all| left_out.extend(retain(all)));
     left_out
+}
+
+/// Leaves those labels that are deployed.
+fn retain(all: &mut BTreeMap<String, String>) -> BTreeSet<Change> {
+    let (kept, left_out): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(all).into_iter().partition(|(name, _)| is_kept(name));
+    *all = kept;
+    left_out.into_keys().map(|name| Change::Unlabelled { of: name.split('.').next().unwrap_or(&name).to_owned() }).collect()
 }
 
 /// Takes a logging driver off a service that sends logs elsewhere; a drill reads them.
@@ -287,7 +310,7 @@ networks:
   other: {external: {name: production}}
   internal:
 volumes:
-  data: {name: '/absolute', external: false}
+  data: {name: '/absolute', external: false, labels: {io.portainer.access: '', backupbot.x: 'y'}}
   theirs: {external: true, name: 'traefik_${V}'}
   mine:
 secrets:
@@ -296,6 +319,13 @@ configs:
   backup: {name: '${STACK_NAME}_backup_${V}', file: backup.sh}
   theirs: {external: true}
 ";
+
+    #[test]
+    fn a_file_of_variables_has_nothing_of_the_callers() {
+        let env = BTreeMap::from([("KEY".to_owned(), "a=$b".to_owned())]);
+        let text = "# c\nA=1\n  B=${x}\nHOME\n KEY \n\nSSH_AUTH_SOCK\r\n";
+        assert_eq!(with_values(text, &env), "# c\nA=1\n  B=${x}\nKEY=a=$b\n\n");
+    }
 
     #[test]
     fn what_is_outside_is_made_anew() {
@@ -311,6 +341,7 @@ configs:
             "volume theirs is the run's own and not traefik_v1",
             "app has volume media in the place of /srv/media",
             "labels of coop-cloud are left out",
+            "labels of io are left out",
             "labels of ofelia are left out",
             "labels of traefik are left out",
             "the logs of app stay here and do not go to syslog",
@@ -319,7 +350,7 @@ configs:
         let text = value.to_string();
         assert!(!text.contains("external") && !text.contains("traefik") && !text.contains("syslog"), "{text}");
         assert_eq!(value["networks"], json!({"proxy": {}, "other": {}, "internal": {}}));
-        assert_eq!(value["volumes"], json!({"data": {}, "theirs": {}, "mine": {}, "media": {}}));
+        assert_eq!(value["volumes"], json!({"data": {"labels": {"backupbot.x": "y"}}, "theirs": {}, "mine": {}, "media": {}}));
         assert_eq!(value["services"]["app"]["volumes"], json!(["media:/media:ro", "data:/data"]));
         let deployed = json!({"backupbot.backup": "true", "coop-cloud.${STACK_NAME}.version": "1.0.0+1"});
         assert_eq!(value["services"]["app"]["deploy"]["labels"], deployed);

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use super::Allowed;
 use super::files;
 use crate::compose::Compose;
+use crate::compose::mount;
 use crate::compose::variable::filled;
 use crate::compose::yaml::Node;
 use crate::error::{Problem, Problems, Result};
+use crate::labels;
 
 /// What of a service gives it something of the host, whatever the value is.
 const NAMESPACES: [&str; 9] =
@@ -21,6 +23,8 @@ const LISTS: [(&str, &str); 6] = [
     ("volumes_from", "volumes_from"),
     ("gpus", "gpus"),
 ];
+/// Options of a network that are about itself alone.
+const OF_NETWORKS: [&str; 2] = ["encrypted", "com.docker.network.driver.mtu"];
 /// The socket of the engine, whose owner can do anything on its host.
 const SOCKET: &str = "docker.sock";
 
@@ -80,6 +84,7 @@ fn reaches(compose: &Compose, env: &BTreeMap<String, String>) -> Vec<Reach> {
             let what = format!("network driver {driver}");
             all.push(Reach { who: name.to_owned(), what, hint: ", as stacks have overlay networks", line });
         }
+        of_network(name, network, env, &mut all);
     }
     all
 }
@@ -94,6 +99,11 @@ fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &
                 ", or use a named volume"
             };
             add(format!("mount {source}"), hint, mount.line);
+        }
+    }
+    for labels in [service.get("labels"), service.get("deploy").and_then(|d| d.get("labels"))].into_iter().flatten() {
+        for (name, value, line) in labelled(labels, env).into_iter().filter(|(name, value, _)| leads_out(name, value)) {
+            add(format!("label {name}={value}"), ", as its path leads out of the volume", line);
         }
     }
     if let Some(privileged) = service.get("privileged").filter(|p| p.scalar().is_some_and(|p| filled(&p, env) != "false")) {
@@ -114,6 +124,44 @@ fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &
             if !value.is_empty() && !is_empty_list {
                 add(format!("{word} {value}"), "", item.line);
             }
+        }
+    }
+}
+
+/// Labels with their lines, from a list of `name=value` or from a map.
+fn labelled(labels: &Node, env: &BTreeMap<String, String>) -> Vec<(String, String, usize)> {
+    let items = labels.items().iter().filter_map(|item| {
+        let text = filled(&item.scalar()?, env);
+        let (name, value) = text.split_once('=')?;
+        Some((name.to_owned(), value.to_owned(), item.line))
+    });
+    let entries =
+        labels.entries().filter_map(|(name, key, value)| Some((filled(name, env), filled(&value.scalar()?, env), key.line)));
+    items.chain(entries).collect()
+}
+
+/// Whether a label of the bot's names a path that leads out of its volume. The bot has all volumes of the engine.
+fn leads_out(name: &str, value: &str) -> bool {
+    name.starts_with(labels::VOLUMES)
+        && name.ends_with(".path")
+        && value.split(',').any(|path| path.split('/').any(|part| part.trim() == ".."))
+}
+
+/// Who gives a network its addresses, and the options of its driver: both may be about other networks of the host's.
+fn of_network(name: &str, network: &Node, env: &BTreeMap<String, String>, all: &mut Vec<Reach>) {
+    let mut add = |what: String, line| {
+        all.push(Reach { who: name.to_owned(), what, hint: ", so that the network is the run's own", line });
+    };
+    let ipam = network.get("ipam");
+    if let Some(driver) = ipam.and_then(|i| i.get("driver")) {
+        let value = driver.scalar().map_or_else(|| "…".to_owned(), |d| filled(&d, env));
+        if value != "default" {
+            add(format!("address driver {value}"), driver.line);
+        }
+    }
+    for options in [network.get("driver_opts"), ipam.and_then(|i| i.get("options"))].into_iter().flatten() {
+        for (option, key, _) in options.entries().filter(|(option, ..)| !OF_NETWORKS.contains(option)) {
+            add(format!("network option {option}"), key.line);
         }
     }
 }
@@ -149,13 +197,7 @@ fn bound(mount: &Node, env: &BTreeMap<String, String>) -> Option<String> {
         };
     };
     let text = filled(&text, env);
-    let (source, _) = text.split_once(':')?;
-    is_path(source).then(|| source.to_owned())
-}
-
-/// Whether docker takes the source of a mount for a path and not for the name of a volume.
-pub(super) fn is_path(source: &str) -> bool {
-    source.starts_with(['.', '/', '~', '\\']) || source.contains('/')
+    mount::source(&text).filter(|source| !mount::is_volume(source)).map(str::to_owned)
 }
 
 /// The files that secrets, configs and `env_file` name: section, name, node, file.
@@ -248,6 +290,40 @@ networks:
             "compose.yml:30: lan: network driver macvlan",
         ];
         assert_eq!(said(RECIPE, &[]), expected);
+    }
+
+    #[test]
+    fn no_way_of_writing_hides_what_reaches_the_host() {
+        let text = "\
+services:
+  1: {image: x, cap_add: [SYS_ADMIN]}
+  app:
+    image: x
+    volumes: ['a:x/../../etc:/mnt', 'b c:/mnt', 'a:/anonymous', 'data:/data']
+    labels: {'backupbot.backup.volumes.data.path': 'ok,x/../../other/_data'}
+    deploy: {labels: ['backupbot.backup.volumes.data.path=${UP:-..}', 'backupbot.backup.volumes.data.path=a..b/c']}
+volumes:
+  data:
+  2: {driver_opts: {type: none, o: bind, device: /}}
+networks:
+  true: {driver: macvlan}
+  lan:
+    ipam: {driver: dhcp, options: {x: y}, config: [{subnet: 10.1.0.0/24}]}
+    driver_opts: {encrypted: '', com.docker.network.driver.overlay.vxlanid_list: '257'}
+";
+        let expected = [
+            "compose.yml:2: 1: capability SYS_ADMIN",
+            "compose.yml:5: app: mount a:x/../../etc",
+            "compose.yml:5: app: mount b c",
+            "compose.yml:6: app: label backupbot.backup.volumes.data.path=ok,x/../../other/_data",
+            "compose.yml:7: app: label backupbot.backup.volumes.data.path=..",
+            "compose.yml:10: 2: driver_opts /",
+            "compose.yml:12: true: network driver macvlan",
+            "compose.yml:14: lan: address driver dhcp",
+            "compose.yml:14: lan: network option x",
+            "compose.yml:15: lan: network option com.docker.network.driver.overlay.vxlanid_list",
+        ];
+        assert_eq!(said(text, &[]), expected);
     }
 
     #[test]

@@ -146,7 +146,7 @@ pub struct Fault {
     pub before_backup: Vec<Action>,
     /// What goes on while the backup is taken.
     pub beside_backup: Option<Beside>,
-    /// The bot is killed amid the backup, or in the group `restore` amid the restore.
+    /// The bot is killed during the backup, or in the group `restore` during the restore.
     pub interrupt: Option<Interrupt>,
     /// What prints the id of the snapshot that is taken for the one that the bot created.
     pub snapshot: Option<Action>,

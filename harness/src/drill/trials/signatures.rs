@@ -8,6 +8,7 @@ use crate::drill::state::Drill;
 use crate::drill::world::publish;
 use crate::error::{Error, ReadingError, Result};
 use crate::probe::dkim;
+use crate::stack::alive;
 use crate::stack::volumes::{Helper, full_name};
 
 /// Stores the key records of the domains: what their DNS says from now on, before and after any restore.
@@ -19,7 +20,7 @@ pub(super) async fn remember_keys(drill: &Drill) -> Result<()> {
     let mut missing = None;
     for domain in &drill.run.corpus.accounts().domains {
         let path = spec.key.replace("{domain}", &domain.name);
-        let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+        let dir = alive::temporary(drill.app.owned.run())?;
         let file = dir.path().join("key");
         if !helper.copy_out(&path, &file).await? {
             missing = Some(format!("volume {} has no {path}", spec.volume));

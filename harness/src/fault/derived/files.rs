@@ -41,14 +41,14 @@ impl Change {
     const ALL: [(Self, &str, &str); 10] = [
         (Self::Altered, "file-altered", "A byte was added to a file."),
         (Self::Gone, "file-gone", "A file is missing."),
-        (Self::Added, "file-added", "There is a file that never was."),
+        (Self::Added, "file-added", "There is a file that was never there before."),
         (Self::Mode, "mode-changed", "Everybody may read and write a file."),
         (Self::Owner, "owner-changed", "A file belongs to somebody else."),
-        (Self::Time, "mtime-changed", "A file's time of modification is a day off."),
-        (Self::Fraction, "fraction-lost", "A file's time of modification lacks the fraction of its second."),
+        (Self::Time, "mtime-changed", "A file's modification time is a day off."),
+        (Self::Fraction, "fraction-lost", "A file's modification time has lost its fraction of a second."),
         (Self::Attribute, "xattr-added", "A file has an extended attribute."),
         (Self::Linked, "file-linked", "A file has a second name."),
-        (Self::Folder, "folder-added", "There is a folder that never was."),
+        (Self::Folder, "folder-added", "There is a folder that was never there before."),
     ];
 
     /// What shows of a file of which only the attributes are compared.

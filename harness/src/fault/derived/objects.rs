@@ -39,7 +39,7 @@ impl Change {
         (Self::CounterSetBack, "counter-set-back", "A counter starts again, at numbers that rows have"),
         (Self::VersionChanged, "user-version-changed", "The database has another user_version"),
         (Self::GrantedToAll, "granted-to-all", "Everybody may read and write a table"),
-        (Self::RoleAdded, "role-added", "There is a role that never was"),
+        (Self::RoleAdded, "role-added", "There is a role that was never there before"),
     ];
 
     /// The kind of objects that it needs, as `checks.toml` names it; none where any database has what it needs.

@@ -39,7 +39,7 @@ impl Change {
     const ALL: [(Self, &str, &str); 4] = [
         (Self::Gone, "gone", "A row is missing"),
         (Self::Altered, "altered", "A row has changed"),
-        (Self::Added, "added", "There is a row that never was"),
+        (Self::Added, "added", "There is a row that was never there before"),
         (Self::Doubled, "doubled", "A row is there twice"),
     ];
 
@@ -139,13 +139,13 @@ pub fn together(scenario: &Scenario) -> Vec<Derived> {
 /// The faults of the tables of which no single rows are struck: all are emptied, or a row of each is altered or added.
 fn of_others(scenario: &Scenario) -> impl Iterator<Item = Derived> {
     let emptied = |(database, tables): (&Database, Vec<String>)| {
-        let what = format!("Tables of which scenario.toml says nothing are empty. Database {}.", database.name);
+        let what = format!("Tables that scenario.toml does not mention are empty. Database {}.", database.name);
         let name = format!("{}-other-tables-emptied", database.name);
         in_content(name, what, Emptied { database: database.clone(), tables })
     };
     let struck = |(database, tables): (&Database, Vec<String>)| {
         let fault = |(change, word, what): (Change, &str, &str)| {
-            let what = format!("{what}, in every table of which scenario.toml says nothing. Database {}.", database.name);
+            let what = format!("{what}, in every table that scenario.toml does not mention. Database {}.", database.name);
             let name = format!("{}-other-tables-row-{word}", database.name);
             in_content(name, what, Others { database: database.clone(), tables: tables.clone(), change })
         };

@@ -123,7 +123,7 @@ impl Asking<'_> {
         }
     }
 
-    /// A response: a line, and the literals in it with the lines that go on behind them. `left` is how many bytes may come.
+    /// A response: a line, and the literals in it with the lines that continue after them. `left` is how many bytes may come.
     async fn response(&mut self, left: &mut usize) -> Result<Vec<u8>, Failure> {
         let mut response = Vec::new();
         loop {
@@ -231,7 +231,7 @@ fn quoted_text(from: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
-/// The responses of a kind, behind the folder's name.
+/// The responses of a kind, after the folder's name.
 fn of_kind<'a>(responses: &'a [Vec<Token>], kind: &'a str) -> impl Iterator<Item = &'a [Token]> {
     responses.iter().filter(move |r| r.get(1).is_some_and(|t| t.is(kind))).filter_map(|r| r.get(3..))
 }

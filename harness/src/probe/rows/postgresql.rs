@@ -265,7 +265,7 @@ async fn materialized(client: &dyn Client, views: Vec<Materialized>, store: &mut
 
 /// What a materialized view holds, held against what its query gives.
 async fn held(client: &dyn Client, view: &Materialized) -> Result<Result<String, Failed>> {
-    let (count, sum) = match sums(client, &view.sql).await? {
+    let has = match sums(client, &view.sql).await? {
         Ok(has) => has,
         Err(failed) => return Ok(Err(failed)),
     };
@@ -275,11 +275,12 @@ async fn held(client: &dyn Client, view: &Materialized) -> Result<Result<String,
     while gives.len() < 2
         && let Ok(now) = sums(client, &query).await?
     {
-        if (&now.0, &now.1) == (&count, &sum) {
+        if now == has {
             return Ok(Ok(AS_QUERIED.to_owned()));
         }
         gives.push(now);
     }
+    let (count, sum) = has;
     Ok(Ok(match gives.as_slice() {
         [one, two] if one == two => format!("{count} rows, sum {sum}, not what its query gives now"),
         // Filled anew, it would hold something else each time.

@@ -23,7 +23,7 @@ pub(super) enum Token {
     Read,
     /// `>` and `>>`.
     Write,
-    /// The same for another stream than the output: messages.
+    /// The same for a stream other than the output: messages.
     Messages,
 }
 

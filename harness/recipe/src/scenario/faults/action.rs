@@ -111,7 +111,7 @@ pub struct Mark {
     pub file: String,
 }
 
-/// The bot is killed amid the backup or the restore.
+/// The bot is killed during the backup or the restore.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Interrupt {

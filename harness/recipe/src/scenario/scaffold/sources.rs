@@ -77,7 +77,7 @@ fn named_files(compose: &Value) -> BTreeSet<String> {
     all.into_iter().filter_map(Value::as_str).map(|f| f.trim_start_matches("./").to_owned()).collect()
 }
 
-/// Merges a compose file into one: maps by their keys, lists one behind the other, of anything else the later one.
+/// Merges a compose file into one: maps by their keys, lists one after the other, of anything else the later one.
 fn merge(into: &mut Value, more: Value) {
     match (into, more) {
         (Value::Object(into), Value::Object(more)) => {
