@@ -212,7 +212,7 @@ fn images_that_are_neither_present_nor_buildable() {
         copy.path(),
         &["mailu", "--images", "recipe"],
         exit_code::ENGINE,
-        &["images not present: ", "ghcr.io/mailu/nginx:2024.06.52", "--images standin"],
+        &["images that are not on the engine: ", "ghcr.io/mailu/nginx:2024.06.52", "--images standin"],
     );
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use recipe::scenario::FOLDER;
@@ -53,12 +53,16 @@ pub fn bot(scenarios: &Path) -> Result<PathBuf> {
 
 /// The folder in the state directory that has what an archive has, by whose hash it is named.
 fn unpacked(archive: &[u8], state: &Path) -> Result<PathBuf> {
-    let folder = state.join(format!("{FOLDER}-{}", &hex::encode(Sha256::digest(archive))[..12]));
-    let new = tempfile::tempdir_in(state).map_err(Error::io(state))?;
+    let new = tempfile::Builder::new().prefix("tmp-unpacked-by-").tempdir_in(state).map_err(Error::io(state))?;
     let owner = new.path().metadata().map_err(Error::io(state))?.uid();
-    if !folder.exists() {
-        tar::Archive::new(archive).unpack(new.path()).map_err(Error::io(new.path()))?;
-        match fs::rename(new.path(), &folder) {
+    let folder = state.join(format!("{FOLDER}-{}-{owner}", &hex::encode(Sha256::digest(archive))[..12]));
+    if !is_whole(archive, &folder).map_err(Error::io(&folder))? {
+        let (whole, incomplete) = (new.path().join("whole"), new.path().join("incomplete"));
+        fs::DirBuilder::new().mode(0o700).create(&whole).map_err(Error::io(&whole))?;
+        tar::Archive::new(archive).unpack(&whole).map_err(Error::io(&whole))?;
+        // Somebody has cleaned up in it.
+        let _ = fs::rename(&folder, &incomplete);
+        match fs::rename(&whole, &folder) {
             // Another process was faster.
             Err(e) if matches!(e.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {}
             renamed => renamed.map_err(Error::io(&folder))?,
@@ -74,6 +78,17 @@ fn unpacked(archive: &[u8], state: &Path) -> Result<PathBuf> {
         )));
     }
     Ok(folder)
+}
+
+/// Whether a folder has every file of an archive, each with its size.
+fn is_whole(archive: &[u8], folder: &Path) -> std::io::Result<bool> {
+    for entry in tar::Archive::new(archive).entries()? {
+        let entry = entry?;
+        if folder.join(entry.path()?).metadata().map(|m| m.len()).ok() != Some(entry.size()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -105,6 +120,9 @@ mod tests {
         let (has, expected) = (files(&folder, Path::new("")), files(Path::new("../scenarios"), Path::new("")));
         assert!(has.len() > 80 && has == expected, "{:?}", has.iter().map(|(name, ..)| name).collect::<Vec<_>>());
         assert_eq!(unpacked(PACKED, state.path()).expect("there"), folder);
+        fs::remove_file(folder.join("radicale/scenario.toml")).expect("removed");
+        unpacked(PACKED, state.path()).expect("unpacked anew");
+        assert_eq!(files(&folder, Path::new("")), expected);
         assert_eq!(fs::read_dir(state.path()).expect("read").count(), 1, "nothing else is left");
     }
 
@@ -115,9 +133,9 @@ mod tests {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("set");
         let error = unpacked(PACKED, state.path()).expect_err("not ours alone").to_string();
         assert!(error.contains("only you can write to"), "{error}");
-        fs::remove_dir_all(&folder).expect("removed");
-        let elsewhere = tempfile::tempdir().expect("a directory");
-        std::os::unix::fs::symlink(elsewhere.path(), &folder).expect("linked");
-        assert!(unpacked(PACKED, state.path()).is_err());
+        let elsewhere = state.path().join("elsewhere");
+        fs::rename(&folder, &elsewhere).expect("moved");
+        std::os::unix::fs::symlink(&elsewhere, &folder).expect("linked");
+        assert!(unpacked(PACKED, state.path()).is_err(), "a link");
     }
 }

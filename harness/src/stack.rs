@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bollard::models::SwarmInitRequest;
+use bollard::models::{NodeSpecAvailabilityEnum, SwarmInitRequest};
 use engine::{Engine, NAMESPACE_LABEL};
 
 use crate::error::Context as _;
@@ -46,7 +46,9 @@ pub async fn ensure_swarm(engine: &Engine, events: &Events) -> Result<()> {
     until(Duration::from_secs(60), || async {
         let swarm = engine.docker.info().await.context("asking the engine about itself")?.swarm.unwrap_or_default();
         match swarm.local_node_state {
-            Some(State::ACTIVE) if swarm.control_available == Some(true) => Ok(Ok(())),
+            Some(State::ACTIVE) if swarm.control_available == Some(true) => {
+                takes_containers(engine, &swarm.node_id.unwrap_or_default()).await.map(Ok)
+            }
             Some(State::ACTIVE) => Err(Error::Engine(
                 "this node is a swarm worker: a drill deploys stacks, which takes a manager. \
                  Point DOCKER_HOST at a manager, or run `docker node promote` there"
@@ -59,6 +61,18 @@ pub async fn ensure_swarm(engine: &Engine, events: &Events) -> Result<()> {
         }
     })
     .await
+}
+
+/// Checks that the engine's node takes what a drill deploys, which stays on it.
+async fn takes_containers(engine: &Engine, node: &str) -> Result<()> {
+    let found = engine.docker.inspect_node(node).await.context("asking the engine about its node")?;
+    match found.spec.and_then(|spec| spec.availability) {
+        None | Some(NodeSpecAvailabilityEnum::ACTIVE | NodeSpecAvailabilityEnum::EMPTY) => Ok(()),
+        Some(other) => Err(Error::Engine(format!(
+            "the engine's node starts no containers: its availability in the swarm is {other}. Point DOCKER_HOST at a manager that does, \
+             or run `docker node update --availability active {node}`"
+        ))),
+    }
 }
 
 /// Initialises a swarm, unless another run is faster; says what to wait for.

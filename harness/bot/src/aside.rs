@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::bot::Result;
+use crate::contract;
 use crate::restic::{self, Node};
 
 /// What the names begin with. A name that begins with a dot is no message in a Maildir.
@@ -25,8 +26,9 @@ impl Aside {
     /// follow a link in the place of a folder to wherever that leads.
     pub(crate) async fn make_way(id: &str, target: &str, paths: &[String]) -> Result<Self> {
         let listed = restic::run(&["ls", "--json", id]).await?;
-        let selected = restic::nodes(&listed).filter(|node| paths.iter().any(|p| Path::new(&node.path).starts_with(p)));
-        Self::moved(in_the_way(selected, target))
+        let is_on_the_way = |path: &Path| paths.iter().any(|p| path.starts_with(p) || is_above(path, Path::new(p)));
+        let nodes = restic::nodes(&listed).filter(|node| is_on_the_way(Path::new(&node.path)));
+        Self::moved(in_the_way(nodes, target))
     }
 
     /// Moves all of these aside, or none.
@@ -64,6 +66,12 @@ fn with_time(folder: &Path) -> std::io::Result<(File, SystemTime)> {
     let folder = File::open(folder)?;
     let time = folder.metadata()?.modified()?;
     Ok((folder, time))
+}
+
+/// Whether a path is of a folder in a volume through which another path leads. The volume's own folder is not the app's to replace.
+fn is_above(path: &Path, other: &Path) -> bool {
+    let in_volume = path.strip_prefix(contract::VOLUMES_ROOT).is_ok_and(|path| path.components().count() > 2);
+    in_volume && other.starts_with(path)
 }
 
 /// The places of a snapshot's entries, parents first, at which something is that has to go.
@@ -134,6 +142,15 @@ mod tests {
             [short, long.clone()].map(|name| std::fs::read_to_string(place(&name)).expect("read")),
             ["new".to_owned(), long]
         );
+    }
+
+    #[test]
+    fn folders_of_a_volume_on_the_way_to_what_is_selected_count() {
+        let path = |path: &str| PathBuf::from(format!("{}/{path}", contract::VOLUMES_ROOT));
+        let selected = path("s_data/_data/sub/file");
+        for (of, above) in [("s_data/_data/sub", true), ("s_data/_data", false), ("s_data", false), ("s_data/_data/su", false)] {
+            assert_eq!(is_above(&path(of), &selected), above, "{of}");
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ impl Bot {
             return self.backup(vec![contract::SECRETS_ROOT.to_owned()], vec![], None, retries).await;
         }
         self.ensure_repository().await?;
+        self.tell_unconfined();
         for stack in stacks {
             let copies = self.copy_secrets(&engine, &stack).await?;
             self.hooks(&engine, &stack, Hook::BackupPre).await?;

@@ -40,7 +40,11 @@ impl Bot {
         if hooks {
             self.hooks(&engine, &stack, Hook::RestorePre).await?;
         }
+        self.tell_unconfined();
         let below = (target != "/").then(|| PathBuf::from(target));
+        if let Some(folder) = &below {
+            std::fs::create_dir_all(folder).map_err(|e| format!("{target}: {e}"))?;
+        }
         let folders = stack.folders().chain(below).collect();
         let (restored, settled) = confined(folders, put_back(id, target.to_owned(), paths)).await?;
         if let (Err(_), Err(also)) = (&restored, &settled) {

@@ -76,6 +76,14 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
     Ok(checks)
 }
 
+/// How what is unread begins where fewer items were compared than `checks.toml` declares.
+const COUNTED: &str = "check ";
+
+/// Whether an item is a check of which fewer items were compared than declared. Whatever is lost may be why.
+pub(crate) fn is_counted(item: &Item) -> bool {
+    matches!(item, Item::Observation { what } if what.starts_with(COUNTED))
+}
+
 /// What was declared and not compared, or fewer of it than was declared.
 pub(super) fn missing(evidence: &Evidence, stage: &str) -> Result<Vec<Finding>> {
     let declared: Declared = match declared::required(evidence, RunFact::Checks)? {
@@ -85,7 +93,7 @@ pub(super) fn missing(evidence: &Evidence, stage: &str) -> Result<Vec<Finding>> 
     let performed = performed(evidence, stage)?;
     let untried = evidence.not_tried(stage)?;
     let unread = |name: &str, detail| {
-        let item = Item::Observation { what: format!("check {name:?}") };
+        let item = Item::Observation { what: format!("{COUNTED}{name:?}") };
         finding(item, Outcome::Unread, None, detail)
     };
     let short = declared.iter().filter_map(|(name, least)| {

@@ -98,6 +98,7 @@ fn explains(cause: &(Key, Vec<usize>), other: &(Key, Vec<usize>), findings: &[Fi
     }
     match (cause.rank, &cause.place) {
         (Rank::Step | Rank::Secret, _) => true,
+        _ if other.rank == Rank::Counted => true,
         // Files that are not in the snapshot explain those, and no others, that are lost.
         (Rank::Snapshot, Place::Volume(_)) if other.rank == Rank::Files => {
             let missing: BTreeSet<&str> = of.iter().filter_map(|at| path(&findings[*at])).collect();

@@ -30,8 +30,18 @@ pub fn command(dir: &Path) -> Command {
     command
 }
 
+/// The folder above which has the form of a repository and no `.git`: its files are a recipe's, and git would do what they say.
+fn bare(dir: &Path) -> Option<&Path> {
+    let mut above = dir.ancestors().take_while(|dir| !dir.join(".git").exists());
+    above.find(|dir| ["HEAD", "objects", "refs"].iter().all(|name| dir.join(name).exists()))
+}
+
 /// Runs `git` in a directory and returns what it prints. If git fails, the error is the first line of its message.
 pub fn git(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
+    if let Some(bare) = bare(dir) {
+        let message = "it has the form of a git repository (HEAD, objects, refs), whose settings could name programs to run";
+        return Err(Error::input(bare, None, message));
+    }
     let output = command(dir)
         .args(arguments)
         // Not even the index is refreshed: another process may hold its lock.
@@ -74,7 +84,9 @@ mod tests {
             std::fs::write(folder.join(file), text).expect("written");
         }
         let asked = git(&folder, &["status", "--porcelain", "--", "."]);
-        assert!(!made.exists() && asked.is_err(), "{asked:?}");
+        assert!(asked.expect_err("refused").to_string().contains("the form of a git repository"));
+        let asked = command(&folder).args(["status", "--porcelain", "--", "."]).output().expect("git runs");
+        assert!(!made.exists() && !asked.status.success(), "{asked:?}");
         assert!(git(dir.path(), &["status", "--porcelain"]).is_ok());
     }
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::compose::variable::filled;
+use crate::compose::variable::made;
 use crate::compose::{Compose, references};
 use crate::env::{EnvFile, Values};
 use crate::error::{Problems, Result};
@@ -105,7 +105,7 @@ impl Scenario {
     /// The images that the recipe names, by service.
     pub fn images(&self) -> BTreeMap<String, String> {
         let services = self.compose.iter().flat_map(|c| c.value["services"].as_object().into_iter().flatten());
-        let image = |service: &Value| Some(filled(service["image"].as_str()?, &self.values));
+        let image = |service: &Value| Some(made(service["image"].as_str()?, &self.values));
         services.filter_map(|(name, service)| Some((name.clone(), image(service)?))).collect()
     }
 

@@ -13,13 +13,13 @@ use crate::audit::Audited;
 use crate::cli::strict;
 use crate::conformance::{Outcome, Tested};
 use crate::doctor::{self, Level};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events::{Events, Phase};
 use crate::report::terminal::Terminal;
 use crate::secret::Secret;
 use crate::stack::lease::Lease;
 use crate::stack::ownership::Owned;
-use crate::stack::{ensure_swarm, gc};
+use crate::stack::{alive, ensure_swarm, gc};
 use crate::{audit, conformance, exit_code, images, installation, output};
 
 /// Removes what killed runs left.
@@ -89,7 +89,7 @@ pub(super) async fn audit(scenarios: &Path, what: Audited<'_>, scenario: Option<
         Some(name) => Scenario::load(scenarios, &name)?,
         None => audit::scenario_of(scenarios, what.stack).await?,
     };
-    let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+    let dir = alive::temporary("audit")?;
     let evidence = Arc::new(Evidence::create(dir.path())?);
     audit::deployed(&scenario, what, evidence.clone()).await?;
     let (verdict, report) = (judge::audited(&evidence)?, AuditReport::read(&evidence)?);

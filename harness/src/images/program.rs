@@ -69,17 +69,14 @@ impl Program {
             return Ok(Some(program));
         }
         let exe = std::env::current_exe().map_err(Error::io("the running program"))?;
-        // In its checkout cargo makes a much smaller one.
-        let is_in_checkout =
-            self.built_at().is_some() || Path::new(CHECKOUT).canonicalize().is_ok_and(|checkout| exe.starts_with(checkout));
-        let stands_for_it = !is_in_checkout && !is_dynamic(&exe).map_err(Error::io(&exe))?;
+        // Where cargo puts this one, it makes a much smaller one.
+        let stands_for_it = target(&exe).is_none() && !is_dynamic(&exe).map_err(Error::io(&exe))?;
         Ok(stands_for_it.then_some(exe))
     }
 
-    /// Where cargo puts the program: beside this one, or, for a test, one folder above.
+    /// The program where cargo puts it, if this one is there too.
     fn built_at(self) -> Option<PathBuf> {
-        let exe = std::env::current_exe().ok()?;
-        exe.ancestors().skip(1).take(2).map(|dir| dir.join(self.name)).find(|p| p.is_file())
+        Some(target(&std::env::current_exe().ok()?)?.join(self.name)).filter(|p| p.is_file())
     }
 
     /// Has cargo build the program; where it is up to date that takes a moment.
@@ -114,6 +111,11 @@ impl Program {
             Error::Engine(format!("the program `{name}` does not build: {}; `make build` shows all of it", last.join(" / ")))
         })
     }
+}
+
+/// The folder of cargo's in which a program is; of a test, the one above.
+fn target(exe: &Path) -> Option<&Path> {
+    exe.ancestors().skip(1).take(2).find(|dir| dir.join(".fingerprint").is_dir())
 }
 
 /// Whether an ELF program (64 bits, little-endian) asks for an interpreter, which is the dynamic linker. Nothing else does.

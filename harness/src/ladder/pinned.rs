@@ -132,7 +132,8 @@ impl Source {
         match &self.revision {
             Some(revision) => self.pin_at(revision, into),
             None if self.dirty => {
-                copy(&self.dir, into)?;
+                std::fs::create_dir_all(into).map_err(Error::io(into))?;
+                copy(&self.dir, &into.canonicalize().map_err(Error::io(into))?)?;
                 Ok(Pinned { dir: into.to_owned(), taken: Taken { version: version(into)?, commit: None } })
             }
             None => {
@@ -204,15 +205,15 @@ fn version(dir: &Path) -> Result<Option<String>> {
     Ok(recipe.version().map(|(.., label)| label.value.clone()))
 }
 
-/// Copies a folder, without its repository. Links stay links, so that a copy has nothing of what they lead to; pipes, sockets and devices are
-/// not a recipe's.
+/// Copies a folder, without its repository, and without a folder in it that the copy is in. Links stay links, so that a copy has nothing of
+/// what they lead to; pipes, sockets and devices are not a recipe's.
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to).map_err(Error::io(to))?;
     for entry in std::fs::read_dir(from).map_err(Error::io(from))?.flatten() {
         let (path, target) = (entry.path(), to.join(entry.file_name()));
         let kind = entry.file_type().map_err(Error::io(&path))?;
-        if entry.file_name() == ".git" {
+        if entry.file_name() == ".git" || to.starts_with(&path) {
         } else if kind.is_dir() {
+            std::fs::create_dir(&target).map_err(Error::io(&target))?;
             copy(&path, &target)?;
         } else if kind.is_symlink() {
             let leads = std::fs::read_link(&path).map_err(Error::io(&path))?;
@@ -263,7 +264,7 @@ mod tests {
     #[test]
     fn a_copy_has_nothing_of_what_links_lead_to_and_waits_for_no_pipe() {
         let dir = tempfile::tempdir().expect("a directory");
-        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let from = dir.path().join("from");
         std::fs::create_dir_all(from.join("sub")).expect("made");
         std::fs::write(dir.path().join("key"), "the host's").expect("written");
         std::fs::write(from.join("sub/own"), "x").expect("written");
@@ -271,7 +272,12 @@ mod tests {
             std::os::unix::fs::symlink(leads, from.join(link)).expect("linked");
         }
         assert!(Command::new("mkfifo").arg(from.join("pipe")).status().expect("run").success());
+        // Of a run in the recipe's own folder.
+        let to = from.join("runs/ladder/recipe");
+        std::fs::create_dir_all(&to).expect("made");
+        std::fs::write(from.join("runs/older"), "x").expect("written");
         copy(&from, &to).expect("copied");
+        assert!(!to.join("runs").exists());
         assert_eq!(std::fs::read_to_string(to.join("own")).expect("a link within"), "x");
         for (leads, link) in [("../key", "key"), ("..", "up"), (".", "loop")] {
             assert_eq!(std::fs::read_link(to.join(link)).expect("a link"), Path::new(leads));

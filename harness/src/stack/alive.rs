@@ -18,9 +18,28 @@ pub fn state_dir() -> Result<PathBuf> {
     let var = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     let dir = var("RESTORE_DRILL_STATE_DIR")
         .or_else(|| var("XDG_STATE_HOME").map(|d| d.join("restore-drill")))
-        .or_else(|| var("HOME").map(|d| d.join(".local/state/restore-drill")))
-        .unwrap_or_else(|| std::env::temp_dir().join("restore-drill"));
+        .or_else(|| var("HOME").map(|d| d.join(".local/state/restore-drill")));
+    let Some(dir) = dir else { return own_folder(&std::env::temp_dir()) };
     std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+    Ok(dir)
+}
+
+/// A folder of this user's where anybody may make folders.
+fn own_folder(of_all: &Path) -> Result<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let user = tempfile::tempfile_in(of_all).and_then(|file| file.metadata()).map_err(Error::io(of_all))?.uid();
+    let dir = of_all.join(format!("restore-drill-{user}"));
+    match std::fs::DirBuilder::new().mode(0o700).create(&dir) {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(Error::io(&dir)(e)),
+        _ => {}
+    }
+    let found = dir.symlink_metadata().map_err(Error::io(&dir))?;
+    if !found.is_dir() || found.uid() != user || found.mode() & 0o077 != 0 {
+        return Err(Error::Usage(format!(
+            "{} is not a folder of yours that nobody else can use. Remove it, or name another state directory with RESTORE_DRILL_STATE_DIR",
+            dir.display()
+        )));
+    }
     Ok(dir)
 }
 
@@ -79,7 +98,7 @@ const OLD: Duration = Duration::from_secs(3600);
 /// The state directory cannot be written.
 pub fn temporary(run: &str) -> Result<tempfile::TempDir> {
     let state = state_dir()?;
-    tempfile::Builder::new().prefix(&format!("{TEMPORARY}{run}-")).tempdir_in(&state).map_err(Error::io(&state))
+    tempfile::Builder::new().prefix(&format!("{TEMPORARY}{}-{run}-", host_id()?)).tempdir_in(&state).map_err(Error::io(&state))
 }
 
 /// Removes the directories that dead runs left.
@@ -87,14 +106,14 @@ pub fn temporary(run: &str) -> Result<tempfile::TempDir> {
 /// # Errors
 /// The state directory cannot be read.
 pub fn remove_temporary() -> Result<()> {
-    let state = state_dir()?;
+    let (state, here) = (state_dir()?, host_id()?);
     for entry in std::fs::read_dir(&state).map_err(Error::io(&state))?.flatten() {
         let name = entry.file_name();
-        let Some((run, _)) = name.to_str().and_then(|n| n.strip_prefix(TEMPORARY)).and_then(|n| n.rsplit_once('-')) else {
-            continue;
-        };
+        let rest = name.to_str().and_then(|n| n.strip_prefix(TEMPORARY)).and_then(|n| n.rsplit_once('-'));
+        let Some((host, run)) = rest.and_then(|(rest, _)| rest.split_once('-')) else { continue };
         let is_old = || entry.metadata().and_then(|m| m.modified()).is_ok_and(|t| t.elapsed().is_ok_and(|age| age > OLD));
-        let is_dead = match is_held(run)? {
+        // Locks of another machine that shares the directory may not be seen here.
+        let is_dead = match is_held(run)?.filter(|_| host == here) {
             Some(held) => !held,
             None => is_old(),
         };
@@ -158,7 +177,21 @@ pub fn is_held(run: &str) -> Result<Option<bool>> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+
+    #[test]
+    fn where_anybody_may_make_folders_a_folder_is_this_users_alone() {
+        let all = tempfile::tempdir().expect("a directory");
+        let own = own_folder(all.path()).expect("a folder");
+        assert_eq!(own_folder(all.path()).expect("the same"), own);
+        std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).expect("set");
+        assert!(own_folder(all.path()).expect_err("others see it").to_string().contains("nobody else"));
+        std::fs::remove_dir(&own).expect("removed");
+        std::os::unix::fs::symlink(all.path(), &own).expect("linked");
+        assert!(own_folder(all.path()).is_err());
+    }
 
     #[test]
     fn a_state_directory_has_one_id_and_another_at_its_path_has_another() {

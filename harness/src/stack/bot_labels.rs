@@ -9,6 +9,7 @@ use bollard::query_parameters::ListServicesOptionsBuilder;
 use bot::contract::{ENABLED_LABEL, HIDDEN};
 use engine::{NAMESPACE_LABEL, is_not_found, label_filter};
 use recipe::compose::change_labels;
+use recipe::compose::variable::made;
 use recipe::labels::PREFIX;
 use serde_json::Value;
 use tokio::process::Command;
@@ -24,14 +25,17 @@ const TRIES: u32 = 20;
 /// How long to wait before the next try.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Hides them in a compose file, and the one by which clients find a bot, so that nobody outside takes them for his own.
-pub(super) fn hide(file: &mut Value) {
+/// Hides them in a compose file, and the one by which clients find a bot, so that nobody outside takes them for his own. As labels become a
+/// map, in whose names docker replaces no variables, that is done here.
+pub(super) fn hide(file: &mut Value, values: &BTreeMap<String, String>) {
     let hidden = |name: String| {
         let finds_a_bot = || (name == ENABLED_LABEL.0).then(|| format!("{HIDDEN}{name}"));
         hidden_name(&name).or_else(finds_a_bot).unwrap_or(name)
     };
     for service in file.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
-        change_labels(service, |all| *all = std::mem::take(all).into_iter().map(|(k, v)| (hidden(k), v)).collect());
+        change_labels(service, |all| {
+            *all = std::mem::take(all).into_iter().map(|(k, v)| (hidden(made(&k, values)), v)).collect()
+        });
     }
 }
 
@@ -133,9 +137,9 @@ mod tests {
     fn labels_of_backupbot_are_hidden_from_other_bots() {
         let mut file = json!({"services": {"app": {
             "labels": {"backupbot.backup": "true"},
-            "deploy": {"labels": ["coop-cloud.s.version=1", "backupbot.backup.volumes.a=false", "coop-cloud.backupbot.enabled=true"]},
+            "deploy": {"labels": ["coop-cloud.${NAME}.version=1", "backupbot.backup.volumes.a=false", "coop-cloud.backupbot.enabled=true"]},
         }}});
-        hide(&mut file);
+        hide(&mut file, &BTreeMap::from([("NAME".to_owned(), "s".to_owned())]));
         assert_eq!(
             file["services"]["app"],
             json!({

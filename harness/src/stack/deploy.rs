@@ -70,7 +70,7 @@ impl Stack {
             }
             self.edits.iter().for_each(|e| e.apply(file));
             self.stopped.iter().for_each(|service| Edit::stop(service).apply(file));
-            bot_labels::hide(file);
+            bot_labels::hide(file, &self.env);
             variables::shield(file, &self.env);
             // `docker stack deploy` merges services, but of volumes and networks the last file's wins whole.
             for section in ["volumes", "networks", "secrets", "configs"] {

@@ -1,5 +1,6 @@
 //! By what findings are put in groups and in an order: how near they are to a cause, where they are, and how bad they are.
 
+use crate::checks::is_counted;
 use crate::model::{Finding, Item, Outcome};
 
 /// Where the items of a group are.
@@ -25,6 +26,7 @@ pub(super) enum Rank {
     Logins,
     Mail,
     Use,
+    Counted,
     Note,
 }
 
@@ -34,6 +36,7 @@ impl Rank {
             return Self::Note;
         }
         match &finding.item {
+            item if is_counted(item) => Self::Counted,
             Item::Observation { .. } => Self::Run,
             Item::Step { .. } => Self::Step,
             Item::Secret { .. } => Self::Secret,

@@ -101,6 +101,16 @@ fn a_failed_step_comes_first_and_may_explain_all() {
 }
 
 #[test]
+fn fewer_items_than_declared_come_after_those_that_are_lost() {
+    let fewer = found(Item::Observation { what: "check \"rows of main.db, alias\"".into() }, Outcome::Unread);
+    let unread = found(Item::Observation { what: "declaration \"checks\"".into() }, Outcome::Unread);
+    let groups = told(vec![fewer.clone(), found(alias("a"), Outcome::Lost), unread]).groups;
+    let order: Vec<&[usize]> = groups.iter().map(|g| g.findings.as_slice()).collect();
+    assert_eq!((order, &groups[2].follows[..]), (vec![&[2][..], &[0], &[1]], &[1][..]));
+    assert_eq!(told(vec![fewer]).groups[0].follows, [0; 0]);
+}
+
+#[test]
 fn a_missing_folder_holds_what_is_in_it_and_not_what_begins_like_it() {
     let missing = BTreeSet::from(["u01", "a/b"]);
     let held = ["u01", "u01/cur/1", "u012/cur", "a", "a/b/c", "a/bc"].map(|path| holds(&missing, path));

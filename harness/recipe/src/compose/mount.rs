@@ -12,8 +12,7 @@ pub fn source(text: &str) -> Option<&str> {
 
 /// Whether a source is the name of a volume. Docker takes for a path what begins like one, and makes a volume of anything else, or fails.
 pub fn is_volume(source: &str) -> bool {
-    let mut chars = source.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphanumeric()) && chars.all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+    !source.is_empty() && !source.starts_with('.') && source.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
 }
 
 #[cfg(test)]
@@ -25,7 +24,9 @@ mod tests {
         for (text, expected, volume) in [
             ("data:/data", Some("data"), true),
             ("data:/data:ro", Some("data"), true),
+            ("_cache:/c", Some("_cache"), true),
             ("./own:/own", Some("./own"), false),
+            ("..:/own", Some(".."), false),
             ("/etc:/etc:ro", Some("/etc"), false),
             ("~/x:/x", Some("~/x"), false),
             ("a:x/../../etc:/mnt", Some("a:x/../../etc"), false),

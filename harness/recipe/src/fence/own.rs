@@ -98,19 +98,19 @@ impl Fence<'_> {
             for (section, kind) in [("networks", "network"), ("volumes", "volume")] {
                 for (name, object) in entries(&mut compose.value, section) {
                     changes.extend(self.taken_over(kind, name, object));
-                    changes.extend(without_labels_of(object));
+                    changes.extend(self.without_labels_of(object));
                 }
             }
             for (section, kind) in [("secrets", "secret"), ("configs", "config")] {
                 for (name, object) in entries(&mut compose.value, section) {
                     changes.extend(self.taken_over(kind, name, object));
-                    changes.extend(without_labels_of(object));
+                    changes.extend(self.without_labels_of(object));
                     self.fill(kind, name, object, &folder)?;
                 }
             }
             let mut volumes = BTreeSet::new();
             for (name, service) in entries(&mut compose.value, "services") {
-                changes.extend(without_labels(service));
+                changes.extend(self.without_labels(service));
                 changes.extend(without_logging(name, service));
                 self.env_files(service, &folder)?;
                 for change in self.replace_mounts(name, service) {
@@ -130,8 +130,32 @@ impl Fence<'_> {
         Ok(changes)
     }
 
-    fn filled(&self, text: &str) -> String {
-        variable::filled(text, self.env)
+    fn made(&self, text: &str) -> String {
+        variable::made(text, self.env)
+    }
+
+    /// Takes labels off a service that are not to be deployed.
+    fn without_labels(&self, service: &mut Value) -> BTreeSet<Change> {
+        let mut left_out = BTreeSet::new();
+        change_labels(service, |all| left_out.extend(self.retain(all)));
+        left_out
+    }
+
+    /// The same of a volume, network, secret or config.
+    fn without_labels_of(&self, object: &mut Value) -> BTreeSet<Change> {
+        let Some(labels) = object.get("labels") else { return BTreeSet::new() };
+        let mut all = labels_of(Some(labels));
+        let left_out = self.retain(&mut all);
+        object["labels"] = json!(all);
+        left_out
+    }
+
+    /// Leaves those labels that are deployed. As they become a map, in whose names docker replaces no variables, that is done here.
+    fn retain(&self, all: &mut BTreeMap<String, String>) -> BTreeSet<Change> {
+        let named = std::mem::take(all).into_iter().map(|(name, value)| (self.made(&name), value));
+        let (kept, left_out): (BTreeMap<_, _>, BTreeMap<_, _>) = named.partition(|(name, _)| is_kept(name));
+        *all = kept;
+        left_out.into_keys().map(|name| Change::Unlabelled { of: name.split('.').next().unwrap_or(&name).to_owned() }).collect()
     }
 
     /// Takes `external` and an absolute name off an object, so that it is made for the stack.
@@ -140,14 +164,14 @@ impl Fence<'_> {
             *object = json!({});
         }
         let object = object.as_object_mut()?;
-        let named = object.remove("name").and_then(|n| n.as_str().map(|n| self.filled(n)));
+        let named = object.remove("name").and_then(|n| n.as_str().map(|n| self.made(n)));
         let external = object.remove("external");
         let is_external = match &external {
             None | Some(Value::Null | Value::Bool(false)) => false,
-            Some(Value::String(text)) => self.filled(text) != "false",
+            Some(Value::String(text)) => self.made(text) != "false",
             Some(_) => true,
         };
-        let inner = external.and_then(|e| e.get("name").and_then(Value::as_str).map(|n| self.filled(n)));
+        let inner = external.and_then(|e| e.get("name").and_then(Value::as_str).map(|n| self.made(n)));
         let outside = inner.or(named).or_else(|| is_external.then(|| name.to_owned()))?;
         // A name that begins with the stack's is not somebody else's, if the recipe makes the object.
         let ours = !is_external && outside.starts_with(&format!("{}_", self.stack));
@@ -160,7 +184,7 @@ impl Fence<'_> {
         let Some(object) = object.as_object_mut() else { return Ok(()) };
         object.remove("driver");
         let file = match object.get("file").and_then(Value::as_str) {
-            Some(file) => files::usable(folder, &folder.join(self.filled(file)))?,
+            Some(file) => files::usable(folder, &folder.join(self.made(file)))?,
             None => {
                 let content = if kind == "secret" { (self.secret)(name) } else { EMPTY.to_owned() };
                 let file = self.dir.join(format!("{kind}-{}", hex::encode(Sha256::digest(name))));
@@ -181,7 +205,7 @@ impl Fence<'_> {
         let mut all = if list.is_array() { list.as_array().cloned().unwrap_or_default() } else { vec![list.clone()] };
         for item in &mut all {
             let Some(file) = item.as_str().or_else(|| item["path"].as_str()) else { continue };
-            let file = files::usable(folder, &folder.join(self.filled(file)))?;
+            let file = files::usable(folder, &folder.join(self.made(file)))?;
             let copy = self.dir.join(format!("env-{}", hex::encode(Sha256::digest(file.as_os_str().as_encoded_bytes()))));
             write(&copy, &with_values(&files::read_text(&file)?, self.env))?;
             *item = json!(literal(&copy.display().to_string()));
@@ -196,13 +220,13 @@ impl Fence<'_> {
         let mut changes = Vec::new();
         for mount in mounts.into_iter().flatten() {
             let source = match mount.as_str() {
-                Some(text) => mount::source(&self.filled(text)).map(str::to_owned),
-                None => mount["source"].as_str().map(|s| self.filled(s)),
+                Some(text) => mount::source(&self.made(text)).map(str::to_owned),
+                None => mount["source"].as_str().map(|s| self.made(s)),
             };
             let Some(path) = source.filter(|s| !mount::is_volume(s)) else { continue };
             let is_it = |a: &&Allowed| a.service == name && a.what == format!("mount {path}");
             let Some(volume) = self.allowed.iter().find(is_it).and_then(|a| a.volume.clone()) else { continue };
-            match mount.as_str().map(|t| self.filled(t)) {
+            match mount.as_str().map(|t| self.made(t)) {
                 Some(text) => *mount = json!(format!("{volume}{}", &text[path.len()..])),
                 None => {
                     mount["type"] = json!("volume");
@@ -225,16 +249,6 @@ fn with_values(text: &str, env: &BTreeMap<String, String>) -> String {
     text.lines().filter_map(line).collect()
 }
 
-/// Takes labels off a volume, network, secret or config that are not to be deployed.
-fn without_labels_of(object: &mut Value) -> BTreeSet<Change> {
-    let mut all = labels_of(object.get("labels"));
-    let left_out = retain(&mut all);
-    if !left_out.is_empty() {
-        object["labels"] = json!(all);
-    }
-    left_out
-}
-
 /// The name of a config or secret of a stack: the recipe's name of it, and a hash of its content.
 pub fn object_name(stack: &str, name: &str, content: &[u8]) -> String {
     let hash = hex::encode(Sha256::digest(content));
@@ -245,20 +259,6 @@ pub fn object_name(stack: &str, name: &str, content: &[u8]) -> String {
 
 fn entries<'a>(value: &'a mut Value, section: &str) -> impl Iterator<Item = (&'a String, &'a mut Value)> {
     value.get_mut(section).and_then(Value::as_object_mut).into_iter().flat_map(Map::iter_mut)
-}
-
-/// Takes labels off a service that are not to be deployed.
-fn without_labels(service: &mut Value) -> BTreeSet<Change> {
-    let mut left_out = BTreeSet::new();
-    change_labels(service, |all| left_out.extend(retain(all)));
-    left_out
-}
-
-/// Leaves those labels that are deployed.
-fn retain(all: &mut BTreeMap<String, String>) -> BTreeSet<Change> {
-    let (kept, left_out): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(all).into_iter().partition(|(name, _)| is_kept(name));
-    *all = kept;
-    left_out.into_keys().map(|name| Change::Unlabelled { of: name.split('.').next().unwrap_or(&name).to_owned() }).collect()
 }
 
 /// Takes a logging driver off a service that sends logs elsewhere; a drill reads them.
@@ -352,7 +352,7 @@ configs:
         assert_eq!(value["networks"], json!({"proxy": {}, "other": {}, "internal": {}}));
         assert_eq!(value["volumes"], json!({"data": {"labels": {"backupbot.x": "y"}}, "theirs": {}, "mine": {}, "media": {}}));
         assert_eq!(value["services"]["app"]["volumes"], json!(["media:/media:ro", "data:/data"]));
-        let deployed = json!({"backupbot.backup": "true", "coop-cloud.${STACK_NAME}.version": "1.0.0+1"});
+        let deployed = json!({"backupbot.backup": "true", "coop-cloud.rd-1.version": "1.0.0+1"});
         assert_eq!(value["services"]["app"]["deploy"]["labels"], deployed);
         let content = |place: &str| {
             let file = value.pointer(place).and_then(Value::as_str).expect(place);

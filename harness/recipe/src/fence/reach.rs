@@ -6,7 +6,7 @@ use super::Allowed;
 use super::files;
 use crate::compose::Compose;
 use crate::compose::mount;
-use crate::compose::variable::filled;
+use crate::compose::variable::made;
 use crate::compose::yaml::Node;
 use crate::error::{Problem, Problems, Result};
 use crate::labels;
@@ -41,8 +41,8 @@ struct Reach {
     line: usize,
 }
 
-/// Checks that a compose file reaches nothing of the host but what is allowed, and that the files that it names are the recipe's own.
-/// Variables that `env` lacks stay as they are written.
+/// Checks that a compose file reaches nothing of the host but what is allowed, and that the files that it names are the recipe's own. It
+/// looks at what docker makes of the texts; of variables that `env` lacks that is nothing.
 ///
 /// # Errors
 /// Everything that does, with file and line.
@@ -79,7 +79,7 @@ fn reaches(compose: &Compose, env: &BTreeMap<String, String>) -> Vec<Reach> {
         of_volume(name, volume, env, &mut all);
     }
     for (name, _, network) in section("networks") {
-        let driver = network.get("driver").and_then(|d| Some((filled(&d.scalar()?, env), d.line)));
+        let driver = network.get("driver").and_then(|d| Some((made(&d.scalar()?, env), d.line)));
         if let Some((driver, line)) = driver.filter(|(driver, _)| driver != "overlay") {
             let what = format!("network driver {driver}");
             all.push(Reach { who: name.to_owned(), what, hint: ", as stacks have overlay networks", line });
@@ -106,19 +106,19 @@ fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &
             add(format!("label {name}={value}"), ", as its path leads out of the volume", line);
         }
     }
-    if let Some(privileged) = service.get("privileged").filter(|p| p.scalar().is_some_and(|p| filled(&p, env) != "false")) {
+    if let Some(privileged) = service.get("privileged").filter(|p| p.scalar().is_some_and(|p| made(&p, env) != "false")) {
         add("privileged".to_owned(), "", privileged.line);
     }
     for key in NAMESPACES {
         if let Some(node) = service.get(key) {
-            let value = node.scalar().map_or_else(|| "…".to_owned(), |v| filled(&v, env));
+            let value = node.scalar().map_or_else(|| "…".to_owned(), |v| made(&v, env));
             add(format!("{key} {value}"), "", node.line);
         }
     }
     for (key, word) in LISTS {
         let Some(list) = service.get(key) else { continue };
         for item in list.items_or_itself() {
-            let value = item.scalar().map_or_else(|| "…".to_owned(), |v| filled(&v, env));
+            let value = item.scalar().map_or_else(|| "…".to_owned(), |v| made(&v, env));
             // An empty list asks for nothing.
             let is_empty_list = item.scalar().is_none() && item.items().is_empty() && item.entries().next().is_none();
             if !value.is_empty() && !is_empty_list {
@@ -131,12 +131,12 @@ fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &
 /// Labels with their lines, from a list of `name=value` or from a map.
 fn labelled(labels: &Node, env: &BTreeMap<String, String>) -> Vec<(String, String, usize)> {
     let items = labels.items().iter().filter_map(|item| {
-        let text = filled(&item.scalar()?, env);
+        let text = made(&item.scalar()?, env);
         let (name, value) = text.split_once('=')?;
         Some((name.to_owned(), value.to_owned(), item.line))
     });
     let entries =
-        labels.entries().filter_map(|(name, key, value)| Some((filled(name, env), filled(&value.scalar()?, env), key.line)));
+        labels.entries().filter_map(|(name, key, value)| Some((made(name, env), made(&value.scalar()?, env), key.line)));
     items.chain(entries).collect()
 }
 
@@ -154,7 +154,7 @@ fn of_network(name: &str, network: &Node, env: &BTreeMap<String, String>, all: &
     };
     let ipam = network.get("ipam");
     if let Some(driver) = ipam.and_then(|i| i.get("driver")) {
-        let value = driver.scalar().map_or_else(|| "…".to_owned(), |d| filled(&d, env));
+        let value = driver.scalar().map_or_else(|| "…".to_owned(), |d| made(&d, env));
         if value != "default" {
             add(format!("address driver {value}"), driver.line);
         }
@@ -170,14 +170,14 @@ fn of_volume(name: &str, volume: &Node, env: &BTreeMap<String, String>, all: &mu
     let mut add =
         |what, line| all.push(Reach { who: name.to_owned(), what, hint: ", so that the volume is the run's own", line });
     if let Some(driver) = volume.get("driver") {
-        let value = driver.scalar().map(|d| filled(&d, env)).unwrap_or_default();
+        let value = driver.scalar().map(|d| made(&d, env)).unwrap_or_default();
         if !matches!(value.as_str(), "" | "local") {
             add(format!("volume driver {value}"), driver.line);
         }
     }
     // With options, the local driver mounts what the engine's host can mount: folders, disks, shares.
     if let Some(options) = volume.get("driver_opts").filter(|o| o.entries().next().is_some()) {
-        let of = |key: &str| options.get(key).and_then(Node::scalar).map(|v| filled(&v, env));
+        let of = |key: &str| options.get(key).and_then(Node::scalar).map(|v| made(&v, env));
         let in_memory = of("type").as_deref() == Some("tmpfs") && of("device").is_none_or(|d| d == "tmpfs");
         if !in_memory {
             let what = of("device").or_else(|| of("type")).unwrap_or_else(|| "…".to_owned());
@@ -189,15 +189,16 @@ fn of_volume(name: &str, volume: &Node, env: &BTreeMap<String, String>, all: &mu
 /// The folder or file of the host that an entry of `volumes` binds.
 fn bound(mount: &Node, env: &BTreeMap<String, String>) -> Option<String> {
     let Some(text) = mount.scalar() else {
-        let of = |key: &str| mount.get(key).and_then(Node::scalar).map(|v| filled(&v, env));
+        let of = |key: &str| mount.get(key).and_then(Node::scalar).map(|v| made(&v, env));
         return match of("type").as_deref() {
             Some("volume" | "tmpfs") => None,
             // Without a type, docker refuses the entry.
             _ => of("source").or_else(|| of("src")).or_else(|| Some("…".to_owned())),
         };
     };
-    let text = filled(&text, env);
-    mount::source(&text).filter(|source| !mount::is_volume(source)).map(str::to_owned)
+    let text = made(&text, env);
+    // Docker refuses a mount that begins with a colon.
+    mount::source(&text).filter(|source| !source.is_empty() && !mount::is_volume(source)).map(str::to_owned)
 }
 
 /// The files that secrets, configs and `env_file` name: section, name, node, file.
@@ -205,7 +206,7 @@ fn named_files<'a>(compose: &'a Compose, env: &BTreeMap<String, String>) -> Vec<
     let mut all = Vec::new();
     for (section, word) in [("secrets", "secret"), ("configs", "config")] {
         for (name, _, object) in compose.tree.get(section).into_iter().flat_map(Node::entries) {
-            if let Some((node, file)) = object.get("file").and_then(|f| Some((f, filled(&f.scalar()?, env)))) {
+            if let Some((node, file)) = object.get("file").and_then(|f| Some((f, made(&f.scalar()?, env)))) {
                 all.push((word, name, node, file));
             }
         }
@@ -214,7 +215,7 @@ fn named_files<'a>(compose: &'a Compose, env: &BTreeMap<String, String>) -> Vec<
         let Some(list) = service.get("env_file") else { continue };
         for item in list.items_or_itself() {
             let file = item.scalar().or_else(|| item.get("path").and_then(Node::scalar));
-            all.extend(file.map(|f| ("service", name, item, filled(&f, env))));
+            all.extend(file.map(|f| ("service", name, item, made(&f, env))));
         }
     }
     all
@@ -296,17 +297,17 @@ networks:
     fn no_way_of_writing_hides_what_reaches_the_host() {
         let text = "\
 services:
-  1: {image: x, cap_add: [SYS_ADMIN]}
+  '1': {image: x, cap_add: [SYS_ADMIN]}
   app:
     image: x
-    volumes: ['a:x/../../etc:/mnt', 'b c:/mnt', 'a:/anonymous', 'data:/data']
+    volumes: ['a:x/../../etc:/mnt', 'b c:/mnt', 'a:/anonymous', 'data${NONE}:/data', '${NONE}/etc:/mnt']
     labels: {'backupbot.backup.volumes.data.path': 'ok,x/../../other/_data'}
-    deploy: {labels: ['backupbot.backup.volumes.data.path=${UP:-..}', 'backupbot.backup.volumes.data.path=a..b/c']}
+    deploy: {labels: ['backupbot.backup.volumes.data.path=.${NONE}.', 'backupbot.backup.volumes.data.path=a..b/c']}
 volumes:
   data:
-  2: {driver_opts: {type: none, o: bind, device: /}}
+  '2': {driver_opts: {type: none, o: bind, device: /}}
 networks:
-  true: {driver: macvlan}
+  'true': {driver: macvlan}
   lan:
     ipam: {driver: dhcp, options: {x: y}, config: [{subnet: 10.1.0.0/24}]}
     driver_opts: {encrypted: '', com.docker.network.driver.overlay.vxlanid_list: '257'}
@@ -315,6 +316,7 @@ networks:
             "compose.yml:2: 1: capability SYS_ADMIN",
             "compose.yml:5: app: mount a:x/../../etc",
             "compose.yml:5: app: mount b c",
+            "compose.yml:5: app: mount /etc",
             "compose.yml:6: app: label backupbot.backup.volumes.data.path=ok,x/../../other/_data",
             "compose.yml:7: app: label backupbot.backup.volumes.data.path=..",
             "compose.yml:10: 2: driver_opts /",
