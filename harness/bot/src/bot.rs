@@ -5,7 +5,6 @@ use std::io::Write as _;
 use engine::Engine;
 use serde_json::json;
 
-use crate::confined;
 use crate::restic::{self, Snapshot};
 
 /// What was asked for, or the words that the log gets.
@@ -37,13 +36,6 @@ impl Bot {
             (true, Manner::Strict) => writeln!(log, "{}", json!({"level": level, "message": message})),
             (false, _) => writeln!(log, "{level} {message}"),
         };
-    }
-
-    /// Says that nothing but a look beforehand keeps restic from following links, where that is so.
-    pub(crate) fn tell_unconfined(&self) {
-        if !confined::is_supported() {
-            self.log("WARNING", "this kernel has no Landlock (Linux 6.2), so restic is not confined to the stack's volumes");
-        }
     }
 
     /// Prints a result. That nobody reads it is an error, for the client then knows no snapshot.

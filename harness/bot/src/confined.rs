@@ -9,7 +9,7 @@ use landlock::{
     path_beneath_rules,
 };
 
-use crate::bot::Result;
+use crate::bot::{Bot, Result};
 use crate::contract;
 
 /// The rights that are looked after: those of files, as of Linux 6.2.
@@ -18,9 +18,18 @@ const RIGHTS: ABI = ABI::V3;
 const OWN: [&str; 3] = ["/tmp", "/dev", contract::SECRETS_ROOT];
 
 /// Whether the kernel can confine a thread.
-pub(crate) fn is_supported() -> bool {
+fn is_supported() -> bool {
     let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     rules.handle_access(AccessFs::from_all(RIGHTS)).is_ok()
+}
+
+impl Bot {
+    /// Says that nothing but a look beforehand keeps restic from following links, where that is so.
+    pub(crate) fn tell_unconfined(&self) {
+        if !is_supported() {
+            self.log("WARNING", "this kernel has no Landlock (Linux 6.2), so restic is not confined to the stack's volumes");
+        }
+    }
 }
 
 /// Does something on a thread of its own that is confined to these folders, as are the programs that it starts.
