@@ -25,8 +25,8 @@ const TRIES: u32 = 20;
 /// How long to wait before the next try.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Hides them in a compose file, and the one by which clients find a bot, so that nobody outside takes them for his own. As labels become a
-/// map, in whose names docker replaces no variables, that is done here.
+/// Hides them in a compose file, and the one by which clients find a bot, so that nobody outside takes them for his own. The labels are a map
+/// by now, and docker replaces no variables in a map's keys, so that is done here, after all edits.
 pub(super) fn hide(file: &mut Value, values: &BTreeMap<String, String>) {
     let hidden = |name: String| {
         let finds_a_bot = || (name == ENABLED_LABEL.0).then(|| format!("{HIDDEN}{name}"));

@@ -150,12 +150,18 @@ impl Fence<'_> {
         left_out
     }
 
-    /// Leaves those labels that are deployed. As they become a map, in whose names docker replaces no variables, that is done here.
+    /// Leaves those labels that are deployed, as their names are written: an edit finds them by that.
     fn retain(&self, all: &mut BTreeMap<String, String>) -> BTreeSet<Change> {
-        let named = std::mem::take(all).into_iter().map(|(name, value)| (self.made(&name), value));
-        let (kept, left_out): (BTreeMap<_, _>, BTreeMap<_, _>) = named.partition(|(name, _)| is_kept(name));
-        *all = kept;
-        left_out.into_keys().map(|name| Change::Unlabelled { of: name.split('.').next().unwrap_or(&name).to_owned() }).collect()
+        let mut left_out = BTreeSet::new();
+        all.retain(|name, _| {
+            let made = self.made(name);
+            let kept = is_kept(&made);
+            if !kept {
+                left_out.insert(Change::Unlabelled { of: made.split('.').next().unwrap_or(&made).to_owned() });
+            }
+            kept
+        });
+        left_out
     }
 
     /// Takes `external` and an absolute name off an object, so that it is made for the stack.
@@ -352,7 +358,7 @@ configs:
         assert_eq!(value["networks"], json!({"proxy": {}, "other": {}, "internal": {}}));
         assert_eq!(value["volumes"], json!({"data": {"labels": {"backupbot.x": "y"}}, "theirs": {}, "mine": {}, "media": {}}));
         assert_eq!(value["services"]["app"]["volumes"], json!(["media:/media:ro", "data:/data"]));
-        let deployed = json!({"backupbot.backup": "true", "coop-cloud.rd-1.version": "1.0.0+1"});
+        let deployed = json!({"backupbot.backup": "true", "coop-cloud.${STACK_NAME}.version": "1.0.0+1"});
         assert_eq!(value["services"]["app"]["deploy"]["labels"], deployed);
         let content = |place: &str| {
             let file = value.pointer(place).and_then(Value::as_str).expect(place);
