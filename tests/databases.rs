@@ -71,10 +71,7 @@ async fn postgresql_is_compared_whole() {
         "there is no such database"
     );
     assert_eq!(server.run(&["createdb", "--username=davical", "wiki"], "").await.code, 0);
-    server.sql(POSTGRESQL_SEED).await;
-    let before = server.observe("before").await;
-    assert_eq!(server.check(before, judge::FILE).as_deref(), Some(judge::READABLE));
-    assert_eq!(server.check(before, judge::SETTINGS).as_deref(), Some(""));
+    let before = server.seeded(POSTGRESQL_SEED).await;
 
     // Values have types, instants are in one time zone, drafts and what is left out are not there.
     server.has_two_pages(
@@ -276,10 +273,7 @@ async fn mariadb_is_compared_whole() {
         "there is no such database"
     );
     assert_eq!(server.run(&["mariadb", "--execute=CREATE DATABASE wiki CHARACTER SET utf8mb4"], "").await.code, 0);
-    server.sql(MARIADB_SEED).await;
-    let before = server.observe("before").await;
-    assert_eq!(server.check(before, judge::FILE).as_deref(), Some(judge::READABLE));
-    assert_eq!(server.check(before, judge::SETTINGS).as_deref(), Some(""));
+    let before = server.seeded(MARIADB_SEED).await;
     server.has_two_pages(
         before,
         &[

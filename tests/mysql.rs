@@ -5,18 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use testcontainers::core::WaitFor;
-
 mod common;
 
-use common::server::{Case, Server, context};
+use common::server::{Case, Server};
 
 const MYSQL: &str = r"
-name = 'wiki'
-dialect = 'mariadb'
-service = 'db'
-command = ['mysql', '--batch', '--skip-column-names', '--quick', '--execute={query}', 'wiki']
-write = ['mysql', 'wiki']
 [[table]]
 name = 'page'
 secret = ['token']
@@ -195,16 +188,11 @@ const OF_SERVER: &[Case] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mysql_is_compared_whole() {
-    let context = context("tests/images/mysql", "restore-drill/test-mysql");
-    let ready = WaitFor::message_on_stderr("mysqld.sock'  port: 0");
-    let server = Server::start(context, ready, &[], MYSQL).await;
+    let server = Server::mysql(MYSQL).await;
     let none = server.observe("none").await;
     assert_eq!(server.check(none, judge::FILE).as_deref(), Some(judge::ABSENT), "there is no such database");
     server.must("mysql --execute='CREATE DATABASE wiki'").await;
-    server.sql(SEED).await;
-    let before = server.observe("before").await;
-    assert_eq!(server.check(before, judge::FILE).as_deref(), Some(judge::READABLE));
-    assert_eq!(server.check(before, judge::SETTINGS).as_deref(), Some(""));
+    let before = server.seeded(SEED).await;
     server.has_two_pages(
         before,
         &[

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use recipe::scenario::FOLDER;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
-use crate::stack::alive::state_dir;
+use crate::stack::alive::{TEMPORARY, is_users, state_dir, user};
 
 /// The scenarios, as `build.rs` packs them.
 const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/scenarios.tar"));
@@ -53,10 +53,11 @@ pub fn bot(scenarios: &Path) -> Result<PathBuf> {
 
 /// The folder in the state directory that has what an archive has, by whose hash it is named.
 fn unpacked(archive: &[u8], state: &Path) -> Result<PathBuf> {
-    let new = tempfile::Builder::new().prefix("tmp-unpacked-by-").tempdir_in(state).map_err(Error::io(state))?;
-    let owner = new.path().metadata().map_err(Error::io(state))?.uid();
-    let folder = state.join(format!("{FOLDER}-{}-{owner}", &hex::encode(Sha256::digest(archive))[..12]));
+    let user = user(state)?;
+    let folder = state.join(format!("{FOLDER}-{}-{user}", &hex::encode(Sha256::digest(archive))[..12]));
     if !is_whole(archive, &folder).map_err(Error::io(&folder))? {
+        let new =
+            tempfile::Builder::new().prefix(&format!("{TEMPORARY}unpacked-by-")).tempdir_in(state).map_err(Error::io(state))?;
         let (whole, incomplete) = (new.path().join("whole"), new.path().join("incomplete"));
         fs::DirBuilder::new().mode(0o700).create(&whole).map_err(Error::io(&whole))?;
         tar::Archive::new(archive).unpack(&whole).map_err(Error::io(&whole))?;
@@ -69,8 +70,7 @@ fn unpacked(archive: &[u8], state: &Path) -> Result<PathBuf> {
         }
     }
     // Scenarios have commands. In a state directory that others can write to, somebody may have put theirs there.
-    let has = folder.symlink_metadata().map_err(Error::io(&folder))?;
-    if !has.is_dir() || has.uid() != owner || has.mode() & 0o022 != 0 {
+    if !is_users(&folder, user, 0o022)? {
         return Err(Error::Usage(format!(
             "{} is not a folder that only you can write to, so its scenarios are not used. Remove it, or name another state directory \
              with RESTORE_DRILL_STATE_DIR",

@@ -14,7 +14,7 @@ fn failed(error: &Error) -> ExitCode {
 }
 
 fn main() -> ExitCode {
-    // The images that have this program in them call it by the name of what they need.
+    // In an image, it is called by the name of the program that it stands for.
     match images::program::called_as().as_deref() {
         Some(images::bot::NAME) => bot::main(),
         Some(images::reader::NAME) => inside::main(),

@@ -31,6 +31,15 @@ command = ['mariadb', '--batch', '--skip-column-names', '--quick', '--execute={q
 write = ['mariadb', 'wiki']
 ";
 
+/// How MySQL's database is read and written.
+const MYSQL: &str = r"
+name = 'wiki'
+dialect = 'mariadb'
+service = 'db'
+command = ['mysql', '--batch', '--skip-column-names', '--quick', '--execute={query}', 'wiki']
+write = ['mysql', 'wiki']
+";
+
 /// A server, and where what is read of it goes.
 pub struct Server {
     pub engine: Engine,
@@ -74,6 +83,21 @@ impl Server {
     pub async fn mariadb(more: &str) -> Self {
         let context = context("tests/images/mariadb", "restore-drill/test-mariadb");
         Self::start(context, WaitFor::message_on_stderr("ready for connections"), &[], &format!("{MARIADB}{more}")).await
+    }
+
+    /// MySQL, as Debian's sid has it; `more` as for PostgreSQL.
+    pub async fn mysql(more: &str) -> Self {
+        let context = context("tests/images/mysql", "restore-drill/test-mysql");
+        Self::start(context, WaitFor::message_on_stderr("mysqld.sock'  port: 0"), &[], &format!("{MYSQL}{more}")).await
+    }
+
+    /// Fills the database, and reads it; all of it can be read, and nothing that the scenario says is about something else.
+    pub async fn seeded(&self, seed: &str) -> ObservationId {
+        self.sql(seed).await;
+        let before = self.observe("before").await;
+        assert_eq!(self.check(before, judge::FILE).as_deref(), Some(judge::READABLE));
+        assert_eq!(self.check(before, judge::SETTINGS).as_deref(), Some(""));
+        before
     }
 
     /// Dumps PostgreSQL's database, drops it and loads the dump.

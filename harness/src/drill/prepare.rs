@@ -199,9 +199,11 @@ impl Ground {
             Some(before) if standins => images::ensure_images(&self.owned, &before.image_contexts()?, events, progress).await?,
             _ => BTreeMap::new(),
         };
-        check_images(engine, scenario, &built, &absent).await?;
-        if let Some(before) = before {
-            check_images(engine, before, &built_before, &absent).await?;
+        if standins {
+            check_images(engine, scenario, &built, &absent).await?;
+            if let Some(before) = before {
+                check_images(engine, before, &built_before, &absent).await?;
+            }
         }
         let inside = images::reader::ensure(engine).await?;
         let kind = if standins { "stand-in images" } else { "the recipe's images" };
@@ -287,32 +289,37 @@ fn not_there(images: &[String], or: &str) -> Error {
     Error::Engine(format!("images that are not on the engine: {}. `docker pull` them{or}", images.join(", ")))
 }
 
-/// Checks that every image that is deployed is on the engine: those of `built` are.
+/// The images that the recipe names and the engine does not have, by service.
+async fn missing(engine: &Engine, scenario: &Scenario) -> Result<BTreeMap<String, String>> {
+    let mut missing = BTreeMap::new();
+    for (service, image) in scenario.images() {
+        if !images::has_image(engine, &image).await? {
+            missing.insert(service, image);
+        }
+    }
+    Ok(missing)
+}
+
+/// Checks that every image that is deployed beside stand-ins is on the engine: those of `built` are.
 async fn check_images(
     engine: &Engine,
     scenario: &Scenario,
     built: &BTreeMap<String, String>,
     absent: &BTreeSet<String>,
 ) -> Result<()> {
-    let mut missing = Vec::new();
-    for (service, image) in scenario.images() {
-        if !built.contains_key(&service) && !absent.contains(&service) && !images::has_image(engine, &image).await? {
-            missing.push(image);
-        }
-    }
+    let mut missing = missing(engine, scenario).await?;
+    missing.retain(|service, _| !built.contains_key(service) && !absent.contains(service));
+    let missing: Vec<String> = missing.into_values().collect();
     if missing.is_empty() { Ok(()) } else { Err(not_there(&missing, "")) }
 }
 
 async fn use_standins(engine: &Engine, of: impl Iterator<Item = &Scenario>, choice: ImageChoice) -> Result<bool> {
-    let (mut missing, mut has_standins) = (Vec::new(), false);
+    let (mut all, mut has_standins) = (Vec::new(), false);
     for scenario in of {
         has_standins = scenario.spec.standins.is_some();
-        for image in scenario.images().into_values() {
-            if !images::has_image(engine, &image).await? {
-                missing.push(image);
-            }
-        }
+        all.extend(missing(engine, scenario).await?.into_values());
     }
+    let missing = all;
     match choice {
         ImageChoice::Standin => Ok(true),
         _ if missing.is_empty() => Ok(false),

@@ -1,6 +1,6 @@
 //! Programs of ours that go into images: linked statically, so that they run there whatever C library this machine has. `make dist`
-//! puts them beside this program; in a checkout cargo builds them on the spot, as the stand-in images are. Everywhere else this program
-//! itself goes into the images, and does there what the name says by which it is called.
+//! puts them beside this program; in a checkout cargo builds them on the spot, as the stand-in images are. Everywhere else,
+//! this program itself goes into the images, under their names, and does what they do.
 
 use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};

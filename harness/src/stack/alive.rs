@@ -24,17 +24,28 @@ pub fn state_dir() -> Result<PathBuf> {
     Ok(dir)
 }
 
+/// Who this process is, by a file that it makes in a folder.
+pub(crate) fn user(folder: &Path) -> Result<u32> {
+    let made = tempfile::tempfile_in(folder).and_then(|file| file.metadata());
+    made.map(|metadata| metadata.uid()).map_err(Error::io(folder))
+}
+
+/// Whether something is a folder of a user's, no link to one, and nobody else has any of these permissions to it.
+pub(crate) fn is_users(folder: &Path, user: u32, of_others: u32) -> Result<bool> {
+    let found = folder.symlink_metadata().map_err(Error::io(folder))?;
+    Ok(found.is_dir() && found.uid() == user && found.mode() & of_others == 0)
+}
+
 /// A folder of this user's where anybody may make folders.
 fn own_folder(of_all: &Path) -> Result<PathBuf> {
     use std::os::unix::fs::DirBuilderExt as _;
-    let user = tempfile::tempfile_in(of_all).and_then(|file| file.metadata()).map_err(Error::io(of_all))?.uid();
+    let user = user(of_all)?;
     let dir = of_all.join(format!("restore-drill-{user}"));
     match std::fs::DirBuilder::new().mode(0o700).create(&dir) {
         Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(Error::io(&dir)(e)),
         _ => {}
     }
-    let found = dir.symlink_metadata().map_err(Error::io(&dir))?;
-    if !found.is_dir() || found.uid() != user || found.mode() & 0o077 != 0 {
+    if !is_users(&dir, user, 0o077)? {
         return Err(Error::Usage(format!(
             "{} is not a folder of yours that nobody else can use. Remove it, or name another state directory with RESTORE_DRILL_STATE_DIR",
             dir.display()
@@ -88,7 +99,7 @@ fn try_lock(file: &File, path: &Path) -> Result<bool> {
 }
 
 /// What the names of directories begin with that a run needs for a while.
-const TEMPORARY: &str = "tmp-";
+pub(crate) const TEMPORARY: &str = "tmp-";
 /// When one of which nothing else is known is a dead run's.
 const OLD: Duration = Duration::from_secs(3600);
 
