@@ -76,6 +76,24 @@ fn the_command_line() {
     }
 }
 
+/// A drill would mend them on its way to docker, and hold of a recipe that no operator can deploy.
+#[test]
+fn what_docker_refuses_is_refused_before_anything_is_created() {
+    let (labels, volumes) = ("        - \"backupbot.backup=true\"\n", "    volumes:\n");
+    for (from, to, says) in [
+        (labels, "        - backupbot.backup: 'true'\n", "must be a string"),
+        (labels, "        - \"backupbot.backup=true\"\n        - true\n", "must be a string"),
+        (volumes, "    env_file: [{path: compose.yml}]\n    volumes:\n", "env_file"),
+        (volumes, "    labels: {a: true}\n    volumes:\n", "labels.a must be"),
+        (volumes, "    no_such_key: 1\n    volumes:\n", "Additional property no_such_key is not allowed"),
+    ] {
+        let copy = copy_of_scenarios();
+        edit(&copy.path().join("scenarios/radicale/compose.yml"), from, to);
+        let said = fails(copy.path(), &["radicale"], exit_code::USAGE, &["docker refuses ", "radicale/compose.yml", says]);
+        assert!(!copy.path().join("evidence").exists(), "{said}");
+    }
+}
+
 #[test]
 fn a_malformed_scenario_or_inventory_names_file_and_line() {
     for (file, from, to, says) in [

@@ -106,10 +106,8 @@ async fn a_forge_that_refuses_is_said_without_the_token() {
 /// A recipe's repository, and its newest commit.
 fn recipe(dir: &Path) -> String {
     let git = |arguments: &[&str]| common::git(dir, arguments);
-    git(&["init", "-q", "-b", "main"]);
     std::fs::write(dir.join("compose.yml"), "services:\n  app:\n    image: nginx:1\n").expect("written");
-    git(&["add", "-A"]);
-    git(&["commit", "-q", "-m", "one"]);
+    common::repository(dir);
     git(&["update-ref", "refs/pull/7/head", "HEAD"]);
     git(&["rev-parse", "HEAD"])
 }

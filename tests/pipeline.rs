@@ -134,18 +134,35 @@ fn a_recipe_that_the_parameters_name_is_cloned_and_gets_the_result() {
 /// What a checkout brings along, besides the recipe, is under test and decides nothing.
 #[test]
 fn scenarios_and_config_of_a_checkout_are_not_taken() {
-    let checkout = tempfile::tempdir().expect("a directory");
-    std::fs::create_dir(checkout.path().join("scenarios")).expect("made");
-    std::fs::write(checkout.path().join("restore-drill.toml"), "no such option = 1\n").expect("written");
+    let dir = tempfile::tempdir().expect("a directory");
+    // Its app is one that no scenario of the program describes, and one of the checkout does.
+    let checkout = dir.path().join("wiki");
+    std::fs::create_dir_all(checkout.join("scenarios/wiki")).expect("made");
+    for (file, text) in [
+        ("compose.yml", "services:\n  app:\n    image: wiki:1\n"),
+        (".env.sample", "TYPE=wiki\n"),
+        ("scenarios/wiki/scenario.toml", "no such option = 1\n"),
+    ] {
+        std::fs::write(checkout.join(file), text).expect("written");
+    }
+    common::repository(&checkout);
     let said = |arguments: &[&str]| {
         let program = env!("CARGO_BIN_EXE_restore-drill");
-        let output = Command::new(program).args(arguments).current_dir(checkout.path()).output().expect("it runs");
-        (output.status.code(), stderr(&output))
+        let output = Command::new(program).args(arguments).current_dir(&checkout).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(64), "{}", stderr(&output));
+        stderr(&output)
     };
-    let (code, text) = said(&["ci"]);
-    assert_eq!(code, Some(64), "{text}");
-    assert!(text.contains("`ci` does not use the ones in this directory. Name a folder with --scenarios"), "{text}");
-    let (_, text) = said(&["list"]);
+    let text = said(&["ci"]);
+    assert!(text.contains("no scenario says how to fill and compare the app of this recipe, \"wiki\""), "{text}");
+    assert!(text.contains("davical, mailu, radicale"), "{text}");
+    for named in [&["ci", "--scenarios", "scenarios"][..], &["run", "."]] {
+        let text = said(named);
+        assert!(text.contains("scenarios/wiki/scenario.toml:1"), "who runs it says so, and then it is read: {text}");
+    }
+    std::fs::write(checkout.join("restore-drill.toml"), "no such option = 1\n").expect("written");
+    let text = said(&["ci", "--dirty"]);
+    assert!(text.contains("no scenario says") && !text.contains("restore-drill.toml"), "{text}");
+    let text = said(&["list"]);
     assert!(text.contains("restore-drill.toml:1: "), "elsewhere it is taken: {text}");
 }
 

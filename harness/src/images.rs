@@ -14,6 +14,7 @@ use recipe::image::ImageContext;
 use crate::error::Context as _;
 use crate::error::{Error, Result};
 use crate::events::{Events, Phase};
+use crate::stack::alive::Temporary;
 use crate::stack::ensure_swarm;
 use crate::stack::ownership::Owned;
 
@@ -103,7 +104,7 @@ async fn ended(mut command: tokio::process::Command, limit: Duration) -> Result<
 }
 
 async fn bootstrap(engine: &Engine) -> Result<()> {
-    let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+    let dir = Temporary::new()?;
     let tar = dir.path().join("base.tar");
     mmdebstrap(&tar).await?;
     // Another run may have imported one meanwhile: what is built on it stays on the same base.

@@ -23,6 +23,7 @@ pub(crate) mod mark;
 pub mod objects;
 pub mod ownership;
 pub mod reader;
+pub(crate) mod reading;
 pub mod relay;
 pub mod resolver;
 pub mod subnets;

@@ -142,6 +142,13 @@ pub fn git(dir: &Path, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
+/// Makes a folder a repository whose first commit has everything that is in it.
+pub fn repository(dir: &Path) {
+    for arguments in [&["init", "-q", "-b", "main"][..], &["add", "-A"], &["commit", "-q", "-m", "one"]] {
+        git(dir, arguments);
+    }
+}
+
 /// What a program said on standard error.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()

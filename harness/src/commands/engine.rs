@@ -17,9 +17,10 @@ use crate::error::Result;
 use crate::events::{Events, Phase};
 use crate::report::terminal::Terminal;
 use crate::secret::Secret;
+use crate::stack::alive::Temporary;
 use crate::stack::lease::Lease;
 use crate::stack::ownership::Owned;
-use crate::stack::{alive, ensure_swarm, gc};
+use crate::stack::{ensure_swarm, gc};
 use crate::{audit, conformance, exit_code, images, installation, output};
 
 /// Removes what killed runs left.
@@ -89,7 +90,7 @@ pub(super) async fn audit(scenarios: &Path, what: Audited<'_>, scenario: Option<
         Some(name) => Scenario::load(scenarios, &name)?,
         None => audit::scenario_of(scenarios, what.stack).await?,
     };
-    let dir = alive::temporary("audit")?;
+    let dir = Temporary::new()?;
     let evidence = Arc::new(Evidence::create(dir.path())?);
     audit::deployed(&scenario, what, evidence.clone()).await?;
     let (verdict, report) = (judge::audited(&evidence)?, AuditReport::read(&evidence)?);

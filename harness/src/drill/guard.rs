@@ -22,6 +22,7 @@ use crate::interruption::Interruptions;
 use crate::secret::Secret;
 use crate::stack::lease::Lease;
 use crate::stack::ownership::Owned;
+use crate::stack::reading::{self, Said};
 use crate::stack::{bot_labels, ensure_swarm, gc};
 
 /// How long an existing bot may take to say, or to remove, what it has of a run.
@@ -200,6 +201,12 @@ impl Input {
             )));
         }
         let before = options.from.as_ref().map(|dir| options.read_with(Some(dir))).transpose()?;
+        for scenario in [Some(&scenario), before.as_ref()].into_iter().flatten() {
+            if let Said::Refused(why) = reading::recipe(&scenario.compose, &scenario.values)? {
+                let files: Vec<String> = scenario.compose.iter().map(|c| c.file.display().to_string()).collect();
+                return Err(Error::Usage(format!("docker refuses {}: {why}", files.join(" with "))));
+            }
+        }
         let corpus = Corpus::new(options.seed, profile.clone());
         if let Some(mail) = &scenario.spec.mail {
             accounts::configuration(&scenario.dir.join(&mail.accounts.template), corpus.accounts(), secret)?;

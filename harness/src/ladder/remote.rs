@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use recipe::labels::version::Version;
 use reqwest::Url;
-use tempfile::TempDir;
 
 use crate::error::{Error, Result};
+use crate::stack::alive::Temporary;
 
 /// What git may use to reach a repository. `http` could be changed on the way, and `ext` runs a program.
 const PROTOCOLS: &str = "https:ssh:file";
@@ -36,7 +36,7 @@ pub struct Address {
 /// A clone, removed with the last copy of it.
 #[derive(Debug, Clone)]
 pub struct Clone {
-    dir: Arc<TempDir>,
+    dir: Arc<Temporary>,
     /// The commit that was asked for.
     pub commit: String,
 }
@@ -107,7 +107,7 @@ impl Address {
     /// # Errors
     /// It cannot be reached, or does not have the revision.
     pub async fn clone(&self, revision: Option<&str>, pull_request: Option<u64>) -> Result<Clone> {
-        let dir = tempfile::Builder::new().prefix("restore-drill-recipe-").tempdir().map_err(Error::io(std::env::temp_dir()))?;
+        let dir = Temporary::new()?;
         let repository = Repository { dir: dir.path(), url: &self.url };
         repository.git(&["init", "--quiet", "."]).map_err(|why| Error::system("git init", why))?;
         repository
@@ -319,7 +319,7 @@ mod tests {
     }
 
     /// A repository with a tag, a branch, and a pull request from elsewhere; with the commits of `main`, `branch` and the pull request.
-    fn upstream() -> (TempDir, [String; 3]) {
+    fn upstream() -> (tempfile::TempDir, [String; 3]) {
         let dir = tempfile::tempdir().expect("a directory");
         let folder = dir.path().join("wiki");
         std::fs::create_dir(&folder).expect("made");

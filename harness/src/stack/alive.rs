@@ -13,15 +13,20 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-/// `RESTORE_DRILL_STATE_DIR`, else `$XDG_STATE_HOME/restore-drill`, else `~/.local/state/restore-drill`.
+/// `RESTORE_DRILL_STATE_DIR`, else `$XDG_STATE_HOME/restore-drill`, else `~/.local/state/restore-drill`. Where there is no home, or it
+/// cannot be written, as in a container of another user, a folder of this user's where temporary files are.
 pub fn state_dir() -> Result<PathBuf> {
     let var = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let dir = var("RESTORE_DRILL_STATE_DIR")
-        .or_else(|| var("XDG_STATE_HOME").map(|d| d.join("restore-drill")))
-        .or_else(|| var("HOME").map(|d| d.join(".local/state/restore-drill")));
-    let Some(dir) = dir else { return own_folder(&std::env::temp_dir()) };
-    std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
-    Ok(dir)
+    let made = |dir: PathBuf| std::fs::create_dir_all(&dir).map_err(Error::io(&dir)).map(|()| dir);
+    if let Some(asked) = var("RESTORE_DRILL_STATE_DIR") {
+        return made(asked);
+    }
+    let of_home = || var("HOME").map(|home| home.join(".local/state"));
+    let usual = var("XDG_STATE_HOME").or_else(of_home).map(|dir| made(dir.join("restore-drill")));
+    match usual {
+        Some(Ok(dir)) => Ok(dir),
+        Some(Err(_)) | None => own_folder(&std::env::temp_dir()),
+    }
 }
 
 /// Who this process is, by a file that it makes in a folder.
@@ -112,7 +117,41 @@ pub fn temporary(run: &str) -> Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix(&format!("{TEMPORARY}{}-{run}-", host_id()?)).tempdir_in(&state).map_err(Error::io(&state))
 }
 
-/// Removes the directories that dead runs left.
+/// What the names of those begin with that are no run's.
+const PROCESS: &str = "process";
+
+/// The same for a process that has no run. `gc` leaves it alone for as long as the process lives.
+#[derive(Debug)]
+pub(crate) struct Temporary {
+    dir: tempfile::TempDir,
+    alive: Alive,
+}
+
+impl Temporary {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// As [`temporary`].
+    pub(crate) fn new() -> Result<Self> {
+        let name = format!("{PROCESS}-{}", &Secret::random()?.derive("temporary")[..8]);
+        // The lock comes first, so that the directory is never without.
+        let alive = Alive::take(&name)?;
+        Ok(Self { dir: temporary(&name)?, alive })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        self.alive.tidy();
+    }
+}
+
+/// Removes the directories that dead runs and processes left.
 ///
 /// # Errors
 /// The state directory cannot be read.
@@ -130,12 +169,16 @@ pub fn remove_temporary() -> Result<()> {
         };
         if is_dead {
             let _ = std::fs::remove_dir_all(entry.path());
+            if run.starts_with(PROCESS) {
+                let _ = std::fs::remove_file(state.join(self::name(run)));
+            }
         }
     }
     Ok(())
 }
 
-/// The lock of a run. Its file stays when the process is killed: then it is free, which says that the run is dead.
+/// The lock of a run, or of a process that has none. Its file stays when the process is killed: then it is free, which says that the run is dead.
+#[derive(Debug)]
 pub struct Alive {
     file: File,
     path: PathBuf,
@@ -202,6 +245,22 @@ mod tests {
         std::fs::remove_dir(&own).expect("removed");
         std::os::unix::fs::symlink(all.path(), &own).expect("linked");
         assert!(own_folder(all.path()).is_err());
+    }
+
+    #[test]
+    fn what_a_process_needs_for_a_while_goes_with_it() {
+        let needed = Temporary::new().expect("a directory");
+        let name = format!("{PROCESS}-that-was-killed-{}", std::process::id());
+        drop(Alive::take(&name).expect("a lock"));
+        let left = temporary(&name).expect("a directory").keep();
+        let lock = state_dir().expect("a directory").join(super::name(&name));
+        assert!(left.is_dir() && lock.exists());
+        remove_temporary().expect("removed");
+        assert!(!left.exists() && !lock.exists(), "of a process that was killed");
+        assert!(needed.path().is_dir(), "of one that lives");
+        let (gone, lock) = (needed.path().to_owned(), needed.alive.path.clone());
+        drop(needed);
+        assert!(!gone.exists() && !lock.exists());
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Stack {
             }
         }
         files.push(self.overlay(run, node));
-        let version = version(&files);
+        let version = version(files.iter());
         for file in files.iter_mut().filter_map(Value::as_object_mut) {
             file.insert("version".into(), json!(version));
         }
@@ -190,13 +190,13 @@ fn add_labels(object: &mut Value, add: &BTreeMap<String, String>) {
 }
 
 /// The version of the format that all files get: the highest that one of them names, and at least 3.8.
-fn version(files: &[Value]) -> String {
+pub(super) fn version<'a>(files: impl Iterator<Item = &'a Value>) -> String {
     let minor = |file: &Value| match file.get("version")? {
         Value::String(text) => text.strip_prefix("3.")?.parse().ok(),
         Value::Number(number) => number.to_string().strip_prefix("3.")?.parse().ok(),
         _ => None,
     };
-    format!("3.{}", files.iter().filter_map(minor).fold(8, u32::max))
+    format!("3.{}", files.filter_map(minor).fold(8, u32::max))
 }
 
 /// Waits until every service of the stack runs as many tasks as it should, healthy where it has a health check: for `deadline`, and
@@ -381,6 +381,6 @@ mod tests {
     #[test]
     fn all_files_say_the_highest_version() {
         let files = [json!({"version": "3.3"}), json!({"version": 3.13}), json!({}), json!({"version": "2.4"})];
-        assert_eq!((version(&files), version(&files[..1])), ("3.13".to_owned(), "3.8".to_owned()));
+        assert_eq!((version(files.iter()), version(files[..1].iter())), ("3.13".to_owned(), "3.8".to_owned()));
     }
 }

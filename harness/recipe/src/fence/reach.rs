@@ -25,6 +25,8 @@ const LISTS: [(&str, &str); 6] = [
 ];
 /// Options of a network that are about itself alone.
 const OF_NETWORKS: [&str; 2] = ["encrypted", "com.docker.network.driver.mtu"];
+/// How many containers of a service a drill starts without being told that it may start more.
+const MOST_REPLICAS: u64 = 20;
 /// The socket of the engine, whose owner can do anything on its host.
 const SOCKET: &str = "docker.sock";
 
@@ -109,6 +111,9 @@ fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &
     if let Some(privileged) = service.get("privileged").filter(|p| p.scalar().is_some_and(|p| made(&p, env) != "false")) {
         add("privileged".to_owned(), "", privileged.line);
     }
+    if let Some((replicas, line)) = replicas(service, env).filter(|(replicas, _)| *replicas > MOST_REPLICAS) {
+        add(format!("replicas {replicas}"), ", as a drill starts no more than 20 containers of a service", line);
+    }
     for key in NAMESPACES {
         if let Some(node) = service.get(key) {
             let value = node.scalar().map_or_else(|| "…".to_owned(), |v| made(&v, env));
@@ -126,6 +131,12 @@ fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &
             }
         }
     }
+}
+
+/// How many containers of a service are asked for, and in which line. Docker refuses what is no number.
+fn replicas(service: &Node, env: &BTreeMap<String, String>) -> Option<(u64, usize)> {
+    let node = service.get("deploy")?.get("replicas")?;
+    Some((made(&node.scalar()?, env).parse().ok()?, node.line))
 }
 
 /// Labels with their lines, from a list of `name=value` or from a map.
@@ -228,7 +239,7 @@ mod tests {
 
     fn said(text: &str, allowed: &[Allowed]) -> Vec<String> {
         let compose = Compose::parse(Path::new("compose.yml"), text).expect("valid");
-        let env = BTreeMap::from([("DATA".to_owned(), "/srv/data".to_owned())]);
+        let env = [("DATA", "/srv/data"), ("MANY", "21")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         match check(&compose, &env, allowed) {
             Ok(()) => vec![],
             Err(e) => {
@@ -298,6 +309,8 @@ networks:
         let text = "\
 services:
   '1': {image: x, cap_add: [SYS_ADMIN]}
+  many: {image: x, deploy: {replicas: '${MANY}'}}
+  few: {image: x, deploy: {replicas: 20}}
   app:
     image: x
     volumes: ['a:x/../../etc:/mnt', 'b c:/mnt', 'a:/anonymous', 'data${NONE}:/data', '${NONE}/etc:/mnt']
@@ -314,16 +327,17 @@ networks:
 ";
         let expected = [
             "compose.yml:2: 1: capability SYS_ADMIN",
-            "compose.yml:5: app: mount a:x/../../etc",
-            "compose.yml:5: app: mount b c",
-            "compose.yml:5: app: mount /etc",
-            "compose.yml:6: app: label backupbot.backup.volumes.data.path=ok,x/../../other/_data",
-            "compose.yml:7: app: label backupbot.backup.volumes.data.path=..",
-            "compose.yml:10: 2: driver_opts /",
-            "compose.yml:12: true: network driver macvlan",
-            "compose.yml:14: lan: address driver dhcp",
-            "compose.yml:14: lan: network option x",
-            "compose.yml:15: lan: network option com.docker.network.driver.overlay.vxlanid_list",
+            "compose.yml:3: many: replicas 21",
+            "compose.yml:7: app: mount a:x/../../etc",
+            "compose.yml:7: app: mount b c",
+            "compose.yml:7: app: mount /etc",
+            "compose.yml:8: app: label backupbot.backup.volumes.data.path=ok,x/../../other/_data",
+            "compose.yml:9: app: label backupbot.backup.volumes.data.path=..",
+            "compose.yml:12: 2: driver_opts /",
+            "compose.yml:14: true: network driver macvlan",
+            "compose.yml:16: lan: address driver dhcp",
+            "compose.yml:16: lan: network option x",
+            "compose.yml:17: lan: network option com.docker.network.driver.overlay.vxlanid_list",
         ];
         assert_eq!(said(text, &[]), expected);
     }
