@@ -127,7 +127,6 @@ services:
         - \"coop-cloud.${STACK_NAME}.version=1.2.4+1.27.0\"
         - \"backupbot.backup=true\"
         - \"traefik.enable=true\"
-        - \"backupbot.backup.volumes.data=true\" # version 1
         - \"backupbot.backup.volumes.cache=false\"
   db:
     image: redis:7-alpine
@@ -200,8 +199,9 @@ fn catalogue(recipes: &[(&str, &str)]) -> tempfile::TempDir {
 
 #[test]
 fn a_catalogue_is_one_table() {
-    let broken =
-        MENDED.replace("cache=false", "cache=no").replace("backupbot.backup.volumes.data=true", "backupbot.volumes.data=true");
+    let cache = "        - \"backupbot.backup.volumes.cache=";
+    let version_1 = "        - \"backupbot.volumes.data=true\"\n";
+    let broken = MENDED.replace("cache=false", "cache=no").replace(cache, &format!("{version_1}{cache}"));
     let dir = catalogue(&[("sound", MENDED), ("wrong", &broken)]);
     let lint = |arguments: &[&str]| restore_drill(dir.path(), &[&["labels", "lint", "--catalogue", "."], arguments].concat());
     let table = "recipe  errors  warnings  rules\nsound        0         0\nwrong        2         0  BB005, BB010\n\n2 recipes, 1 without a finding, 2 errors, 0 warnings\n";

@@ -2,6 +2,7 @@
 
 use engine::Engine;
 use recipe::labels::Hook;
+use recipe::labels::hook::unwrapped;
 
 use crate::bot::{Bot, Manner, Result};
 use crate::stack::Stack;
@@ -54,14 +55,6 @@ fn deployed(hook: &str) -> Result<(String, Vec<String>)> {
         Some(words) => Ok((line, words)),
         None => Err(format!("Failed to run command {line}: no closing quotation")),
     }
-}
-
-/// A hook without an outer `bash -c` or `sh -c`, and without the quotes around what is left.
-fn unwrapped(hook: &str) -> &str {
-    let hook = hook.strip_prefix("bash -c").unwrap_or(hook);
-    let hook = hook.strip_prefix("sh -c").unwrap_or(hook).trim_start();
-    let quoted = |quote: char| hook.strip_prefix(quote)?.strip_suffix(quote);
-    quoted('\'').or_else(|| quoted('"')).unwrap_or(hook)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod image;
 pub mod lint;
 mod meaning;
 mod mistake;
+mod overlay;
 pub mod recipe;
 pub mod rules;
 mod service;

@@ -160,6 +160,9 @@ fn suggestions_for_every_wrong_example_leave_only_what_a_person_must_decide() {
             Rule::DumpInOtherForm,
             Rule::ScriptWithoutPart,
             Rule::DatabaseLeftOut,
+            Rule::DumpNowhere,
+            Rule::RestoreAdds,
+            Rule::MaybeDatabase,
         ];
         assert!(left.iter().all(|r| person.contains(r)), "{}: {left:?}", lesson.code);
     }

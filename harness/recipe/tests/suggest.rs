@@ -1,141 +1,12 @@
 //! No wish of an author is lost by a suggestion, however the recipe is written.
 
-use std::collections::BTreeMap;
+mod written;
 
 use proptest::prelude::*;
 use recipe::labels::recipe::{Recipe, RecipeFiles};
 use recipe::labels::suggest::{Suggestion, suggest};
 
-/// A name and a value.
-type Pair = (&'static str, &'static str);
-
-/// Labels as authors write them, and the label that says the same to the bot; none where only the author knows.
-const WISHES: &[(&str, &str, Option<Pair>)] = &[
-    ("backupbot.backup", "true", Some(("backupbot.backup", "true"))),
-    ("backupbot.backup", "True", Some(("backupbot.backup", "true"))),
-    ("backupbot.backup", "${ENABLE_BACKUPS:-true}", Some(("backupbot.backup", "true"))),
-    ("backupbot.volumes.cache", "false", Some(("backupbot.backup.volumes.cache", "false"))),
-    ("backupbot.backup.volumes.stack_cache", "false", Some(("backupbot.backup.volumes.cache", "false"))),
-    ("backupbot.backup.volumes.${STACK_NAME}_cache", "false", Some(("backupbot.backup.volumes.cache", "false"))),
-    ("backupbot.backup.volumes.cahce", "no", Some(("backupbot.backup.volumes.cache", "false"))),
-    ("backupbot.backup.path", "/data/keep", Some(("backupbot.backup.volumes.data.path", "keep"))),
-    ("backupbot.backup.volumes.data.path", "/keep", Some(("backupbot.backup.volumes.data.path", "keep"))),
-    ("backupbot.backup.volumes.data.path", "/data/keep", Some(("backupbot.backup.volumes.data.path", "keep"))),
-    ("backupbot.backup.pre-hook", "/x.sh \\\"a\\\" # b", Some(("backupbot.backup.pre-hook", "/x.sh \\\"a\\\" # b"))),
-    ("backupbot.backup.prehook", "it's: so", Some(("backupbot.backup.pre-hook", "it's: so"))),
-    ("backupbot.restore.post-hook", "/x.sh ${A:-b}, c", Some(("backupbot.restore.post-hook", "/x.sh b, c"))),
-    ("backupbot.backup.command", "pg_dump", None),
-    ("backupbot.backup.volumes.nothing", "false", None),
-];
-
-/// How the labels of one place are written.
-#[derive(Debug, Clone)]
-struct Style {
-    map: bool,
-    quote: char,
-    flow: bool,
-    comment: bool,
-    own_line: bool,
-}
-
-fn style() -> impl Strategy<Value = Style> {
-    let quote = prop_oneof![Just('"'), Just('\'')];
-    (any::<bool>(), quote, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(map, quote, flow, comment, own_line)| Style {
-        map,
-        quote,
-        flow,
-        comment,
-        own_line,
-    })
-}
-
-fn quoted(text: &str, quote: char) -> String {
-    match quote {
-        '\'' => format!("'{}'", text.replace('\'', "''")),
-        _ => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
-    }
-}
-
-/// `labels:` with these labels, indented by so much.
-fn labels(all: &BTreeMap<&str, &str>, style: &Style, depth: usize, anchor: &str) -> String {
-    if all.is_empty() {
-        return String::new();
-    }
-    let one = |(name, value): (&&str, &&str)| match style.map {
-        true if name.contains('$') => format!("{}: {}", quoted(name, style.quote), quoted(value, style.quote)),
-        true => format!("{name}: {}", quoted(value, style.quote)),
-        false => quoted(&format!("{name}={value}"), style.quote),
-    };
-    let all: Vec<String> = all.iter().map(one).collect();
-    if style.flow {
-        let (open, close) = if style.map { ('{', '}') } else { ('[', ']') };
-        return format!("{:depth$}labels:{anchor} {open}{}{close}\n", "", all.join(", "));
-    }
-    let inner = depth + 2;
-    let dash = if style.map { "" } else { "- " };
-    let mut out = format!("{:depth$}labels:{anchor}{}\n", "", if style.comment { " # all of them" } else { "" });
-    for line in all {
-        if style.own_line {
-            out += &format!("{:inner$}# about the next\n", "");
-        }
-        out += &format!("{:inner$}{dash}{line}{}\n", "", if style.comment { " # why" } else { "" });
-    }
-    out
-}
-
-/// A label's service, where it is written, and which wish it is.
-type Wish = (bool, bool, usize);
-
-#[derive(Debug, Clone)]
-struct Written {
-    wishes: Vec<Wish>,
-    styles: Vec<Style>,
-    shared: bool,
-    last: bool,
-    postgres: bool,
-    version: bool,
-}
-
-fn compose(of: &Written) -> String {
-    let at = |db: bool, container: bool| -> BTreeMap<&str, &str> {
-        let here = of.wishes.iter().filter(|(d, c, _)| (*d, *c) == (db, container));
-        here.map(|(.., wish)| (WISHES[*wish].0, WISHES[*wish].1)).collect()
-    };
-    let mut out = String::from("version: \"3.8\"\nx-common: &common\n  restart: always # always\nservices:\n");
-    for (db, name) in [(false, "app"), (true, "db")] {
-        let mut deployed = at(db, false);
-        if !db && of.version {
-            deployed.insert("coop-cloud.${STACK_NAME}.version", "1.0.0+1");
-        }
-        let volumes = match (db, of.postgres) {
-            (false, _) => "[\"data:/data\", \"cache:/cache\"]",
-            (true, true) => "[\"pg:/var/lib/postgresql/data\"]",
-            (true, false) => "[\"more:/more\"]",
-        };
-        let image = if db && of.postgres { "postgres:16" } else { "x/y:1" };
-        let container = labels(&at(db, true), &of.styles[usize::from(db)], 4, "");
-        let deploy = labels(&deployed, &of.styles[2 + usize::from(db)], 6, "");
-        let deploy = if deploy.is_empty() { deploy } else { format!("    deploy: # swarm\n{deploy}") };
-        out += &format!("  {name}:\n    <<: *common\n    image: {image}\n    volumes: {volumes}\n");
-        out += &if of.last { format!("{deploy}{container}") } else { format!("{container}    networks: [default]\n{deploy}") };
-    }
-    if of.shared {
-        out += "  worker: &w\n    image: x/y:1\n    deploy: &d\n      replicas: 1\n  second:\n    image: x/y:1\n    deploy: *d\n";
-    }
-    out + "# the volumes\nvolumes:\n  data:\n  cache:\n  more:\n  pg:\n"
-}
-
-fn written() -> impl Strategy<Value = Written> {
-    let wish = (any::<bool>(), any::<bool>(), 0..WISHES.len());
-    let wishes = proptest::collection::vec(wish, 0..6);
-    let styles = proptest::collection::vec(style(), 4);
-    (wishes, styles, any::<[bool; 4]>()).prop_map(|(mut wishes, styles, [shared, last, postgres, version])| {
-        // A place has a name once.
-        wishes.sort_by_key(|(d, c, w)| (*d, *c, WISHES[*w].0));
-        wishes.dedup_by_key(|(d, c, w)| (*d, *c, WISHES[*w].0));
-        Written { wishes, styles, shared, last, postgres, version }
-    })
-}
+use written::{WISHES, compose, written};
 
 /// Whether something is said of a label, by its name.
 fn is_told(suggestion: &Suggestion, name: &str) -> bool {
@@ -417,4 +288,92 @@ fn labels_with_a_misspelt_beginning_are_mended_or_told() {
     ));
     assert!(new.contains("- backupbot.backup=true\n        - backupbot.backup.volumes.cache=false\n"), "{new}");
     assert!(is_told(&suggestion, "backup_bot.backup.exclude"), "{:?}", suggestion.left);
+}
+
+const SWITCH: &str =
+    "  app:\n    image: x/y:1\n    deploy:\n      labels: ['coop-cloud.${STACK_NAME}.version=1.0.0+1', backupbot.backup=true]\n";
+
+fn postgres(name: &str) -> String {
+    format!("  {name}:\n    image: postgres:16\n    volumes: ['{name}:/var/lib/postgresql/data']\n")
+}
+
+#[test]
+fn two_servers_share_one_script() {
+    let volumes = "volumes:\n  one:\n  two:\n";
+    let once = |text: &str| text.matches("\n  pg_backup:\n").count() == 1 && text.matches("- source: pg_backup\n").count() == 2;
+    let (suggestion, new) = suggested(&format!("services:\n{SWITCH}{}{}{volumes}", postgres("one"), postgres("two")));
+    assert_eq!((suggestion.by_hand, suggestion.left), (vec![], vec![]), "{new}");
+    assert!(once(&new), "{new}");
+
+    // The second server comes when the first one has its script.
+    let dir = folder(&[("compose.yml", &format!("services:\n{SWITCH}{}{volumes}", postgres("one")))]);
+    suggest(&found(&dir)).expect("a suggestion").write().expect("written");
+    let file = dir.path().join("compose.yml");
+    let text =
+        std::fs::read_to_string(&file).expect("a file").replace("\nvolumes:\n", &format!("\n{}volumes:\n", postgres("two")));
+    std::fs::write(&file, text).expect("written");
+    let suggestion = suggest(&found(&dir)).expect("a suggestion");
+    assert_eq!((&suggestion.others, &suggestion.by_hand), (&vec![], &vec![]));
+    suggestion.write().expect("written");
+    let new = std::fs::read_to_string(&file).expect("a file");
+    assert!(once(&new), "{new}");
+    assert_eq!(suggest(&found(&dir)).expect("again").diff(), "");
+}
+
+#[test]
+fn each_of_two_alternative_overlays_gets_its_own_dump() {
+    let base = format!("services:\n{SWITCH}");
+    let overlay = |image: &str, mount: &str| {
+        format!("services:\n  db:\n    image: {image}\n    volumes: ['{mount}']\nvolumes:\n  {}:\n", &mount[..2])
+    };
+    let files = [
+        ("compose.yml", base),
+        ("compose.mariadb.yml", overlay("mariadb:10.11", "my:/var/lib/mysql")),
+        ("compose.postgres.yml", overlay("postgres:13", "pg:/var/lib/postgresql/data")),
+        (".env.sample", "COMPOSE_FILE=compose.yml:compose.mariadb.yml\n".to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    for files in [&files[..], &files[..3]] {
+        let dir = folder(files);
+        let suggestion = suggest(&found(&dir)).expect("a suggestion");
+        assert_eq!((&suggestion.by_hand, &suggestion.left), (&vec![], &vec![]));
+        suggestion.write().expect("written");
+        let text = |name: &str| std::fs::read_to_string(dir.path().join(name)).expect("a file");
+        let (mariadb, postgres) = (text("compose.mariadb.yml"), text("compose.postgres.yml"));
+        assert!(mariadb.contains("/mariadb_backup.sh backup") && !mariadb.contains("pg_backup"), "{mariadb}");
+        assert!(postgres.contains("/pg_backup.sh backup") && !postgres.contains("mariadb_backup"), "{postgres}");
+        assert_eq!(suggest(&found(&dir)).expect("again").diff(), "");
+    }
+}
+
+#[test]
+fn only_images_whose_variables_are_known_get_a_script() {
+    for image in ["docker.io/bitnami/postgresql:15", "timescale/timescaledb:2.14-pg15", "x/own-postgres:1"] {
+        let text = format!("services:\n{SWITCH}{}volumes:\n  one:\n", postgres("one"));
+        let mount = if image.contains("bitnami") { "/bitnami/postgresql" } else { "/var/lib/postgresql/data" };
+        let (suggestion, new) = suggested(&text.replace("postgres:16", image).replace("/var/lib/postgresql/data", mount));
+        assert!(!new.contains("pg_backup") && suggestion.left.len() == 1, "{new}\n{:?}", suggestion.left);
+    }
+}
+
+#[test]
+fn comments_stay_with_what_they_are_about() {
+    let (_, new) = suggested(
+        "services:\n  app:\n    image: x/y:1\n    volumes: ['data:/data', 'cache:/cache']\n    labels:\n      # what the bot needs\n      - \
+         \"backupbot.backup=true\"   # on\n      - \"backupbot.backup.volumes.cache=false\" # thumbnails\n      - \"a=1\" # mine\n    \
+         deploy:\n      labels:\n        - \"coop-cloud.${STACK_NAME}.version=1.0.0+1\" # renovate\nvolumes:\n  data:\n  cache:\n",
+    );
+    for line in [
+        "        - \"backupbot.backup=true\"   # on\n",
+        "        - \"backupbot.backup.volumes.cache=false\" # thumbnails\n",
+        "      - \"a=1\" # mine\n",
+        "        - \"coop-cloud.${STACK_NAME}.version=1.0.1+1\" # renovate\n",
+    ] {
+        assert!(new.contains(line), "{line}{new}");
+    }
+    // A comment at the beginning of a line is no end of the service.
+    let db = postgres("one").replace("    volumes", "# to do: a health check\n    volumes");
+    let (suggestion, new) = suggested(&format!("services:\n{SWITCH}{db}volumes:\n  one:\n"));
+    assert_eq!((suggestion.by_hand, suggestion.left), (vec![], vec![]), "{new}");
+    assert!(new.contains("/pg_backup.sh backup") && new.contains("\n# to do: a health check\n"), "{new}");
 }

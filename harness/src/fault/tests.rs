@@ -48,7 +48,7 @@ fn every_fault_is_a_sentence() {
 }
 
 /// Rules whose mistakes are not deployed by a fault of their own, and why.
-const ONLY_READ: [(Rule, &str); 15] = [
+const ONLY_READ: [(Rule, &str); 20] = [
     (Rule::BackupHookAlone, "it is dump-never-loaded of a hook that is not seen to write a dump"),
     (Rule::LeadingSlash, "bots differ in what they make of it"),
     (Rule::OldVersion, "the label is missing, as in version-absent"),
@@ -64,6 +64,11 @@ const ONLY_READ: [(Rule, &str); 15] = [
     (Rule::DumpInOtherForm, "the hook fails, as in restore-hook-alone"),
     (Rule::ScriptWithoutPart, "the hook fails, as in hook-tool-missing"),
     (Rule::DatabaseLeftOut, "the app has no database server; a volume left out is the same of files"),
+    (Rule::DumpNowhere, "the dump is missing, as in hook-tool-missing"),
+    (Rule::RestoreAdds, "the app has no database server"),
+    (Rule::MaybeDatabase, "the app has no database server; database-copied-live is the same of a file"),
+    (Rule::BlankInPaths, "bots differ in what they make of it"),
+    (Rule::NeedlessVolume, "the volume is backed up with it and without it"),
 ];
 
 #[test]

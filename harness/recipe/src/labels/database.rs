@@ -18,6 +18,11 @@ pub struct Engine {
     images: Vec<String>,
     /// The folders in which its server keeps its files, or has them below.
     folders: Vec<String>,
+    /// A word in the name of an image that is not known, without which such a folder says nothing.
+    hint: Option<String>,
+    /// Whether its folders say nothing of an image that is not known.
+    #[serde(default)]
+    only_by_image: bool,
     /// The programs that dump it, also from another service.
     pub dumps: Vec<String>,
     /// Where commands begin in a container of the first image.
@@ -62,6 +67,8 @@ pub struct Server<'a> {
     pub mount: &'a Mount,
     /// The volume's name.
     pub volume: &'a str,
+    /// Whether only the mount's folder says so: the image is not known.
+    pub is_guess: bool,
 }
 
 /// Whether an image is that of a database's server.
@@ -81,11 +88,19 @@ fn engine_of(image: &str) -> Option<&'static Engine> {
     ENGINES.iter().find(|e| e.images.iter().any(|name| e.is_image(&image, name)))
 }
 
-/// The database's server that a service is, if it is one with its files in a named volume.
+/// The database's server that a service is, if it is one with its files in a named volume. An image that is not known is one where
+/// it has a volume in the folder of an engine.
 pub fn server(service: &Service) -> Option<Server<'_>> {
-    let engine = engine_of(service.image.as_deref()?)?;
+    let image = service.image.as_deref()?;
+    let known = engine_of(image);
+    let engine = |target: &str| match known {
+        Some(engine) => engine.holds(target).then_some(engine),
+        None => ENGINES.iter().find(|engine| engine.may_be(image) && engine.holds(target)),
+    };
     service.mounts.iter().find_map(|mount| match &mount.source {
-        MountSource::Volume(volume) if !mount.read_only && engine.holds(&mount.target) => Some(Server { engine, mount, volume }),
+        MountSource::Volume(volume) if !mount.read_only => {
+            Some(Server { engine: engine(&mount.target)?, mount, volume, is_guess: known.is_none() })
+        }
         _ => None,
     })
 }
@@ -93,8 +108,11 @@ pub fn server(service: &Service) -> Option<Server<'_>> {
 impl Engine {
     /// An image by its name, also in a registry of one's own.
     fn is_image(&self, image: &ImageName<'_>, name: &str) -> bool {
-        let own = image.name.rsplit('/').next().filter(|_| !name.contains('/'));
-        image.is(name) || own == Some(name)
+        image.is(name) || image.name.strip_suffix(name).is_some_and(|registry| registry.ends_with('/'))
+    }
+
+    fn may_be(&self, image: &str) -> bool {
+        !self.only_by_image && self.hint.as_ref().is_none_or(|hint| image.contains(hint.as_str()))
     }
 
     fn holds(&self, target: &str) -> bool {
@@ -135,9 +153,44 @@ mod tests {
             ("mongo-express:1", None),
             ("clickhouse/clickhouse-server:24.3-alpine", Some("ClickHouse")),
             ("influxdb:2.7", Some("InfluxDB")),
+            ("ghcr.io/baosystems/postgis:17-3.5", Some("PostgreSQL")),
+            ("bitnamilegacy/postgresql:15", Some("PostgreSQL")),
+            ("docker.io/bitnami/mongodb:7", Some("MongoDB")),
+            ("ghcr.io/tensorchord/vchord-postgres:pg16", Some("PostgreSQL")),
+            ("ankane/pgvector:latest", Some("PostgreSQL")),
+            ("mysql/mysql-server:8.0", Some("MySQL")),
+            ("lscr.io/linuxserver/mariadb:11", Some("MariaDB")),
             ("redis:7", None),
         ] {
             assert_eq!(engine(image), expected, "{image}");
+        }
+    }
+
+    /// The engine, whether it is a guess, and whether there is a pair of hooks for it.
+    fn found(image: &str, target: &str) -> Option<(&'static str, bool, bool)> {
+        let text = format!("services:\n  db:\n    image: {image}\n    volumes: ['v:{target}']\n");
+        let recipe = crate::labels::recipe::RecipeFiles::default().parse(vec![("compose.yml".into(), text)]).expect("a recipe");
+        server(&recipe.services["db"]).map(|s| (s.engine.name.as_str(), s.is_guess, s.engine.pair.is_some()))
+    }
+
+    #[test]
+    fn servers_by_their_image_or_by_their_folder() {
+        for (image, target, expected) in [
+            ("postgres:16", "/var/lib/postgresql/data", Some(("PostgreSQL", false, true))),
+            ("postgres:16", "/backups", None),
+            ("postgres:16", "/data/db", None),
+            ("lscr.io/linuxserver/mariadb:11", "/config", Some(("MariaDB", false, false))),
+            ("mariadb:11", "/config", None),
+            ("timescale/timescaledb:2.14-pg15", "/var/lib/postgresql/data", Some(("PostgreSQL", false, false))),
+            ("docker.io/bitnami/postgresql:15", "/bitnami/postgresql", Some(("PostgreSQL", false, false))),
+            ("bitnamilegacy/mysql:8", "/bitnami/mysql", Some(("MySQL", false, false))),
+            ("x/own:1", "/var/lib/postgresql/data", Some(("PostgreSQL", true, true))),
+            ("x/own:1", "/bitnami/mongodb", Some(("MongoDB", true, false))),
+            ("x/own:1", "/config", None),
+            ("x/own:1", "/data/db", None),
+            ("x/mongo-replica:1", "/data/db", Some(("MongoDB", true, true))),
+        ] {
+            assert_eq!(found(image, target), expected, "{image} {target}");
         }
     }
 

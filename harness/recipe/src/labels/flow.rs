@@ -3,7 +3,7 @@
 
 use super::Hook;
 use super::database::working_dir;
-use super::hook::{self, Called, Command};
+use super::hook::{self, Called, Command, Run};
 use super::recipe::{ConfigMount, Label, Mount, MountSource, Recipe, Service};
 
 /// A hook of a service, with all that it does.
@@ -38,6 +38,8 @@ pub(super) struct Script<'a> {
     pub is_read: bool,
     /// Whether it has nothing for its first argument.
     pub lacks_part: bool,
+    /// Whether it defines functions, and calls none of them.
+    pub calls_nothing: bool,
 }
 
 /// A file in a volume.
@@ -87,7 +89,8 @@ impl<'a> Flow<'a> {
             let is_read = text.is_some() && is_shell || OF_IMAGES[..3].iter().any(|dir| called.path.starts_with(dir));
             let first = called.arguments.first().filter(|word| is_shell && hook::may_name_part(word));
             let lacks_part = first.zip(text).is_some_and(|(part, text)| hook::lacks_part(text, part));
-            scripts.push(Script { called, config, is_read, lacks_part });
+            let calls_nothing = text.filter(|_| is_shell).is_some_and(hook::calls_nothing);
+            scripts.push(Script { called, config, is_read, lacks_part, calls_nothing });
         }
         let in_volumes = |path: &String| file(service, path);
         let files = command.results().filter_map(in_volumes).collect();
@@ -102,7 +105,13 @@ impl<'a> Flow<'a> {
 
     /// Whether it is certain that it writes no dump.
     pub(super) fn is_idle(&self) -> bool {
-        self.scripts.is_empty() && self.command.is_idle() && self.command.results().next().is_none()
+        self.scripts.is_empty() && self.command.is_idle() && self.results().next().is_none()
+    }
+
+    /// What it writes for the backup. What a server answers is that only in a volume.
+    pub(super) fn results(&self) -> impl Iterator<Item = &String> {
+        let is_answer = |path: &String| self.command.fetched.contains(path) && file(self.service, path).is_none();
+        self.command.results().filter(move |path| !is_answer(path))
     }
 
     /// Whether both run beside the same data: a volume that both services mount.
@@ -118,7 +127,7 @@ impl<'a> Flow<'a> {
             let words = std::iter::once(&script.called.path).chain(&script.called.arguments);
             words.into_iter().any(|w| ["backup", "dump"].iter().any(|word| w.to_lowercase().contains(word)))
         };
-        self.command.dumps() || self.command.results().next().is_some() || self.scripts.iter().any(|s| !s.is_read && called(s))
+        self.command.dumps() || self.results().next().is_some() || self.scripts.iter().any(|s| !s.is_read && called(s))
     }
 
     /// The files in volumes that it leaves.
@@ -128,7 +137,7 @@ impl<'a> Flow<'a> {
 
     /// The files in volumes that it leaves for nobody: it removes them again.
     pub(super) fn removed(&self) -> Vec<File<'a>> {
-        self.command.removed.iter().filter_map(|path| file(self.service, path)).collect()
+        self.command.lost().filter_map(|path| file(self.service, path)).collect()
     }
 
     /// The form in which it writes a file of a volume, if it is known.
@@ -145,6 +154,16 @@ impl<'a> Flow<'a> {
     /// The files in volumes that it reads for certain.
     pub(super) fn reads(&self) -> Vec<File<'a>> {
         self.command.reads.iter().filter_map(|path| file(self.service, path)).collect()
+    }
+
+    /// Whether it may load dumps that it does not name.
+    pub(super) fn may_load(&self) -> bool {
+        self.is_opaque() || self.command.runs.iter().any(Run::may_load)
+    }
+
+    /// Whether it may load one of these files.
+    pub(super) fn may_load_one(&self, files: &[File<'_>]) -> bool {
+        self.may_load() || files.iter().any(|file| self.may_read(file))
     }
 
     /// Whether this file is among all that it may read.

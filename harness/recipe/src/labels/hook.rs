@@ -6,18 +6,25 @@
 //! crates and no time, but had its last release in 2019. A hook is one line that runs a dump program, or calls a short script that
 //! does, so what is below is the smaller cost.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
+mod failure;
 mod formats;
 mod images;
+mod outer;
+mod run;
 mod shell;
 mod tools;
 
+pub use failure::hidden_by_pipe;
 pub use images::lacks;
-pub(super) use shell::lacks_part;
-use shell::{Token, Variables, assignment, expanded, part_for, tokens};
+pub use outer::{broken, unwrapped};
+pub use run::{Host, Run};
+use shell::{RESERVED, SHELLS, Token, Variables, assignment, expanded, lists, name_of, part_for, program, simple, tokens, words};
+pub(super) use shell::{calls_nothing, lacks_part};
 
 /// What a command does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,8 +45,30 @@ pub struct Command {
     pub read_as: Vec<(String, &'static str, String)>,
     /// What it wrote and removes again in any case.
     pub removed: Vec<String>,
+    /// What it got from a server: an answer, or a file.
+    pub fetched: Vec<String>,
     /// The program whose failure a pipe hides.
     pub hiding: Option<String>,
+    /// The program that dumps a database, and whose failure the script ignores.
+    pub ignored: Option<String>,
+    /// Its programs, with their arguments.
+    pub runs: Vec<Run>,
+    /// Whether anything in it goes to a file or through a pipe.
+    pub sends: bool,
+    /// Whether it drops what a database has.
+    pub drops: bool,
+    /// What it made something else of, and which of its own writes that is.
+    taken: Vec<Taken>,
+}
+
+/// A file that a program puts into another one, or that is given to a program of which nobody knows what it does with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Taken {
+    path: String,
+    /// Whether all that is below it is taken too.
+    below: bool,
+    /// What the same program writes, by its place among all that is written.
+    own: Range<usize>,
 }
 
 /// A program that is called by its path.
@@ -59,10 +88,30 @@ impl Command {
         self.tools.iter().any(|t| tools::DUMPING.contains(&t.as_str()))
     }
 
-    /// What it writes and does not read again, such as a file that is then packed or moved.
+    /// What it writes and does not make something else of, such as a file that is then packed or moved.
     pub fn results(&self) -> impl Iterator<Item = &String> {
-        let read_again = |path: &&String| self.reads.contains(path) || self.names.contains(path);
-        self.writes.iter().filter(move |path| !is_scratch(path) && !read_again(path))
+        self.writes.iter().enumerate().filter(move |(at, path)| !is_scratch(path) && !self.is_taken(*at)).map(|(_, path)| path)
+    }
+
+    /// What it wrote and removes again, and nobody has by then.
+    pub fn lost(&self) -> impl Iterator<Item = &String> {
+        let is_taken = move |path: &String| (0..self.writes.len()).any(|at| self.writes[at] == *path && self.is_taken(at));
+        self.removed.iter().filter(move |path| !is_taken(path))
+    }
+
+    fn is_taken(&self, at: usize) -> bool {
+        let written = &self.writes[at];
+        let is_below = |taken: &Taken| match taken.path.split_once('*') {
+            Some((begin, _)) => written.starts_with(begin),
+            None => written.strip_prefix(taken.path.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/')),
+        };
+        let has = |taken: &&Taken| taken.path == *written || taken.below && is_below(taken);
+        self.taken.iter().filter(has).any(|taken| !taken.own.contains(&at))
+    }
+
+    /// The program that prints a dump that goes nowhere.
+    pub fn dumps_nowhere(&self) -> Option<&str> {
+        self.runs.iter().filter(|_| !self.sends).find(|run| run.dumps_nowhere()).map(Run::tool)
     }
 
     /// Whether it does nothing that could be a dump: it only prints, tidies or waits.
@@ -75,6 +124,9 @@ impl Command {
 
     /// Adds what another command does that this one calls.
     pub fn add(&mut self, other: Self) {
+        let before = self.writes.len();
+        let moved = |taken: Taken| Taken { own: taken.own.start + before..taken.own.end + before, ..taken };
+        self.taken.extend(other.taken.into_iter().map(moved));
         self.tools.extend(other.tools);
         self.called.extend(other.called);
         self.writes.extend(other.writes);
@@ -83,7 +135,11 @@ impl Command {
         self.written_as.extend(other.written_as);
         self.read_as.extend(other.read_as);
         self.removed.extend(other.removed);
+        self.fetched.extend(other.fetched);
+        self.runs.extend(other.runs);
         self.hiding = self.hiding.take().or(other.hiding);
+        self.ignored = self.ignored.take().or(other.ignored);
+        (self.sends, self.drops) = (self.sends || other.sends, self.drops || other.drops);
     }
 }
 
@@ -105,22 +161,38 @@ pub fn read_with(text: &str, variables: &Variables) -> Command {
 
 /// The same where the container's commands begin in a folder, if it is known.
 pub fn read_in(text: &str, variables: &Variables, start: Option<&str>) -> Command {
-    let start = start.map(str::to_owned);
-    let mut reader = Reader { command: Command::default(), variables: variables.clone(), folder: None, start, depth: 0 };
-    reader.script(text, 0);
-    reader.command.tools.dedup();
-    reader.command
+    Reader::new(variables, start).read(text)
 }
 
 /// What a script does when it is called with these arguments.
 pub fn read_script(text: &str, arguments: &[String], variables: &Variables, start: Option<&str>) -> Command {
     let mut variables = variables.clone();
     variables.extend(arguments.iter().enumerate().map(|(at, argument)| ((at + 1).to_string(), argument.clone())));
-    let mut command = read_in(&part_for(text, arguments), &variables, start);
+    let mut reader = Reader::new(&variables, start);
+    reader.ends = failure::ends_at_failure(text);
+    let mut command = reader.read(&part_for(text, arguments));
     if text.contains("pipefail") {
         command.hiding = None;
     }
+    // What calls the part may do this for it.
+    command.sends |= sends(&tokens(text));
+    command.drops |= drops(text);
     command
+}
+
+/// Whether something in a script goes to a file or through a pipe.
+fn sends(tokens: &[Token]) -> bool {
+    tokens.iter().any(|t| matches!(t, Token::Write | Token::Pipe))
+}
+
+/// Whether a script drops or makes a database, a schema or a table.
+fn drops(script: &str) -> bool {
+    static DROPS: LazyLock<Regex> = LazyLock::new(|| {
+        let pattern =
+            r"(?i)\b(?:dropdb|createdb|initdb|dropDatabase|TRUNCATE|(?:DROP|CREATE)\s+(?:DATABASE|SCHEMA|OWNED|TABLE))\b";
+        Regex::new(pattern).expect("the pattern is a constant, and tested")
+    });
+    DROPS.is_match(script)
 }
 
 /// The program in the first line of a script, by name.
@@ -130,66 +202,14 @@ pub fn interpreter(script: &str) -> Option<&str> {
     if program == "env" { words.find(|w| !w.starts_with('-')) } else { Some(program) }
 }
 
-/// A hook as the deployed bot runs it: without an outer shell and the quotes around its script.
-pub fn without_shell(hook: &str) -> &str {
-    static OUTER: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"(?s)^\s*(?:/bin/|/usr/bin/)?(?:ba|a|da)?sh\s+-e?c\s+(?:'(?<single>[^']*)'|"(?<double>.*)")\s*$"#)
-            .expect("the pattern is a constant, and tested")
-    });
-    OUTER.captures(hook).and_then(|found| found.name("single").or(found.name("double"))).map_or(hook, |script| script.as_str())
-}
-
-/// What is piped into a program so that nobody learns whether it failed, in a script for `sh`: a program, or the word that ends the
-/// commands before the pipe. A program that only prints does not count.
-pub fn hidden_by_pipe(script: &str) -> Option<String> {
-    if script.contains("pipefail") {
-        return None;
-    }
-    let tokens = tokens(script);
-    let first = |list: &[Token]| {
-        let mut stages = list.split(|t| *t == Token::Pipe);
-        let (head, _) = (stages.next()?, stages.next()?);
-        // Nothing is before the pipe where a parenthesis was.
-        program(&words(head)).or_else(|| Some(")".to_owned()))
-    };
-    tokens.split(Token::ends).filter_map(first).find(|program| !tools::PRINTING.contains(&program.as_str()))
-}
-
 /// Whether an argument may be a part of a script: it is no option, no path, and no program that a wrapper would run.
 pub(super) fn may_name_part(argument: &str) -> bool {
     let is_program = SHELLS.contains(&argument) || tools::DUMPING.contains(&argument);
     !argument.starts_with('-') && !argument.contains(['/', '$']) && !is_program
 }
 
-/// Words that stand before a command, or that end a compound one.
-const RESERVED: [&str; 14] = ["if", "then", "elif", "else", "fi", "while", "until", "do", "done", "esac", "!", "{", "}", "time"];
 /// Programs that start the one that follows them.
 const STARTING: [&str; 4] = ["exec", "nohup", "command", "env"];
-/// Programs that read a script.
-const SHELLS: [&str; 4] = ["sh", "bash", "ash", "dash"];
-
-/// The command in a stage, without the shell's own words before it; nothing of `for NAME in …` and `case WORD in`.
-fn simple(stage: &[Token]) -> &[Token] {
-    let is = |token: &Token, words: &[&str]| matches!(token, Token::Word(w) if words.contains(&w.as_str()));
-    let begin = stage.iter().position(|t| !is(t, &RESERVED)).unwrap_or(stage.len());
-    match &stage[begin..] {
-        [first, ..] if is(first, &["for", "case", "function"]) => &[],
-        command => command,
-    }
-}
-
-fn words(stage: &[Token]) -> Vec<&str> {
-    stage.iter().filter_map(|t| if let Token::Word(w) = t { Some(w.as_str()) } else { None }).collect()
-}
-
-/// The first word that is not an assignment, as a program's name.
-fn program(words: &[&str]) -> Option<String> {
-    words.iter().find(|w| assignment(w).is_none()).map(|w| name_of(w).to_owned())
-}
-
-fn name_of(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
 
 struct Reader {
     command: Command,
@@ -200,26 +220,65 @@ struct Reader {
     start: Option<String>,
     /// How many `if`, `case` and loops are open: what is in them may not run.
     depth: usize,
+    /// Whether the next script that is read ends at the first command that fails.
+    ends: bool,
+    /// Whether what runs is given something to read, and whether its output is kept.
+    around: (bool, bool),
+    /// Whether the present command only looks at files.
+    looks: bool,
 }
 
 impl Reader {
+    fn new(variables: &Variables, start: Option<&str>) -> Self {
+        let (command, variables, start) = (Command::default(), variables.clone(), start.map(str::to_owned));
+        Self { command, variables, folder: None, start, depth: 0, ends: false, around: (false, false), looks: false }
+    }
+
+    fn read(mut self, text: &str) -> Command {
+        self.script(text, 0);
+        self.command.tools.dedup();
+        self.command
+    }
+
     fn script(&mut self, text: &str, depth: usize) {
         let tokens = tokens(text);
-        let pipefail = text.contains("pipefail");
-        let mut may_not_run = false;
-        for list in tokens.split_inclusive(Token::ends) {
-            let follows_or = std::mem::replace(&mut may_not_run, list.last() == Some(&Token::Else));
-            let list = list.strip_suffix(&[Token::Next]).or_else(|| list.strip_suffix(&[Token::Else])).unwrap_or(list);
+        let lists = lists(&tokens);
+        let (pipefail, asks) = (text.contains("pipefail"), text.contains("$?"));
+        let ends = std::mem::take(&mut self.ends) || failure::ends_at_failure(text);
+        self.command.sends |= sends(&tokens);
+        self.command.drops |= drops(text);
+        for (at, (list, _)) in lists.iter().enumerate() {
+            let follows_or = at > 0 && lists[at - 1].1 == Some(&Token::Else);
             self.enter(list);
             let written = self.command.writes.len();
             let stages: Vec<&[Token]> = list.split(|t| *t == Token::Pipe).map(simple).collect();
-            if stages.len() > 1 && !pipefail && self.command.hiding.is_none() {
-                self.command.hiding = program(&words(stages[0])).filter(|p| !tools::PRINTING.contains(&p.as_str()));
+            if !pipefail && self.command.hiding.is_none() {
+                self.command.hiding = failure::hidden(&stages);
+            }
+            if !asks && self.command.ignored.is_none() {
+                let dump = stages.iter().filter_map(|stage| program(&words(stage))).find(|tool| tools::is_dump(tool));
+                self.command.ignored = dump.filter(|_| failure::is_ignored(&lists, at, ends));
             }
             let may_run = !follows_or && self.depth == 0;
             stages.iter().filter(|_| may_run).for_each(|stage| self.removes(stage, written));
-            stages.into_iter().for_each(|stage| self.stage(stage, depth));
+            self.stages(&stages, depth);
         }
+    }
+
+    /// The programs of a pipe.
+    fn stages(&mut self, stages: &[&[Token]], depth: usize) {
+        let around = self.around;
+        let checks = |stage: &&[Token]| {
+            let words = words(stage);
+            !stage.contains(&Token::Write) && program(&words).is_some_and(|tool| tools::only_checks(&tool, &words, false))
+        };
+        let looks = stages.iter().all(checks);
+        for (at, stage) in stages.iter().enumerate() {
+            self.looks = looks;
+            self.around = (around.0 || at > 0, around.1 || at + 1 < stages.len());
+            self.stage(stage, depth);
+        }
+        self.around = around;
     }
 
     /// Counts the compound commands that a command opens and closes.
@@ -249,7 +308,14 @@ impl Reader {
         let mut words: Vec<&str> = Vec::new();
         let (mut writes, mut reads) = (Vec::new(), Vec::new());
         let mut before = None;
+        let (around, looks) = (self.around, self.looks);
         for token in &expanded {
+            if let Token::Inner(script) = token
+                && depth < 4
+            {
+                self.around = (false, true);
+                self.script(script, depth + 1);
+            }
             if let Token::Word(word) = token {
                 match before {
                     Some(Token::Write) => writes.push(word.clone()),
@@ -260,6 +326,8 @@ impl Reader {
             }
             before = Some(token.clone());
         }
+        self.looks = looks;
+        self.around = (around.0 || expanded.contains(&Token::Read), around.1 || expanded.contains(&Token::Write));
         if let Some(first) = words.first().filter(|w| ["export", "readonly", "local", "declare"].contains(w)).copied() {
             self.command.tools.push(first.to_owned());
             words.remove(0);
@@ -272,6 +340,14 @@ impl Reader {
             });
             return;
         };
+        let own = words[..begin].iter().filter_map(|w| assignment(w)).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let set = run::HOSTS.iter().filter_map(|name| self.variables.get_key_value(*name));
+        self.command.runs.push(Run {
+            words: words[begin..].iter().map(|w| (*w).to_owned()).collect(),
+            environment: set.map(|(name, value)| (name.clone(), value.clone())).chain(own).collect(),
+            is_fed: self.around.0,
+            is_kept: self.around.1,
+        });
         self.program(&words[begin..], writes, reads, depth);
     }
 
@@ -295,18 +371,25 @@ impl Reader {
         reads.extend(files.reads);
         let is_data = !tools::PRINTING.contains(&tool);
         let written: Vec<String> = writes.iter().filter(|_| is_data).filter_map(|w| self.absolute(w)).collect();
-        let read: Vec<String> = reads.iter().filter_map(|r| self.absolute(r)).collect();
+        let checks = tools::only_checks(tool, words, !self.looks);
+        let read: Vec<String> = reads.iter().filter(|_| !checks).filter_map(|r| self.absolute(r)).collect();
         self.forms(tool, words, &written, &read);
         self.command.removed.retain(|path| !written.contains(path));
-        self.command.writes.extend(written);
-        self.command.reads.extend(read);
         // A script in a word is read by itself.
         let is_script = SHELLS.contains(&tool) || tool == "su";
-        if !tools::TIDYING.contains(&tool) && !is_script {
+        let mut names = Vec::new();
+        if !checks && !tools::TIDYING.contains(&tool) && !is_script {
             let plain = words.iter().skip(1).filter(|w| !writes.iter().any(|written| w.ends_with(written.as_str())));
-            let names: Vec<String> = plain.flat_map(|w| self.named(w)).collect();
-            self.command.names.extend(names);
+            names.extend(plain.flat_map(|w| self.named(w)));
         }
+        let begin = self.command.writes.len();
+        let (own, below) = (begin..begin + written.len(), tools::TAKING.contains(&tool));
+        let taken = |path: &String| Taken { path: path.clone(), below, own: own.clone() };
+        self.command.taken.extend(read.iter().chain(&names).map(taken));
+        self.command.fetched.extend(written.iter().filter(|_| matches!(tool, "curl" | "wget")).cloned());
+        self.command.writes.extend(written);
+        self.command.reads.extend(read);
+        self.command.names.extend(names);
         if SHELLS.contains(&tool) && depth < 4 {
             self.inner(words, depth);
         } else if tool == "su" && depth < 4 {
@@ -337,6 +420,7 @@ impl Reader {
         let rest = &words[1..];
         if let Some(at) = rest.iter().position(|w| w.starts_with('-') && !w.starts_with("--") && w.ends_with('c')) {
             if let Some(script) = rest.get(at + 1) {
+                self.ends = rest[at].contains('e');
                 self.script(script, depth + 1);
             }
         } else if let Some(at) = rest.iter().position(|w| w.starts_with('/')) {

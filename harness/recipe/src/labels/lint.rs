@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use super::flow::flows;
+use super::overlay::stay_beside;
 use super::recipe::{Place, Recipe, RecipeFiles};
 
 mod coverage;
@@ -13,6 +14,7 @@ mod database;
 mod dumps;
 mod hooks;
 mod names;
+mod restores;
 mod switch;
 mod version;
 
@@ -33,6 +35,7 @@ pub fn lint(recipe: &Recipe, base: Option<&Recipe>) -> Vec<Mistake> {
     let flows = flows(recipe);
     hooks::check(recipe, &flows, &mut found);
     dumps::check(recipe, &flows, &mut found);
+    restores::check(&flows, &mut found);
     database::check(recipe, &flows, &mut found);
     coverage::check(recipe, &mut found);
     version::check(recipe, base, main, &mut found);
@@ -45,18 +48,21 @@ pub fn lint_files(sources: &RecipeFiles, base: Option<&Recipe>) -> Result<Vec<Mi
 }
 
 /// The mistakes of every sensible combination of a recipe's files: those that are deployed, and with each of the overlays that are
-/// switched off. `base` is what is deployed before the change; `text` gives the text of a file.
+/// switched off, without the file that such an overlay stands in the place of. `base` is what is deployed before the change; `text`
+/// gives the text of a file.
 pub fn lint_all(
     sources: &RecipeFiles,
     base: Option<&Recipe>,
     text: &impl Fn(&PathBuf) -> Result<String>,
 ) -> Result<Vec<Mistake>> {
-    let parsed = |files: &[PathBuf]| sources.parse(files.iter().map(|f| Ok((f.clone(), text(f)?))).collect::<Result<_>>()?);
+    let texts: Vec<(PathBuf, String)> = sources.files.iter().map(|f| Ok((f.clone(), text(f)?))).collect::<Result<_>>()?;
     let mut found = Mistakes::default();
-    lint(&parsed(&sources.files)?, base).into_iter().for_each(|m| found.add(m.rule, &m.place, m.message));
+    lint(&sources.parse(texts.clone())?, base).into_iter().for_each(|m| found.add(m.rule, &m.place, m.message));
     for overlay in &sources.overlays {
-        let with = [&sources.files[..], std::slice::from_ref(overlay)].concat();
-        lint(&parsed(&with)?, None).into_iter().for_each(|m| found.add(m.rule, &m.place, m.message));
+        let last = (overlay.clone(), text(overlay)?);
+        let stay = stay_beside((&last.0, &last.1), &texts)?;
+        let with = texts.iter().zip(stay).filter(|(_, stays)| *stays).map(|(file, _)| file.clone()).chain([last]);
+        lint(&sources.parse(with.collect())?, None).into_iter().for_each(|m| found.add(m.rule, &m.place, m.message));
     }
     Ok(found.sorted())
 }

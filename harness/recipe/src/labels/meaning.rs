@@ -109,11 +109,13 @@ fn volume_excluded<'r>(recipe: &'r Recipe, unknown: &'r str) -> Option<&'r str> 
 /// Whether a volume may be excluded on a guess: the inventory does not call it worth a backup, and it is not all that is backed up.
 fn is_spare(recipe: &Recipe, volume: &str) -> bool {
     let class = recipe.inventory.iter().flat_map(|i| &i.volumes).find(|v| v.name == volume).map(|v| v.class);
-    let is_excluded = |name: &str| {
-        recipe.labels().any(|(.., l)| l.value == "false" && l.name.strip_prefix(VOLUMES).is_some_and(|named| named == name))
-    };
     let mut others = recipe.services.values().flat_map(Service::volumes).filter(|name| *name != volume);
-    class.is_none_or(Class::is_left_out) && others.any(|name| !is_excluded(name))
+    class.is_none_or(Class::is_left_out) && others.any(|name| !is_excluded(recipe, name))
+}
+
+/// Whether a label excludes a volume.
+fn is_excluded(recipe: &Recipe, volume: &str) -> bool {
+    recipe.labels().any(|(.., l)| l.value == "false" && l.name.strip_prefix(VOLUMES).is_some_and(|named| named == volume))
 }
 
 fn of_volume(recipe: &Recipe, service: &Service, label: &Label, rest: &str) -> Meaning {
@@ -126,6 +128,9 @@ fn of_volume(recipe: &Recipe, service: &Service, label: &Label, rest: &str) -> M
     };
     let Some(volume) = volume else { return Meaning::Unclear };
     let name = format!("{VOLUMES}{volume}{}", if is_path { ".path" } else { "" });
+    if !is_path && truth(&label.written.1) == Some(true) && !is_excluded(recipe, volume) {
+        return Meaning::Needless(format!("volume {volume} is backed up without it"));
+    }
     let mended = if is_path { paths(recipe, service, label, volume, &name) } else { exactly(label, &name) };
     // With its variables where nothing else is wrong with it.
     match mended {
@@ -177,7 +182,8 @@ pub(super) enum PathMeaning<'v> {
 pub(super) fn paths_meant<'v>(targets: &[&str], value: &'v str) -> Vec<PathMeaning<'v>> {
     let one = |path: &'v str| {
         let path = path.trim();
-        if path.split('/').any(|part| part == "..") || path.trim_matches('/').is_empty() || is_several(path) {
+        let leaves = path.split('/').any(|part| part == "..");
+        if leaves || path.trim_matches('/').is_empty() || is_several(path) || has_wildcard(path) {
             return PathMeaning::Nothing(path);
         }
         let below = |target: &&&str| path.strip_prefix(**target).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -192,6 +198,16 @@ pub(super) fn paths_meant<'v>(targets: &[&str], value: &'v str) -> Vec<PathMeani
     value.split(',').map(one).collect()
 }
 
+/// Whether a path has a character that a shell would replace by names of files. In a variable without a value it is the variable's.
+pub(super) fn has_wildcard(path: &str) -> bool {
+    !path.contains("${") && path.contains(['*', '?', '['])
+}
+
+/// Whether paths have blanks beside the commas between them.
+pub(super) fn has_blanks(paths: &str) -> bool {
+    paths.split(',').any(|path| path != path.trim()) && paths.contains(',')
+}
+
 /// Whether a path is several ones, with blanks between them: only commas are read as such.
 fn is_several(path: &str) -> bool {
     path.split_whitespace().skip(1).any(|word| word.starts_with('/'))
@@ -201,7 +217,7 @@ fn paths(recipe: &Recipe, service: &Service, label: &Label, volume: &str, name: 
     let written = &label.written.1;
     let targets = targets(recipe, service, volume);
     let all = paths_meant(&targets, written);
-    if all.iter().all(|p| matches!(p, PathMeaning::InVolume(_))) {
+    if all.iter().all(|p| matches!(p, PathMeaning::InVolume(_))) && !has_blanks(written) {
         return Meaning::AsWritten;
     }
     let mut mended = Vec::new();
@@ -290,6 +306,11 @@ mod tests {
             ("backupbot.backup.volumes.data.path=/dumps/x,y", told(&[("backupbot.backup.volumes.data.path", "x,y")])),
             ("backupbot.backup.volumes.data.path=${P:-x}", Meaning::AsWritten),
             ("backupbot.backup.volumes.data.path=../x", Meaning::Unclear),
+            ("backupbot.backup.volumes.data.path=x*.sql", Meaning::Unclear),
+            ("backupbot.backup.volumes.data.path=x, y", told(&[("backupbot.backup.volumes.data.path", "x,y")])),
+            ("backupbot.backup.volumes.data=true", Meaning::Needless("volume data is backed up without it".into())),
+            ("backupbot.volumes.data=true", Meaning::Needless("volume data is backed up without it".into())),
+            ("backupbot.backup.volumes.data=${ON:-true}", Meaning::AsWritten),
             ("backupbot.backup.path=/dumps/x,/dumps/y,/cache", told(&[("backupbot.backup.volumes.data.path", "x,y")])),
             ("backupbot.backup.path=/dumps", Meaning::Needless("volume data is backed up as a whole without a label".into())),
             ("backupbot.backup.path=/etc", Meaning::Unclear),

@@ -51,6 +51,19 @@ pub struct RecipeFiles {
     pub unwritten: BTreeMap<PathBuf, String>,
 }
 
+/// A file of a recipe's own folder, if it is there.
+///
+/// # Errors
+/// It is a link that leads out of the folder, which is a stranger's.
+fn own(dir: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let file = dir.join(name);
+    if file.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    files::within(dir, &file)?;
+    Ok(Some(file))
+}
+
 impl RecipeFiles {
     /// Finds the files of recipe folders, or takes single compose files. The files of a folder are those that `COMPOSE_FILE` in its
     /// `.env.sample` lists, else those that its `scenario.toml` lists, else the compose file with a usual name.
@@ -74,8 +87,7 @@ impl RecipeFiles {
     }
 
     fn add_folder(&mut self, dir: &Path, operator: &BTreeMap<String, String>) -> Result<()> {
-        let scenario = dir.join("scenario.toml");
-        let spec: Option<Spec> = scenario.is_file().then(|| read_toml(&scenario)).transpose()?;
+        let spec: Option<Spec> = own(dir, "scenario.toml")?.map(|file| read_toml(&file)).transpose()?;
         let (mut set, listed) = spec.as_ref().map(|s| (s.env.clone(), s.compose.clone())).unwrap_or_default();
         set.extend(operator.clone());
         let folder = RecipeFolder::read(dir)?;
@@ -86,8 +98,7 @@ impl RecipeFiles {
         self.overlays.extend(folder.overlays(&files)?.into_iter().filter(is_optional));
         self.files.extend(files);
         self.env.extend(values);
-        let inventory = dir.join("inventory.toml");
-        if inventory.is_file() {
+        if let Some(inventory) = own(dir, "inventory.toml")? {
             self.inventory = Some(inventory);
         }
         Ok(())
@@ -235,6 +246,9 @@ impl File<'_> {
         replace(&mut service.mounts, mounts, |mount| &mount.target);
         let configs = node.get("configs").map_or(&[][..], Node::items);
         replace(&mut service.configs, configs.iter().map(ConfigMount::read).collect(), |config| &config.target);
+        let networks = node.get("networks").into_iter().flat_map(Node::entries);
+        let aliases = networks.filter_map(|(.., network)| network.get("aliases")).flat_map(Node::items).filter_map(Node::text);
+        service.aliases.extend(aliases.chain(node.get("hostname").and_then(Node::text)).map(|alias| filled(alias, self.env)));
         for (name, value) in variables(node.get("environment")) {
             service.environment.insert(name, filled(&value, self.env));
         }
@@ -357,6 +371,23 @@ mod tests {
             RecipeFiles { env: env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..RecipeFiles::default() };
         let files = texts.iter().enumerate().map(|(i, t)| (PathBuf::from(format!("{i}.yml")), (*t).to_owned()));
         sources.parse(files.collect()).expect("a recipe")
+    }
+
+    /// What is in it would be printed with the first mistake in it.
+    #[test]
+    fn no_file_of_a_recipe_is_read_through_a_link_out_of_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (key, recipe) = (dir.path().join("key"), dir.path().join("recipe"));
+        std::fs::create_dir(&recipe).expect("made");
+        std::fs::write(&key, "TOKEN=hunter2\n").expect("written");
+        std::fs::write(recipe.join("compose.yml"), "services:\n  app:\n    image: a:1\n").expect("written");
+        for name in ["scenario.toml", "inventory.toml"] {
+            std::os::unix::fs::symlink(&key, recipe.join(name)).expect("linked");
+            let read = RecipeFiles::find(std::slice::from_ref(&recipe)).and_then(|files| files.read());
+            let said = read.expect_err("refused").to_string();
+            assert!(said.contains("leads out of the recipe's folder") && !said.contains("hunter2"), "{said}");
+            std::fs::remove_file(recipe.join(name)).expect("removed");
+        }
     }
 
     #[test]

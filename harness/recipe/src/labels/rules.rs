@@ -101,6 +101,11 @@ pub enum Rule {
     DumpInOtherForm,
     ScriptWithoutPart,
     DatabaseLeftOut,
+    DumpNowhere,
+    RestoreAdds,
+    MaybeDatabase,
+    BlankInPaths,
+    NeedlessVolume,
 }
 
 static LESSONS: LazyLock<Vec<Lesson>> = LazyLock::new(|| {

@@ -103,6 +103,8 @@ pub struct Service {
     pub working_dir: Option<String>,
     /// The variables of its containers.
     pub environment: BTreeMap<String, String>,
+    /// Its other names in its networks.
+    pub aliases: Vec<String>,
     /// How many containers it has, if the recipe says so.
     pub replicas: Option<u64>,
 }
@@ -145,6 +147,7 @@ impl Service {
             configs: Vec::new(),
             working_dir: None,
             environment: BTreeMap::new(),
+            aliases: Vec::new(),
             replicas: None,
         }
     }

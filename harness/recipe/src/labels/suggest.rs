@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::VOLUMES;
 use super::image::ImageName;
 use super::lint::{Mistake, lint_all};
+use super::overlay::stay_beside;
 use super::recipe::{Recipe, RecipeFiles, Service};
 use super::version::Version;
 use crate::error::{Error, Result};
@@ -113,11 +114,15 @@ pub fn suggest_for(sources: &RecipeFiles, before: Texts) -> Result<Suggestion> {
     let overlays = read(&sources.overlays)?;
     let mut mended = Vec::new();
     for overlay in &overlays {
-        let mut all = texts.clone();
-        all.push(overlay.clone());
+        let stay = stay_beside((&overlay.0, &overlay.1), &texts)?;
+        let (with, without): (Vec<_>, Vec<_>) = texts.iter().cloned().zip(stay).partition(|(_, stays)| *stays);
+        let all: Texts = with.into_iter().map(|(file, _)| file).chain([overlay.clone()]).collect();
         let recipe = work.sources.parse(all.clone())?;
         let mut all = work.mend(all, &self::unwanted(&recipe, &mut Vec::new()))?;
         mended.extend(all.pop());
+        let order: Vec<PathBuf> = texts.iter().map(|(path, _)| path.clone()).collect();
+        all.extend(without.into_iter().map(|(file, _)| file));
+        all.sort_by_key(|(path, _)| order.iter().position(|other| other == path));
         texts = all;
     }
     if texts != before || mended != overlays || !work.others.is_empty() {

@@ -68,6 +68,8 @@ mod tests {
             ("mysql:8", "mariadb-dump"),
             ("mariadb:10.3", "mariadb-dump"),
             ("traefik:v3.1", "bash"),
+            ("caddy:2", "bash"),
+            ("getmeili/meilisearch:v1.14", "bash"),
             ("ghcr.io/mailu/admin:2024.06.52", "sqlite3"),
         ] {
             assert!(lacks(image, tool).is_some(), "{image} {tool}");

@@ -1,6 +1,8 @@
 //! The words of a shell's command, as far as hooks use its grammar.
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::str::Chars;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
@@ -13,8 +15,16 @@ const QUOTED_DOLLAR: char = '\u{1}';
 pub(super) enum Token {
     /// A word, with quotes taken off and variables as they are written.
     Word(String),
-    /// `;`, `&&`, `&` or the end of a line: a new command begins.
+    /// The script of a `$(…)` in the word before.
+    Inner(String),
+    /// `;` or the end of a line: a new command begins.
     Next,
+    /// `(`, `)` or `;;`: a new command begins, and what runs after it is not known.
+    Group,
+    /// `&&`: the next command begins, and runs only if the one before succeeds.
+    And,
+    /// `&`: the next command begins, and nobody waits for the one before.
+    Behind,
     /// `||`: the next command begins, and runs only if the one before fails.
     Else,
     /// `|`
@@ -30,7 +40,7 @@ pub(super) enum Token {
 impl Token {
     /// Whether a new command begins after it.
     pub(super) fn ends(&self) -> bool {
-        matches!(self, Self::Next | Self::Else)
+        matches!(self, Self::Next | Self::Group | Self::And | Self::Behind | Self::Else)
     }
 }
 
@@ -38,6 +48,7 @@ impl Token {
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut word: Option<String> = None;
+    let mut inner: Vec<String> = Vec::new();
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
@@ -55,20 +66,26 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             '\\' => word.get_or_insert_default().extend(chars.next().map(quoted)),
             '#' if word.is_none() => while chars.next_if(|c| *c != '\n').is_some() {},
             _ => {
+                if c == '(' && word.as_ref().is_some_and(|w| w.ends_with('$')) {
+                    let script = inside(&mut chars);
+                    word.get_or_insert_default().push_str(&format!("({script})"));
+                    inner.push(script);
+                    continue;
+                }
                 let token = match c {
-                    ';' | '\n' | '(' | ')' => Some(Token::Next),
+                    ';' => Some(if chars.next_if_eq(&';').is_some() { Token::Group } else { Token::Next }),
+                    '\n' => Some(Token::Next),
+                    '(' | ')' => Some(Token::Group),
                     '>' => {
                         // The number of a file descriptor is not an argument; >&1 writes no file.
                         let stream = word.take_if(|w| w.chars().all(|c| c.is_ascii_digit()));
-                        chars.next_if_eq(&'>');
-                        Some(if stream.is_some_and(|s| s != "1") { Token::Messages } else { Token::Write })
+                        let _ = chars.next_if(|c| ['>', '|'].contains(c));
+                        let to_stream = to_stream(&mut chars);
+                        Some(if to_stream || stream.is_some_and(|s| s != "1") { Token::Messages } else { Token::Write })
                     }
                     '<' => Some(Token::Read),
-                    '&' if matches!(tokens.last(), Some(Token::Write | Token::Messages)) && word.is_none() => None,
-                    '&' => {
-                        chars.next_if_eq(&'&');
-                        Some(Token::Next)
-                    }
+                    '&' if chars.next_if_eq(&'>').is_some() => Some(Token::Write),
+                    '&' => Some(if chars.next_if_eq(&'&').is_some() { Token::And } else { Token::Behind }),
                     '|' => Some(if chars.next_if_eq(&'|').is_some() { Token::Else } else { Token::Pipe }),
                     c if c.is_whitespace() => None,
                     c => {
@@ -77,16 +94,80 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
                     }
                 };
                 tokens.extend(word.take().map(Token::Word));
+                tokens.extend(inner.drain(..).map(Token::Inner));
                 tokens.extend(token);
             }
         }
     }
     tokens.extend(word.map(Token::Word));
+    tokens.extend(inner.into_iter().map(Token::Inner));
     tokens
+}
+
+/// A text up to the parenthesis that closes it, which is taken too.
+fn inside(chars: &mut Peekable<Chars<'_>>) -> String {
+    let (mut depth, mut quote, mut text) = (0_usize, None, String::new());
+    for c in chars.by_ref() {
+        match (quote, c) {
+            (None, ')') if depth == 0 => break,
+            (None, '(') => depth += 1,
+            (None, ')') => depth -= 1,
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            _ => {}
+        }
+        text.push(c);
+    }
+    text
+}
+
+/// Takes the `&` of `>&2` and of `>&-`. Before anything else it belongs to the name of a file.
+fn to_stream(chars: &mut Peekable<Chars<'_>>) -> bool {
+    chars.next_if_eq(&'&').is_some() && chars.peek().is_some_and(|c| c.is_ascii_digit() || *c == '-')
+}
+
+/// The commands of a script, each with what ends it.
+pub(super) fn lists<'t>(tokens: &'t [Token]) -> Vec<(&'t [Token], Option<&'t Token>)> {
+    let parted = |list: &'t [Token]| match list.split_last() {
+        Some((end, command)) if end.ends() => (command, Some(end)),
+        _ => (list, None),
+    };
+    tokens.split_inclusive(Token::ends).map(parted).collect()
 }
 
 fn quoted(c: char) -> char {
     if c == '$' { QUOTED_DOLLAR } else { c }
+}
+
+/// Words that stand before a command, or that end a compound one.
+pub(super) const RESERVED: [&str; 14] =
+    ["if", "then", "elif", "else", "fi", "while", "until", "do", "done", "esac", "!", "{", "}", "time"];
+/// Programs that read a script.
+pub(super) const SHELLS: [&str; 4] = ["sh", "bash", "ash", "dash"];
+
+/// The command in a stage, without the shell's own words before it; nothing of `for NAME in …` and `case WORD in`.
+pub(super) fn simple(stage: &[Token]) -> &[Token] {
+    let is = |token: &Token, words: &[&str]| matches!(token, Token::Word(w) if words.contains(&w.as_str()));
+    let begin = stage.iter().position(|t| !is(t, &RESERVED)).unwrap_or(stage.len());
+    match &stage[begin..] {
+        [first, ..] if is(first, &["for", "case", "function"]) => &[],
+        command => command,
+    }
+}
+
+/// The words in it.
+pub(super) fn words(stage: &[Token]) -> Vec<&str> {
+    stage.iter().filter_map(|t| if let Token::Word(w) = t { Some(w.as_str()) } else { None }).collect()
+}
+
+/// The first word that is not an assignment, as a program's name.
+pub(super) fn program(words: &[&str]) -> Option<String> {
+    words.iter().find(|w| assignment(w).is_none()).map(|w| name_of(w).to_owned())
+}
+
+/// The name of a program, without the folder that it is in.
+pub(super) fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// The values of variables.
@@ -124,6 +205,11 @@ pub(super) fn part_for(script: &str, arguments: &[String]) -> String {
     }
 }
 
+/// The head of a function.
+static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?m)^\s*(?:function\s+[\w-]+|[\w-]+\s*\(\s*\))").expect("the pattern is a constant, and tested")
+});
+
 /// Whether a script has nothing for a first argument: it runs the function that the argument names, and there is none; or it chooses
 /// by `case`, and no branch is for it.
 pub(in crate::labels) fn lacks_part(script: &str, argument: &str) -> bool {
@@ -134,11 +220,8 @@ pub(in crate::labels) fn lacks_part(script: &str, argument: &str) -> bool {
     static CHOOSES: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"(?m)^\s*case\s+"?\$\{?1[^}\s]*\}?"?\s+in\b"#).expect("the pattern is a constant, and tested")
     });
-    static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?m)^\s*(?:function\s+[\w-]+|[\w-]+\s*\(\))").expect("the pattern is a constant, and tested")
-    });
     static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?m)(?:^|;;)\s*\(?[^\s()#]*[*?$\[][^\s()]*\)").expect("the pattern is a constant, and tested")
+        Regex::new(r"(?m)(?:^|;;)\s*\(?[^()#;\n]*[*?$\[][^()#;\n]*\)").expect("the pattern is a constant, and tested")
     });
     if function(script, argument).is_some() || branch(script, argument).is_some() {
         return false;
@@ -146,6 +229,27 @@ pub(in crate::labels) fn lacks_part(script: &str, argument: &str) -> bool {
     let begin = CHOOSES.find(script).map(|found| found.end());
     let chooses = begin.is_some_and(|at| !PATTERN.is_match(&script[at..]));
     chooses || begin.is_none() && CALLS.is_match(script) && FUNCTION.is_match(script)
+}
+
+/// Whether a script defines functions, and has no command that could call them.
+pub(in crate::labels) fn calls_nothing(script: &str) -> bool {
+    const SETTING: [&str; 8] = ["set", "export", "readonly", "declare", "local", "umask", "cd", "shopt"];
+    let (mut top, mut inside, mut functions) = (String::new(), None, 0);
+    for line in script.lines() {
+        let indent = line.len() - line.trim_start().len();
+        if inside.is_some_and(|own| line.trim_start().starts_with('}') && indent <= own) {
+            inside = None;
+        } else if inside.is_none() && FUNCTION.is_match(line) {
+            functions += 1;
+            let is_closed = line.split_once('{').is_some_and(|(_, body)| body.contains('}'));
+            inside = (!is_closed).then_some(indent);
+        } else if inside.is_none() {
+            top.extend([line, "\n"]);
+        }
+    }
+    let tokens = tokens(&top);
+    let does = |list: &[Token]| program(&words(list)).is_some_and(|tool| !SETTING.contains(&tool.as_str()));
+    functions > 0 && inside.is_none() && !lists(&tokens).iter().any(|(list, _)| does(list))
 }
 
 /// Whether a line has nothing but assignments.
@@ -173,9 +277,12 @@ fn function(script: &str, name: &str) -> Option<String> {
     Some(lines.take_while(|l| !closes(l)).filter(|l| l.trim() != "{").flat_map(|l| [l, "\n"]).collect())
 }
 
-/// A branch of `case`: from `name)` to `;;`.
+/// A branch of `case`: from `name)`, at the beginning of a line or after another branch, to `;;`.
 fn branch(script: &str, name: &str) -> Option<String> {
-    let head = Regex::new(&format!(r#"(?m)^\s*\(?(?:[\w|"'-]+\|)?["']?{}["']?(?:\|[\w|"'-]+)?\)"#, regex::escape(name))).ok()?;
+    let other = r#"[\w"'-]+"#;
+    let name = regex::escape(name);
+    let pattern = format!(r#"(?m)(?:^|;;|;&|\bin\b)\s*\(?\s*(?:{other}\s*\|\s*)*["']?{name}["']?\s*(?:\|\s*{other}\s*)*\)"#);
+    let head = Regex::new(&pattern).ok()?;
     let body = &script[head.find(script)?.end()..];
     Some(body.split(";;").next().unwrap_or(body).to_owned())
 }
@@ -202,6 +309,66 @@ mod tests {
     }
 
     #[test]
+    fn a_substitution_is_a_part_of_its_word() {
+        let word = |text: &str| Token::Word(text.into());
+        assert_eq!(
+            tokens("A=$(cat \"$B\") c -p$(d (e)) > f"),
+            [
+                word("A=$(cat \"$B\")"),
+                Token::Inner("cat \"$B\"".into()),
+                word("c"),
+                word("-p$(d (e))"),
+                Token::Inner("d (e)".into()),
+                Token::Write,
+                word("f")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_ends_a_command() {
+        for (text, end) in [
+            ("a; b", Token::Next),
+            ("a\nb", Token::Next),
+            ("a && b", Token::And),
+            ("a || b", Token::Else),
+            ("a & b", Token::Behind),
+            ("a ;; b", Token::Group),
+            ("(a) b", Token::Group),
+        ] {
+            let tokens = tokens(text);
+            let found = lists(&tokens).into_iter().find(|(list, _)| !list.is_empty()).and_then(|(_, end)| end);
+            assert_eq!(found, Some(&end), "{text}");
+        }
+        // What goes to another stream, and what goes to a file.
+        for (text, to) in
+            [("a >&2", Token::Messages), ("a 2>&1", Token::Messages), ("a &> b", Token::Write), ("a >| b", Token::Write)]
+        {
+            assert_eq!(tokens(text).get(1), Some(&to), "{text}");
+            assert_eq!(tokens(text).len(), 3, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_script_that_calls_none_of_its_functions() {
+        for (script, nothing) in [
+            ("#!/bin/bash\nset -e\nA=b\nbackup() {\n  a \"$1\"\n}\n\nrestore() {\n  b\n}\n", true),
+            ("backup() { a; }\n# backup\n", true),
+            ("backup()\n{\n  a\n}\n", true),
+            ("backup() { a; } # b\n\"$@\"\n", false),
+            ("backup() {\n  a\n  }\n\"$@\"\n", false),
+            ("backup() {\n  a\n}\nbackup\n", false),
+            ("backup() {\n  a\n}\n\"$@\"\n", false),
+            ("backup() {\n  a\n}\ncase $1 in backup) backup ;; esac\n", false),
+            ("log() {\n  a\n}\npg_dump > b\n", false),
+            ("pg_dump > b\n", false),
+            ("A=b\n", false),
+        ] {
+            assert_eq!(calls_nothing(script), nothing, "{script}");
+        }
+    }
+
+    #[test]
     fn a_script_without_a_part_for_an_argument() {
         for (script, lacks) in [
             ("backup() {\n  a\n}\n$@\n", true),
@@ -212,6 +379,11 @@ mod tests {
             ("case \"${1:-backup}\" in\n  backup) a ;;\nesac\n", true),
             ("case $1 in\n  backup) a ;;\n  *) b ;;\nesac\n", false),
             ("case $1 in backup) a ;; re*)\n b ;;\nesac\n", false),
+            ("case $1 in\n  backup | create )\n    a ;;\n  restore | load )\n    b ;;\nesac\n", false),
+            ("case $1 in\n  backup | create )\n    a ;;\n  load | re* )\n    b ;;\nesac\n", false),
+            ("case $1 in\n  backup | create )\n    a ;;\nesac\n", true),
+            ("case $1 in backup) a > $F;; restore) b < $F;; esac\n", false),
+            ("case $1 in backup) a > $F;; esac\n", true),
             ("case $1 in\n  backup) a ;;\n  load|restore) b ;;\nesac\n", false),
             ("if [ \"$1\" = restore ]; then b; fi\n", false),
             ("pg_dump > /d\n", false),

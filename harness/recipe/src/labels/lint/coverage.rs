@@ -45,12 +45,17 @@ pub(super) fn check(recipe: &Recipe, found: &mut Mistakes) {
     }
 }
 
+/// Whether a path of the host is not the app's state: a socket, a device, what the kernel or a running program shows, the host's clock.
+fn is_hosts(path: &str) -> bool {
+    let is_in = |dir: &&str| path.strip_prefix(*dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    path.ends_with(".sock") || ["/dev", "/proc", "/sys", "/run", "/var/run", "/etc"].iter().any(is_in)
+}
+
 fn bind_mounts(recipe: &Recipe, found: &mut Mistakes) {
     for (name, service) in &recipe.services {
         for mount in &service.mounts {
             let MountSource::Bind(path) = &mount.source else { continue };
-            // Sockets and the host's own clock are not the app's state.
-            if !mount.read_only && !path.ends_with(".sock") && !path.starts_with("/etc/") {
+            if !mount.read_only && !is_hosts(path) {
                 let message = format!("service {name} can write to {path} on the host, mounted at {}", mount.target);
                 found.add(Rule::StateOutsideVolumes, &mount.place, message);
             }

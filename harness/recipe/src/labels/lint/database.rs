@@ -3,8 +3,9 @@
 use super::dumps::Selected;
 use crate::labels::database::{Server, server};
 use crate::labels::flow::Flow;
+use crate::labels::hook::Host;
 use crate::labels::mistake::Mistakes;
-use crate::labels::recipe::Recipe;
+use crate::labels::recipe::{Recipe, Service};
 use crate::labels::rules::Rule;
 use crate::labels::{BACKUP, Hook};
 
@@ -15,6 +16,14 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
     }
     let selected = Selected::of(recipe);
     for (name, server) in without_dump(recipe, flows) {
+        if server.is_guess {
+            let message = format!(
+                "service {name}: volume {} is mounted at {}, where {} keeps its files, and no hook of the service writes a dump",
+                server.volume, server.mount.target, server.engine.name
+            );
+            found.add(Rule::MaybeDatabase, &server.mount.place, message);
+            continue;
+        }
         let message = match selected.paths(server.volume) {
             None => format!(
                 "service {name}: the files of {} in volume {} are copied while it writes them",
@@ -38,27 +47,61 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
     }
 }
 
+/// The servers of a recipe. What only looks like one does not count where a known server has the same volume.
+fn servers(recipe: &Recipe) -> Vec<(&str, &Service, Server<'_>)> {
+    let all: Vec<_> =
+        recipe.services.iter().filter_map(|(name, service)| Some((name.as_str(), service, server(service)?))).collect();
+    let is_known = |volume: &str| all.iter().any(|(.., s)| !s.is_guess && s.volume == volume);
+    all.iter().filter(|(.., s)| !s.is_guess || !is_known(s.volume)).copied().collect()
+}
+
 /// The databases that are excluded and that nothing is seen to dump, unless the inventory says that they need no backup.
 fn excluded<'r>(recipe: &'r Recipe, selected: &Selected<'_>, flows: &[Flow<'_>]) -> Vec<(&'r str, Server<'r>)> {
-    // A hook on another service may dump the database over the network, as may a script that cannot be read.
-    let may_dump = flows.iter().any(|f| f.hook == Hook::BackupPre && !f.is_idle() && (f.dumps() || f.is_opaque()));
-    let servers = recipe.services.iter().filter_map(|(name, service)| Some((name.as_str(), server(service)?)));
+    // A script that cannot be read may dump the database over the network, as may a program that nobody knows.
+    let unseen = |flow: &Flow<'_>| flow.is_opaque() || flow.dumps() && !flow.command.dumps();
+    let may_dump = |flow: &Flow<'_>, name: &str, service: &Service, server: &Server<'_>| {
+        let own = flow.name == name && (flow.dumps() || flow.is_opaque());
+        flow.hook == Hook::BackupPre && !flow.is_idle() && (own || unseen(flow) || reaches(recipe, flow, name, service, server))
+    };
     let is_known = |volume: &str| recipe.inventory.iter().flat_map(|i| &i.volumes).any(|v| v.name == volume);
-    servers.filter(|(_, s)| !may_dump && selected.excludes(s.volume) && !is_known(s.volume)).collect()
+    let left_out = |(name, service, s): &(&str, &Service, Server<'_>)| {
+        let is_dumped = || flows.iter().any(|flow| may_dump(flow, name, service, s));
+        !s.is_guess && selected.excludes(s.volume) && !is_known(s.volume) && !is_dumped()
+    };
+    servers(recipe).into_iter().filter(left_out).map(|(name, _, s)| (name, s)).collect()
 }
 
 /// The databases that are backed up and that no hook dumps.
 pub(in crate::labels) fn without_dump<'r>(recipe: &'r Recipe, flows: &[Flow<'_>]) -> Vec<(&'r str, Server<'r>)> {
-    let servers = recipe.services.iter().filter_map(|(name, service)| Some((name.as_str(), server(service)?)));
     let selected = Selected::of(recipe);
-    servers
-        .filter(|(name, server)| {
-            let dumps = |flow: &&Flow<'_>| {
-                flow.hook == Hook::BackupPre
-                    && (flow.name == *name && !flow.is_idle()
-                        || flow.command.tools.iter().any(|tool| server.engine.dumps.contains(tool)))
-            };
-            !selected.excludes(server.volume) && !flows.iter().any(|flow| dumps(&flow))
-        })
-        .collect()
+    let is_bare = |(name, service, server): &(&str, &Service, Server<'_>)| {
+        let dumps = |flow: &Flow<'_>| {
+            flow.hook == Hook::BackupPre
+                && (flow.name == *name && !flow.is_idle() || reaches(recipe, flow, name, service, server))
+        };
+        !selected.excludes(server.volume) && !flows.iter().any(dumps)
+    };
+    servers(recipe).into_iter().filter(is_bare).map(|(name, _, server)| (name, server)).collect()
+}
+
+/// Whether a hook runs a program that dumps this server's engine, and that may talk to this server: another service's hook reaches it
+/// by name.
+fn reaches(recipe: &Recipe, flow: &Flow<'_>, name: &str, service: &Service, server: &Server<'_>) -> bool {
+    let dumps = |tool: &str| server.engine.dumps.iter().any(|known| known == tool);
+    flow.command.runs.iter().filter(|run| dumps(run.tool())).any(|run| match run.host() {
+        Host::Local => false,
+        Host::Unknown => true,
+        Host::Named(host) => is_server(recipe, &host, name, service),
+    })
+}
+
+/// Whether a host's name is that of a service: its own, an alias, or the stack's name before it. Who a variable names is not known, but
+/// for `${STACK_NAME}_` before the name of a service.
+fn is_server(recipe: &Recipe, host: &str, name: &str, service: &Service) -> bool {
+    let host = host.strip_prefix("tasks.").unwrap_or(host);
+    let ends = |name: &&String| host.strip_suffix(name.as_str()).is_some_and(|before| before.is_empty() || before.ends_with('_'));
+    match recipe.services.keys().filter(ends).max_by_key(|name| name.len()) {
+        Some(found) if found == name => true,
+        found => service.aliases.iter().any(|alias| alias == host) || host.contains('$') && found.is_none(),
+    }
 }

@@ -19,6 +19,7 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
                     let message = format!("{}, and removes it before the files are copied", writes(flow, &file));
                     found.add(Rule::DumpLeftOut, &flow.label.place, message);
                 }
+                nowhere(flow, found);
                 loaded(flow, flows, found);
             }
             Hook::BackupPost if flow.command.dumps() => {
@@ -33,6 +34,14 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
             }
             Hook::BackupPost => {}
         }
+    }
+}
+
+/// A dump that is only printed.
+fn nowhere(flow: &Flow<'_>, found: &mut Mistakes) {
+    if let Some(tool) = flow.command.dumps_nowhere() {
+        let message = format!("{}: {tool} prints the dump, and nothing writes it to a file", flow.label.name);
+        found.add(Rule::DumpNowhere, &flow.label.place, message);
     }
 }
 
@@ -78,13 +87,15 @@ fn left_out(selected: &Selected<'_>, flow: &Flow<'_>, file: &File<'_>, found: &m
 /// Whether a hook after the restore loads what this one writes before the backup.
 fn loaded(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
     let files = flow.files();
-    let may_load = |other: &&Flow<'_>| {
-        matches!(other.hook, Hook::RestorePre | Hook::RestorePost)
-            && (other.name == flow.name
-                || (other.is_opaque() && other.shares_volume(flow))
-                || files.iter().any(|file| other.may_read(file)))
+    // What reads another file of a volume is told of that.
+    let own = |other: &Flow<'_>| {
+        other.name == flow.name && (!flow.dumps() || files.is_empty() || other.may_load() || !other.reads().is_empty())
     };
-    if flows.iter().any(|other| may_load(&other)) {
+    let may_load = |other: &Flow<'_>| {
+        matches!(other.hook, Hook::RestorePre | Hook::RestorePost)
+            && (own(other) || (other.is_opaque() && other.shares_volume(flow)) || files.iter().any(|file| other.may_read(file)))
+    };
+    if flows.iter().any(may_load) {
         return partly(flow, files, flows, found);
     }
     let alone = format!("service {} has no backupbot.restore hook", flow.name);
@@ -130,7 +141,7 @@ fn restores(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
     let own: Vec<&Flow<'_>> = flows.iter().filter(|f| f.name == flow.name && f.hook == Hook::BackupPre).collect();
     let mut dumps = flows.iter().filter(|f| f.hook == Hook::BackupPre).flat_map(Flow::files);
     let reads_one = dumps.any(|file| flow.may_read(file));
-    let label = flow.label;
+    let (files, label): (Vec<File<'_>>, _) = (own.iter().flat_map(|f| f.files()).cloned().collect(), flow.label);
     if own.is_empty() && !reads_one {
         let second = flow.hook == Hook::RestorePost && flows.iter().any(|f| f.name == flow.name && f.hook == Hook::RestorePre);
         if !second {
@@ -139,14 +150,14 @@ fn restores(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
         }
         return;
     }
-    let written: Vec<String> = own.iter().flat_map(|f| f.files()).map(|f| format!("{} of volume {}", f.path, f.volume)).collect();
+    let written: Vec<String> = files.iter().map(|f| format!("{} of volume {}", f.path, f.volume)).collect();
     if written.is_empty() || own.iter().any(|f| f.is_opaque()) || flow.is_opaque() {
         return;
     }
     let reads = flow.reads();
     if flow.hook == Hook::RestorePre {
-        let later = flows.iter().any(|f| f.name == flow.name && f.hook == Hook::RestorePost);
-        if reads_one && !later {
+        let loads_later = |f: &Flow<'_>| f.name == flow.name && f.hook == Hook::RestorePost && f.may_load_one(&files);
+        if reads_one && !flows.iter().any(loads_later) {
             let message = format!("{} runs before the files are put back, and loads {}", label.name, written.join(", "));
             found.add(Rule::RestoreReadsOther, &label.place, message);
         }

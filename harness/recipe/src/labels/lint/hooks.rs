@@ -21,8 +21,8 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
         }
         command(flow, found);
         flow.scripts.iter().for_each(|called| script(flow, called, found));
-        if hook::without_shell(&label.value).contains('\'') {
-            let message = format!("{}: {}", label.name, shown(&label.value));
+        if let Some(why) = hook::broken(&label.value) {
+            let message = format!("{}: {why}: {}", label.name, shown(&label.value));
             found.add(Rule::QuoteInHook, &label.place, message);
         }
     }
@@ -45,7 +45,7 @@ fn shown(command: &str) -> String {
 fn command(flow: &Flow<'_>, found: &mut Mistakes) {
     let (service, label) = (flow.service, flow.label);
     // What a restore writes is loaded and forgotten, and what is written after the copy is not in it anyhow.
-    let results = flow.command.results().filter(|_| flow.hook == Hook::BackupPre);
+    let results = flow.results().filter(|_| flow.hook == Hook::BackupPre);
     for path in results {
         if let Some(about) = outside_volumes(service, path) {
             let volumes: Vec<_> = service.volumes().collect();
@@ -63,6 +63,9 @@ fn command(flow: &Flow<'_>, found: &mut Mistakes) {
     if let Some(first) = &flow.command.hiding {
         let message = format!("{}: if {first} fails, the hook still succeeds", label.name);
         found.add(Rule::PipeHidesFailure, &label.place, message);
+    } else if let Some(dump) = flow.command.ignored.as_ref().filter(|_| flow.hook == Hook::BackupPre) {
+        let message = format!("{}: if {dump} fails, the commands after it run, and the hook still succeeds", label.name);
+        found.add(Rule::PipeHidesFailure, &label.place, message);
     }
 }
 
@@ -74,6 +77,9 @@ fn script(flow: &Flow<'_>, script: &Script<'_>, found: &mut Mistakes) {
     let (label, path) = (flow.label, &script.called.path);
     if let Some(part) = script.called.arguments.first().filter(|_| script.lacks_part) {
         found.add(Rule::ScriptWithoutPart, &label.place, format!("{}: {path} has no function or branch {part}", label.name));
+    } else if script.calls_nothing {
+        let message = format!("{}: {path} defines functions, and calls none of them", label.name);
+        found.add(Rule::ScriptWithoutPart, &label.place, message);
     }
     match script.config {
         Some(config) if !config.executable && script.called.shell.is_none() => {

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::labels::meaning::{Meaning, PathMeaning, hint, meaning, paths_meant, targets, volume_meant, volume_of};
+use crate::labels::meaning::{
+    Meaning, PathMeaning, has_blanks, has_wildcard, hint, meaning, paths_meant, targets, volume_meant, volume_of,
+};
 use crate::labels::mistake::Mistakes;
 use crate::labels::recipe::{Label, Recipe, Service};
 use crate::labels::rules::Rule;
@@ -74,6 +76,8 @@ impl Names<'_> {
                 let message = format!("{name}: volume {volume} is excluded by {VOLUMES}{volume}=false");
                 found.add(Rule::PathOfExcluded, place, message);
             }
+        } else if value == "true" && label.written.1 == "true" && !label.boolean && self.recipe.has_volume(volume) {
+            found.add(Rule::NeedlessVolume, place, format!("{name}=true: volume {volume} is backed up without it"));
         } else if value != "true" && value != "false" && !label.boolean && label.unset.is_empty() {
             found.add(Rule::InexactValue, place, format!("{name}={value}: expected false"));
         }
@@ -83,9 +87,16 @@ impl Names<'_> {
     fn paths(&self, service: &Service, label: &Label, volume: &str, found: &mut Mistakes) {
         let Label { name, value, place, .. } = label;
         let targets = targets(self.recipe, service, volume);
+        if has_blanks(value) {
+            let message = format!("{name}={value}: a bot may take the blanks beside a comma for a part of the path");
+            found.add(Rule::BlankInPaths, place, message);
+        }
         for path in paths_meant(&targets, value) {
             let (rule, message) = match path {
                 PathMeaning::InVolume(_) => continue,
+                PathMeaning::Nothing(path) if has_wildcard(path) => {
+                    (Rule::BadPath, format!("{path:?} has a wildcard, and bots look for a file with exactly this name"))
+                }
                 PathMeaning::Nothing(path) => (Rule::BadPath, format!("{path:?} is not a path within the volume")),
                 PathMeaning::InContainer { target, path: "" } => {
                     (Rule::BadPath, format!("{target} is where the volume is mounted; without the label, all of it is backed up"))

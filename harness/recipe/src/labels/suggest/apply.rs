@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::plan::{At, Edit, Step};
-use super::spot::{Places, Refused, declare};
+use super::spot::{Added, Places, Refused, declare};
 use super::text::{Change, FileText};
 use crate::compose::change_labels;
 use crate::error::Result;
@@ -50,19 +50,27 @@ fn attempt(files: &[FileText], steps: &[&Step]) -> Result<Texts, Refused> {
         Editor { files, changes: vec![Vec::new(); files.len()], removed: BTreeMap::new(), inserted: BTreeMap::new() };
     let mut configs: BTreeMap<usize, BTreeMap<String, String>> = BTreeMap::new();
     let mut mounted: Vec<(usize, Change)> = Vec::new();
-    for edit in steps.iter().flat_map(|s| &s.edits) {
+    // The comment of a label goes where the label goes.
+    let mut comment = String::new();
+    for (edit, is_first) in steps.iter().flat_map(|s| s.edits.iter().enumerate().map(|(at, edit)| (edit, at == 0))) {
+        if is_first {
+            comment.clear();
+        }
         match edit {
             Edit::Rewrite { at, name, value } => editor.rewrite(at, name, value)?,
-            Edit::Remove(at) => editor.remove(at)?,
+            Edit::Remove(at) => comment = editor.remove(at)?,
             Edit::Insert { service, near, name, value } => {
                 let file = file_for(files, service, near.as_ref().map(|p| p.file.as_path()))?;
-                editor.inserted.entry((file, service.clone())).or_default().push((name.clone(), value.clone()));
+                let new = Added { name: name.clone(), value: value.clone(), comment: std::mem::take(&mut comment) };
+                editor.inserted.entry((file, service.clone())).or_default().push(new);
             }
             Edit::Config { service, near, config, version } => {
                 let file = editor.file_of(&near.file)?;
                 let own = editor.files[file].service(service).ok_or("the service is in another file")?;
                 mounted.push((file, own.add_config(config)?));
-                configs.entry(file).or_default().insert(config.clone(), version.clone());
+                if let Some(version) = version.as_ref().filter(|_| !files[file].declares(config)) {
+                    configs.entry(file).or_default().insert(config.clone(), version.clone());
+                }
             }
         }
     }
@@ -87,7 +95,7 @@ struct Editor<'f> {
     /// The labels that each list or map loses: by file, service, and whether it is that of the container.
     removed: BTreeMap<(usize, String, bool), Places>,
     /// The labels that each service of a file gets.
-    inserted: BTreeMap<(usize, String), Vec<(String, String)>>,
+    inserted: BTreeMap<(usize, String), Vec<Added>>,
 }
 
 impl Editor<'_> {
@@ -117,13 +125,15 @@ impl Editor<'_> {
         Ok(())
     }
 
-    fn remove(&mut self, at: &At) -> Result<(), Refused> {
+    /// Takes a label out; the comment behind it.
+    fn remove(&mut self, at: &At) -> Result<String, Refused> {
         let (line, column) = (at.label.place.line, at.label.place.column);
         let index = self.file_of(&at.label.place.file)?;
         let file = &self.files[index];
         let begin = file.at(line, column);
         let scalar = file.scalar(begin, !at.label.is_item).ok_or("the label has an unusual form")?;
         let whole = if at.label.is_item { Some(scalar.clone()) } else { file.value_of(&scalar) };
+        let mut comment = String::new();
         let range = if file.is_in_flow(begin) {
             let whole = whole.ok_or("the label has an unusual form")?;
             with_comma(&file.text, scalar.range.start..whole.range.end)
@@ -132,12 +142,15 @@ impl Editor<'_> {
             if !(before.is_empty() || before == "-") {
                 return Err("the label shares its line with other text".into());
             }
-            let last = whole.map_or_else(|| file.block_end(line) - 1, |s| file.line_of(s.range.end.saturating_sub(1)));
-            file.line(line)..file.line(last + 1)
+            let last = whole.as_ref().map_or_else(|| file.block_end(line) - 1, |s| file.line_of(s.range.end.saturating_sub(1)));
+            let range = file.line(line)..file.line(last + 1);
+            let behind = whole.map_or("", |s| &file.text[s.range.end..range.end]);
+            comment.push_str(if behind.trim_start().starts_with('#') { behind.trim_end() } else { "" });
+            range
         };
         self.changes[index].push((range, String::new()));
         self.removed.entry((index, at.service.clone(), at.on_container)).or_default().insert((line, column));
-        Ok(())
+        Ok(comment)
     }
 
     fn insert(&mut self) -> Result<(), Refused> {
@@ -276,8 +289,10 @@ fn put_in(planned: &mut Value, file: &FileText, files: &[FileText], edit: &Edit)
             }
         }
         Edit::Config { service, near, config, version } if *near.file == file.path => {
-            let name = format!("${{STACK_NAME}}_{config}_${{{version}}}");
-            planned["configs"][config] = json!({"name": name, "file": format!("{config}.sh")});
+            if let Some(version) = version.as_ref().filter(|_| !file.declares(config)) {
+                let name = format!("${{STACK_NAME}}_{config}_${{{version}}}");
+                planned["configs"][config] = json!({"name": name, "file": format!("{config}.sh")});
+            }
             let entry = json!({"source": config, "target": format!("/{config}.sh"), "mode": MODE});
             let configs = &mut planned["services"][service]["configs"];
             match configs.as_array_mut() {

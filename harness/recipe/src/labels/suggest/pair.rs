@@ -9,7 +9,7 @@ use crate::fence::files;
 use crate::labels::database::Server;
 use crate::labels::flow::flows;
 use crate::labels::lint::without_dump;
-use crate::labels::recipe::{Label, Recipe, Service};
+use crate::labels::recipe::{Label, Recipe};
 use crate::labels::{Hook, VOLUMES, paths_of};
 use crate::recipe_folder::SCRIPT;
 
@@ -35,11 +35,11 @@ pub(super) fn pairs(recipe: &Recipe, unwritten: &BTreeMap<PathBuf, String>) -> V
         let service = &recipe.services[name];
         let has_hooks =
             [Hook::BackupPre, Hook::RestorePre, Hook::RestorePost].into_iter().any(|h| service.label(h.label()).is_some());
-        // A hook that is there already, and what it loads, is its author's to judge.
-        if has_hooks {
+        // A hook that is there already, and what it loads, is its author's to judge. So is an image that nobody knows.
+        if has_hooks || server.is_guess {
             continue;
         }
-        if let Some((step, new)) = pair(recipe, name, service, &server, &files) {
+        if let Some((step, new)) = pair(recipe, name, &server, &files) {
             files.extend(new.iter().map(|f| (f.path.clone(), f.new.clone())));
             made.push((step, new));
         }
@@ -47,30 +47,29 @@ pub(super) fn pairs(recipe: &Recipe, unwritten: &BTreeMap<PathBuf, String>) -> V
     made
 }
 
-fn pair(
-    recipe: &Recipe,
-    name: &str,
-    service: &Service,
-    server: &Server<'_>,
-    files: &BTreeMap<PathBuf, String>,
-) -> Option<(Step, Vec<NewFile>)> {
+fn pair(recipe: &Recipe, name: &str, server: &Server<'_>, files: &BTreeMap<PathBuf, String>) -> Option<(Step, Vec<NewFile>)> {
     let engine = server.engine;
     let customary = engine.pair.as_ref()?;
-    let dir = service.place.file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The server's own file: another one may have an alternative to it.
+    let near = &server.mount.place;
+    let dir = near.file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let script = customary.script(&server.mount.target);
-    let (config, path) = free_name(recipe, dir, name, &customary.config, &script, files)?;
-    let version = format!("{}_VERSION", config.to_uppercase());
-    let mut new = vec![NewFile { path, old: None, new: script, is_executable: true }];
-    new.extend(exported(dir, &version, files)?);
+    let Named { config, path, is_declared } = free_name(recipe, dir, name, &customary.config, &script, files)?;
+    let version = (!is_declared).then(|| format!("{}_VERSION", config.to_uppercase()));
+    let mut new = Vec::new();
+    if let Some(version) = &version {
+        new.push(NewFile { path, old: None, new: script, is_executable: true });
+        new.extend(exported(dir, version, files)?);
+    }
 
     let insert = |label: &str, value: String| Edit::Insert {
         service: name.to_owned(),
-        near: Some(service.place.clone()),
+        near: Some(near.clone()),
         name: label.to_owned(),
         value,
     };
     let mut edits = vec![
-        Edit::Config { service: name.to_owned(), near: service.place.clone(), config: config.clone(), version },
+        Edit::Config { service: name.to_owned(), near: near.clone(), config: config.clone(), version },
         insert(Hook::BackupPre.label(), format!("/{config}.sh backup")),
         insert(Hook::RestorePost.label(), format!("/{config}.sh restore")),
     ];
@@ -79,10 +78,8 @@ fn pair(
         None => edits.push(insert(&path_label, customary.dump.clone())),
         Some((of, _, label)) => edits.extend(selected(of, label, &customary.dump)),
     }
-    let said = format!(
-        "{}: {name} gets a dump of {}: {config}.sh, called before the backup and after the restore",
-        service.place, engine.name
-    );
+    let said =
+        format!("{near}: {name} gets a dump of {}: {config}.sh, called before the backup and after the restore", engine.name);
     Some((Step { said: Some(said), edits }, new))
 }
 
@@ -95,6 +92,14 @@ fn selected(service: &str, label: &Label, dump: &str) -> Option<Edit> {
     Some(Edit::Rewrite { at, name: label.written.0.clone(), value: format!("{},{dump}", label.written.1) })
 }
 
+/// A config with a script.
+struct Named {
+    config: String,
+    path: PathBuf,
+    /// Whether the recipe has it already, with the same script.
+    is_declared: bool,
+}
+
 /// A name for the config and its file that nothing has yet, or that has the same script.
 fn free_name(
     recipe: &Recipe,
@@ -103,13 +108,15 @@ fn free_name(
     custom: &str,
     script: &str,
     files: &BTreeMap<PathBuf, String>,
-) -> Option<(String, PathBuf)> {
+) -> Option<Named> {
     let own = format!("{custom}_{}", service.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
     [custom.to_owned(), own].into_iter().find_map(|config| {
         let path = dir.join(format!("{config}.sh"));
-        let is_free = !recipe.configs.contains_key(&config) && path.symlink_metadata().is_err() && !files.contains_key(&path);
-        let is_same = files.get(&path).is_some_and(|text| text == script);
-        (is_free || is_same).then_some((config, path))
+        let there = recipe.configs.get(&config);
+        let is_declared = there.is_some_and(|text| text.as_deref() == Some(script));
+        let is_free = there.is_none() && path.symlink_metadata().is_err() && !files.contains_key(&path);
+        let is_same = there.is_none() && files.get(&path).is_some_and(|text| text == script);
+        (is_free || is_same || is_declared).then_some(Named { config, path, is_declared })
     })
 }
 

@@ -27,8 +27,9 @@ pub(super) enum Edit {
     Remove(At),
     /// A label is added to `deploy.labels` of a service, in the file of this place if the service is in it.
     Insert { service: String, near: Option<Place>, name: String, value: String },
-    /// A script is mounted by a service, as a config that the recipe declares.
-    Config { service: String, near: Place, config: String, version: String },
+    /// A script is mounted by a service, as a config. The file of this place declares it, with this variable for its version; without
+    /// one, the recipe declares it already.
+    Config { service: String, near: Place, config: String, version: Option<String> },
 }
 
 /// A label that is there.

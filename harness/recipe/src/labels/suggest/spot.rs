@@ -12,6 +12,15 @@ pub(super) type Places = BTreeSet<(usize, usize)>;
 /// Why something cannot be added.
 pub(super) type Refused = String;
 
+/// A label that is added.
+#[derive(Debug, Clone)]
+pub(super) struct Added {
+    pub name: String,
+    pub value: String,
+    /// The comment behind it, with the blanks before; only a label in a line of its own keeps it.
+    pub comment: String,
+}
+
 /// A service of a file.
 pub(super) struct OwnService<'f> {
     file: &'f FileText,
@@ -29,6 +38,11 @@ impl FileText {
         let services = self.compose.tree.get("services")?;
         let (_, key, node) = services.entries().find(|(n, ..)| *n == name)?;
         Some(OwnService { file: self, name, key, node })
+    }
+
+    /// Whether the file declares a config.
+    pub(super) fn declares(&self, config: &str) -> bool {
+        self.compose.tree.get("configs").is_some_and(|configs| configs.get(config).is_some())
     }
 
     /// The services whose part under these keys is written in the same place: they share an anchor.
@@ -98,7 +112,7 @@ impl<'f> OwnService<'f> {
     }
 
     /// Adds labels under `deploy.labels`. `removed` are the lines and columns of labels that are taken out there.
-    pub(super) fn add_labels(&self, labels: &[(String, String)], removed: &Places) -> Result<Change, Refused> {
+    pub(super) fn add_labels(&self, labels: &[Added], removed: &Places) -> Result<Change, Refused> {
         self.check_own(&["deploy"]).and_then(|()| self.check_own(&["deploy", "labels"]))?;
         let deploy = self.node.get("deploy");
         match (deploy, self.labels()) {
@@ -110,7 +124,7 @@ impl<'f> OwnService<'f> {
     }
 
     /// After the version, else after the last label.
-    fn beside(&self, node: &Node, labels: &[(String, String)], removed: &Places) -> Result<Change, Refused> {
+    fn beside(&self, node: &Node, labels: &[Added], removed: &Places) -> Result<Change, Refused> {
         let file = self.file;
         let is_item = matches!(node.value, Yaml::List(_));
         let all: Vec<&Node> = match &node.value {
@@ -142,7 +156,7 @@ impl<'f> OwnService<'f> {
         if is_item && !before.starts_with('-') {
             return Err("the labels are a list over several lines between brackets".into());
         }
-        let lines = labels.iter().map(|l| format!("{:indent$}{before}{}", "", entry(l, is_item, quotes, false)));
+        let lines = labels.iter().map(|l| format!("{:indent$}{before}{}{}", "", entry(l, is_item, quotes, false), l.comment));
         Ok(self.after_line(last, lines))
     }
 
@@ -166,7 +180,7 @@ impl<'f> OwnService<'f> {
     }
 
     /// `labels: []`, `labels: {}`, or `labels:` with nothing.
-    fn in_empty_labels(&self, labels: &[(String, String)]) -> Result<Change, Refused> {
+    fn in_empty_labels(&self, labels: &[Added]) -> Result<Change, Refused> {
         let key = key_at(self.node, &["deploy", "labels"]).ok_or("no labels")?;
         let file = self.file;
         let key_scalar = file.scalar(file.at(key.line, key.column), true).ok_or("the key has an unusual form")?;
@@ -185,7 +199,7 @@ impl<'f> OwnService<'f> {
                 let depth = file.indent(key.line).unwrap_or(0) + STEP;
                 Ok(self.after_line(
                     key.line,
-                    labels.iter().map(|l| format!("{:depth$}- {}", "", entry(l, true, Quotes::Double, false))),
+                    labels.iter().map(|l| format!("{:depth$}- {}{}", "", entry(l, true, Quotes::Double, false), l.comment)),
                 ))
             }
             None => Err("labels: has an unusual form".into()),
@@ -193,7 +207,7 @@ impl<'f> OwnService<'f> {
     }
 
     /// Under a `deploy:` that has no labels.
-    fn in_deploy(&self, deploy: &Node, labels: &[(String, String)]) -> Result<Change, Refused> {
+    fn in_deploy(&self, deploy: &Node, labels: &[Added]) -> Result<Change, Refused> {
         let file = self.file;
         let key = key_at(self.node, &["deploy"]).ok_or("no deploy")?;
         let scalar = file.scalar(file.at(key.line, key.column), true).ok_or("the key has an unusual form")?;
@@ -218,7 +232,7 @@ impl<'f> OwnService<'f> {
     }
 
     /// At the end of the service.
-    fn at_end(&self, head: &str, labels: &[(String, String)]) -> Result<Change, Refused> {
+    fn at_end(&self, head: &str, labels: &[Added]) -> Result<Change, Refused> {
         let depth = self.depth()?;
         let text = format!("{:depth$}{head}{}", "", heading(labels, depth + self.step(depth), self.file.end));
         Ok(self.after_line(self.last_line(), std::iter::once(text.trim_end().to_owned())))
@@ -270,13 +284,14 @@ impl<'f> OwnService<'f> {
 }
 
 /// `labels:` with labels below it.
-fn heading(labels: &[(String, String)], depth: usize, end: &str) -> String {
+fn heading(labels: &[Added], depth: usize, end: &str) -> String {
     let inner = depth + STEP;
-    let lines: String = labels.iter().map(|l| format!("{:inner$}- {}{end}", "", entry(l, true, Quotes::Double, false))).collect();
+    let line = |l: &Added| format!("{:inner$}- {}{}{end}", "", entry(l, true, Quotes::Double, false), l.comment);
+    let lines: String = labels.iter().map(line).collect();
     format!("{:depth$}labels:{end}{lines}", "")
 }
 
-fn entry((name, value): &(String, String), is_item: bool, quotes: Quotes, in_flow: bool) -> String {
+fn entry(Added { name, value, .. }: &Added, is_item: bool, quotes: Quotes, in_flow: bool) -> String {
     match is_item {
         true => quotes.write(&format!("{name}={value}"), in_flow),
         false => format!("{}: {}", Quotes::Plain.write(name, in_flow), quotes.write(value, in_flow)),

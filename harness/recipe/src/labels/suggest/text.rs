@@ -71,12 +71,14 @@ impl FileText {
         (!text.trim().is_empty()).then(|| text.len() - text.trim_start().len())
     }
 
-    /// The line after the block that begins in a line: all that is indented further.
+    /// The line after the block that begins in a line: all that is indented further. A comment that is
+    /// not does not end it.
     pub(super) fn block_end(&self, line: usize) -> usize {
         let own = self.indent(line).unwrap_or(0);
         let mut end = line + 1;
         for next in line + 1..=self.lines.len() {
             match self.indent(next) {
+                Some(indent) if indent <= own && self.line_text(next).trim_start().starts_with('#') => {}
                 Some(indent) if indent <= own => break,
                 Some(_) => end = next + 1,
                 None => {}
@@ -262,6 +264,12 @@ mod tests {
         assert_eq!(of(8, 8, false), None);
         let key = file.scalar(file.at(7, 15), true).expect("w");
         assert_eq!(file.value_of(&key).map(|s| &text[s.range]), Some("u"));
+    }
+
+    #[test]
+    fn a_comment_ends_no_block() {
+        let file = file("services:\n  a:\n    image: x\n# one\n    volumes:\n  # two\n      - y\n# three\n  b:\n    image: z\n");
+        assert_eq!((file.block_end(2), file.block_end(5), file.block_end(1)), (8, 8, 11));
     }
 
     #[test]
