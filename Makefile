@@ -32,10 +32,10 @@ test-signals:
 	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-signals cargo test --workspace --no-fail-fast --test signals --test ladder -- --test-threads=1
 
 test-faults:
-	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-faults cargo test --workspace --no-fail-fast --test faults --test live
+	RESTORE_DRILL_STATE_DIR=$(CURDIR)/target/state-faults cargo test --workspace --no-fail-fast --test faults --test live --test restore --test scenarios --test secrets
 
 test-others:
-	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals ladder faults live catalogue mysql,$(TESTS)))
+	cargo test --workspace --no-fail-fast --lib --bins $(patsubst %,--test %,$(filter-out signals ladder faults live restore scenarios secrets catalogue mysql,$(TESTS)))
 
 # Targets that libFuzzer feeds. It needs neither a nightly compiler nor a sanitizer: there is no unsafe code to watch.
 FUZZ = $(or $(TARGET),$(sort $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))))

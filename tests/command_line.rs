@@ -47,7 +47,7 @@ fn a_reader_may_leave_whatever_is_printed() {
     let runs = dir.path().join("runs");
     let (runs, run) = (runs.to_str().expect("a path"), runs.join("1a2b3c4d"));
     let run = run.to_str().expect("a path");
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 22] = [
         &["--help"],
         &["list"],
         &["fault", "--list", "mailu"],
@@ -69,6 +69,7 @@ fn a_reader_may_leave_whatever_is_printed() {
         &["judge", run],
         &["judge", run, "--json"],
         &["report", run],
+        &["report", run, "--compare", run],
     ];
     for arguments in commands {
         let read = ran(&mut program(arguments));

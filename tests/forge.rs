@@ -131,16 +131,20 @@ fn step(dir: &Path, variables: &[(&str, &str)], more: &[&str]) -> Command {
 /// A server that never answers, and a CI server that gives up.
 #[test]
 fn a_signal_during_the_clone_leaves_results_and_no_clone() {
-    let (dir, temporary) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let (dir, state) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let clones = || {
+        let names = state.path().read_dir().expect("a folder").flatten().map(|entry| entry.file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("tmp-")).count()
+    };
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let address = format!("https://{}/coop/wiki", silent.local_addr().expect("an address"));
     let mut step = step(dir.path(), &[("RECIPE", &address), ("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")], &[]);
-    let mut step = step.env("TMPDIR", temporary.path()).spawn().expect("it runs");
+    let mut step = step.env("RESTORE_DRILL_STATE_DIR", state.path()).spawn().expect("it runs");
     let _connection = silent.accept().expect("git asks");
-    assert!(temporary.path().read_dir().expect("a folder").next().is_some(), "the clone is under way");
+    assert_eq!(clones(), 1, "the clone is under way");
     assert!(Command::new("kill").args(["-TERM", &step.id().to_string()]).status().expect("kill runs").success());
     assert_eq!(step.wait().expect("it ends").code(), Some(exit_code::SIGTERM.into()));
-    assert!(temporary.path().read_dir().expect("a folder").next().is_none(), "the clone is removed");
+    assert_eq!(clones(), 0, "the clone is removed");
     assert!(dir.path().join("results/results.json").is_file());
 }
 

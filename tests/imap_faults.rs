@@ -42,6 +42,7 @@ enum Fault {
     OneConnection,
     StallsAtGreeting,
     StallsInFetch,
+    ListRefused,
     Unavailable,
     Refuses,
 }
@@ -116,6 +117,7 @@ impl Server {
             let answer = match command.split(' ').next().unwrap_or_default() {
                 "LOGIN" if self.fault == Fault::Refuses => format!("{tag} NO [AUTHENTICATIONFAILED] no\r\n"),
                 "LOGIN" if self.fault == Fault::Unavailable => format!("{tag} NO [UNAVAILABLE] later\r\n"),
+                "LIST" if self.fault == Fault::ListRefused => format!("{tag} NO [SERVERBUG] internal error\r\n"),
                 "LIST" => format!("* LIST () \".\" INBOX\r\n{tag} OK\r\n"),
                 "LSUB" => format!("* LSUB () \".\" INBOX\r\n{tag} OK\r\n"),
                 "EXAMINE" => {
@@ -286,6 +288,7 @@ async fn every_other_fault_is_unread_with_its_reason() {
         (Fault::FetchRefused, "folder INBOX"),
         (Fault::StallsAtGreeting, "no answer in 2 s"),
         (Fault::StallsInFetch, "no answer in 2 s"),
+        (Fault::ListRefused, "LIST gave no folder"),
         (Fault::Unavailable, "later"),
         (Fault::AnswerEndless, "an answer of more than 4 MiB"),
         (Fault::AnswerTorn, "an answer that cannot be read"),

@@ -54,6 +54,16 @@ const POSTGRESQL_CASES: &[Case] = &[
         &[", constraint child.child_page_fkey: altered (enforced)"],
     ),
     ("ALTER TABLE log DISABLE RULE no_log", "ALTER TABLE log ENABLE RULE no_log", &[", rule log.no_log: altered (enabled)"]),
+    (
+        r#"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; echo local all reader reject >> pg_hba.conf'"#,
+        r#"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; sed -i "\$d" pg_hba.conf'"#,
+        &[": altered (access rules)"],
+    ),
+    (
+        r#"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; echo work_mem = 5MB >> postgresql.conf'; SELECT pg_reload_conf()"#,
+        r#"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; sed -i "\$d" postgresql.conf'; SELECT pg_reload_conf()"#,
+        &[": altered (server setting work_mem)"],
+    ),
     ("ALTER EVENT TRIGGER watch DISABLE", "ALTER EVENT TRIGGER watch ENABLE", &[", event trigger watch: altered (definition)"]),
     (
         "REFRESH MATERIALIZED VIEW counted WITH NO DATA",

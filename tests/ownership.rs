@@ -96,8 +96,15 @@ async fn gc_removes_the_dead_and_leaves_the_living_and_the_foreign() {
     assert!(foreign.is_running().await.expect("asked"), "a container that is not ours survives");
 
     drop(alive);
-    let collected = gc::collect(&engine, gc::Which::Run(&live), Duration::from_secs(60), |_| ()).await.expect("collected");
-    assert_eq!(collected.removed, std::slice::from_ref(&live));
+    // Another test's collection may be at this one too, and then has its lock.
+    let since = std::time::Instant::now();
+    while gc::runs(&engine).await.expect("listed").contains_key(&live) {
+        assert!(since.elapsed() < Duration::from_secs(120), "run {live} is not removed");
+        match gc::collect(&engine, gc::Which::Run(&live), Duration::from_secs(60), |_| ()).await {
+            Ok(collected) => assert!(collected.failed.is_empty(), "{collected:?}"),
+            Err(e) => assert!(matches!(e, Error::Usage(_)), "{e}"),
+        }
+    }
     common::assert_nothing_left(&live).await;
     let error = gc::collect(&engine, gc::Which::Run("no-such-run"), Duration::from_secs(1), |_| ()).await.expect_err("unknown");
     assert!(matches!(error, Error::Usage(_)), "{error}");
@@ -467,7 +474,10 @@ async fn an_image_is_built_by_one_run_only() {
     let claim = format!("restore-drill-build-{}", &hex::encode(Sha256::digest(&image))[..16]);
     let spec = ConfigSpec { name: Some(claim), labels: Some(labels), data: Some("Cg==".into()), ..Default::default() };
     engine.docker.create_config(spec).await.expect("a claim");
-    assert_eq!(build("c").await, (image.clone(), vec![]));
+    let (same, c) = build("c").await;
+    assert_eq!(image, same);
+    // Another test's collection may have begun to remove the claim.
+    assert!(c.is_empty() || c == waits("dead"), "{c:?}");
     engine.docker.remove_image(&image, None::<RemoveImageOptions>, None).await.expect("the test's own");
     for what in ["a", "b", "c", "dead"] {
         common::assert_nothing_left(&name(what)).await;

@@ -62,6 +62,8 @@ async fn a_published_recipe_holds_as_it_is() {
         assert!(app.lines().any(|l| l == line), "{line} is not in {app}");
     }
     assert!(!app.contains("coop"), "{app}");
+    let left_out = verdict.coverage.left_out();
+    assert!(left_out.contains(&"1 volume left out: not in inventory.toml: monitor_state".to_owned()), "{left_out:?}");
     let secrets = judge::secrets::Secrets::read(&stored).expect("read").expect("stored");
     assert!(secrets.renewed.contains("instance_token"), "{secrets:?}");
     let events = std::fs::read_to_string(evidence.join("events.jsonl")).expect("events");

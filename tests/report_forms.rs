@@ -286,3 +286,26 @@ fn a_ladder() {
     insta::assert_snapshot!("ladder.junit.xml", junit::xml(&report).expect("JUnit"));
     insta::assert_snapshot!("ladder.html", page(dir.path(), &report));
 }
+
+#[test]
+fn what_is_new_since_an_earlier_run() {
+    let (dir, mut now) = report(broken);
+    let mut before = now.clone();
+    before.run.id = "earlier".into();
+    // One that was lost was altered then; another one was not there.
+    before.findings[0].property = Some("another".into());
+    let added = before.findings.pop().expect("a finding");
+    now.since = Some(now.since(&before).expect("the same drill"));
+    let since = now.since.as_ref().expect("compared");
+    assert_eq!(since.to_string(), "Since run earlier: 2 findings are new, 1 is gone.");
+    assert_eq!(since.new, [0, now.findings.len() - 1], "{added}");
+    let page = page(dir.path(), &now);
+    assert_eq!(page.matches(" class=\"new\"").count(), 2);
+    assert!(page.contains("id=\"new\"") && page.contains(&since.to_string()));
+    assert!(markdown::text(&now).contains("Since run earlier: 2 findings are new, 1 is gone.\n"));
+    let same = now.since(&now).expect("the same drill");
+    assert_eq!((same.new.len(), same.gone), (0, 0));
+    before.run.seed = "99".into();
+    let refused = now.since(&before).expect_err("other data").to_string();
+    assert!(refused.contains("seed 99"), "{refused}");
+}

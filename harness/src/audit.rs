@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::models::Service;
+use bollard::models::{MountType, Service};
 use bollard::query_parameters::{ListServicesOptions, ListServicesOptionsBuilder};
 use bot::contract;
 use engine::{Engine, NAMESPACE_LABEL, label_filter};
@@ -113,6 +113,8 @@ pub async fn deployed(scenario: &Scenario, what: Audited<'_>, evidence: Arc<Evid
         Some(run) => Bot::of_run(&engine, run).await?,
         None => Bot::existing(&engine, bot_service).await?,
     };
+    evidence.set_json(RunFact::Inventory, &scenario.inventory)?;
+    evidence.set_json(RunFact::UnlistedVolumes, &unlisted(stack, &services, &scenario.inventory))?;
     let lease = Lease::take(&owned, "audit").await?;
     let work = async {
         let snapshot = match snapshot {
@@ -132,6 +134,16 @@ pub async fn deployed(scenario: &Scenario, what: Audited<'_>, evidence: Arc<Evid
     let result = lease.interruptible(work).await;
     let removed = lease.end(Duration::from_secs(scenario.spec.deadlines.removal)).await;
     result.and(removed)
+}
+
+/// The volumes of a stack's services that an inventory does not have, as the recipe names them.
+fn unlisted(stack: &str, services: &[Service], inventory: &Inventory) -> BTreeSet<String> {
+    let spec = |service: &Service| service.spec.clone()?.task_template?.container_spec;
+    let mounts = services.iter().filter_map(spec).flat_map(|c| c.mounts.unwrap_or_default());
+    let volumes = mounts.filter(|m| m.typ == Some(MountType::VOLUME)).filter_map(|m| m.source);
+    let prefix = format!("{stack}_");
+    let names = volumes.map(|name| name.strip_prefix(&prefix).map(str::to_owned).unwrap_or(name));
+    names.filter(|name| !inventory.deployed().any(|v| v.name == *name)).collect()
 }
 
 mod dump;
@@ -176,6 +188,8 @@ impl Auditor {
         let mut sink = |read: Read| {
             let entry = match read {
                 Read::Whole(entry) | Read::InPart(entry) => entry,
+                // Nobody needs what the backup leaves out.
+                Read::Unread(path, _) if volume.owed(&path).0.is_left_out() => return Ok(()),
                 Read::Unread(path, why) => {
                     let what = format!("volume {}, file {path} cannot be read", volume.name);
                     return Err(Error::from(ReadingError::Unread { what, why }));
@@ -290,5 +304,27 @@ impl Writer {
 
     fn finish(mut self) -> Result<()> {
         self.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::{Mount, ServiceSpec, TaskSpec, TaskSpecContainerSpec};
+    use recipe::toml_file::parse_toml;
+
+    use super::*;
+
+    #[test]
+    fn volumes_that_the_inventory_lacks_are_named_as_in_the_recipe() {
+        let text = "[[volume]]\nname = 'data'\nservice = 'app'\nmount = '/data'\nclass = 'durable'\nwhy = 'x'\n";
+        let inventory = parse_toml(Path::new("inventory.toml"), text).expect("an inventory");
+        let mount = |typ, source: &str| Mount { typ: Some(typ), source: Some(source.into()), ..Mount::default() };
+        let mounts = ["wiki_data", "wiki_uploads", "shared"].map(|name| mount(MountType::VOLUME, name));
+        let all = [mounts.to_vec(), vec![mount(MountType::BIND, "/etc/localtime")]].concat();
+        let container = TaskSpecContainerSpec { mounts: Some(all), ..TaskSpecContainerSpec::default() };
+        let task = TaskSpec { container_spec: Some(container), ..TaskSpec::default() };
+        let spec = ServiceSpec { task_template: Some(task), ..ServiceSpec::default() };
+        let services = [Service { spec: Some(spec), ..Service::default() }];
+        assert_eq!(unlisted("wiki", &services, &inventory), ["shared", "uploads"].map(str::to_owned).into());
     }
 }

@@ -19,6 +19,7 @@ use crate::stack::volumes::{entries, read_archive};
 use crate::stack::{RUN_LABEL, bot_labels};
 
 pub mod archive;
+mod listed;
 pub mod own;
 
 /// A bot, found by its label.
@@ -109,7 +110,7 @@ impl Bot {
     /// It is not the stack's, or restic did not.
     pub async fn forget(&self, stack: &str, snapshot: &Snapshot) -> Result<()> {
         let known = self.restic(&["snapshots", "--json", &snapshot.id]).await?;
-        if !is_of(stack, &known.stdout) {
+        if !listed::is_of(stack, &known.stdout) {
             return Err(Error::Bot {
                 what: "the removal of a snapshot".into(),
                 complaints: vec![Complaint {
@@ -219,17 +220,6 @@ impl Bot {
         };
         read_archive(outer, &what, read).await
     }
-}
-
-/// Whether what restic lists is one snapshot of a stack: by a tag, or by the folder of one of its volumes.
-fn is_of(stack: &str, listed: &str) -> bool {
-    let Ok(serde_json::Value::Array(all)) = serde_json::from_str(listed.trim()) else { return false };
-    let [one] = all.as_slice() else { return false };
-    let any = |key: &str, is_it: &dyn Fn(&str) -> bool| {
-        one[key].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).any(is_it)
-    };
-    let (tag, volume) = (format!("{stack}:"), format!("/{stack}_"));
-    any("tags", &|t| t == stack || t.starts_with(&tag)) || any("paths", &|p| p.contains(&volume))
 }
 
 /// The services that say by a label that they are a bot, each with the run that deployed it, if one did.
@@ -465,18 +455,6 @@ mod tests {
         assert!(audited(&evidence, Err(Error::Signal(crate::error::Signal::Interrupt))).is_err());
         assert!(audited(&evidence, Err(Error::Engine("no swarm".into()))).is_err());
         assert_eq!(evidence.complaints().expect("read").len(), 2);
-    }
-
-    #[test]
-    fn a_snapshot_is_a_stacks_by_its_tag_or_its_paths() {
-        let one = |tags: &str, paths: &str| format!("[{{\"id\": \"a\", \"tags\": {tags}, \"paths\": {paths}}}]\n");
-        assert!(is_of("rd-1", &one("[\"rd-1:1.0.0+1\"]", "[]")));
-        assert!(is_of("rd-1", &one("null", "[\"/var/lib/docker/volumes/rd-1_data/_data\"]")));
-        assert!(!is_of("rd-1", &one("[\"rd-11:1.0.0+1\", \"app\"]", "[\"/var/lib/docker/volumes/rd-11_data/_data\"]")));
-        let two = one("[\"rd-1:1\"]", "[]").replace("]}]", "]}, {\"id\": \"b\"}]");
-        for none in ["", "[]", "null", "{}", two.as_str()] {
-            assert!(!is_of("rd-1", none), "{none}");
-        }
     }
 
     #[tokio::test]

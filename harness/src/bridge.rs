@@ -152,7 +152,10 @@ impl Bridge {
         let started = self.drone.start(&[("RECIPE", &address), ("REF", commit), ("PR", &number)]).await;
         let text = match &started {
             Ok(link) => format!("A drill of `{commit}` was started: <{link}>"),
-            Err(e) => format!("A drill of `{commit}` could not be started:\n\n    {}", redact(&e.to_string()).replace('\n', " ")),
+            Err(e) => format!(
+                "A drill of `{commit}` could not be started:\n\n    {}",
+                output::harmless(&redact(&e.to_string())).replace('\n', " ")
+            ),
         };
         recipe.comment(pull.number, &marker, &text).await?;
         output::notice(format_args!(

@@ -2,6 +2,7 @@
 //! and nothing else.
 
 use std::os::unix::process::parent_id;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal as Source, SignalKind, signal};
@@ -14,7 +15,9 @@ const LOOK: Duration = Duration::from_millis(500);
 const INIT: u32 = 1;
 
 /// What is waited for.
-pub struct Interruptions {
+pub struct Interruptions(Option<Sources>);
+
+struct Sources {
     interrupt: Source,
     terminate: Source,
     /// None where whoever started this wants it to outlive the terminal, as `nohup` says.
@@ -23,12 +26,37 @@ pub struct Interruptions {
     parent: Option<u32>,
 }
 
+/// Those that nobody waits for at the moment. What arrives meanwhile is not lost: once there is a handler, a signal that nobody listens to
+/// would do nothing.
+static KEPT: Mutex<Option<Sources>> = Mutex::new(None);
+
 impl Interruptions {
     /// Begins to listen. From now on, none of these signals ends the process.
     ///
     /// # Errors
     /// The system takes no handler.
     pub fn listen() -> Result<Self> {
+        let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.map_or_else(Sources::new, Ok).map(|sources| Self(Some(sources)))
+    }
+
+    /// Waits for the next one. The loss of the parent comes once.
+    pub async fn next(&mut self) -> Signal {
+        match &mut self.0 {
+            Some(sources) => sources.next().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Interruptions {
+    fn drop(&mut self) {
+        *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = self.0.take();
+    }
+}
+
+impl Sources {
+    fn new() -> Result<Self> {
         let handler = |kind| signal(kind).map_err(|e| Error::system("signal handlers cannot be installed", e));
         // A CI server's runner may itself run under `nohup`; its steps are not to outlive their shells.
         let is_ci = std::env::var_os("CI").is_some();
@@ -41,8 +69,7 @@ impl Interruptions {
         })
     }
 
-    /// Waits for the next one. The loss of the parent comes once.
-    pub async fn next(&mut self) -> Signal {
+    async fn next(&mut self) -> Signal {
         let Self { interrupt, terminate, hangup, parent } = self;
         let hangup = async {
             match hangup {
@@ -90,6 +117,15 @@ pub async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_arrives_while_nobody_waits_is_not_lost() {
+        interruptible(async { Ok(()) }).await.expect("nothing ends it");
+        let own = std::process::id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &own]).status().expect("kill runs").success());
+        let ended = tokio::time::timeout(Duration::from_secs(60), interruptible(std::future::pending::<Result<()>>()));
+        assert!(matches!(ended.await.expect("in time"), Err(Error::Signal(Signal::Terminate))));
+    }
 
     #[test]
     fn nohup_is_known_by_what_the_process_ignores() {

@@ -37,9 +37,16 @@ async fn run() -> ExitCode {
         }
         Err(e) => return failed(&e),
     };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("RESTORE_DRILL_LOG").unwrap_or_else(|_| "error".into());
+    // It logs what it sends to the engine: the environment of services, among other things.
+    let filter = match "bollard=warn".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("RESTORE_DRILL_LOG").unwrap_or_else(|_| "error".into()))
-        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(|| output::Log)
         .log_internal_errors(false)
         .init();
     commands::execute(cli).await.map_or_else(|e| failed(&e), ExitCode::from)

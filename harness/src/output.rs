@@ -11,6 +11,7 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::LazyLock;
 
 use judge::redact::redact;
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 
@@ -28,6 +29,27 @@ pub fn text(text: impl Display) -> Result<()> {
 /// As of [`text`].
 pub fn exact(text: impl Display) -> Result<()> {
     print(&mut io::stdout().lock(), &text)
+}
+
+/// Prints a value on standard output as JSON over several lines, without the secrets of this process, in which nothing is left that a
+/// terminal or a CI server would act on.
+///
+/// # Errors
+/// As of [`text`].
+pub fn json(value: &impl Serialize) -> Result<()> {
+    json_text(format_args!("{:#}", serde_json::json!(value)))
+}
+
+/// The same on one line.
+///
+/// # Errors
+/// As of [`text`].
+pub fn json_line(value: &impl Serialize) -> Result<()> {
+    json_text(serde_json::json!(value))
+}
+
+fn json_text(text: impl Display) -> Result<()> {
+    exact_line(harmless_json(&redact(&text.to_string())))
 }
 
 /// Prints a line on standard output as it is.
@@ -49,6 +71,22 @@ pub fn line(line: impl Display) -> Result<()> {
 /// Prints a line on standard error. What cannot be written there is dropped: there is no other place to say so.
 pub fn notice(line: impl Display) {
     let _ = writeln!(io::stderr(), "{}", shown(&harmless(&redact(&line.to_string()))));
+}
+
+/// Where the program's own log goes: to standard error, as [`notice`] prints it.
+#[derive(Debug)]
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        io::stderr().write_all(shown(&harmless(&redact(&text))).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// A text in which no terminal finds a control sequence or a change of direction, and no CI server a command: such characters are written
@@ -106,7 +144,7 @@ fn in_ascii(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// A line of JSON that says the same, and in which nothing is left that a terminal or a CI server would act on.
+/// JSON that says the same, and in which nothing is left that a terminal or a CI server would act on.
 pub fn harmless_json(line: &str) -> Cow<'_, str> {
     let is_odd = |c: char| is_control(c) || c == '#';
     if !line.contains(is_odd) {

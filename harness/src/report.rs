@@ -21,6 +21,7 @@ pub mod markdown;
 pub mod model;
 pub mod pr;
 mod progress;
+pub mod since;
 pub mod terminal;
 
 /// `events.jsonl`: every event but progress, one JSON object a line, with the time.

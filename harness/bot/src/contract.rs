@@ -84,7 +84,10 @@ pub fn path(line: &str) -> Option<String> {
         let is_file = entry.get("type").and_then(|t| t.as_str()).is_none_or(|t| t == "file");
         return entry.get("path")?.as_str().filter(|p| is_file && p.starts_with('/')).map(str::to_owned);
     }
-    line.find('/').map(|at| line[at..].trim_end_matches('"').to_owned())
+    let at = line.find('/')?;
+    // A name may end with a quote itself.
+    let quoted = line[..at].ends_with('"').then(|| line[at..].strip_suffix('"')).flatten();
+    Some(quoted.unwrap_or(&line[at..]).to_owned())
 }
 
 /// A list of names for a variable such as `VOLUMES`, which one bot splits at blanks and another at commas: to each of them the other's

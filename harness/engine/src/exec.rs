@@ -84,7 +84,8 @@ pub trait Containers: Send + Sync {
             let mut sink = |bytes: &[u8]| {
                 rest.extend_from_slice(bytes);
                 if let Some(end) = rest.iter().rposition(|b| *b == b'\n') {
-                    String::from_utf8_lossy(&rest[..end]).lines().for_each(&mut *line);
+                    // A carriage return is part of the line: it may be part of a name.
+                    String::from_utf8_lossy(&rest[..end]).split('\n').for_each(&mut *line);
                     rest.drain(..=end);
                 }
             };
@@ -223,8 +224,14 @@ impl Engine {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+/// A text in which bytes that are not UTF-8 are written as `\xe9`, so that two of them are not taken for the same.
+pub fn text(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+    }
+    text
 }
 
 fn keep(buffer: &mut Vec<u8>, bytes: &[u8]) {
@@ -239,5 +246,16 @@ trait With<T> {
 impl<T> With<T> for Result<T, bollard::errors::Error> {
     fn with(self, what: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|source| Error::Docker { context: what(), source: Box::new(source) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_bytes_give_another_text() {
+        assert_eq!(text("Zoë".as_bytes()), "Zoë");
+        assert_eq!([text(b"Zo\xeb!"), text(b"Zo\xea!")], ["Zo\\xeb!", "Zo\\xea!"]);
     }
 }

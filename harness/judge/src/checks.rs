@@ -11,6 +11,7 @@ use crate::declared;
 use crate::ended::Ended;
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
+use crate::rows::{FILE, READABLE};
 use crate::say::finding;
 use crate::secrets::Secrets;
 use crate::stage::BASELINE;
@@ -36,7 +37,8 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
         add(Check::Quotas, u64::from(evidence.quota(before, &account)?.is_some()));
     }
     for database in evidence.databases()? {
-        let checked = !evidence.checks(before, &database)?.is_empty();
+        let said = evidence.checks(before, &database)?;
+        let checked = !said.is_empty() && said.iter().all(|(check, how)| check != FILE || how == READABLE);
         for (what, n) in evidence.object_counts(before, &database)? {
             add(Check::Objects { database: database.clone(), what }, n);
         }

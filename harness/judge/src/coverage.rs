@@ -12,6 +12,8 @@ use crate::count::{counted, grouped};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// Volumes, where the inventory does not have all.
+    Volumes,
     /// Files and folders that must come back.
     DurableFiles,
     /// Files and folders whose loss costs work, and no data.
@@ -36,6 +38,7 @@ impl Kind {
     /// As sentences have it.
     fn noun(self) -> &'static str {
         match self {
+            Self::Volumes => "volume",
             Self::DurableFiles => "durable file",
             Self::ValuableFiles => "valuable file",
             Self::OtherFiles => "other file",

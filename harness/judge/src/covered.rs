@@ -11,7 +11,8 @@ use crate::store::{Evidence, FileCount, Login, ObservationId, RunFact};
 
 /// What of an observation was compared with another.
 pub(crate) fn read(evidence: &Evidence, before: ObservationId, after: ObservationId) -> Result<Coverage> {
-    let mut all = files(evidence, before, after)?;
+    let mut all = Vec::from_iter(unlisted(evidence)?);
+    all.extend(files(evidence, before, after)?);
     all.push(tables(evidence, before, after)?);
     all.extend(mail(evidence, before, after)?);
     all.push(facts(evidence, before, after)?);
@@ -28,6 +29,18 @@ pub(crate) fn add_trials(coverage: &mut Coverage, evidence: &Evidence, before: &
         coverage.0.push(Part::of(Kind::Trials, compared, tried.len() as u64));
     }
     Ok(())
+}
+
+/// Volumes, if there are some that the inventory does not have: nobody said what is in those.
+pub(crate) fn unlisted(evidence: &Evidence) -> Result<Option<Part>> {
+    // What cannot be read is a finding elsewhere.
+    let inventory: Option<Inventory> = declared::optional(evidence, RunFact::Inventory)?.unwrap_or(None);
+    let unlisted: Option<BTreeSet<String>> = declared::optional(evidence, RunFact::UnlistedVolumes)?.unwrap_or(None);
+    let Some(unlisted) = unlisted.filter(|names| !names.is_empty()) else { return Ok(None) };
+    let known = inventory.map_or(0, |i| i.deployed().count()) as u64;
+    let why = format!("not in inventory.toml: {}", unlisted.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
+    let count = unlisted.len() as u64;
+    Ok(Some(Part { left_out: vec![LeftOut { count, why }], ..Part::of(Kind::Volumes, known, known + count) }))
 }
 
 /// Entries of volumes by what a backup owes them. What could not be read, before or after, was not compared.

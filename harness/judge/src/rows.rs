@@ -149,12 +149,22 @@ fn altered(item: &Item, old: &str, new: &str, versions: Versions, told: impl Fn(
         return findings.push(finding(item.clone(), Outcome::Unread, None, detail));
     };
     let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
-    for name in names.into_iter().filter(|n| !told(n) && (versions == Versions::Same || was.contains_key(*n))) {
+    let mut is_told = false;
+    for name in names.into_iter().filter(|n| versions == Versions::Same || was.contains_key(*n)) {
+        if told(name) {
+            is_told = true;
+            continue;
+        }
         let show = |v: Option<&serde_json::Value>| v.map_or_else(|| "absent".to_owned(), |v| part(&v.to_string()));
         if was.get(name) != is.get(name) {
             let detail = changed(show(was.get(name)), show(is.get(name)));
             findings.push(finding(item.clone(), Outcome::Altered, Some(name), detail));
+            is_told = true;
         }
+    }
+    // Two numbers that are written differently may be read as one.
+    if !is_told && versions == Versions::Same {
+        findings.push(finding(item.clone(), Outcome::Altered, None, changed(part(old), part(new))));
     }
 }
 
@@ -305,6 +315,16 @@ mod tests {
         let broken = |e: &Evidence, o| store(e, o, &["t", "log"], &[("t", "1", "{"), ("log", "3f9a", "{\"line\":\"x\"}")]);
         let detail = "its columns in the evidence are no JSON object";
         assert_eq!(found(broken, Versions::Same), [format!("database d, table t, row 1: unread: {detail}")]);
+    }
+
+    /// A client may write the same number in two ways, and the reader of JSON take two numbers for one.
+    #[test]
+    fn rows_that_differ_are_told_though_their_values_are_read_as_the_same() {
+        let differ =
+            |e: &Evidence, o| store(e, o, &["t", "log"], &[("t", "1", "{\"a\":1.0e0}"), ("log", "3f9a", "{\"line\":\"x\"}")]);
+        let zero = |e: &Evidence, o| store(e, o, &["t", "log"], &[("t", "1", "{ \"a\":1}"), ("log", "3f9a", "{\"line\":\"x\"}")]);
+        assert_eq!(found(differ, Versions::Same).len(), 1);
+        assert_eq!(found(zero, Versions::Same), ["database d, table t, row 1: altered: was {\"a\":1}, is { \"a\":1}"]);
     }
 
     #[test]

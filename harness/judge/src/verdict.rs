@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use recipe::inventory::{Compared, Inventory};
 
+use crate::coverage::Coverage;
 use crate::covered;
 use crate::declared;
 use crate::ended::Ended;
@@ -15,7 +16,7 @@ use crate::groups::Known;
 use crate::keys::{self, keys};
 use crate::mail::mail;
 use crate::model::{Counts, Finding, Item, Outcome, Verdict, essences};
-use crate::rows::{Sides, database, unsound};
+use crate::rows::{FILE, READABLE, Sides, database, unsound};
 use crate::say::finding;
 use crate::stage::{BASELINE, RESTORED, Versions};
 use crate::store::{Evidence, FactSeen, Login, ObservationId, RunFact, Unlike};
@@ -49,6 +50,7 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
     // What users wrote while the backup ran is held against it already.
     let inventory = declared::optional::<Inventory>(evidence, RunFact::Inventory)?;
     findings.extend(inventory.err().filter(|unread| !findings.contains(unread)));
+    findings.extend(declared::optional::<BTreeSet<String>>(evidence, RunFact::UnlistedVolumes)?.err());
     let mut coverage = covered::read(evidence, before, after)?;
     if !evidence.not_tried(stage)? {
         let tried = evidence.trials(BASELINE)?;
@@ -125,9 +127,18 @@ fn compared(
     findings.extend(declared::missing(evidence, RunFact::Databases)?);
     for name in evidence.databases()? {
         let (old, new) = (evidence.checks(before, &name)?, evidence.checks(after, &name)?);
-        if old.is_empty() {
-            let item = Item::Database { database: name.clone() };
-            findings.push(finding(item, Outcome::Unread, Some("file"), "it was not read before the backup".into()));
+        let item = || Item::Database { database: name.clone() };
+        let file = |checks: &[(String, String)]| checks.iter().find(|(check, _)| check == FILE).map(|(_, how)| how.clone());
+        match file(&old) {
+            None if old.is_empty() => {
+                findings.push(finding(item(), Outcome::Unread, Some(FILE), "it was not read before the backup".into()));
+            }
+            // What is said of it now, if that is something else, is told by the comparison.
+            Some(how) if how != READABLE && file(&new).as_ref() == Some(&how) => {
+                let why = format!("it could not be read before the backup either: {how}");
+                findings.push(finding(item(), Outcome::Unread, Some(FILE), why));
+            }
+            _ => {}
         }
         database(&name, &old, &new, &mut findings);
         unsound(evidence, before, &name, &mut findings)?;
@@ -141,6 +152,7 @@ fn compared(
         }
     }
     findings.extend(files(evidence, before, after)?);
+    findings.extend(unread_before(evidence, before)?);
     let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
     counts.facts = old.len() as u64;
     let may_be_empty = declared::optional::<MayBeEmpty>(evidence, RunFact::MayBeEmpty)?.unwrap_or_else(|unread| {
@@ -150,6 +162,14 @@ fn compared(
     facts(&old, &new, &may_be_empty.unwrap_or_default(), &mut findings);
     counts.keys = keys(evidence, before, after, &mut findings)?;
     Ok((counts, findings))
+}
+
+/// Files and keys that could not be read before the backup: nobody knows what of them is restored.
+fn unread_before(evidence: &Evidence, before: ObservationId) -> Result<Vec<Finding>> {
+    let file = |(volume, path, why)| finding(Item::File { volume, path }, Outcome::Unread, None, why);
+    let mut unread: Vec<Finding> = evidence.files_unread(before)?.into_iter().map(file).collect();
+    unread.extend(keys::unread(evidence, before)?);
+    Ok(unread)
 }
 
 /// How a database of one observation differs from that of an earlier one, in the words of findings without their prose.
@@ -173,7 +193,9 @@ pub fn audited(evidence: &Evidence) -> Result<Verdict> {
             "the audit ended before it was complete".into(),
         ));
     }
-    Ok(Verdict::new(Counts::default(), findings).told(&known(evidence, RESTORED)?))
+    findings.extend(declared::optional::<BTreeSet<String>>(evidence, RunFact::UnlistedVolumes)?.err());
+    let coverage = Coverage(covered::unlisted(evidence)?.into_iter().collect());
+    Ok(Verdict::new(Counts::default(), findings).covering(coverage).told(&known(evidence, RESTORED)?))
 }
 
 /// Compares the baseline with the ledger: a message that SMTP accepted must be in its
@@ -205,16 +227,13 @@ pub fn seeding(evidence: &Evidence, baseline: ObservationId) -> Result<Vec<Findi
         let message = Item::Message { account, folder, uid, corpus: Some(item) };
         findings.push(finding(message, outcome, property, detail.into()));
     }
-    for (volume, path, why) in evidence.files_unread(baseline)? {
-        findings.push(finding(Item::File { volume, path }, Outcome::Unread, None, why));
-    }
+    findings.extend(unread_before(evidence, baseline)?);
     for FactSeen { fact, value } in evidence.facts(baseline)? {
         if value.is_none() {
             let detail = "the command that prints it failed".to_owned();
             findings.push(finding(Item::Fact { fact }, Outcome::Unread, None, detail));
         }
     }
-    findings.extend(keys::unread(evidence, baseline)?);
     findings.extend(trials(&[], &evidence.trials(BASELINE)?));
     findings.sort();
     Ok(findings)

@@ -19,7 +19,16 @@ const OF_ANOTHER: [&str; 8] = [
 
 /// What keeps git from running anything that a repository names. A folder of a checkout may look like a repository of its own, whose settings
 /// a stranger has written; hooks and watchers of files are programs.
-const RUNS_NOTHING: [&str; 3] = ["safe.bareRepository=explicit", "core.fsmonitor=false", "core.hooksPath=/dev/null"];
+const RUNS_NOTHING: [&str; 7] = [
+    "safe.bareRepository=explicit",
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    // A host that has Git LFS asks the server that the repository names, with the user's passwords.
+    "filter.lfs.process=",
+    "filter.lfs.smudge=",
+    "filter.lfs.clean=",
+    "filter.lfs.required=false",
+];
 
 /// `git` in a directory, whatever repository the environment names.
 pub fn command(dir: &Path) -> Command {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Problem, Result};
+use crate::fence::files;
 use crate::near::did_you_mean;
 
 /// Reads a whole file.
@@ -27,7 +28,7 @@ pub(crate) struct TomlText {
 impl TomlText {
     /// Reads the text of a file.
     pub(crate) fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).map_err(Error::unreadable(file))?;
+        let text = files::read_text(file)?;
         Ok(Self { file: file.to_owned(), text })
     }
 

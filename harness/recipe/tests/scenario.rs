@@ -145,6 +145,19 @@ fn a_scenario_that_never_writes_to_the_app_is_refused() {
     insta::assert_snapshot!("writes_nothing", error(root.path(), "wiki"));
 }
 
+/// What came of one would stand for both; and what is deployed is compared, whatever the inventory says.
+#[test]
+fn two_of_one_name_and_a_volume_that_is_deployed_after_all_are_reported() {
+    let write = SPEC.split_once("[[write]]").map(|(_, write)| format!("[[write]]{write}")).expect("a write");
+    let inventory = INVENTORY.replacen("class = \"durable\"", "class = \"durable\"\nnot_deployed = true", 1);
+    let spec = SPEC.to_owned() + &write;
+    let root = scenarios(&[("compose.yml", COMPOSE), ("scenario.toml", &spec), ("inventory.toml", &inventory)]);
+    let error = error(root.path(), "wiki");
+    for said in ["two [[write]] are called \"a page\"", "volume \"data\" is deployed by this recipe, so it is to be compared"] {
+        assert!(error.contains(said), "{error}");
+    }
+}
+
 #[test]
 fn a_fact_that_would_hide_a_failure_is_reported() {
     let spec = SPEC.to_owned()

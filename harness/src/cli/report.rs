@@ -9,6 +9,9 @@ use crate::report::OutputFiles;
 pub struct ReportArgs {
     /// The run's directory, or the ladder's.
     pub dir: PathBuf,
+    /// An earlier run's directory: says which findings are new since then.
+    #[arg(long, value_name = "DIR")]
+    pub compare: Option<PathBuf>,
     /// Where to write each form.
     #[command(flatten)]
     pub files: OutputFiles,

@@ -18,7 +18,8 @@ use crate::interruption::interruptible;
 use crate::ladder::Ladder;
 use crate::ladder::pinned::Source;
 use crate::ladder::remote::{Address, check_revision, is_name};
-use crate::report::ci::{COMMENT, Folded, Folds, Results, keep, keep_error, prepare};
+use crate::report::ci::{COMMENT, Folded, Folds, Results, keep, keep_error, prepare, refuse_link};
+use crate::report::history::RUNS;
 use crate::report::{JsonLines, markdown};
 use crate::{exit_code, output};
 
@@ -62,7 +63,13 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
         ));
     }
     let wanted = Wanted::of(&args, build.as_ref())?;
-    let dir = args.climb.evidence.take().map_or_else(|| runs("ladder"), Ok)?;
+    let dir = match args.climb.evidence.take() {
+        Some(dir) => dir,
+        None => {
+            refuse_link(Path::new(RUNS))?;
+            runs("ladder")?
+        }
+    };
     args.climb.evidence = Some(dir.clone());
     let step = Step { out: args.out.clone(), dir, build };
     let found = interruptible(wanted.source(&args, &scenarios, step.build.as_ref())).await;

@@ -95,9 +95,10 @@ pub(super) async fn audit(scenarios: &Path, what: Audited<'_>, scenario: Option<
     audit::deployed(&scenario, what, evidence.clone()).await?;
     let (verdict, report) = (judge::audited(&evidence)?, AuditReport::read(&evidence)?);
     if json {
-        output::exact_line(serde_json::json!({"verdict": verdict, "report": report}))?;
+        output::json_line(&serde_json::json!({"verdict": verdict, "report": report}))?;
     } else {
         report.iter().try_for_each(output::text)?;
+        verdict.coverage.left_out().iter().try_for_each(output::line)?;
         verdict.findings.iter().try_for_each(output::line)?;
         output::line(verdict.status)?;
     }
@@ -110,7 +111,7 @@ pub(super) async fn conformance(scenarios: &Path, tested: Tested<'_>, names: &[S
     let events = Events::new(vec![Box::new(Terminal::new())]);
     let outcomes = conformance::run(scenarios, tested, names, &events).await?;
     if json {
-        output::exact_line(format_args!("{:#}", serde_json::json!(outcomes)))?;
+        output::json(&outcomes)?;
     } else {
         said(&outcomes)?;
     }

@@ -64,7 +64,7 @@ pub(super) async fn inject(args: FaultArgs, scenarios: PathBuf, output: OutputAr
     let file = dir.join("matrix.json");
     std::fs::write(&file, format!("{:#}\n", serde_json::json!(matrix))).map_err(Error::io(&file))?;
     if args.json {
-        output::exact_line(format_args!("{:#}", serde_json::json!(matrix)))?;
+        output::json(&matrix)?;
     } else {
         output::text(matrix.text())?;
     }

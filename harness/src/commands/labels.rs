@@ -1,5 +1,6 @@
 //! `labels`: what is said of a recipe's backup labels.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use recipe::labels::lint::{self, OutputFormat, lint_files};
@@ -78,7 +79,14 @@ fn suggested(dir: PathBuf, write: bool) -> Result<u8> {
         suggestion.write()?;
         output::notice("written");
     }
-    output::exact(diff)?;
+    // A program that applies it needs every byte; people and CI servers see what strangers wrote.
+    let is_file = std::fs::metadata("/proc/self/fd/1").is_ok_and(|stdout| stdout.is_file());
+    let is_shown = std::io::stdout().is_terminal() || (std::env::var_os("CI").is_some() && !is_file);
+    if is_shown {
+        output::text(diff)?
+    } else {
+        output::exact(diff)?
+    }
     if !left.is_empty() || !by_hand.is_empty() {
         let rendered = if left.is_empty() { String::new() } else { lint::render(left, OutputFormat::Human) };
         let by_hand: String = by_hand.iter().map(|line| format!("{line}\n")).collect();

@@ -22,7 +22,7 @@ pub(super) async fn ladder(args: LadderArgs, scenarios: PathBuf, output: OutputA
     let source = interruptible(Source::find(&args.recipe, &scenarios, args.climb.dirty)).await?;
     let (ladder, dir) = climb(source, args.climb, scenarios, sinks(output, false)).await?;
     if args.json {
-        output::exact_line(format_args!("{:#}", serde_json::json!(ladder)))?;
+        output::json(&ladder)?;
     } else {
         output::text(ladder.text())?;
         before.iter().try_for_each(|b| output::text(ladder.compared(b)))?;

@@ -26,7 +26,7 @@ pub(super) fn judge(dir: &Path, observation: &str, json: bool, checks: bool) -> 
     }
     let verdict = judge::judge(&evidence, observation)?;
     if json {
-        output::exact_line(serde_json::json!(verdict))?;
+        output::json_line(&verdict)?;
     } else {
         block(&verdict).iter().try_for_each(output::exact_line)?;
         reproduce(&evidence)?;
@@ -36,13 +36,16 @@ pub(super) fn judge(dir: &Path, observation: &str, json: bool, checks: bool) -> 
 
 /// Writes the report of a run.
 pub(super) fn report(args: ReportArgs) -> Result<u8> {
-    let (report, logs) = (Report::read(&args.dir)?, model::logs(&args.dir));
+    let (mut report, logs) = (Report::read(&args.dir)?, model::logs(&args.dir));
+    let before = args.compare.as_deref().map(Report::read).transpose()?;
+    report.since = before.map(|before| report.since(&before)).transpose()?;
     let all = args.files == OutputFiles::default();
     let files = if all { OutputFiles::all(&args.dir) } else { args.files };
     files.write(&report, &logs)?;
     if all {
         files.html.iter().try_for_each(|page| output::line(page.display()))?;
     }
+    report.since.iter().try_for_each(output::line)?;
     Ok(exit_code::HELD)
 }
 
@@ -54,7 +57,7 @@ pub(super) fn past(dir: &Path, html: Option<PathBuf>, json: bool) -> Result<u8> 
         std::fs::write(file, html::history(&past)?).map_err(recipe::Error::unwritable(file))?;
     }
     if json {
-        past.iter().try_for_each(|p| output::exact_line(serde_json::json!(p.report)))?;
+        past.iter().try_for_each(|p| output::json_line(&p.report))?;
     } else {
         output::text(history::table(&past))?;
     }

@@ -9,7 +9,7 @@ use recipe::compose::edit::Edit;
 use recipe::compose::variable::filled;
 use recipe::scenario::{Door, MailServer, Queue, Scenario, ServiceCommand, Tls};
 use seeds::Accounts;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use super::generated::Generated;
@@ -34,6 +34,8 @@ use crate::stack::until;
 use crate::stack::volumes::Helper;
 use crate::tls::Authority;
 
+/// The longest first line of a door, bytes. One that goes on and on is no greeting.
+const LONGEST_GREETING: u64 = 64 << 10;
 /// The time between two demands to try again what is in the queue.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -355,7 +357,7 @@ impl Deployment {
             let mut line = String::new();
             if let Some(first) = first {
                 connection.write_all(first.as_bytes()).await?;
-                BufReader::new(connection).read_line(&mut line).await?;
+                BufReader::new(connection.take(LONGEST_GREETING)).read_line(&mut line).await?;
             }
             Ok(line)
         }

@@ -80,7 +80,8 @@ where
     T: Send + 'static,
 {
     let secret = Secret::random()?;
-    let Input { profile, scenario, before, corpus } = Input::checked(&options, &secret)?;
+    let Input { profile, scenario, before, corpus } =
+        Input::checked(&options, &secret).inspect_err(|_| options.remember_operators())?;
     let Deadlines { command, removal, .. } = scenario.spec.deadlines;
     let engine = Engine::connect().await?.with_patience(Duration::from_secs(command));
     let run = secret.derive("run id")[..8].to_owned();
@@ -118,7 +119,8 @@ where
     let prepared = Arc::new(OnceLock::new());
     let preparing = prepared.clone();
     let mut work = tokio::spawn(async move {
-        let drill = Arc::new(ground.prepare().await?);
+        let options = ground.options.clone();
+        let drill = Arc::new(ground.prepare().await.inspect_err(|_| options.remember_operators())?);
         let _ = preparing.set(drill.clone());
         let result = play(drill.clone()).await;
         logs::keep_logs(&drill).await;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum as _;
+use recipe::env::read_env;
 use recipe::near::did_you_mean;
 use recipe::scenario::{self, Scenario, With};
 use seeds::Profile;
 
 use super::fault::Fault;
+use super::stacks::remember_values;
 use crate::error::{Error, Result};
 use crate::stack::disk::MIN_FREE_GIB;
 use crate::stack::line;
@@ -125,7 +127,16 @@ impl Options {
 
     /// The same with another version of the recipe.
     pub fn read_with(&self, recipe: Option<&Path>) -> recipe::Result<Scenario> {
-        Scenario::to_deploy(&self.scenarios, &self.scenario, With { recipe, env_file: self.env_file.as_deref() })
+        let with = With { recipe, env_file: self.env_file.as_deref() };
+        Scenario::to_deploy(&self.scenarios, &self.scenario, with).inspect_err(|_| self.remember_operators())
+    }
+
+    /// Remembers the operator's secrets, so that an error of a run that has just begun does not print them. Where none ends it, they are
+    /// remembered once what says what is drilled is stored: a weak password may be a word that this has too.
+    pub(super) fn remember_operators(&self) {
+        if let Some(Ok(values)) = self.env_file.as_deref().map(read_env) {
+            remember_values(&values);
+        }
     }
 
     /// The command that runs the same drill again: every option that changes what is drilled and differs from its default.

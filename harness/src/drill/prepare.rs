@@ -22,7 +22,7 @@ use super::values::OfRun;
 use super::world;
 use crate::backup::Bot;
 use crate::backup::own::OwnBot;
-use crate::error::{Error, Result};
+use crate::error::{Error, FaultError, Result};
 use crate::events::{Events, Phase};
 use crate::images;
 use crate::installation;
@@ -97,6 +97,7 @@ impl Ground {
         let edits = options.fault.as_ref().map(|f| f.edits(&corpus)).unwrap_or_default();
         evidence.set_json(RunFact::Recipe, &deployed_labels(&scenario, &edits))?;
         evidence.set_json(RunFact::Inventory, &scenario.inventory)?;
+        evidence.set_json(RunFact::UnlistedVolumes, &scenario.unlisted().volumes)?;
         // Only now: a weak password may be a word that these have too.
         [Some(&env), env_before.as_ref()].into_iter().flatten().for_each(remember_values);
 
@@ -112,6 +113,9 @@ impl Ground {
             free,
         };
         let (stack, changes) = stacks.of(&scenario, env, built, edits)?;
+        if let Some(edit) = stack.edits.iter().find(|e| !e.changes(stack.compose.iter().map(|c| &c.value))) {
+            return Err(FaultError::ChangesNothing { edit: edit.clone() }.into());
+        }
         tell(&events, &scenario, &changes);
         tell_unlisted(&events, &scenario, &absent);
         let before = before.zip(env_before).map(|(before, env)| stacks.of(&before, env, built_before, vec![]));

@@ -1,6 +1,7 @@
 //! Why a fault cannot be injected. A fault that strikes nothing would prove nothing, so this ends the command.
 
 use judge::model::Item;
+use recipe::compose::edit::Edit;
 
 /// Why a fault cannot be injected.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,12 @@ pub enum FaultError {
         finding: String,
         /// The database.
         database: String,
+    },
+    /// The recipe is already as it would make it.
+    #[error("{edit}: the recipe has that already, so it changes nothing")]
+    ChangesNothing {
+        /// What it changes.
+        edit: Edit,
     },
     /// The app or its database refused what it does.
     #[error("{what}: {why}")]

@@ -1,7 +1,9 @@
 //! A recipe at a pinned commit, in a directory of the run's own. The user's checkout is read only, and of it nothing but what
 //! git has stored: another build may use it meanwhile.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use recipe::git::git;
 use recipe::labels::recipe::RecipeFiles;
@@ -171,9 +173,8 @@ impl Source {
         let prefix = self.lines(&["rev-parse", "--show-prefix"])?.into_iter().next().unwrap_or_default();
         let top = self.lines(&["rev-parse", "--show-toplevel"])?.into_iter().next().unwrap_or_default();
         // In a folder below, git would look for that folder in the tree.
-        let archive = git(Path::new(&top), &["archive", "--format=tar", &format!("{commit}:{prefix}")])?;
         std::fs::create_dir_all(into).map_err(Error::io(into))?;
-        tar::Archive::new(archive.as_slice()).unpack(into).map_err(Error::io(into))?;
+        unpack(Path::new(&top), &format!("{commit}:{prefix}"), into)?;
         Ok(Pinned { dir: into.to_owned(), taken: Taken { version: version(into)?, commit: Some(commit) } })
     }
 
@@ -203,6 +204,46 @@ pub fn number(version: &str) -> Option<[u64; 3]> {
 fn version(dir: &Path) -> Result<Option<String>> {
     let recipe = RecipeFiles::find(&[dir.to_owned()])?.read()?;
     Ok(recipe.version().map(|(.., label)| label.value.clone()))
+}
+
+/// The most files and folders of a recipe, and the most bytes of all of them. A few kilobytes of git can stand for any number of either.
+const MOST_ENTRIES: usize = 10_000;
+const MOST_BYTES: u64 = 256 << 20;
+
+/// Unpacks a tree of a repository.
+fn unpack(repository: &Path, tree: &str, into: &Path) -> Result<()> {
+    let mut command = recipe::git::command(repository);
+    command.args(["archive", "--format=tar", tree]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut archiving = command.spawn().map_err(Error::io("git"))?;
+    let unpacked = archiving.stdout.take().map_or(Ok(()), |archive| unpack_archive(archive, tree, into));
+    if unpacked.is_err() {
+        // It may have ended already.
+        let _ = archiving.kill();
+    }
+    let output = archiving.wait_with_output().map_err(Error::io("git"))?;
+    unpacked?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
+    Err(Error::Usage(format!("git archive in {}: {said}", repository.display())))
+}
+
+fn unpack_archive(archive: impl Read, tree: &str, into: &Path) -> Result<()> {
+    let too_large = |what: &str| Error::Usage(format!("{tree}: no recipe has more than {what}; nothing of it is used"));
+    let mut archive = tar::Archive::new(archive.take(MOST_BYTES));
+    for (at, entry) in archive.entries().map_err(Error::io(into))?.enumerate() {
+        if at >= MOST_ENTRIES {
+            return Err(too_large(&format!("{MOST_ENTRIES} files")));
+        }
+        // The archive ends in the middle where it is cut off.
+        let mut entry = entry.map_err(|_| too_large(&format!("{} MiB", MOST_BYTES >> 20)))?;
+        if entry.size() > MOST_BYTES {
+            return Err(too_large(&format!("{} MiB", MOST_BYTES >> 20)));
+        }
+        entry.unpack_in(into).map_err(Error::io(into))?;
+    }
+    Ok(())
 }
 
 /// Copies a folder, without its repository, and without a folder in it that the copy is in. Links stay links, so that a copy has nothing of
@@ -283,6 +324,34 @@ mod tests {
             assert_eq!(std::fs::read_link(to.join(link)).expect("a link"), Path::new(leads));
         }
         assert!(!to.join("pipe").exists());
+    }
+
+    #[test]
+    fn a_tree_without_end_is_not_unpacked() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let header = |size: u64, kind| {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(size);
+            header.set_entry_type(kind);
+            header
+        };
+        let mut many = tar::Builder::new(Vec::new());
+        for at in 0..=MOST_ENTRIES {
+            let folder = header(0, tar::EntryType::Directory);
+            many.append_data(&mut folder.clone(), format!("d{at}"), std::io::empty()).expect("added");
+        }
+        let many = many.into_inner().expect("an archive");
+        let refused = |archive: &[u8], most: &str| {
+            let error = unpack_archive(archive, "abc:", dir.path()).expect_err("refused").to_string();
+            assert!(error.contains(&format!("no recipe has more than {most}")), "{error}");
+        };
+        refused(&many, "10000 files");
+        // What follows never comes.
+        let mut large = header(100 << 30, tar::EntryType::Regular);
+        large.set_path("zeros").expect("a path");
+        large.set_cksum();
+        refused(large.as_bytes(), "256 MiB");
+        assert!(!dir.path().join("zeros").exists());
     }
 
     #[test]

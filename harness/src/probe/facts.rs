@@ -2,6 +2,7 @@
 //! door, such as what a spam filter has learnt.
 
 use engine::Engine;
+use engine::exec::LIMIT;
 use judge::store::{Evidence, FactSeen, ObservationId};
 use recipe::scenario::{Fact, Queue};
 use seeds::Corpus;
@@ -53,7 +54,8 @@ impl Facts {
             if output.code != 0 {
                 tracing::debug!(fact = spec.name, code = output.code, "{}", output.stderr.trim());
             }
-            let value = (output.code == 0).then(|| output.stdout.trim_end().to_owned());
+            // Of a longer output the rest is not known.
+            let value = (output.code == 0 && output.stdout.len() < LIMIT).then(|| output.stdout.trim_end().to_owned());
             facts.push(FactSeen { fact: spec.name.clone(), value });
         }
         Ok(facts)

@@ -86,7 +86,8 @@ pub fn content(queue: &[Queued]) -> String {
         .map(|q| {
             let to: Vec<&str> = q.recipients.iter().map(|r| r.address.as_str()).collect();
             let hash = q.sha256.as_ref().map_or_else(String::new, |hash| format!(", SHA-256 {hash}"));
-            format!("{} to {}, {} bytes{hash}", q.sender, to.join(" "), q.message_size)
+            let held = if q.is_held() { ", on hold" } else { "" };
+            format!("{} to {}, {} bytes{hash}{held}", q.sender, to.join(" "), q.message_size)
         })
         .collect();
     lines.sort();
@@ -103,7 +104,7 @@ mod tests {
 {"queue_name": "active", "queue_id": "4D3", "arrival_time": 1, "message_size": 3, "sender": "", "recipients": [{"address": "a@mail.test"}]}
 "#;
         let queue = parse(text).expect("a queue");
-        assert_eq!(content(&queue), " to a@mail.test, 3 bytes; a@mail.test to b@relayed.example, 345 bytes");
+        assert_eq!(content(&queue), " to a@mail.test, 3 bytes; a@mail.test to b@relayed.example, 345 bytes, on hold");
         assert_eq!(queue[0].queue_id, "4D2");
         let whole: Vec<Queued> = queue.iter().cloned().map(|q| Queued { sha256: Some("aa".into()), ..q }).collect();
         assert_eq!(content(&whole[1..]), " to a@mail.test, 3 bytes, SHA-256 aa");

@@ -15,6 +15,8 @@ use crate::stack::deploy::Stack;
 const SCRIPT: &str = include_str!("redis.lua");
 /// Keys in a page, more or less.
 const PAGE: &str = "2000";
+/// What every answer about databases begins with.
+const HEADING: &str = "# Keyspace";
 /// What expires sooner than this may be gone by itself before it is looked at again, in milliseconds.
 const SOON: i64 = 60 * 60 * 1000;
 
@@ -60,7 +62,7 @@ impl Redis {
             let output = self.engine.exec(&service, &command, &[], None).await?;
             Ok::<_, Error>(output.ok("reading keys")?.stdout)
         };
-        for number in databases(&call(&["INFO", "keyspace"]).await?) {
+        for number in databases(&call(&["INFO", "keyspace"]).await?)? {
             let name = number.to_string();
             let mut cursor = "0".to_owned();
             loop {
@@ -114,9 +116,18 @@ pub fn library(name: &str, listed: &str) -> KeySeen {
     }
 }
 
-/// The numbers of the databases that have keys, out of what `INFO keyspace` says: `db0:keys=1,…`.
-pub fn databases(info: &str) -> Vec<u32> {
-    info.lines().filter_map(|line| line.strip_prefix("db")?.split_once(':')?.0.parse().ok()).collect()
+/// The numbers of the databases that have keys, out of what `INFO keyspace` says: `db0:keys=1,…`. A client before version 7 prints a
+/// refusal as it prints an answer.
+///
+/// # Errors
+/// It is no such answer.
+pub fn databases(info: &str) -> Result<Vec<u32>> {
+    if !info.contains(HEADING) {
+        return Err(
+            ReadingError::form("listing databases", format!("{HEADING:?}"), info.lines().next().unwrap_or_default()).into()
+        );
+    }
+    Ok(info.lines().filter_map(|line| line.strip_prefix("db")?.split_once(':')?.0.parse().ok()).collect())
 }
 
 /// The cursor of the next page, and the keys of this one.
@@ -144,8 +155,12 @@ mod tests {
 
     #[test]
     fn databases_are_those_with_keys() {
-        assert_eq!(databases("# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\ndb12:keys=1\r\n"), [0, 12]);
-        assert_eq!(databases("# Keyspace\n"), Vec::<u32>::new());
+        let of = |info: &str| databases(info).map_err(|e| e.to_string());
+        assert_eq!(of("# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\ndb12:keys=1\r\n"), Ok(vec![0, 12]));
+        assert_eq!(of("# Keyspace\n"), Ok(vec![]));
+        for refused in ["NOAUTH Authentication required.\n", "LOADING Redis is loading the dataset in memory\n", ""] {
+            assert!(of(refused).expect_err("a refusal").contains(refused.trim_end()), "{refused}");
+        }
     }
 
     #[test]

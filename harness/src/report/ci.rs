@@ -119,9 +119,28 @@ pub const RESULTS: &str = "results.json";
 /// The text for the comment on the pull request.
 pub const COMMENT: &str = "report.md";
 
+/// Refuses a link. In a checkout it is a stranger's: results would be written to the place that it leads to, or files there be kept as
+/// results.
+///
+/// # Errors
+/// It is one.
+pub fn refuse_link(path: &Path) -> Result<()> {
+    if path.is_symlink() {
+        let path = path.display();
+        return Err(Error::Usage(format!(
+            "{path} is a link, and results are not written through one. Remove it, or name another directory with --out"
+        )));
+    }
+    Ok(())
+}
+
 /// Creates the directory for the results, and finds out whether files can be written there. Results of an earlier build are no longer true.
 pub fn prepare(out: &Path) -> Result<()> {
+    refuse_link(out)?;
     std::fs::create_dir_all(out).map_err(Error::io(out))?;
+    for entry in std::fs::read_dir(out).map_err(Error::io(out))?.flatten() {
+        refuse_link(&entry.path())?;
+    }
     tempfile::tempfile_in(out).map_err(Error::io(out))?;
     for file in OutputFiles::all(out).names().iter().map(String::as_str).chain([RESULTS]) {
         let file = out.join(file);
@@ -151,7 +170,7 @@ pub fn keep_error(out: &Path, dir: &Path, error: &Error, results: &Results<'_>) 
         files.write(&report, &model::logs(dir))?;
         return write(out, results, &json!("error"), &files.names());
     }
-    let message = redact(&error.to_string()).replace('\n', "\n    ");
+    let message = harmless(&redact(&error.to_string())).replace('\n', "\n    ");
     let reproduce = markdown::code(results.reproduce);
     let text = format!("## Restore drill: ended before a verdict\n\n    {message}\n\nTo reproduce: {reproduce}\n");
     let path = out.join(COMMENT);

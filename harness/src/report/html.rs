@@ -1,7 +1,7 @@
 //! HTML: one file that needs nothing else, for a browser, a phone, a printer and a screen reader. Everything in it that comes
 //! from the run is escaped by the template engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use judge::model::{Finding, Group, Item, Status};
 use minijinja::{AutoEscape, Environment};
@@ -27,6 +27,8 @@ struct Row {
     /// The outcome with the property.
     outcome: String,
     detail: String,
+    /// Whether the run that it is compared with did not have it.
+    new: bool,
 }
 
 /// A group of findings.
@@ -86,6 +88,7 @@ pub fn page(report: &Report, logs: &[Log]) -> Result<String> {
             "coverage": (!report.coverage.0.is_empty()).then(|| report.coverage.to_string()),
             "left_out": report.coverage.left_out(),
             "needs": report.needs.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "since": report.since.as_ref().map(ToString::to_string),
             "ended": report.ended.as_ref().map(ToString::to_string),
             "held": held,
             "headline": report.headline.as_deref().map(capitalised),
@@ -135,23 +138,25 @@ fn render(template: &str, context: &serde_json::Value) -> Result<String> {
 
 /// Findings by cause, as the terminal tells them.
 fn groups(report: &Report) -> Vec<Told> {
-    let row = |finding: &Finding| {
+    let new: BTreeSet<usize> = report.since.iter().flat_map(|since| since.new.iter().copied()).collect();
+    let row = |(at, finding): (usize, &Finding)| {
         let property = finding.property.as_ref().map_or_else(String::new, |p| format!(" ({p})"));
         Row {
             what: finding.item.told().to_string(),
             word: finding.outcome.to_string(),
             outcome: format!("{}{property}", finding.outcome),
             detail: finding.detail.clone(),
+            new: new.contains(&at),
         }
     };
     let told = |group: &Group| {
-        let findings = || group.findings.iter().filter_map(|at| report.findings.get(*at));
+        let findings = || group.findings.iter().filter_map(|at| Some((*at, report.findings.get(*at)?)));
         Told {
             what: capitalised(&group.what),
-            kind: findings().next().map_or("", |finding| kind(&finding.item)),
+            kind: findings().next().map_or("", |(_, finding)| kind(&finding.item)),
             follows: group.follows.iter().map(|at| at + 1).collect(),
             advice: advice(group),
-            has_details: findings().any(|finding| !finding.detail.is_empty()),
+            has_details: findings().any(|(_, finding)| !finding.detail.is_empty()),
             rows: findings().map(row).collect(),
         }
     };

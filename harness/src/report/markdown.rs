@@ -38,6 +38,9 @@ pub fn text(report: &Report) -> String {
     if let Some(headline) = report.headline.as_ref().filter(|_| report.ended.is_none()) {
         let _ = writeln!(out, "**{}.**\n", escaped(&capitalised(headline)));
     }
+    if let Some(since) = &report.since {
+        let _ = writeln!(out, "{since}\n");
+    }
     let _ = writeln!(out, "Compared: {}.\n", report.compared);
     if !report.coverage.0.is_empty() {
         let _ = writeln!(out, "Covered: {}.\n", report.coverage);

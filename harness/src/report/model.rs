@@ -10,13 +10,14 @@ use judge::checks::{self, Check};
 use judge::coverage::Coverage;
 use judge::ended::Ended;
 use judge::meaning::Meaning;
-use judge::model::{Counts, Finding, Group, Item, KeptSecret, MessageId, Status};
+use judge::model::{Counts, Finding, Group, Item, KeptSecret, MessageId, Status, essence, essences};
 use judge::store::{AlteredSeen, Evidence, RunFact};
 use judge::{RESTORED, judge};
 use schemars::JsonSchema;
 use seeds::{Corpus, Profile};
 use serde::{Deserialize, Serialize};
 
+use super::since::Since;
 use crate::error::{Error, Result};
 use crate::ladder::{self, Ladder};
 
@@ -55,6 +56,9 @@ pub struct Report {
     pub checks: Vec<CheckResult>,
     /// Every difference, sorted.
     pub findings: Vec<Finding>,
+    /// What has changed since the run that it was compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
     /// What changed in some of the messages whose content changed.
     #[serde(default)]
     pub altered: Vec<Altered>,
@@ -206,6 +210,7 @@ impl Report {
             groups: verdict.groups,
             checks: checks_of(&performed, &verdict.findings),
             altered: altered(&evidence)?,
+            since: None,
             findings: verdict.findings,
             phases,
             notes,
@@ -214,6 +219,28 @@ impl Report {
             ladder,
             environment,
         })
+    }
+
+    /// What is new since an earlier run.
+    ///
+    /// # Errors
+    /// It was another drill: other data or another app has other items.
+    pub fn since(&self, before: &Self) -> Result<Since> {
+        let of = |run: &Run| format!("{} with profile {}, seed {}", run.scenario, run.profile, run.seed);
+        let (earlier, later) = (of(&before.run), of(&self.run));
+        if earlier != later {
+            return Err(Error::Usage(format!(
+                "these two runs have different items, so they cannot be compared: {earlier}, and {later}"
+            )));
+        }
+        let (known, there) = (essences(&before.findings), essences(&self.findings));
+        let is_new = |at: &usize| {
+            let finding = &self.findings[*at];
+            !known.contains(&essence(&finding.item, finding.outcome, finding.property.as_deref()))
+        };
+        let new = (0..self.findings.len()).filter(is_new).collect();
+        let gone = known.difference(&there).count() as u64;
+        Ok(Since { run: before.run.id.clone(), began: before.run.began.clone(), new, gone })
     }
 
     /// Reads a `report.json`.

@@ -15,6 +15,7 @@
   }
   window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
   const search = document.getElementById("search"), outcome = document.getElementById("outcome"), kind = document.getElementById("kind");
+  const fresh = document.getElementById("new");
   const count = document.getElementById("shown"), groups = [...document.querySelectorAll("details.findings")];
   if (!search) return;
   const tiles = [...document.querySelectorAll("button.tile")];
@@ -25,7 +26,7 @@
     let all = 0;
     for (const { row, group, text } of rows) {
       const yes = words.every((word) => text.includes(word)) && (!wanted || row.dataset.outcome === wanted)
-        && (!kind.value || group.dataset.kind === kind.value);
+        && (!kind.value || group.dataset.kind === kind.value) && (!fresh?.checked || row.classList.contains("new"));
       row.hidden = !yes;
       if (yes) { all += 1; shown.set(group, (shown.get(group) || 0) + 1); }
     }
@@ -42,6 +43,7 @@
   search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(filter, 80); });
   outcome.addEventListener("change", filter);
   kind.addEventListener("change", filter);
+  fresh?.addEventListener("change", filter);
   for (const tile of tiles) {
     tile.addEventListener("click", () => {
       outcome.value = outcome.value === tile.dataset.outcome ? "" : tile.dataset.outcome;

@@ -58,6 +58,9 @@ impl Companion<'_> {
                 cap_drop: Some(vec!["ALL".into()]),
                 cap_add: Some(vec!["NET_BIND_SERVICE".into()]),
                 security_opt: Some(vec!["no-new-privileges".into()]),
+                // It passes on connections, and no packets of theirs; and it asks no resolver outside.
+                sysctls: Some([("net.ipv4.ip_forward".to_owned(), "0".to_owned())].into()),
+                dns: Some(vec!["127.0.0.1".into()]),
                 ..Default::default()
             }),
             networking_config: Some(NetworkingConfig { endpoints_config: Some([(first, endpoint(address))].into()) }),

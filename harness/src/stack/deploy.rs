@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use bollard::models::{HealthStatusEnum, TaskSpec, TaskState};
 use bollard::query_parameters::{InspectContainerOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder};
-use engine::{Engine, NAMESPACE_LABEL, label_filter};
+use engine::{Engine, NAMESPACE_LABEL, is_not_found, label_filter};
 use recipe::compose::Compose;
 use recipe::compose::edit::Edit;
-use recipe::compose::variable::literal;
+use recipe::compose::variable::{literal, made};
 use recipe::fence::own::object_name;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -61,7 +61,7 @@ impl Stack {
 
     /// The files as handed to `docker stack deploy`: the recipe's without their published ports, which would collide and which
     /// anybody could reach, then ours. All say the same version of the format: docker refuses others.
-    fn files(&self, run: &BTreeMap<String, String>, node: Option<&str>) -> Vec<Value> {
+    fn files(&self, run: &BTreeMap<String, String>, node: Option<&str>, images: &BTreeMap<String, String>) -> Vec<Value> {
         let mut files: Vec<Value> = self.compose.iter().map(|c| c.value.clone()).collect();
         for file in &mut files {
             for service in file.get_mut("services").and_then(Value::as_object_mut).into_iter().flat_map(|s| s.values_mut()) {
@@ -79,7 +79,7 @@ impl Stack {
                 }
             }
         }
-        files.push(self.overlay(run, node));
+        files.push(self.overlay(run, node, images));
         let version = version(files.iter());
         for file in files.iter_mut().filter_map(Value::as_object_mut) {
             file.insert("version".into(), json!(version));
@@ -88,7 +88,7 @@ impl Stack {
     }
 
     /// What a drill adds. Everything runs on the engine's own node: of volumes elsewhere nobody could say whether they are gone.
-    fn overlay(&self, run: &BTreeMap<String, String>, node: Option<&str>) -> Value {
+    fn overlay(&self, run: &BTreeMap<String, String>, node: Option<&str>, images: &BTreeMap<String, String>) -> Value {
         let constraints: Vec<String> = node.iter().map(|node| format!("node.id == {node}")).collect();
         let names: BTreeSet<String> = self.compose.iter().flat_map(Compose::services).map(str::to_owned).collect();
         let services: Map<String, Value> = names
@@ -99,7 +99,7 @@ impl Stack {
                     "init": true,
                     "deploy": {"labels": run, "endpoint_mode": "dnsrr", "placement": {"constraints": constraints}},
                 });
-                if let Some(image) = self.images.get(&name) {
+                if let Some(image) = images.get(&name) {
                     service["image"] = json!(image);
                 }
                 (name, service)
@@ -127,13 +127,34 @@ impl Stack {
         Ok(())
     }
 
+    /// The ids of the images on the engine, by service. By its name, Swarm would ask a registry for an image at each start of a container,
+    /// also where it is there, and take what the registry has by now. What is not on the engine keeps its name.
+    async fn image_ids(&self, engine: &Engine) -> Result<BTreeMap<String, String>> {
+        let mut ids = BTreeMap::new();
+        for service in self.compose.iter().flat_map(Compose::services) {
+            let written = self.compose.iter().filter_map(|c| c.value["services"][service]["image"].as_str()).next_back();
+            let recipes = || written.map(|image| made(image, &self.env)).unwrap_or_default();
+            let image = self.images.get(service).cloned().unwrap_or_else(recipes);
+            if image.is_empty() {
+                continue;
+            }
+            let found = match engine.docker.inspect_image(&image).await {
+                Err(e) if is_not_found(&e) => self.images.get(service).cloned(),
+                found => found.context(format!("inspecting image {image}"))?.id,
+            };
+            ids.extend(found.map(|id| (service.to_owned(), id)));
+        }
+        Ok(ids)
+    }
+
     /// Deploys the stack. The deploying process keeps the run alive on this machine until it has ended.
     pub async fn deploy(&self, owned: &Owned, lease: &Lease) -> Result<()> {
         let dir = alive::temporary(owned.run())?;
         let node = owned.engine().docker.info().await.context("asking for the engine's node")?.swarm.and_then(|s| s.node_id);
         let mut command = tokio::process::Command::new("docker");
         command.args(["stack", "deploy", "--resolve-image", "never"]);
-        let mut files = self.files(&run_labels(owned.run()), node.as_deref().filter(|id| !id.is_empty()));
+        let images = self.image_ids(owned.engine()).await?;
+        let mut files = self.files(&run_labels(owned.run()), node.as_deref().filter(|id| !id.is_empty()), &images);
         self.put_secrets(&mut files, dir.path())?;
         for (at, value) in files.iter().enumerate() {
             let path = dir.path().join(format!("{at}.json"));
@@ -321,7 +342,7 @@ mod tests {
              volumes:\n  mail:\n  not-ours: {external: true}\n\
              networks:\n  internal: {driver: overlay, labels: [\"b=2\"]}\n",
         )
-        .files(&run_labels("r"), Some("n1"));
+        .files(&run_labels("r"), Some("n1"), &BTreeMap::from([("app".into(), "sha256:1".into())]));
         let run = run_labels("r");
         let mut network = run.clone();
         network.insert("b".into(), "2".into());
@@ -342,7 +363,7 @@ mod tests {
             json!({
                 "version": "3.8",
                 "services": {"app": {
-                    "labels": run, "init": true, "image": "standin:1",
+                    "labels": run, "init": true, "image": "sha256:1",
                     "deploy": {
                         "labels": run, "endpoint_mode": "dnsrr", "placement": {"constraints": ["node.id == n1"]},
                     },
@@ -355,7 +376,11 @@ mod tests {
     #[test]
     fn a_service_that_is_not_started_stays_in_the_stack() {
         let text = "services:\n  app:\n    image: x\n  dumper:\n    image: y\n    deploy: {mode: global, labels: [a=1]}\n";
-        let files = Stack { stopped: ["dumper".to_owned()].into(), edits: vec![], ..stack(text) }.files(&BTreeMap::new(), None);
+        let files = Stack { stopped: ["dumper".to_owned()].into(), edits: vec![], ..stack(text) }.files(
+            &BTreeMap::new(),
+            None,
+            &BTreeMap::new(),
+        );
         assert_eq!(files[0]["services"]["dumper"]["deploy"], json!({"labels": {"a": "1"}, "replicas": 0}));
         assert!(files[0]["services"]["app"].get("deploy").is_none());
     }
@@ -366,7 +391,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let put = |content: &str| {
             let stack = Stack { secrets: BTreeMap::from([("db".into(), content.into())]), edits: vec![], ..stack(text) };
-            let mut files = stack.files(&BTreeMap::new(), None);
+            let mut files = stack.files(&BTreeMap::new(), None, &BTreeMap::new());
             stack.put_secrets(&mut files, dir.path()).expect("put");
             let secrets = files[0]["secrets"].clone();
             assert_eq!((&secrets["own"]["file"], &secrets["own"]["name"]), (&json!("/own"), &json!("s_own")));

@@ -21,6 +21,9 @@ use super::{LEASE_LABEL, PLACE_LABEL, RUN_LABEL, health};
 use crate::error::Context as _;
 use crate::error::{Error, Result};
 
+/// The time between two looks at what is still there.
+const AGAIN: Duration = Duration::from_millis(150);
+
 /// The right to change what one run created, and to create more.
 #[derive(Clone)]
 pub struct Owned {
@@ -298,36 +301,46 @@ impl Owned {
         let end = tokio::time::Instant::now() + deadline;
         let _nothing_under_way = tokio::time::timeout_at(end, self.creating.write()).await;
         let mut removed = BTreeSet::new();
-        for name in self.remains(stack).await?.services {
-            ignore_gone(self.remove_service(&name).await)?;
-        }
         let removed_volumes = &mut removed;
         let mut last = None;
         loop {
-            let remains = self.remains(stack).await?;
-            if remains.is_empty() {
-                return Ok(std::mem::take(removed_volumes));
-            }
-            if tokio::time::Instant::now() >= end {
+            let is_over = tokio::time::Instant::now() >= end;
+            let remains = match self.remains(stack).await {
+                Ok(remains) if remains.is_empty() => return Ok(std::mem::take(removed_volumes)),
+                Ok(remains) => remains,
+                // An engine that is busy may answer the next time.
+                Err(e) if is_over || matches!(e, Error::NotOurs { .. }) => return Err(e),
+                Err(e) => {
+                    last = Some(e);
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
+            };
+            if is_over {
                 let why = last.map_or_else(String::new, |e: Error| format!(": {e}"));
                 let (seconds, remains, run) = (deadline.as_secs(), remains.to_string(), self.run.clone());
                 return Err(Error::NotRemoved { seconds, remains, run, why });
-            }
-            // A service may have been created while the first pass ran (a deploy that was killed).
-            for name in &remains.services {
-                ignore_gone(self.remove_service(name).await)?;
             }
             let mut keep_last = |result: Result<()>| match result {
                 Err(e) if !is_gone(&e) => last = Some(e),
                 _ => {}
             };
+            // More may have been created since the last pass (a deploy that was killed).
+            for name in &remains.services {
+                match self.remove_service(name).await {
+                    Err(e @ Error::NotOurs { .. }) => return Err(e),
+                    done => keep_last(done),
+                }
+            }
             if remains.services.is_empty() {
                 // Swarm removes the tasks' containers, once they have ended: at once, as their volumes go too, and not when each service's
                 // time for that is over. What it leaves behind, and our own, go here.
                 for id in &remains.containers {
-                    let done =
-                        if self.is_task(id).await? { self.kill_container(id).await } else { self.remove_container(id).await };
-                    keep_last(done);
+                    keep_last(match self.is_task(id).await {
+                        Ok(true) => self.kill_container(id).await,
+                        Ok(false) => self.remove_container(id).await,
+                        Err(e) => Err(e),
+                    });
                 }
                 if remains.containers.is_empty() {
                     for name in &remains.volumes {
@@ -349,7 +362,7 @@ impl Owned {
                     keep_last(self.remove_config(id).await);
                 }
             }
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            tokio::time::sleep(AGAIN).await;
         }
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bollard::container::LogOutput;
-use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions};
 use bollard::query_parameters::{AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, StartContainerOptions};
 use futures_util::{Stream, StreamExt as _};
 use inside::{Content, Entry, Hashed, Kind, Line};
@@ -81,6 +81,7 @@ impl Reader {
                     source: Some(volume.into()),
                     typ: Some(MountType::VOLUME),
                     read_only: Some(true),
+                    volume_options: Some(MountVolumeOptions { no_copy: Some(true), ..Default::default() }),
                     ..Default::default()
                 }]),
                 network_mode: Some("none".into()),

@@ -14,6 +14,9 @@ use super::deploy::version;
 use super::variables;
 use crate::error::{Error, Result};
 
+/// What a command line before version 25 says of a command of `docker stack` that it does not have.
+const WITHOUT_CONFIG: &str = "docker stack COMMAND --help";
+
 /// How long docker may take to read a recipe.
 const READING: Duration = Duration::from_secs(60);
 
@@ -109,6 +112,7 @@ fn answer(mut command: Command, patience: Duration) -> Said {
         (Err(e), _) => Said::Nothing(format!("its command line was lost: {e}")),
         (_, Err(_)) => Said::Nothing(format!("it did not answer in {} s", patience.as_secs())),
         (Ok(status), _) if status.success() => Said::Read,
+        (_, Ok(text)) if text.contains(WITHOUT_CONFIG) => Said::Nothing("its command line has no `docker stack config`".into()),
         (_, Ok(text)) => Said::Refused(text.lines().rfind(|l| !l.trim().is_empty()).unwrap_or_default().to_owned()),
     }
 }
@@ -125,6 +129,9 @@ mod tests {
             command
         };
         let long = Duration::from_secs(60);
+        let old =
+            answer(shell("echo \"Run 'docker stack COMMAND --help' for more information on a command.\" >&2; exit 1"), long);
+        assert!(matches!(old, Said::Nothing(_)), "{old:?}");
         assert_eq!(answer(shell("exit 0"), long), Said::Read);
         assert_eq!(answer(shell("echo one >&2; echo two >&2; exit 1"), long), Said::Refused("two".into()));
         assert_eq!(answer(shell("exec sleep 100"), Duration::ZERO), Said::Nothing("it did not answer in 0 s".into()));

@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write as _};
 
-use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions};
 use bollard::query_parameters::{CreateContainerOptionsBuilder, UploadToContainerOptionsBuilder};
 use engine::Engine;
 use engine::exec::Archive;
@@ -39,6 +39,8 @@ impl Helper {
             target: Some("/volume".into()),
             source: Some(volume.into()),
             typ: Some(MountType::VOLUME),
+            // An empty volume would get what the image has there.
+            volume_options: Some(MountVolumeOptions { no_copy: Some(true), ..Default::default() }),
             ..Default::default()
         };
         let body = ContainerCreateBody {

@@ -209,7 +209,7 @@ impl Evidence {
             db.execute(
                 "WITH named AS MATERIALIZED (
                    SELECT volume, path, min(path) OVER same AS first, count(*) OVER same AS names FROM file
-                   WHERE observation = ?1 AND link <> ''
+                   WHERE observation = ?1 AND link <> '' AND compared <> 'no'
                    WINDOW same AS (PARTITION BY volume, link))
                  UPDATE file SET link = CASE named.names WHEN 1 THEN '' ELSE named.first END
                  FROM named WHERE file.observation = ?1 AND file.volume = named.volume AND file.path = named.path",

@@ -58,6 +58,8 @@ run_facts! {
     Recipe = "recipe",
     /// The inventory, as JSON.
     Inventory = "inventory",
+    /// The volumes of the recipe that the inventory does not have, as a JSON array of names.
+    UnlistedVolumes = "volumes not in the inventory",
     /// What was done about the secrets that the run generates, as JSON of [`crate::secrets::Secrets`]. It has their names only.
     Secrets = "secrets",
     /// The key records of the domains that sign mail, as a JSON object of name and record.

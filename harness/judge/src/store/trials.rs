@@ -35,9 +35,10 @@ impl Evidence {
                     Err(why) => (None, redact(why)),
                 };
                 let (kind, about) = (t.trial.kind.to_string(), serde_json::json!(t.trial.of).to_string());
+                let expected = redact(&t.expected);
                 tx.execute(
                     "INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?, ?)",
-                    params![stage, kind, about, t.expected, value, why],
+                    params![stage, kind, about, expected, value, why],
                 )?;
             }
             tx.commit()

@@ -26,6 +26,7 @@ fn a_declaration_that_is_not_there_or_cannot_be_read_is_unknown() {
         (RunFact::Ended, true),
         (RunFact::Secrets, true),
         (RunFact::Inventory, true),
+        (RunFact::UnlistedVolumes, true),
         // Nobody wrote while the backup ran: the places of users are not asked for.
         (RunFact::Users, false),
     ] {
@@ -87,6 +88,36 @@ fn what_was_not_read_before_the_backup_is_unknown() {
     ];
     assert_eq!((verdict.status, all(&verdict)), (Status::Unknown, expected.map(str::to_owned).to_vec()));
     assert_eq!(verdict.compared.messages, 0);
+}
+
+/// The same answer before and after says nothing of what is in it.
+#[test]
+fn what_could_be_read_neither_before_nor_after_is_unknown() {
+    let (_dir, evidence) = evidence();
+    let unreadable = || vec![("file".to_owned(), "unreadable: no such role".to_owned())];
+    store(&evidence, BASELINE, &Seen { checks: unreadable(), rows: vec![], ..seen() });
+    store(&evidence, RESTORED, &Seen { checks: unreadable(), rows: vec![], ..seen() });
+    let before = evidence.completed(BASELINE).expect("read").expect("complete");
+    evidence.put_redis(before, "db", Some("LOADING")).expect("stored");
+    let verdict = judge(&evidence, RESTORED).expect("judged");
+    let found = all(&verdict);
+    for said in
+        ["database main.db: unread (file): it could not be read before the backup either: ", "redis db, key *: unread: LOADING"]
+    {
+        assert!(found.iter().any(|f| f.starts_with(said)), "{found:?}");
+    }
+    assert_eq!(verdict.status, Status::Unknown);
+    let databases = performed(&evidence, RESTORED).expect("counted");
+    assert!(!databases.keys().any(|check| check.to_string() == "database main.db"), "{databases:?}");
+}
+
+#[test]
+fn volumes_that_the_inventory_lacks_are_left_out_in_so_many_words() {
+    let (_dir, evidence) = both();
+    evidence.set(RunFact::UnlistedVolumes, r#"["uploads"]"#).expect("stored");
+    let verdict = judge(&evidence, RESTORED).expect("judged");
+    assert_eq!(verdict.coverage.left_out(), ["1 volume left out: not in inventory.toml: uploads"]);
+    assert_eq!(audited(&evidence).expect("judged").coverage.left_out(), ["1 volume left out: not in inventory.toml: uploads"]);
 }
 
 #[test]

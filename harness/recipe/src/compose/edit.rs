@@ -1,6 +1,7 @@
 //! Changes of a recipe, made on purpose.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -86,6 +87,20 @@ impl TryFrom<Written> for Edit {
     }
 }
 
+impl fmt::Display for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let service = &self.service;
+        match &self.change {
+            Change::Set(name, value) => write!(f, "label {name}={value} of {service}"),
+            Change::Unset(name) => write!(f, "label {name} taken off {service}"),
+            Change::OnContainer(name, value) => write!(f, "label {name}={value} of the containers of {service}"),
+            Change::Mount(mount) => write!(f, "mount {mount} of {service}"),
+            Change::Replicas(n) => write!(f, "{n} containers of {service}"),
+            Change::Command(command) => write!(f, "command {command:?} of {service}"),
+        }
+    }
+}
+
 impl Edit {
     /// Starts no container of a service.
     pub fn stop(service: &str) -> Self {
@@ -100,6 +115,25 @@ impl Edit {
     /// Takes a label out of `deploy.labels`.
     pub fn unset(service: &str, label: &str) -> Self {
         Self { service: service.to_owned(), change: Change::Unset(label.to_owned()) }
+    }
+
+    /// Whether compose files, which are merged, are not already as the change makes them.
+    pub fn changes<'a>(&self, files: impl IntoIterator<Item = &'a Value>) -> bool {
+        let services: Vec<&Value> = files.into_iter().filter_map(|file| file.get("services")?.get(&self.service)).collect();
+        // Of what several files say, the last one counts.
+        let said = |place: &str| services.iter().filter_map(|service| service.pointer(place)).next_back();
+        let label = |place: &str, name: &str| {
+            services.iter().filter_map(|service| labels(service.pointer(place)).remove(name)).next_back()
+        };
+        !services.is_empty()
+            && match &self.change {
+                Change::Set(name, value) => label("/deploy/labels", name).as_ref() != Some(value),
+                Change::Unset(name) => label("/deploy/labels", name).is_some(),
+                Change::OnContainer(name, value) => label("/labels", name).as_ref() != Some(value),
+                Change::Mount(_) => true,
+                Change::Replicas(n) => said("/deploy/replicas") != Some(&json!(n)),
+                Change::Command(command) => said("/command") != Some(&json!(command)),
+            }
     }
 
     /// Makes the change in a compose file, if it has the service.
@@ -132,5 +166,38 @@ impl Edit {
             Change::Command(command) => drop(service.insert("command".into(), json!(command))),
         }
         service.insert("deploy".into(), deploy);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_nothing_is_told_from_what_does() {
+        let files = [
+            json!({"services": {"app": {"command": ["a"], "deploy": {"replicas": 1, "labels": ["x=1", "y=1"]}}, "db": {}}}),
+            json!({"services": {"app": {"deploy": {"labels": {"y": 2}}}}}),
+        ];
+        let command = |text: &str| Edit { service: "app".into(), change: Change::Command(vec![text.into()]) };
+        for (edit, changes) in [
+            (Edit::set("app", "x", "1"), false),
+            (Edit::set("app", "x", "2"), true),
+            (Edit::set("app", "y", "1"), true),
+            (Edit::set("app", "y", "2"), false),
+            (Edit::set("db", "x", "1"), true),
+            (Edit::set("gone", "x", "1"), false),
+            (Edit::unset("app", "y"), true),
+            (Edit::unset("app", "z"), false),
+            (Edit::stop("app"), true),
+            (Edit::stop("db"), true),
+            (command("a"), false),
+            (command("b"), true),
+        ] {
+            assert_eq!(edit.changes(&files), changes, "{edit}");
+            let mut after = files.clone();
+            after.iter_mut().for_each(|file| edit.apply(file));
+            assert!(!edit.changes(&after), "{edit}, twice");
+        }
     }
 }

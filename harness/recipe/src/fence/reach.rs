@@ -12,8 +12,20 @@ use crate::error::{Problem, Problems, Result};
 use crate::labels;
 
 /// What of a service gives it something of the host, whatever the value is.
-const NAMESPACES: [&str; 9] =
-    ["network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup", "cgroup_parent", "credential_spec", "runtime"];
+const NAMESPACES: [&str; 11] = [
+    "network_mode",
+    "pid",
+    "ipc",
+    "uts",
+    "userns_mode",
+    "cgroup",
+    "cgroup_parent",
+    "credential_spec",
+    "runtime",
+    // Whom the kernel ends first, when the host has no memory left.
+    "oom_score_adj",
+    "oom_kill_disable",
+];
 /// Lists of a service whose items each give it something of the host, and what an item is called.
 const LISTS: [(&str, &str); 6] = [
     ("devices", "device"),
@@ -62,10 +74,21 @@ pub fn check(compose: &Compose, env: &BTreeMap<String, String>, allowed: &[Allow
             ),
         );
     }
+    problems.keep(check_files(compose, env))?;
+    problems.into_result()
+}
+
+/// Checks that the files that a compose file names are the recipe's own.
+///
+/// # Errors
+/// Every one that is not, with file and line.
+pub fn check_files(compose: &Compose, env: &BTreeMap<String, String>) -> Result<()> {
+    let mut problems = Problems::default();
     for (section, name, node, file) in named_files(compose, env) {
         let root = compose.file.parent().unwrap_or_else(|| std::path::Path::new("."));
         if let Err(e) = files::usable(root, &root.join(&file)) {
-            add(node.line, format!("{section} {name}: file {file:?} cannot be used: {e}"));
+            let message = format!("{section} {name}: file {file:?} cannot be used: {e}");
+            problems.add(Problem { file: compose.file.clone(), line: Some(node.line), message });
         }
     }
     problems.into_result()
@@ -111,7 +134,7 @@ fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &
     if let Some(privileged) = service.get("privileged").filter(|p| p.scalar().is_some_and(|p| made(&p, env) != "false")) {
         add("privileged".to_owned(), "", privileged.line);
     }
-    if let Some((replicas, line)) = replicas(service, env).filter(|(replicas, _)| *replicas > MOST_REPLICAS) {
+    if let Some((replicas, line)) = too_many_replicas(service, env) {
         add(format!("replicas {replicas}"), ", as a drill starts no more than 20 containers of a service", line);
     }
     for key in NAMESPACES {
@@ -133,10 +156,13 @@ fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &
     }
 }
 
-/// How many containers of a service are asked for, and in which line. Docker refuses what is no number.
-fn replicas(service: &Node, env: &BTreeMap<String, String>) -> Option<(u64, usize)> {
+/// How many containers of a service are asked for, if that is more than a drill starts, and in which line. Docker takes numbers such as
+/// `1e3` too.
+fn too_many_replicas(service: &Node, env: &BTreeMap<String, String>) -> Option<(String, usize)> {
     let node = service.get("deploy")?.get("replicas")?;
-    Some((made(&node.scalar()?, env).parse().ok()?, node.line))
+    let asked = made(&node.scalar()?, env);
+    let few = asked.is_empty() || asked.parse::<u64>().is_ok_and(|n| n <= MOST_REPLICAS);
+    (!few).then_some((asked, node.line))
 }
 
 /// Labels with their lines, from a list of `name=value` or from a map.
@@ -311,6 +337,7 @@ services:
   '1': {image: x, cap_add: [SYS_ADMIN]}
   many: {image: x, deploy: {replicas: '${MANY}'}}
   few: {image: x, deploy: {replicas: 20}}
+  more: {image: x, oom_score_adj: -1000, deploy: {replicas: 1e3}}
   app:
     image: x
     volumes: ['a:x/../../etc:/mnt', 'b c:/mnt', 'a:/anonymous', 'data${NONE}:/data', '${NONE}/etc:/mnt']
@@ -328,16 +355,18 @@ networks:
         let expected = [
             "compose.yml:2: 1: capability SYS_ADMIN",
             "compose.yml:3: many: replicas 21",
-            "compose.yml:7: app: mount a:x/../../etc",
-            "compose.yml:7: app: mount b c",
-            "compose.yml:7: app: mount /etc",
-            "compose.yml:8: app: label backupbot.backup.volumes.data.path=ok,x/../../other/_data",
-            "compose.yml:9: app: label backupbot.backup.volumes.data.path=..",
-            "compose.yml:12: 2: driver_opts /",
-            "compose.yml:14: true: network driver macvlan",
-            "compose.yml:16: lan: address driver dhcp",
-            "compose.yml:16: lan: network option x",
-            "compose.yml:17: lan: network option com.docker.network.driver.overlay.vxlanid_list",
+            "compose.yml:5: more: replicas 1000.0",
+            "compose.yml:5: more: oom_score_adj -1000",
+            "compose.yml:8: app: mount a:x/../../etc",
+            "compose.yml:8: app: mount b c",
+            "compose.yml:8: app: mount /etc",
+            "compose.yml:9: app: label backupbot.backup.volumes.data.path=ok,x/../../other/_data",
+            "compose.yml:10: app: label backupbot.backup.volumes.data.path=..",
+            "compose.yml:13: 2: driver_opts /",
+            "compose.yml:15: true: network driver macvlan",
+            "compose.yml:17: lan: address driver dhcp",
+            "compose.yml:17: lan: network option x",
+            "compose.yml:18: lan: network option com.docker.network.driver.overlay.vxlanid_list",
         ];
         assert_eq!(said(text, &[]), expected);
     }

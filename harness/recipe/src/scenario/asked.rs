@@ -41,20 +41,21 @@ impl Asked {
     }
 }
 
-/// The scenario in `root` that describes the app of a recipe, whose files are in `dir` and which is at `place` for people: the one that is called as `TYPE` in its sample says,
-/// or as the recipe.
+/// The scenario in `root` that describes the app of a recipe, whose files are in `dir` and which is at `place` for people: the one that is called as the recipe, or as
+/// `TYPE` in its sample says. Its files come last: they are under test, and a scenario says what a recipe is allowed.
 ///
 /// # Errors
 /// The folder is no recipe, or no scenario is called so.
 pub fn of_recipe(root: &Path, dir: &Path, name: &str, place: &str) -> Result<String> {
     let folder = RecipeFolder::read(dir)?;
-    let names: Vec<String> = folder.kind().into_iter().chain([name.to_owned()]).collect();
+    let kind = folder.kind();
+    let names: Vec<String> = [name.to_owned()].into_iter().chain(kind.clone()).collect();
     let known = list(root);
     if let Some(name) = names.iter().find(|name| known.contains(name)) {
         return Ok(name.clone());
     }
     folder.compose(&folder.values(&Default::default()), &[])?;
-    let called = names.first().map_or("app", String::as_str);
+    let called = kind.as_deref().unwrap_or(name);
     let near = did_you_mean(called, known.iter().map(String::as_str));
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Err(Error::Usage(format!(
@@ -80,11 +81,13 @@ mod tests {
         let dir = dir.path().canonicalize().expect("a place");
         let root = dir.join("scenarios");
         write(&root.join("wiki"), &[(SPEC, "")]);
+        write(&root.join("backup"), &[(SPEC, "")]);
         let recipe = ("compose.yml", "services:\n  app:\n    image: a:1\n");
         for (name, sample, found) in [
             ("wiki", "", Some("wiki")),
             ("other", "TYPE=wiki:1.0.0+2\n", Some("wiki")),
             ("wiki", "TYPE=unknown\n", Some("wiki")),
+            ("wiki", "TYPE=backup # of which more is allowed\n", Some("wiki")),
             ("wikis", "TYPE=wikis\n", None),
         ] {
             let folder = dir.join(format!("recipes-{}/{name}", sample.len()));

@@ -67,6 +67,21 @@ pub(super) fn spec(spec: &Spec, recipe: &Recipe, text: &TomlText, problems: &mut
         problems.add(text.problem(&value, message));
     }
     spec.facts.iter().for_each(|fact| self::fact(fact, text, problems));
+    let names = |all: &mut dyn Iterator<Item = &str>| all.map(str::to_owned).collect::<Vec<_>>();
+    for (what, all) in [
+        ("database", names(&mut spec.databases.iter().map(|d| d.name.as_str()))),
+        ("pages", names(&mut spec.pages.iter().map(|p| p.name.as_str()))),
+        ("write", names(&mut spec.writes.iter().map(|w| w.name.as_str()))),
+        ("fact", names(&mut spec.facts.iter().map(|f| f.name.as_str()))),
+        ("redis", names(&mut spec.redis.iter().map(|r| r.service.as_str()))),
+    ] {
+        let mut seen = BTreeSet::new();
+        for name in all.iter().filter(|name| !seen.insert(name.as_str())) {
+            let message =
+                format!("two [[{what}]] are called {name:?}: what came of one would stand for both; give each its own name");
+            problems.add(text.problem(name, message));
+        }
+    }
     if let Some(pages) = spec.pages.first().filter(|_| spec.mail.is_none() && spec.users.is_none()) {
         let message = format!("pages {:?}: nobody can log in; add [users], which says how users are created", pages.name);
         problems.add(text.problem(&pages.name, message));
@@ -110,6 +125,11 @@ pub(super) fn inventory(inventory: &Inventory, spec: &Spec, recipe: &Recipe, tex
         known(&format!("mount {:?}", mount.mount), "service", &mount.service, &recipe.services, text, problems);
     }
     kept_secrets(inventory, spec, recipe, text, problems);
+    for volume in inventory.volumes.iter().filter(|v| v.not_deployed && recipe.volumes.contains(&v.name)) {
+        let message =
+            format!("volume {:?} is deployed by this recipe, so it is to be compared: remove not_deployed", volume.name);
+        problems.add(text.problem(&volume.name, message));
+    }
     for volume in inventory.deployed() {
         if !recipe.volumes.contains(&volume.name) {
             let near = did_you_mean(&volume.name, recipe.volumes.iter().map(String::as_str));

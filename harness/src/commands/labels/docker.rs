@@ -1,7 +1,10 @@
 //! Asks docker's own reader whether what is suggested can be deployed, if docker is installed. It needs no engine.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+use recipe::compose::Compose;
+use recipe::fence::reach;
 use recipe::labels::recipe::RecipeFiles;
 use recipe::labels::suggest::Suggestion;
 use recipe::scenario::values::STACK_NAME;
@@ -30,6 +33,13 @@ pub(super) fn check(sources: &RecipeFiles, suggestion: &Suggestion) -> Result<()
         if before == after {
             continue;
         }
+        // Docker would read them, and print what is in them where it is not as expected.
+        let named = |file: &&PathBuf| suggestion.files.iter().find(|(path, ..)| path == *file);
+        let names_others = |(file, old, _): &(PathBuf, String, String)| names_others(file, old, &sources.env);
+        if let Some(refused) = files.iter().filter_map(named).find_map(names_others) {
+            unchecked.push(refused);
+            continue;
+        }
         let said = match read(sources, &before)? {
             Said::Read => read(sources, &after)?,
             Said::Refused(why) => {
@@ -49,6 +59,12 @@ pub(super) fn check(sources: &RecipeFiles, suggestion: &Suggestion) -> Result<()
     }
     unchecked.iter().for_each(|why| output::notice(format_args!("not checked with docker: {why}")));
     Ok(())
+}
+
+/// What is wrong with the files that a compose file names, if it names any but the recipe's own.
+fn names_others(file: &Path, text: &str, values: &BTreeMap<String, String>) -> Option<String> {
+    let checked = Compose::parse(file, text).and_then(|compose| reach::check_files(&compose, values));
+    checked.err().map(|e| e.to_string())
 }
 
 /// What docker says of files with these texts.

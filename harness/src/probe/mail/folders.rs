@@ -22,6 +22,10 @@ pub struct Listed {
 pub async fn folders(session: &mut Session, patience: Duration) -> Result<Vec<Listed>, Failure> {
     let listed: Vec<_> =
         in_time(patience, "LIST", async { session.list(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
+    // The client library does not tell a refusal from an empty list, and every mailbox has an INBOX (RFC 9051, 5.1).
+    if listed.is_empty() {
+        return Err(Failure::Other("LIST gave no folder, not even INBOX".into()));
+    }
     let subscribed: Vec<_> =
         in_time(patience, "LSUB", async { session.lsub(Some(""), Some("*")).await?.try_collect::<Vec<_>>().await }).await?;
     use async_imap::types::NameAttribute as Attribute;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::cell;
+use super::named::opens;
 
 /// Hexadecimal digits of a row's hash in its key.
 const DIGITS: usize = 16;
@@ -215,10 +216,9 @@ impl<'a> Choices<'a> {
     }
 }
 
-/// Whether a database of the scenario is the one of that name on its server: it has the name, or its client is called with it.
+/// Whether a database of the scenario is the one of that name on its server: it has the name, or its client opens that one.
 fn is_about(database: &Database, name: &str) -> bool {
-    let named = |word: &String| word.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with(['=', '/']));
-    database.name == name || database.command.iter().any(named)
+    database.name == name || opens(&database.command, name)
 }
 
 #[cfg(test)]

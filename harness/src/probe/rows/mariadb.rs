@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use engine::exec::text;
 use judge::store::ObjectSeen;
 use regex::Regex;
 use serde_json::Value;
@@ -109,10 +110,10 @@ fn last_value(sequence: &str) -> String {
 
 /// The query for the rows that a table keeps of earlier times: how many, and a sum over all of them. Their end is in column `end`.
 fn history(plan: &Plan, end: &str) -> String {
-    let columns: String = plan.columns.iter().map(|c| format!(", HEX({})", quoted(&c.name))).collect();
+    let columns: String = plan.columns.iter().map(|c| format!(", COALESCE(HEX({}), '-')", quoted(&c.name))).collect();
     let (table, end) = (&plan.seen.sql, quoted(end));
     format!(
-        "SELECT CONCAT_WS(' ', 's', HEX(CONCAT(COUNT(*), ' old rows, sum ', COALESCE(SUM(CRC32(CONCAT_WS(',', {end}{columns}))), 0)))) \
+        "SELECT CONCAT_WS(' ', 's', HEX(CONCAT(COUNT(*), ' old rows, sum ', COALESCE(SUM(CAST(CONV(LEFT(SHA2(CONCAT_WS(',', {end}{columns}), 256), 12), 16, 10) AS UNSIGNED)), 0)))) \
          FROM {table} FOR SYSTEM_TIME ALL WHERE {end} < NOW(6); "
     )
 }
@@ -122,7 +123,7 @@ async fn one(client: &dyn Client, query: &str) -> Result<Result<String, Failed>>
     let mut seen = String::new();
     let mut line = |line: &[u8]| match line.strip_prefix(b"s ").and_then(|hex| hex::decode(hex).ok()) {
         Some(value) => {
-            seen = String::from_utf8_lossy(&value).into_owned();
+            seen = text(&value);
             Ok(())
         }
         None => Err(unexpected(line)),
@@ -201,8 +202,8 @@ async fn catalog(client: &dyn Client) -> Result<Result<Catalog, Failed>> {
         return Ok(Err(failed));
     }
     let mariadb = version.contains("MariaDB");
-    let text = CATALOG.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
-    let query = text
+    let sql = CATALOG.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
+    let query = sql
         .replace("{system}", SYSTEM)
         .replace("{algorithm}", if mariadb { ", 'algorithm', ALGORITHM" } else { "" })
         .replace("{expression}", if mariadb { "'-'" } else { "EXPRESSION" })
@@ -214,8 +215,7 @@ async fn catalog(client: &dyn Client) -> Result<Result<Catalog, Failed>> {
     let fresh = if mariadb { "" } else { "SET SESSION information_schema_stats_expiry = 0; " };
     let mut catalog = Catalog::default();
     let mut line = |line: &[u8]| {
-        let texts: Option<Vec<String>> =
-            line.split(|b| *b == b' ').map(|hex| Some(String::from_utf8_lossy(&hex::decode(hex).ok()?).into_owned())).collect();
+        let texts: Option<Vec<String>> = line.split(|b| *b == b' ').map(|hex| Some(text(&hex::decode(hex).ok()?))).collect();
         let fields = texts.and_then(|texts| <[String; 6]>::try_from(texts).ok());
         fields.and_then(|fields| catalog.take(fields)).ok_or_else(|| unexpected(line))
     };

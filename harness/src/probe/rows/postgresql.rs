@@ -1,6 +1,7 @@
 //! PostgreSQL: the catalog and the tables through `psql`, as COPY sends them, so that any bytes survive and nothing is held in
 //! memory as a whole.
 
+use engine::exec::text;
 use judge::store::ObjectSeen;
 use judge::{AS_QUERIED, NOT_FILLED};
 use regex::bytes::Regex;
@@ -13,6 +14,9 @@ use super::store::Store;
 use crate::error::Result;
 
 const CATALOG: &str = include_str!("postgresql/catalog.sql");
+/// Who may connect from where, in the order in which it counts (`pg_hba.conf`).
+const ACCESS: &str = "UNION ALL SELECT 'O', '', '', 'access rules', string_agg(concat_ws(' ', type, database::text, user_name::text, \
+                      address, netmask, auth_method, options::text, error), '; ' ORDER BY line_number), '' FROM pg_hba_file_rules";
 const PASSWORD: &str = include_str!("postgresql/password.sql");
 /// From version 15 on.
 const PARAMETERS: &str = include_str!("postgresql/parameters.sql");
@@ -145,7 +149,9 @@ fn unexpected(line: &[u8]) -> String {
 async fn catalog(client: &dyn Client, store: &Store<'_>) -> Result<Result<Catalog, Failed>> {
     let mut may = Vec::new();
     let asked = "COPY (SELECT 'may', has_table_privilege('pg_authid', 'SELECT'), has_table_privilege('pg_largeobject', 'SELECT'), \
-                 to_regclass('pg_parameter_acl') IS NOT NULL) TO STDOUT; ";
+                 to_regclass('pg_parameter_acl') IS NOT NULL, \
+                 coalesce(has_table_privilege(to_regclass('pg_hba_file_rules'), 'SELECT'), FALSE) \
+                 AND coalesce(has_function_privilege(to_regprocedure('pg_hba_file_rules()'), 'EXECUTE'), FALSE)) TO STDOUT; ";
     let mut line = |line: &[u8]| match line.strip_prefix(b"may\t") {
         Some(rest) => {
             may = rest.split(|b| *b == b'\t').map(|b| b == b"t").collect();
@@ -162,13 +168,13 @@ async fn catalog(client: &dyn Client, store: &Store<'_>) -> Result<Result<Catalo
         .filter(|line| !line.starts_with("--"))
         .collect::<Vec<_>>()
         .join("\n")
+        .replace("{access}", if may.get(3) == Some(&true) { ACCESS } else { "" })
         .replace("{password}", if may.first() == Some(&true) { PASSWORD } else { "" })
         .replace("{parameters}", if may.get(2) == Some(&true) { PARAMETERS } else { "" })
         .replace("{large_object}", if all { LARGE_OBJECT } else { OWN_LARGE_OBJECT });
     let mut catalog = Catalog::default();
     let mut line = |line: &[u8]| {
-        let fields: Vec<String> =
-            fields(line).into_iter().map(|f| String::from_utf8_lossy(&f.unwrap_or_default()).into_owned()).collect();
+        let fields: Vec<String> = fields(line).into_iter().map(|f| text(&f.unwrap_or_default())).collect();
         let [kind, a, b, c, d, e] = <[String; 6]>::try_from(fields).map_err(|_| unexpected(line))?;
         catalog.take(&kind, [a, b, c, d, e]).ok_or_else(|| unexpected(line))
     };
@@ -225,8 +231,8 @@ async fn rows(
                 Ok(())
             }
             (Some(b"s"), Some(n)) if n < sequences.len() && fields.len() == 2 => {
-                let mut text = || fields.next().flatten().map(|f| String::from_utf8_lossy(&f).into_owned()).unwrap_or_default();
-                let (last, called) = (text(), text());
+                let mut next = || fields.next().flatten().map(|f| text(&f)).unwrap_or_default();
+                let (last, called) = (next(), next());
                 let value = if called == "t" { last } else { format!("{last}, not called yet") };
                 let (what, name, property) = ("sequence".into(), sequences[n].name.clone(), "value".into());
                 store.object(ObjectSeen { what, name, property, value, part_of: String::new() });
@@ -329,7 +335,7 @@ fn same_casts(definition: &str) -> String {
         let elements = ELEMENT.replace_all(&array[1], &b"($0)::text"[..]);
         [b"ARRAY[", &elements[..], b"]"].concat()
     });
-    String::from_utf8_lossy(&whole).into_owned()
+    text(&whole)
 }
 
 #[cfg(test)]

@@ -30,6 +30,9 @@ struct Reader {
     db: Connection,
 }
 
+/// The check of a whole file.
+pub(super) const INTEGRITY: &str = "integrity_check";
+
 type Read<T> = rusqlite::Result<T>;
 
 fn quoted(name: &str) -> String {
@@ -42,7 +45,7 @@ impl Reader {
     }
 
     fn checks(&self, store: &mut Store<'_>) -> Read<()> {
-        for check in ["integrity_check", "foreign_key_check"] {
+        for check in [INTEGRITY, "foreign_key_check"] {
             match self.lines(&format!("PRAGMA {check}")) {
                 Ok(said) => store.check(check, said.join("; ")),
                 Err(e) if is_of_the_app(&e) => store.untold(check, &e.to_string()),

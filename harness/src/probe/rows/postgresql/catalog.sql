@@ -273,7 +273,8 @@ UNION ALL SELECT 'O', CASE setrole WHEN 0 THEN '' ELSE 'role' END, CASE setrole 
     'setting ' || name || CASE WHEN setrole = 0 AND setdatabase = 0 THEN ' of all databases' WHEN setrole <> 0 AND setdatabase <> 0 THEN ' in this database' ELSE '' END,
     CASE WHEN name ~* '(secret|passw|token|key)' THEN 'sha256:' || encode(sha256(convert_to(value, 'UTF8')), 'hex') ELSE value END, ''
   FROM setting
-UNION ALL SELECT 'O', '', '', 'server setting ' || name, setting, '' FROM pg_settings WHERE sourcefile LIKE '%postgresql.auto.conf'
+UNION ALL SELECT 'O', '', '', 'server setting ' || name, setting, '' FROM pg_settings WHERE source = 'configuration file'
+{access}
 -- The database itself.
 UNION ALL SELECT 'O', '', '', property, value, '' FROM pg_database AS d CROSS JOIN LATERAL (VALUES
     ('encoding', pg_encoding_to_char(encoding)::text), ('collation', datcollate::text), ('character type', datctype::text),
