@@ -11,7 +11,7 @@ use crate::declared;
 use crate::ended::Ended;
 use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
-use crate::rows::{FILE, READABLE};
+use crate::rows::is_read;
 use crate::say::finding;
 use crate::secrets::Secrets;
 use crate::stage::BASELINE;
@@ -37,8 +37,7 @@ pub fn performed(evidence: &Evidence, stage: &str) -> Result<Performed> {
         add(Check::Quotas, u64::from(evidence.quota(before, &account)?.is_some()));
     }
     for database in evidence.databases()? {
-        let said = evidence.checks(before, &database)?;
-        let checked = !said.is_empty() && said.iter().all(|(check, how)| check != FILE || how == READABLE);
+        let checked = is_read(&evidence.checks(before, &database)?);
         for (what, n) in evidence.object_counts(before, &database)? {
             add(Check::Objects { database: database.clone(), what }, n);
         }

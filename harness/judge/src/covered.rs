@@ -7,6 +7,7 @@ use recipe::inventory::{Class, Compared, Inventory};
 use crate::coverage::{Coverage, Kind, LeftOut, Part};
 use crate::declared;
 use crate::error::Result;
+use crate::rows::is_read;
 use crate::store::{Evidence, FileCount, Login, ObservationId, RunFact};
 
 /// What of an observation was compared with another.
@@ -89,10 +90,8 @@ fn tables(evidence: &Evidence, before: ObservationId, after: ObservationId) -> R
     for database in evidence.databases()? {
         let of_rows = with_rows.iter().filter(|(of, ..)| *of == database).count();
         let n = evidence.tables(before, &database)?.len().max(of_rows) as u64;
-        let checks = evidence.checks(after, &database)?;
-        let read = !checks.is_empty() && checks.iter().all(|(check, said)| check != "file" || said == "readable");
         part.total += n;
-        part.compared += if read { n } else { 0 };
+        part.compared += if is_read(&evidence.checks(after, &database)?) { n } else { 0 };
     }
     Ok(part)
 }

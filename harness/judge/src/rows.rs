@@ -21,6 +21,11 @@ pub const AS_QUERIED: &str = "what its query gives";
 /// What is said of a materialized view that was never filled.
 pub const NOT_FILLED: &str = "not filled";
 
+/// Whether these are the checks of a database that was read.
+pub(crate) fn is_read(checks: &[(String, String)]) -> bool {
+    !checks.is_empty() && checks.iter().all(|(check, how)| check != FILE || how == READABLE)
+}
+
 /// Compares the checks of a database. What cannot be said of a database that is gone or cannot be read is one finding.
 pub(crate) fn database(name: &str, old: &[(String, String)], new: &[(String, String)], findings: &mut Vec<Finding>) {
     let item = || Item::Database { database: name.into() };

@@ -60,8 +60,13 @@ pub fn git(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
     if output.status.success() {
         return Ok(output.stdout);
     }
-    let said = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
-    Err(Error::Usage(format!("git {} in {}: {said}", arguments.first().unwrap_or(&""), dir.display())))
+    Err(failed(dir, arguments.first().unwrap_or(&""), &output.stderr))
+}
+
+/// The error of a git command that failed: the first line of what it said.
+pub fn failed(dir: &Path, command: &str, stderr: &[u8]) -> Error {
+    let said = String::from_utf8_lossy(stderr).lines().next().unwrap_or_default().to_owned();
+    Error::Usage(format!("git {command} in {}: {said}", dir.display()))
 }
 
 #[cfg(test)]

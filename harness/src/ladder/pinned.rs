@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use recipe::git::git;
+use recipe::git::{self, git};
 use recipe::labels::recipe::RecipeFiles;
 use recipe::labels::version::Version;
 use recipe::near::did_you_mean;
@@ -212,7 +212,7 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// Unpacks a tree of a repository.
 fn unpack(repository: &Path, tree: &str, into: &Path) -> Result<()> {
-    let mut command = recipe::git::command(repository);
+    let mut command = git::command(repository);
     command.args(["archive", "--format=tar", tree]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut archiving = command.spawn().map_err(Error::io("git"))?;
     let unpacked = archiving.stdout.take().map_or(Ok(()), |archive| unpack_archive(archive, tree, into));
@@ -225,8 +225,7 @@ fn unpack(repository: &Path, tree: &str, into: &Path) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
-    Err(Error::Usage(format!("git archive in {}: {said}", repository.display())))
+    Err(git::failed(repository, "archive", &output.stderr).into())
 }
 
 fn unpack_archive(archive: impl Read, tree: &str, into: &Path) -> Result<()> {

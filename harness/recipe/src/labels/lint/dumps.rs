@@ -87,7 +87,7 @@ fn left_out(selected: &Selected<'_>, flow: &Flow<'_>, file: &File<'_>, found: &m
 /// Whether a hook after the restore loads what this one writes before the backup.
 fn loaded(flow: &Flow<'_>, flows: &[Flow<'_>], found: &mut Mistakes) {
     let files = flow.files();
-    // What reads another file of a volume is told of that.
+    // A hook that reads another file of the volume has a finding of its own.
     let own = |other: &Flow<'_>| {
         other.name == flow.name && (!flow.dumps() || files.is_empty() || other.may_load() || !other.reads().is_empty())
     };
