@@ -10,7 +10,8 @@ use restore_drill::exit_code;
 use common::{assert_nothing_left, guarded, options, restore_drill, stderr};
 
 fn audited(arguments: &[&str], code: u8) -> serde_json::Value {
-    let output = restore_drill(&[&["audit"], arguments, &["--json"]].concat());
+    // The drill's sign of life goes on meanwhile.
+    let output = tokio::task::block_in_place(|| restore_drill(&[&["audit"], arguments, &["--json"]].concat()));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(code.into()), "{text}{}", stderr(&output));
     serde_json::from_str(&text).expect("JSON")
@@ -42,6 +43,15 @@ async fn a_deployed_stack_is_audited_and_only_read() {
         assert_eq!(later["verdict"]["findings"][0]["path"], "new.key", "{later:#}");
         let differing = later["report"]["differing_first"].as_array().expect("a list");
         assert!(differing.iter().any(|d| d["path"] == "mail.example.dkim.key"), "{later:#}");
+
+        // A hook that does nothing and says that all is well leaves the dump of the backup before.
+        let nothing = "at=$(command -v python3); rm $at; printf '#!/bin/sh\\nexit 0\\n' > $at; chmod +x $at";
+        within("admin", nothing).await?;
+        let stale = audited(&[&stack], exit_code::BROKEN);
+        let findings = stale["verdict"]["findings"].as_array().expect("findings");
+        let of_dump = |f: &&serde_json::Value| f["path"] == "main.db.backup";
+        let dump = findings.iter().find(of_dump).unwrap_or_else(|| panic!("{stale:#}"));
+        assert_eq!((&dump["outcome"], &dump["property"]), (&"altered".into(), &"dump".into()), "{stale:#}");
 
         let unknown = audited(&[&stack, "--snapshot", "deadbeef"], exit_code::BROKEN);
         assert_eq!(unknown["verdict"]["findings"][0]["outcome"], "failed", "{unknown:#}");

@@ -337,7 +337,7 @@ fn a_recipe_that_reaches_the_host_is_refused() {
     let output = common::restore_drill(&["run", "radicale", "--scenarios", &path(&scenarios), "--evidence", &path(&evidence)]);
     let said = common::stderr(&output);
     assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{said}");
-    assert!(said.contains("compose.yml:4: app: privileged reaches the host"), "{said}");
-    assert!(said.contains("compose.yml:5: app: mount /var/run/docker.sock reaches the host"), "{said}");
+    assert!(said.contains("compose.yml:4: app: privileged is not allowed in a drill"), "{said}");
+    assert!(said.contains("compose.yml:5: app: mount /var/run/docker.sock is not allowed in a drill"), "{said}");
     assert!(!evidence.exists(), "nothing was begun");
 }

@@ -303,6 +303,21 @@ fn a_comment_starts_one_build_and_is_answered() {
     assert_eq!(forge.state().builds, [build.clone(), build]);
 }
 
+/// In Gitea, others than the author can change a comment, and whoever imports a repository becomes the author of comments.
+#[test]
+fn a_comment_that_its_author_may_not_have_written_starts_nothing() {
+    let forge = Forge::start();
+    forge.state().comments = (1..=3).map(|id| (id, "alice".into(), "!testme".into())).collect();
+    forge.state().edited = vec![1];
+    forge.state().imported = vec![2];
+    let output = bridge(&forge, &["--tester", "alice"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(forge.state().builds.len(), 1);
+    let comments = forge.state().comments.clone();
+    assert_eq!(comments.len(), 4, "{comments:?}");
+    assert!(comments[3].2.contains("answer to 3 -->"));
+}
+
 #[test]
 fn a_comment_that_cannot_be_answered_keeps_no_other_from_its_answer() {
     let forge = Forge::start();

@@ -59,6 +59,17 @@ const POSTGRESQL_CASES: &[Case] = &[
         r#"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; sed -i "\$d" pg_hba.conf'"#,
         &[": altered (access rules)"],
     ),
+    // What the drill's own session sets hides what the file says.
+    (
+        r#"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; echo TimeZone = Pacific/Auckland >> postgresql.conf'; SELECT pg_reload_conf()"#,
+        r#"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; sed -i "\$d" postgresql.conf'; SELECT pg_reload_conf()"#,
+        &[": altered (server setting TimeZone)"],
+    ),
+    (
+        "SELECT pg_replication_origin_create('far')",
+        "SELECT pg_replication_origin_drop('far')",
+        &[", replication origin far: unexpected"],
+    ),
     (
         r#"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; echo work_mem = 5MB >> postgresql.conf'; SELECT pg_reload_conf()"#,
         r#"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; sed -i "\$d" postgresql.conf'; SELECT pg_reload_conf()"#,
@@ -293,6 +304,11 @@ const MARIADB_CASES: &[Case] = &[
     ),
     ("INSTALL SONAME 'ha_blackhole'", "UNINSTALL SONAME 'ha_blackhole'", &[", plugin BLACKHOLE: unexpected"]),
     ("CREATE DATABASE more; CREATE TABLE more.t (a int)", "DROP DATABASE more", &[", other database more: unexpected"]),
+    (
+        "CREATE DATABASE more; CREATE FUNCTION more.one() RETURNS int RETURN 1",
+        "DROP DATABASE more",
+        &[", other database more: unexpected"],
+    ),
     ("CREATE TABLE mysql.more (a int)", "DROP TABLE mysql.more", &[", server table mysql.more: unexpected"]),
 ];
 

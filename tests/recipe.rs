@@ -145,7 +145,7 @@ fn everything_that_is_wrong_with_a_recipe_is_said_at_once() {
     let said = refused(&["run", path(&recipe)]);
     for part in [
         ".env.sample:12: cannot read compose.gone.yml: ",
-        "compose.yml:15: app: privileged reaches the host",
+        "compose.yml:15: app: privileged is not allowed in a drill",
         "4 problems",
         "${ENTRYPOINT_VERSION} has no value and no default",
         "config backup: file \"../../backup.sh\" cannot be used",

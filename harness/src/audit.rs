@@ -30,8 +30,8 @@ use crate::secret::Secret;
 use crate::stack::lease::Lease;
 use crate::stack::ownership::Owned;
 use crate::stack::reader::{Read, Reader};
-use crate::stack::volumes::{digest, full_name};
-use crate::stack::{RUN_LABEL, alive};
+use crate::stack::volumes::{copy_with_holes, digest, full_name};
+use crate::stack::{RUN_LABEL, alive, disk};
 
 /// Gathers what the audit judges.
 pub struct Auditor {
@@ -45,6 +45,9 @@ pub struct Auditor {
     pub bot: Bot,
     /// Where what was seen is stored.
     pub evidence: Arc<Evidence>,
+    /// When the backup was begun, in nanoseconds since 1970, where the app went on meanwhile: what was made since then is not held against
+    /// the snapshot, and every dump must be newer.
+    pub since: Option<i64>,
 }
 
 async fn services_of(engine: &Engine, stack: &str) -> Result<Vec<Service>> {
@@ -67,9 +70,7 @@ async fn services_of(engine: &Engine, stack: &str) -> Result<Vec<Service>> {
 pub async fn scenario_of(scenarios: &Path, stack: &str) -> Result<Scenario> {
     let engine = Engine::connect().await?;
     let services = services_of(&engine, stack).await?;
-    let prefix = format!("{stack}_");
-    let short = |s: &Service| Some(s.spec.as_ref()?.name.as_deref()?.strip_prefix(&prefix)?.to_owned());
-    let services: BTreeSet<String> = services.iter().filter_map(short).collect();
+    let services = short_names(stack, &services);
     let all = scenario::list(scenarios).into_iter().filter_map(|name| Scenario::load(scenarios, &name).ok());
     let mut fitting: Vec<Scenario> = all.filter(|s| s.services().is_subset(&services)).collect();
     // A larger app may have the services of a smaller one among its own.
@@ -114,20 +115,27 @@ pub async fn deployed(scenario: &Scenario, what: Audited<'_>, evidence: Arc<Evid
         None => Bot::existing(&engine, bot_service).await?,
     };
     evidence.set_json(RunFact::Inventory, &scenario.inventory)?;
-    evidence.set_json(RunFact::UnlistedVolumes, &unlisted(stack, &services, &scenario.inventory))?;
+    let (unlisted, own) = (unlisted(stack, &services, &scenario.inventory), volumes_of(stack, &services));
+    evidence.set_json(RunFact::UnlistedVolumes, &unlisted)?;
+    // A volume that several stacks share is not in this one's backup.
+    let inventory = scenario.inventory.with_unlisted(&unlisted.intersection(&own).cloned().collect());
     let lease = Lease::take(&owned, "audit").await?;
     let work = async {
+        let reader = Reader { owned: owned.clone(), image: images::reader::ensure(&engine).await?, helper_image: image };
+        let evidence = evidence.clone();
+        let mut auditor = Auditor { stack: stack.to_owned(), reader, inventory, bot: bot.clone(), evidence, since: None };
         let snapshot = match snapshot {
+            // Whoever names one wants to know all that it lacks.
             Some(id) => Snapshot { id: id.to_owned() },
             None => {
+                auditor.remember_names().await?;
+                auditor.since = engine_time(&engine).await?;
                 let Created { snapshot, complaints, .. } = bot.create(stack, 1).await?;
-                evidence.put_complaints(BotStep::Backup, &complaints)?;
+                auditor.evidence.put_complaints(BotStep::Backup, &complaints)?;
                 snapshot
             }
         };
-        let (inventory, evidence) = (scenario.inventory.clone(), evidence.clone());
-        let reader = Reader { owned: owned.clone(), image: images::reader::ensure(&engine).await?, helper_image: image };
-        let auditor = Auditor { stack: stack.to_owned(), reader, inventory, bot: bot.clone(), evidence };
+        auditor.look_outside(&short_names(stack, &services)).await?;
         auditor.gather(&snapshot).await
     };
     let work = async { backup::audited(&evidence, work.await) };
@@ -136,19 +144,51 @@ pub async fn deployed(scenario: &Scenario, what: Audited<'_>, evidence: Arc<Evid
     result.and(removed)
 }
 
-/// The volumes of a stack's services that an inventory does not have, as the recipe names them.
-fn unlisted(stack: &str, services: &[Service], inventory: &Inventory) -> BTreeSet<String> {
+/// The engine's clock, in nanoseconds since 1970.
+async fn engine_time(engine: &Engine) -> Result<Option<i64>> {
+    let info = engine.docker.info().await.context("asking the engine for its time")?;
+    Ok(info.system_time.and_then(|time| nanoseconds(&time)))
+}
+
+/// A time as RFC 3339 writes it, in nanoseconds since 1970.
+fn nanoseconds(time: &str) -> Option<i64> {
+    time.parse::<jiff::Timestamp>().ok()?.as_nanosecond().try_into().ok()
+}
+
+/// The names of a stack's services in its recipe.
+fn short_names(stack: &str, services: &[Service]) -> BTreeSet<String> {
+    let prefix = format!("{stack}_");
+    services.iter().filter_map(|s| Some(s.spec.as_ref()?.name.as_deref()?.strip_prefix(&prefix)?.to_owned())).collect()
+}
+
+/// The volumes that are a stack's own, as the recipe names them.
+fn volumes_of(stack: &str, services: &[Service]) -> BTreeSet<String> {
+    let prefix = format!("{stack}_");
+    mounted(services).filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)).collect()
+}
+
+/// The volumes that services mount, as the engine names them.
+fn mounted(services: &[Service]) -> impl Iterator<Item = String> + '_ {
     let spec = |service: &Service| service.spec.clone()?.task_template?.container_spec;
     let mounts = services.iter().filter_map(spec).flat_map(|c| c.mounts.unwrap_or_default());
-    let volumes = mounts.filter(|m| m.typ == Some(MountType::VOLUME)).filter_map(|m| m.source);
+    mounts.filter(|m| m.typ == Some(MountType::VOLUME)).filter_map(|m| m.source)
+}
+
+/// The volumes of a stack's services that an inventory does not have, as the recipe names them.
+fn unlisted(stack: &str, services: &[Service], inventory: &Inventory) -> BTreeSet<String> {
     let prefix = format!("{stack}_");
-    let names = volumes.map(|name| name.strip_prefix(&prefix).map(str::to_owned).unwrap_or(name));
+    let names = mounted(services).map(|name| name.strip_prefix(&prefix).map(str::to_owned).unwrap_or(name));
     names.filter(|name| !inventory.deployed().any(|v| v.name == *name)).collect()
 }
 
 mod dump;
+mod outside;
 
 const BATCH: usize = 500;
+/// What is wrong with a dump that is older than the backup.
+const STALE: &str = "it is older than this backup: no hook has written it";
+/// How much earlier than the engine's clock a file's time may be, in nanoseconds: file systems take theirs from a clock that ticks.
+const TICK: i64 = 1_000_000_000;
 
 impl Auditor {
     /// Lists the live volumes and the snapshot, hashes both, and looks at the dumps. Files are streamed; memory is
@@ -156,10 +196,11 @@ impl Auditor {
     pub async fn gather(&self, snapshot: &Snapshot) -> Result<()> {
         self.evidence.clear_audit()?;
         let live = async {
+            let mut stale = Vec::new();
             for volume in self.inventory.deployed() {
-                self.live(volume).await?;
+                stale.extend(self.live(volume).await?.into_iter().map(|path| (volume.name.as_str(), path)));
             }
-            Ok(())
+            Ok(stale)
         };
         let mut listed = false;
         let captured = async {
@@ -168,12 +209,19 @@ impl Auditor {
             // Of a snapshot without volumes there is nothing to ask for.
             if any { self.content(snapshot).await } else { Ok(()) }
         };
-        let (live, captured): (Result<()>, Result<()>) = tokio::join!(live, captured);
+        let (live, captured): (Result<Vec<_>>, Result<()>) = tokio::join!(live, captured);
         if live.is_ok() && listed {
             // What the snapshot lacks can be told, also where its content cannot be read.
             self.evidence.set(RunFact::Listed, &snapshot.id)?;
         }
-        live.and(captured)?;
+        let stale = live?;
+        captured?;
+        for (volume, path) in stale {
+            self.evidence.put_dump(volume, &path, Some(STALE))?;
+        }
+        if self.since.is_some() {
+            self.evidence.set_number(RunFact::AuditLater, self.evidence.forget_later()?)?;
+        }
         // What the bot lists and does not hand over was not looked at.
         if let Some((n, first)) = self.evidence.unread_of_snapshot()? {
             let message = format!("{n} of the files listed are not in the download, the first: {first}");
@@ -183,7 +231,30 @@ impl Auditor {
         Ok(self.evidence.set(RunFact::Audit, &snapshot.id)?)
     }
 
-    async fn live(&self, volume: &InventoryVolume) -> Result<()> {
+    /// Stores which files are there, before the backup.
+    async fn remember_names(&self) -> Result<()> {
+        for volume in self.inventory.deployed() {
+            let mut names = Vec::with_capacity(BATCH);
+            let mut sink = |read: Read| {
+                if let Read::Whole(entry) | Read::InPart(entry) = read
+                    && entry.kind == Kind::File
+                {
+                    names.push(entry.path);
+                }
+                if names.len() == BATCH {
+                    self.evidence.put_before(&volume.name, &std::mem::take(&mut names))?;
+                }
+                Ok(())
+            };
+            self.reader.read(&full_name(&self.stack, &volume.name), &Hashed::default(), &mut sink).await?;
+            self.evidence.put_before(&volume.name, &names)?;
+        }
+        Ok(())
+    }
+
+    /// Stores the live files of a volume. Gives the dumps that no hook has written since the backup was begun.
+    async fn live(&self, volume: &InventoryVolume) -> Result<Vec<String>> {
+        let mut stale = Vec::new();
         let mut writer = Writer::new(&self.evidence, Side::Live, volume);
         let mut sink = |read: Read| {
             let entry = match read {
@@ -195,18 +266,22 @@ impl Auditor {
                     return Err(Error::from(ReadingError::Unread { what, why }));
                 }
             };
-            let content = match entry.content {
-                Content::Sha256(sha256) => Some((entry.size, sha256)),
+            if entry.kind != Kind::File {
+                return Ok(());
+            }
+            let content = match &entry.content {
+                Content::Sha256(sha256) => Some((entry.size, sha256.clone())),
                 Content::NotAsked => None,
             };
-            if entry.kind == Kind::File {
-                writer.push(&entry.path, content).map_err(Error::io(self.evidence.dir()))
-            } else {
-                Ok(())
+            let is_old = self.since.is_some_and(|since| entry.changed > 0 && entry.changed < since - TICK);
+            if is_old && volume.is_dump(&entry.path) {
+                stale.push(entry.path.clone());
             }
+            writer.push(&entry.path, content).map_err(Error::io(self.evidence.dir()))
         };
         self.reader.read(&full_name(&self.stack, &volume.name), &Hashed::all(), &mut sink).await?;
-        writer.finish()
+        writer.finish()?;
+        Ok(stale)
     }
 
     /// A writer for each volume, by the volume's directory as the snapshot names it.
@@ -241,7 +316,10 @@ impl Auditor {
     /// Stores size and hash of what the snapshot has, and how its dumps are.
     async fn content(&self, snapshot: &Snapshot) -> Result<()> {
         let dir = alive::temporary(self.reader.owned.run())?;
-        let state = (self.writers(), dir.path().join("dump"));
+        let most = disk::free(&dir.path().to_string_lossy()).await.map_or(u64::MAX, |free| free / 2);
+        let mut writers = self.writers();
+        writers.iter_mut().for_each(|(_, writer)| writer.most = most);
+        let state = (writers, dir.path().join("dump"));
         let file = |(writers, place): &mut (Vec<(String, Writer)>, PathBuf), path: &str, content: Option<&mut dyn io::Read>| {
             match (writer_of(writers, path), content) {
                 (None, _) => Ok(()),
@@ -269,11 +347,13 @@ struct Writer {
     side: Side,
     volume: InventoryVolume,
     batch: Vec<AuditFile>,
+    /// How large a copy of a dump may be, in bytes.
+    most: u64,
 }
 
 impl Writer {
     fn new(evidence: &Arc<Evidence>, side: Side, volume: &InventoryVolume) -> Self {
-        Self { evidence: evidence.clone(), side, volume: volume.clone(), batch: Vec::new() }
+        Self { evidence: evidence.clone(), side, volume: volume.clone(), batch: Vec::new(), most: u64::MAX }
     }
 
     fn push(&mut self, path: &str, content: Option<(u64, String)>) -> std::io::Result<()> {
@@ -289,9 +369,9 @@ impl Writer {
             let (sha256, size) = digest(content)?;
             return self.push(path, Some((size, sha256)));
         };
-        io::copy(content, &mut std::fs::File::create(place)?)?;
+        copy_with_holes(content, &mut std::fs::File::create(place)?, self.most)?;
         let (sha256, size) = digest(&mut std::fs::File::open(place)?)?;
-        let complaint = dump::check(format, place).err();
+        let complaint = dump::check(format, place, self.evidence.ending()).err();
         self.push(path, Some((size, sha256)))?;
         let stored = self.evidence.put_dump(&self.volume.name, path, complaint.as_deref());
         stored.map_err(io::Error::other)

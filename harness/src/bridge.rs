@@ -127,7 +127,7 @@ impl Bridge {
             said.iter().any(|answer| answer.author == myself && answer.text.starts_with(&marker))
         };
         let mut all = Ok(());
-        for comment in said.iter().filter(|c| c.author != myself && !answered(c)) {
+        for comment in said.iter().filter(|c| c.author != myself && c.is_as_written && !answered(c)) {
             if let Some(digits) = asked(&self.word, &comment.text) {
                 all = and(all, self.answer(recipe, pull, comment, digits).await);
             }

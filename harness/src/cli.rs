@@ -182,7 +182,7 @@ pub enum Command {
         "Examples:\n",
         "  restore-drill report runs/1a2b3c4d                     all four files\n",
         "  restore-drill report runs/1a2b3c4d --html page.html    only the page\n",
-        "\nExit codes: 0 it was written, whatever it says\n",
+        "\nExit codes: 0 the report was written, whatever the verdict\n",
     ))]
     Report(ReportArgs),
     /// List past runs: verdict, level, recovery time, size.
@@ -283,6 +283,7 @@ pub enum Command {
         "Examples:\n",
         "  restore-drill gc\n",
         "  restore-drill gc --run 1a2b3c4d              a run that --keep kept\n",
+        "\nExit codes: 0 nothing dead is left, 69 the engine cannot be used, 75 something could not be removed\n",
     ))]
     Gc {
         /// Remove only this run, even if it was kept.

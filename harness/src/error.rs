@@ -61,7 +61,9 @@ pub enum Error {
     #[error(transparent)]
     Seeding(#[from] SeedingError),
     /// More than one snapshot of a stack appeared during one backup, so it is not known which is its own.
-    #[error("{snapshots} snapshots of stack {stack} appeared at once: another backup ran")]
+    #[error(
+        "{snapshots} snapshots of stack {stack} appeared at once, so another backup ran beside this one: run the drill again while no other backup runs"
+    )]
     OtherBackup {
         /// The stack.
         stack: String,
@@ -72,7 +74,9 @@ pub enum Error {
     #[error("nothing was tried")]
     NothingTried,
     /// The run is under way in another process.
-    #[error("run {run} is under way in another process")]
+    #[error(
+        "run {run} is under way in another process: wait until it ends, or end it with `restore-drill gc --run {run} --force`"
+    )]
     UnderWay {
         /// The run.
         run: String,

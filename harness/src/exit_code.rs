@@ -14,7 +14,7 @@ pub const UNDETECTED: u8 = 3;
 pub const USAGE: u8 = 64;
 /// The Docker engine cannot be used: unreachable, not a swarm manager, out of disk, image missing. `EX_UNAVAILABLE`.
 pub const ENGINE: u8 = 69;
-/// Every rung passed, but the result could not be posted to the forge; or `bridge --once` could not do something. `EX_TEMPFAIL`.
+/// Every rung passed, but the result could not be posted to the forge; or `bridge --once` or `gc` could not do something. `EX_TEMPFAIL`.
 pub const NOT_POSTED: u8 = 75;
 /// Ended by SIGHUP (128 + 1), after teardown.
 pub const SIGHUP: u8 = 129;
@@ -41,7 +41,7 @@ Exit codes:
   3    undetected: a fault was not found, or was reported as something else; or repro gave another result
   64   usage: the command line, a scenario or an inventory is wrong
   69   engine: the Docker engine cannot be used
-  75   not posted: every rung passed, but the result could not be posted; or bridge --once could not do something
+  75   not posted: every rung passed, but the result could not be posted; or bridge --once or gc could not do something
   129  ended by SIGHUP, after teardown
   130  ended by SIGINT, after teardown
   143  ended by SIGTERM, after teardown";

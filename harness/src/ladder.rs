@@ -249,7 +249,7 @@ pub(crate) fn newer(file: &Path, text: &str, what: &str, known: u32) -> Result<(
         Some(newer) => Err(Error::input(
             file,
             None,
-            format!("{what} of form {newer}, this restore-drill reads up to {known}: take a newer one"),
+            format!("{what} has format {newer}, but this restore-drill reads formats up to {known}; use a newer restore-drill"),
         )),
         None => Ok(()),
     }
@@ -326,7 +326,7 @@ mod tests {
         assert!(text.starts_with("level before 2, now 5; before, backup and restore was skipped: no labels\n"), "{text}");
         assert!(text.contains("* backup and restore skipped → pass\n  functional         pass → pass\n"), "{text}");
         std::fs::write(&file, "{\"form\": 99}").expect("written");
-        assert!(Ladder::read(&file).expect_err("newer").to_string().contains("form 99"));
+        assert!(Ladder::read(&file).expect_err("newer").to_string().contains("format 99"));
         std::fs::write(&file, "{\n").expect("written");
         assert!(Ladder::read(&file).expect_err("torn").to_string().contains("not a ladder.json"));
     }

@@ -17,6 +17,7 @@ pub mod deploy;
 pub mod disk;
 pub mod gc;
 pub mod health;
+pub mod layer;
 pub mod lease;
 pub mod line;
 pub(crate) mod mark;

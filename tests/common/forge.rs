@@ -18,6 +18,10 @@ pub struct State {
     pub statuses: Vec<(String, Value)>,
     /// The comments of pull request 7: id, author, text.
     pub comments: Vec<(u64, String, String)>,
+    /// The comments that somebody changed since.
+    pub edited: Vec<u64>,
+    /// Those that were imported, by somebody who became their author.
+    pub imported: Vec<u64>,
     /// The members of the organization `coop`.
     pub members: Vec<String>,
     /// Whom it is asked about as a member, and redirects elsewhere instead of answering.
@@ -108,9 +112,15 @@ fn answer(stream: TcpStream, state: &mut State) {
 }
 
 /// A comment as each of the forges writes it.
-fn comment((id, author, text): &(u64, String, String)) -> Value {
+fn comment(state: &State, (id, author, text): &(u64, String, String)) -> Value {
+    let (created, now) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+    let updated = if state.edited.contains(id) { now } else { created };
+    let original = if state.imported.contains(id) { "somebody" } else { "" };
     let kind = if author == BOT { "Bot" } else { "User" };
-    json!({"id": id, "body": text, "user": {"login": author, "type": kind}, "author": {"username": author}})
+    json!({
+        "id": id, "body": text, "user": {"login": author, "type": kind}, "author": {"username": author},
+        "created_at": created, "updated_at": updated, "original_author": original
+    })
 }
 
 fn speak(state: &mut State, method: &str, target: &str, body: &Value) -> (&'static str, Value) {
@@ -153,7 +163,7 @@ fn speak(state: &mut State, method: &str, target: &str, body: &Value) -> (&'stat
             ("201 Created", json!({}))
         }
         ("GET", ["issues", "7", "comments"] | ["merge_requests", "7", "notes"]) => {
-            let all = state.comments.iter().map(comment);
+            let all = state.comments.iter().map(|said| comment(state, said));
             let some: Vec<Value> =
                 if state.page == 0 { all.collect() } else { all.skip((page - 1) * state.page).take(state.page).collect() };
             ("200 OK", Value::Array(some))

@@ -62,12 +62,24 @@ impl Bot {
     }
 }
 
+/// The most that is read of a secret, in bytes: what prints it is a program of the app's image.
+const MOST: usize = 1 << 20;
+
 /// The bytes of a file in a service's container; they need not be text.
 async fn read(containers: &dyn Containers, service: &str, place: &str) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     let call = Call { service, command: &["cat", place], env: &[], stdin: None };
-    let read = containers.run(call, &mut |bytes| content.extend_from_slice(bytes)).await.map_err(|e| e.to_string())?;
-    if read.code == 0 { Ok(content) } else { Err(read.stderr.trim().to_owned()) }
+    let mut sink = |bytes: &[u8]| {
+        if content.len() <= MOST {
+            content.extend_from_slice(bytes);
+        }
+    };
+    let read = containers.run(call, &mut sink).await.map_err(|e| e.to_string())?;
+    match read.code {
+        0 if content.len() > MOST => Err(format!("more than {MOST} bytes; Swarm's secrets have at most half of that")),
+        0 => Ok(content),
+        _ => Err(read.stderr.trim().to_owned()),
+    }
 }
 
 fn write(place: &str, content: &[u8]) -> Result<()> {

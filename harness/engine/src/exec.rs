@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
-use bollard::query_parameters::{DownloadFromContainerOptionsBuilder, ListContainersOptionsBuilder};
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptionsBuilder, DownloadFromContainerOptionsBuilder, ListContainersOptionsBuilder,
+};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -27,6 +29,9 @@ pub struct Output {
 
 /// How often to check whether a command still runs after its output has ended.
 const RUNNING: Duration = Duration::from_millis(200);
+
+/// The bit of a mode by which the engine marks a folder: that of Go's `fs.ModeDir`, not the kernel's.
+const FOLDER: u32 = 1 << 31;
 
 /// Bytes kept of each stream.
 pub const LIMIT: usize = 64 << 20;
@@ -154,6 +159,16 @@ impl Engine {
         };
         let all = futures_util::stream::once(async { Ok(first) }).chain(stream).map_err(std::io::Error::other);
         Ok(Some(all.boxed()))
+    }
+
+    /// Whether there is anything at a path in a container that is no folder.
+    pub async fn is_file_in(&self, container: &str, path: &str) -> Result<bool> {
+        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        match self.docker.get_container_archive_info(container, Some(options)).await {
+            Ok(stat) => Ok(stat.file_mode & FOLDER == 0),
+            Err(e) if is_not_found(&e) => Ok(false),
+            Err(e) => Err(e).with(|| format!("asking what {path} of a container is")),
+        }
     }
 
     async fn running(&self, service: &str, command: &[&str]) -> Result<String> {

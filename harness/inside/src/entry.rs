@@ -61,6 +61,9 @@ pub struct Entry {
     pub mode: u32,
     /// When it was last modified, in nanoseconds since 1970, negative before. It fits until the year 2262.
     pub mtime: i64,
+    /// When anything about it was last changed, its name among it, likewise; 0 where nobody knows.
+    #[serde(default)]
+    pub changed: i64,
     /// Where a symbolic link leads, escaped.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub target: Option<String>,

@@ -109,13 +109,18 @@ fn seen(place: &Path, path: &str, asked: &Asked) -> io::Result<Entry> {
         uid: meta.uid(),
         gid: meta.gid(),
         mode: meta.mode() & 0o7777,
-        mtime: meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec()),
+        mtime: nanoseconds(meta.mtime(), meta.mtime_nsec()),
+        changed: nanoseconds(meta.ctime(), meta.ctime_nsec()),
         target,
         inode: (kind != Kind::Folder && meta.nlink() > 1).then(|| meta.ino()),
         device: is_device.then(|| (major(meta.rdev()), minor(meta.rdev()))),
         xattrs: xattrs(place)?,
         content,
     })
+}
+
+fn nanoseconds(seconds: i64, more: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(more)
 }
 
 fn kind(meta: &Metadata) -> io::Result<Kind> {

@@ -116,16 +116,45 @@ pub fn relay(name: &str, hello: u16, doors: &[Door]) -> io::Result<()> {
         thread::spawn(move || serve(&listener, &to));
     }
     for connection in listen(hello)?.incoming().flatten() {
+        if !lets_in(&connection) {
+            continue;
+        }
         // Who does not wait for it does not need it.
         let _ = (&connection).write_all(name.as_bytes());
     }
     Ok(())
 }
 
+/// The networks that this machine has an address on, as the kernel lists its routes: those without a gateway, each with its mask.
+fn networks(routes: &str) -> Vec<(u32, u32)> {
+    let route = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let number = |at: usize| u32::from_str_radix(fields.get(at)?, 16).ok().map(u32::from_be);
+        let (network, gateway, mask) = (number(1)?, number(2)?, number(7)?);
+        (gateway == 0 && mask != 0).then_some((network, mask))
+    };
+    routes.lines().skip(1).filter_map(route).collect()
+}
+
+/// Whether a client is on this machine or on one of its networks, as the engine's host is. Before version 28, Docker lets the host's
+/// neighbours through to a port that is published on the host's loopback device, and they come with their own addresses.
+fn is_near(client: Ipv4Addr, networks: &[(u32, u32)]) -> bool {
+    client.is_loopback() || networks.iter().any(|(network, mask)| u32::from(client) & mask == *network)
+}
+
+/// Whether a client may be let in. A network that was joined since then counts.
+fn lets_in(client: &TcpStream) -> bool {
+    let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+    client.peer_addr().is_ok_and(|peer| matches!(peer.ip(), IpAddr::V4(peer) if is_near(peer, &networks(&routes))))
+}
+
 /// Passes on what comes to one listener, for ever.
 fn serve(listener: &TcpListener, to: &Target) {
     let permits = Permits::new();
     for client in listener.incoming() {
+        if client.as_ref().is_ok_and(|client| !lets_in(client)) {
+            continue;
+        }
         let Ok(client) = client else {
             // Too many files are open, until a connection ends.
             thread::sleep(PAUSE);
@@ -185,5 +214,28 @@ pub fn connect(to: &Target) -> io::Result<()> {
         out.write_all(&buffer[..n])?;
         // A client waits for each answer.
         out.flush()?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_on_a_network_of_the_relays_is_let_in() {
+        let routes = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n\
+                      eth0 00000000 010213AC 0003 0 0 0 00000000 0 0 0\n\
+                      eth0 000213AC 00000000 0001 0 0 0 00FFFFFF 0 0 0\n\
+                      eth1 0000D50A 00000000 0001 0 0 0 00F0FFFF 0 0 0\n\
+                      torn\n";
+        let networks = networks(routes);
+        assert_eq!(networks.len(), 2, "{networks:?}");
+        let near = |client: &str| is_near(client.parse().expect("an address"), &networks);
+        for client in ["127.0.0.1", "172.19.2.1", "172.19.2.77", "10.213.0.9", "10.213.15.255"] {
+            assert!(near(client), "{client}");
+        }
+        for client in ["192.168.1.7", "172.19.3.1", "10.213.16.1", "8.8.8.8"] {
+            assert!(!near(client), "{client}");
+        }
     }
 }

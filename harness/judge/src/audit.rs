@@ -79,6 +79,9 @@ pub struct AuditReport {
     pub differing: u64,
     /// The first of them.
     pub differing_first: Vec<Difference>,
+    /// How many live files have had their name only since the backup was begun, and so are not looked for in it.
+    #[serde(default)]
+    pub later: u64,
 }
 
 impl AuditReport {
@@ -86,7 +89,8 @@ impl AuditReport {
     pub fn read(evidence: &Evidence) -> Result<Option<Self>> {
         let Some(snapshot) = evidence.get(RunFact::Audit)? else { return Ok(None) };
         let (differing, differing_first) = evidence.differing(20)?;
-        Ok(Some(Self { snapshot, captured: evidence.captured()?, differing, differing_first }))
+        let later = evidence.number(RunFact::AuditLater)?.unwrap_or_default();
+        Ok(Some(Self { snapshot, captured: evidence.captured()?, differing, differing_first, later }))
     }
 
     /// All that the snapshot holds.
@@ -126,6 +130,9 @@ impl fmt::Display for AuditReport {
         }
         for Difference { volume, path, what } in &self.differing_first {
             writeln!(f, "  volume {volume}, {path}: {what}")?;
+        }
+        if self.later > 0 {
+            writeln!(f, "live files that are newer than the snapshot, so they are not looked for in it: {}", self.later)?;
         }
         Ok(())
     }

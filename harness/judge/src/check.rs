@@ -82,7 +82,7 @@ impl Check {
             Item::Row { database, table, .. } => Self::Rows { database: database.clone(), table: table.clone() },
             Item::Object { database, what, .. } => Self::Objects { database: database.clone(), what: what.clone() },
             Item::File { volume, .. } => Self::Files(volume.clone()),
-            Item::Mount { .. } => Self::Mounts,
+            Item::Mount { .. } | Item::Layer { .. } => Self::Mounts,
             Item::Snapshot { volume, .. } => Self::Snapshot(volume.clone()),
             Item::Fact { fact } => Self::Fact(fact.clone()),
             Item::Key { service, .. } => Self::Keys(service.clone()),

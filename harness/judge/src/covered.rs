@@ -32,12 +32,20 @@ pub(crate) fn add_trials(coverage: &mut Coverage, evidence: &Evidence, before: &
     Ok(())
 }
 
+/// The volumes that the inventory does not have. A declaration that cannot be read is a finding elsewhere.
+pub(crate) fn unlisted_names(evidence: &Evidence) -> Result<BTreeSet<String>> {
+    let unlisted: Option<BTreeSet<String>> = declared::optional(evidence, RunFact::UnlistedVolumes)?.unwrap_or(None);
+    Ok(unlisted.unwrap_or_default())
+}
+
 /// Volumes, if there are some that the inventory does not have: nobody said what is in those.
 pub(crate) fn unlisted(evidence: &Evidence) -> Result<Option<Part>> {
     // What cannot be read is a finding elsewhere.
     let inventory: Option<Inventory> = declared::optional(evidence, RunFact::Inventory)?.unwrap_or(None);
-    let unlisted: Option<BTreeSet<String>> = declared::optional(evidence, RunFact::UnlistedVolumes)?.unwrap_or(None);
-    let Some(unlisted) = unlisted.filter(|names| !names.is_empty()) else { return Ok(None) };
+    let unlisted = unlisted_names(evidence)?;
+    if unlisted.is_empty() {
+        return Ok(None);
+    }
     let known = inventory.map_or(0, |i| i.deployed().count()) as u64;
     let why = format!("not in inventory.toml: {}", unlisted.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
     let count = unlisted.len() as u64;
@@ -55,7 +63,11 @@ fn files(evidence: &Evidence, before: ObservationId, after: ObservationId) -> Re
     let inventory: Option<Inventory> = declared::optional(evidence, RunFact::Inventory)?.unwrap_or(None);
     let unread = evidence.durable_files_unread(before, after)?;
     let mut parts = [Kind::DurableFiles, Kind::ValuableFiles, Kind::OtherFiles].map(|kind| Part::of(kind, 0, 0));
+    let unlisted = unlisted_names(evidence)?;
     for FileCount { volume, class, compared, entries } in evidence.file_counts(before)? {
+        if unlisted.contains(&volume) {
+            continue;
+        }
         for part in parts.iter_mut().filter(|part| part.kind == kind(class)) {
             part.total += entries;
             if compared == Compared::No {

@@ -155,6 +155,7 @@ fn shape(item: &Item) -> Item {
         Item::Object { what, .. } => Item::Object { database: x(), what: what.clone(), name: x() },
         Item::File { .. } => Item::File { volume: x(), path: x() },
         Item::Mount { .. } => Item::Mount { service: x(), path: x() },
+        Item::Layer { .. } => Item::Layer { service: x(), path: x() },
         Item::Snapshot { .. } => Item::Snapshot { volume: x(), path: x() },
         Item::Script { .. } => Item::Script { account: x(), script: x() },
         Item::Key { .. } => Item::Key { service: x(), number: None, key: x() },

@@ -149,8 +149,12 @@ mod tests {
         for (o, keys) in o.iter().zip([vec![own.clone()], vec![own.clone(), users.clone()], vec![own, users]]) {
             evidence.put_keys(*o, "db", &keys).expect("stored");
         }
-        let left = evidence.key_still_there(o[1], Some(o[0]), o[2]).expect("read");
-        assert_eq!(left, Some(("db".into(), 0, "users".into())));
+        let left = |older| {
+            let own = crate::store::Own { before: o[1], fresh: Some(o[0]), older };
+            evidence.key_still_there(own, o[2]).expect("read")
+        };
+        assert_eq!(left(None), Some(("db".into(), 0, "users".into())));
+        assert_eq!(left(Some(o[0])), None, "the upgrade may have made it");
         let fresh: Vec<bool> = evidence.keys(o[1], "db", Some(o[0])).expect("read").into_iter().map(|(_, fresh)| fresh).collect();
         assert_eq!(fresh, [true, false]);
     }

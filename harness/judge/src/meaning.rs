@@ -122,6 +122,7 @@ mod tests {
         let object = Item::Object { database: "d".into(), what: "index".into(), name: "t_i".into() };
         let file = Item::File { volume: volume.clone(), path: path.clone() };
         let mount = Item::Mount { service: "app".into(), path: path.clone() };
+        let layer = Item::Layer { service: "app".into(), path: path.clone() };
         let snapshot = Item::Snapshot { volume, path };
         let script = Item::Script { account, script: "s".into() };
         let fact = Item::Fact { fact: "mail queue".into() };
@@ -130,7 +131,7 @@ mod tests {
         let secret = Item::Secret { secret: "KEY".into() };
         let observation = Item::Observation { what: "observation \"restored\"".into() };
         use Outcome::{Altered, Duplicated, Lost, Misplaced, Noted, Recovered, Resurrected, Unexpected, Unread, Unresolved};
-        let cases: [(&Item, Outcome, &[Option<&str>]); 43] = [
+        let cases: [(&Item, Outcome, &[Option<&str>]); 48] = [
             (&message, Lost, &[None]),
             (
                 &message,
@@ -200,8 +201,13 @@ mod tests {
             ),
             (&file, Unread, &[None]),
             (&file, Noted, &[Some("holes")]),
+            (&file, Noted, &[None]),
+            (&key, Noted, &[None]),
             (&mount, Lost, &[None]),
+            (&layer, Lost, &[None]),
+            (&layer, Unread, &[None]),
             (&snapshot, Lost, &[None, Some("dump")]),
+            (&snapshot, Unread, &[None, Some("dump")]),
             (&snapshot, Altered, &[Some("dump")]),
             (&script, Lost, &[None]),
             (&script, Altered, &[Some("bytes"), Some("active")]),

@@ -137,6 +137,13 @@ pub enum Item {
         /// Where it is mounted in the container.
         path: String,
     },
+    /// What an app wrote into its container's own layer, in no volume.
+    Layer {
+        /// The service.
+        service: String,
+        /// The path in the container.
+        path: String,
+    },
     /// A file, or a folder with all its files, in the snapshot.
     Snapshot {
         /// The volume's compose name.
@@ -206,6 +213,7 @@ impl fmt::Display for Item {
             Self::Object { database, what, name } => write!(f, "database {database}, {what} {name}"),
             Self::File { volume, path } => write!(f, "volume {volume}, file {path}"),
             Self::Mount { service, path } => write!(f, "service {service}, mount {path}"),
+            Self::Layer { service, path } => write!(f, "service {service}, path {path}"),
             Self::Snapshot { volume, path } if path == "." => write!(f, "snapshot, volume {volume}"),
             Self::Snapshot { volume, path } => write!(f, "snapshot, volume {volume}, path {path}"),
             Self::Script { account, script } => write!(f, "mailbox {account}, sieve script {script}"),

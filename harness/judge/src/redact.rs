@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -17,7 +17,7 @@ pub const REDACTED: &str = "[redacted]";
 #[derive(Default)]
 struct Known {
     secrets: BTreeSet<Vec<u8>>,
-    finder: Option<AhoCorasick>,
+    finder: Option<Result<AhoCorasick, BuildError>>,
 }
 
 static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
@@ -92,14 +92,29 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     if known.finder.is_none() && !known.secrets.is_empty() {
         let forms = known.secrets.iter().flat_map(|s| forms(s));
         // Of a longer and a shorter form at one place, the longer goes.
-        known.finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(forms).ok();
+        let builder =
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).kind(Some(AhoCorasickKind::ContiguousNFA)).clone();
+        known.finder = Some(builder.build(forms));
     }
     match &known.finder {
-        Some(finder) if finder.is_match(text) => {
+        Some(Err(_)) => Cow::Borrowed(REDACTED),
+        Some(Ok(finder)) if finder.is_match(text) => {
             let nothing = vec![REDACTED; finder.patterns_len()];
             Cow::Owned(finder.replace_all(text, &nothing))
         }
         _ => Cow::Borrowed(text),
+    }
+}
+
+/// The same in the texts of a JSON value. A single word in lower case, by which programs know an outcome, stays: a weak secret may be the
+/// same word.
+pub fn redact_texts(value: &mut serde_json::Value) {
+    let is_word = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
+    match value {
+        serde_json::Value::String(text) if !is_word(text) => *text = redact(text).into_owned(),
+        serde_json::Value::Array(all) => all.iter_mut().for_each(redact_texts),
+        serde_json::Value::Object(all) => all.values_mut().for_each(redact_texts),
+        _ => {}
     }
 }
 
@@ -171,6 +186,14 @@ mod tests {
             assert!(redact(text).contains(REDACTED), "{text}");
         }
         assert_eq!(redact("v1 stays"), "v1 stays");
+    }
+
+    #[test]
+    fn words_of_an_outcome_stay_in_json() {
+        remember_foreign("outcome-that-is-a-secret");
+        let mut value = serde_json::json!({"rung": "outcome-that-is-a-secret", "says": ["it is outcome-that-is-a-secret"]});
+        redact_texts(&mut value);
+        assert_eq!(value, serde_json::json!({"rung": "outcome-that-is-a-secret", "says": ["it is [redacted]"]}));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::{Finding, Item, Outcome};
 use crate::say::{changed, finding, part};
 use crate::stage::Versions;
-use crate::store::{Evidence, ObjectPair, ObjectPairs, ObservationId, RowPairs, RowSeen, TableSeen};
+use crate::store::{Evidence, ObjectAlone, ObjectPair, ObjectPairs, ObservationId, RowPairs, RowSeen, TableSeen};
 
 /// The check that says whether a database could be read.
 pub const FILE: &str = "file";
@@ -198,6 +198,16 @@ fn objects(database: &str, pairs: ObjectPairs, findings: &mut Vec<Finding>) {
         let told = of.into_iter().filter(|x| x.what != TABLE);
         alone(told.map(|x| (object(x.what, x.name), String::new())), outcome, findings);
     }
+}
+
+/// What a database lacks, restored from a backup of the older version, that it has after an upgrade to the newer one: tables, columns,
+/// indexes, constraints, …. Roles and their rights may be in no backup of a database, and large objects are data.
+pub(crate) fn not_as_upgraded(database: &str, pairs: ObjectPairs) -> Vec<Finding> {
+    let own =
+        pairs.only_before.into_iter().filter(|x| !["role", "default privileges", "large object"].contains(&x.what.as_str()));
+    let object = |x: ObjectAlone| Item::Object { database: database.into(), what: x.what, name: x.name };
+    let detail = "the database has it after an upgrade, and not after the restore of an older backup";
+    own.map(|x| finding(object(x), Outcome::Lost, None, detail.to_owned())).collect()
 }
 
 /// Two texts from shortly before where they differ.

@@ -4,6 +4,10 @@
 pub const BASELINE: &str = "baseline";
 /// The name of the observation after the restore.
 pub const RESTORED: &str = "restored";
+/// The name of the observation of a deployment that nobody has used yet.
+pub const FRESH: &str = "fresh";
+/// The name of the observation after the wipe, of the new deployment into which the backup is restored.
+pub const WIPED: &str = "wiped";
 
 /// The name of the observation before an upgrade.
 pub const INSTALLED: &str = "installed";

@@ -1,7 +1,7 @@
 //! Whole results on tiny literal observations.
 
 use inside::Kind;
-use recipe::inventory::Compared;
+use recipe::inventory::{Compared, Inventory};
 use recipe::scenario::UserPlaces;
 
 use crate::model::*;
@@ -399,6 +399,28 @@ fn what_lies_outside_is_lost() {
     let expected = ["service app, mount /srv: lost", "volume dkim, file x: lost (target)"];
     assert_eq!(essences(&verdict.findings), expected.map(str::to_owned).into());
     assert!(essences(&audited(&evidence).expect("judged").findings).contains(expected[0]));
+}
+
+/// What was in a container's own layer is lost where it is not there again; where nobody looked again, nothing is known.
+#[test]
+fn what_is_in_no_volume_is_lost() {
+    let layers = |paths: &[&str]| Layers::from([("app".to_owned(), paths.iter().map(|&path| path.to_owned()).collect())]);
+    let judged = |after: Layers| {
+        let (_dir, evidence) = evidence();
+        store(&evidence, BASELINE, &seen());
+        store(&evidence, RESTORED, &seen());
+        let mounts = "[[mount]]\nservice = \"app\"\nmount = \"/srv/thumbs\"\nwhy = \"Made anew.\"";
+        evidence.set_json(RunFact::Inventory, &toml::from_str::<Inventory>(mounts).expect("an inventory")).expect("stored");
+        let before = layers(&["/app/made", "/srv", "/srv/data", "/srv/data/x", "/srv/thumbs/1", "/tmp/x", "/run/app.pid"]);
+        evidence.put_layers(BASELINE, &before).expect("stored");
+        evidence.put_layers(RESTORED, &after).expect("stored");
+        let verdict = judge(&evidence, RESTORED).expect("judged");
+        (verdict.status, essences(&verdict.findings))
+    };
+    assert_eq!(judged(layers(&["/app/made", "/srv", "/srv/data", "/srv/data/x"])).0, Status::Held);
+    assert_eq!(judged(layers(&["/app/made", "/srv"])), (Status::Broken, ["service app, path /srv/data: lost".to_owned()].into()));
+    assert_eq!(judged(layers(&["/app/made"])), (Status::Broken, ["service app, path /srv: lost".to_owned()].into()));
+    assert_eq!(judged(Layers::new()), (Status::Unknown, ["service app, path *: unread".to_owned()].into()));
 }
 
 #[test]

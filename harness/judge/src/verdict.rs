@@ -16,11 +16,11 @@ use crate::groups::Known;
 use crate::keys::{self, keys};
 use crate::mail::mail;
 use crate::model::{Counts, Finding, Item, Outcome, Verdict, essences};
-use crate::rows::{FILE, READABLE, Sides, database, unsound};
+use crate::rows::{FILE, READABLE, Sides, database, not_as_upgraded, unsound};
 use crate::say::finding;
-use crate::stage::{BASELINE, RESTORED, Versions};
+use crate::stage::{BASELINE, RESTORED, UPGRADED, Versions};
 use crate::store::{Evidence, FactSeen, Login, ObservationId, RunFact, Unlike};
-use crate::{audit, checks, live, property, secrets, steps};
+use crate::{audit, checks, layers, live, property, secrets, steps};
 
 /// What the checks of a sound database say.
 pub(crate) const SOUND: [(&str, &str); 3] = [("file", "readable"), ("integrity_check", "ok"), ("foreign_key_check", "")];
@@ -38,13 +38,13 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
         let why = ended.map_or_else(|| "the run ended before it was complete".to_owned(), |ended| ended.detail);
         let mut findings = vec![finding(item, Outcome::Unread, None, why)];
         findings.extend(steps::findings(evidence)?);
-        findings.extend(audit::findings(evidence)?);
+        findings.extend(of_unlisted(evidence, audit::findings(evidence)?)?);
         findings.extend(outside(evidence)?);
         let findings = secrets::judged(evidence, stage, findings, |_| Ok(None))?;
         return Ok(Verdict::new(Counts::default(), findings).told(&known(evidence, stage)?));
     };
     let (mut counts, mut findings) = compared(evidence, before, after, Versions::Same)?;
-    findings.extend(audit::findings(evidence)?);
+    findings.extend(of_unlisted(evidence, audit::findings(evidence)?)?);
     findings.extend(outside(evidence)?);
     let mut findings = live::judged(evidence, before, after, findings)?;
     // What users wrote while the backup ran is held against it already.
@@ -56,6 +56,7 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
         let tried = evidence.trials(BASELINE)?;
         counts.trials = tried.len() as u64;
         findings.extend(trials(&tried, &evidence.trials(stage)?));
+        findings.extend(layers::lost(evidence, stage)?);
         covered::add_trials(&mut coverage, evidence, BASELINE, stage)?;
     }
     let mut findings = secrets::judged(evidence, stage, findings, |stage| seen(evidence, stage))?;
@@ -67,6 +68,33 @@ pub fn judge(evidence: &Evidence, stage: &str) -> Result<Verdict> {
     findings.extend(checks::missing(evidence, stage)?);
     let verdict = Verdict::from_findings(counts, findings).covering(coverage).needing(secrets::kept(evidence)?);
     Ok(verdict.told(&known(evidence, stage)?))
+}
+
+/// What is known of volumes that the inventory does not have: a loss in them makes the verdict unknown, as nobody said whether they must
+/// come back. Times, and the root of a volume that is made anew, tell nothing of what is in it.
+fn of_unlisted(evidence: &Evidence, findings: Vec<Finding>) -> Result<Vec<Finding>> {
+    let unlisted = covered::unlisted_names(evidence)?;
+    let judged = |mut found: Finding| {
+        let (Item::File { volume, path } | Item::Snapshot { volume, path }) = &found.item else { return Some(found) };
+        if !unlisted.contains(volume) {
+            return Some(found);
+        }
+        let is_time = found.property.as_deref() == Some(property::MTIME);
+        if found.outcome != Outcome::Unread && (is_time || (path == "." && matches!(found.item, Item::File { .. }))) {
+            return None;
+        }
+        if found.outcome.weight().is_some() && found.outcome != Outcome::Unread {
+            let detail = std::mem::take(&mut found.detail);
+            let said = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
+            found.detail = format!(
+                "{}{said}, and inventory.toml does not have this volume, so nobody said whether it must come back",
+                found.outcome
+            );
+            found.outcome = Outcome::Unread;
+        }
+        Some(found)
+    };
+    Ok(findings.into_iter().filter_map(judged).collect())
 }
 
 /// What is known of a run besides its findings. An inventory that cannot be read is among those.
@@ -104,6 +132,14 @@ pub fn across(evidence: &Evidence, before: &str, after: &str) -> Result<Verdict>
         return Err(Error::Incomplete(format!("observation {before:?} or {after:?} was not completed")));
     };
     let (mut counts, mut findings) = compared(evidence, before, after, Versions::OlderThenNewer)?;
+    // A newer version may make files and keys that the older one did not have.
+    let is_new = |f: &&mut Finding| f.outcome == Outcome::Unexpected && matches!(f.item, Item::File { .. } | Item::Key { .. });
+    findings.iter_mut().filter(is_new).for_each(|finding| finding.outcome = Outcome::Noted);
+    if let Some(upgraded) = evidence.completed(UPGRADED)?.filter(|_| stage != UPGRADED) {
+        for name in evidence.databases()? {
+            findings.extend(not_as_upgraded(&name, evidence.object_pairs(upgraded, after, &name)?));
+        }
+    }
     let mut coverage = covered::read(evidence, before, after)?;
     covered::add_trials(&mut coverage, evidence, stage, stage)?;
     let tried = evidence.trials(stage)?;
@@ -144,14 +180,15 @@ fn compared(
         unsound(evidence, before, &name, &mut findings)?;
         Sides { evidence, before, after, name: &name, versions }.content(&mut findings)?;
     }
-    for count in evidence.file_counts(before)? {
+    let unlisted = covered::unlisted_names(evidence)?;
+    for count in evidence.file_counts(before)?.into_iter().filter(|count| !unlisted.contains(&count.volume)) {
         match count.compared {
             Compared::Whole => counts.files += count.entries,
             Compared::Attributes | Compared::Loose => counts.paths += count.entries,
             Compared::No => {}
         }
     }
-    findings.extend(files(evidence, before, after)?);
+    findings.extend(of_unlisted(evidence, files(evidence, before, after)?)?);
     findings.extend(unread_before(evidence, before)?);
     let (old, new) = (evidence.facts(before)?, evidence.facts(after)?);
     counts.facts = old.len() as u64;
@@ -182,7 +219,7 @@ pub fn database_as(evidence: &Evidence, before: ObservationId, after: Observatio
 
 /// Judges what is known before a restore: the backup's steps and the audit.
 pub fn audited(evidence: &Evidence) -> Result<Verdict> {
-    let mut findings = audit::findings(evidence)?;
+    let mut findings = of_unlisted(evidence, audit::findings(evidence)?)?;
     findings.extend(outside(evidence)?);
     findings.extend(steps::findings(evidence)?);
     if evidence.get(RunFact::Audit)?.is_none() && findings.is_empty() {
@@ -192,6 +229,11 @@ pub fn audited(evidence: &Evidence) -> Result<Verdict> {
             None,
             "the audit ended before it was complete".into(),
         ));
+    }
+    if evidence.get(RunFact::Audit)?.is_some() && evidence.audited()?.is_empty() {
+        let item = Item::Observation { what: "audit".into() };
+        let why = "the stack's volumes have no file that a backup must have, so nothing was looked for in the snapshot";
+        findings.push(finding(item, Outcome::Unread, None, why.into()));
     }
     findings.extend(declared::optional::<BTreeSet<String>>(evidence, RunFact::UnlistedVolumes)?.err());
     let coverage = Coverage(covered::unlisted(evidence)?.into_iter().collect());

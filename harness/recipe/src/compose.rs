@@ -29,6 +29,9 @@ pub struct Compose {
     pub value: Value,
 }
 
+/// The most that the texts of a file may be with their variables replaced, in bytes.
+const MOST: usize = 16 << 20;
+
 impl Compose {
     /// Reads a file.
     pub fn read(file: &Path) -> Result<Self> {
@@ -82,9 +85,17 @@ impl Compose {
         let (mut problems, mut named) = (Problems::default(), BTreeSet::new());
         let mut add = |node: &Node, message| problems.add(Problem { file: self.file.clone(), line: Some(node.line), message });
         let left_out = self.labels_but(is_deployed);
+        let (mut length, mut is_too_long) = (0, false);
         self.tree.walk(&mut |text, node| match parts(text) {
             _ if left_out.contains(&(node.line, node.column)) => {}
             Ok(parts) => {
+                length += variable::made(text, env).len();
+                if length > MOST && !std::mem::replace(&mut is_too_long, true) {
+                    add(
+                        node,
+                        format!("up to here, the file's texts with the values of their variables have more than {MOST} bytes"),
+                    );
+                }
                 let variables = parts.iter().filter_map(|p| if let Part::Variable(v) = p { Some(v) } else { None });
                 let may_be_empty = |v: &Variable<'_>| v.fallback == Fallback::Empty && optional.contains(v.name);
                 let needed = variables.filter(|v| v.value(env).is_none() && !may_be_empty(v)).map(|v| v.name);

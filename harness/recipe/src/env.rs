@@ -14,6 +14,11 @@ use reader::Reader;
 /// The values of variables, by name.
 pub type Values = std::collections::BTreeMap<String, String>;
 
+/// The longest value, in bytes: half of what Linux passes to a program as one.
+pub const MOST: usize = 64 << 10;
+/// The most that all values of a file may be, in bytes.
+const MOST_IN_ALL: usize = 8 << 20;
+
 /// A file of `NAME=value` lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvFile {
@@ -40,6 +45,11 @@ impl EnvFile {
                 Err((line, message)) => problems.add(Problem { file: file.to_owned(), line: Some(line), message }),
             }
         }
+        if let (_, Some(line)) = expanded(&assignments, &Values::new()) {
+            let message =
+                format!("this value, or all values together, are too long: at most {MOST} and {MOST_IN_ALL} bytes are read");
+            problems.add(Problem { file: file.to_owned(), line: Some(line), message });
+        }
         problems.into_result()?;
         let comments = text.lines().filter_map(|line| line.trim_start().strip_prefix('#'));
         let names = comments.filter_map(|text| Reader::new(text.trim_start_matches('#')).assignment()?.ok());
@@ -49,12 +59,7 @@ impl EnvFile {
 
     /// The values. Those in `set` stand in the place of the file's, so that what is made of them follows; they are among the result.
     pub fn values(&self, set: &Values) -> Values {
-        let mut known = set.clone();
-        for assignment in self.assignments.iter().filter(|a| !set.contains_key(&a.name)) {
-            let value = assignment.value(&known);
-            known.insert(assignment.name.clone(), value);
-        }
-        known
+        expanded(&self.assignments, set).0
     }
 
     /// The assignment of a variable that counts.
@@ -76,15 +81,25 @@ pub fn parse_env(file: &Path, text: &str) -> Result<Values> {
 /// The variables that a shell script exports at its top level, read as data. A value that a command would print is left out, and so is
 /// what is no assignment.
 pub fn exported(text: &str) -> Values {
-    let mut known = Values::new();
-    for line in text.lines().filter(|l| l.starts_with("export ")) {
-        let Some(Ok(assignment)) = Reader::new(line).assignment() else { continue };
-        if !assignment.is_computed() {
-            let value = assignment.value(&known);
-            known.insert(assignment.name, value);
+    let lines = text.lines().filter(|l| l.starts_with("export "));
+    let assignments = lines.filter_map(|line| Reader::new(line).assignment()?.ok()).filter(|a| !a.is_computed());
+    expanded(&assignments.collect::<Vec<_>>(), &Values::new()).0
+}
+
+/// The values of assignments, beside those that are `set`, and the line of the first one that is too long, which is left out: one that
+/// doubles another one, line by line, would fill any memory.
+fn expanded(assignments: &[Assignment], set: &Values) -> (Values, Option<usize>) {
+    let (mut known, mut left, mut too_long) = (set.clone(), MOST_IN_ALL, None);
+    for assignment in assignments.iter().filter(|a| !set.contains_key(&a.name)) {
+        match assignment.value(&known, MOST.min(left)) {
+            Some(value) => {
+                left -= value.len();
+                known.insert(assignment.name.clone(), value);
+            }
+            None => too_long = too_long.or(Some(assignment.line)),
         }
     }
-    known
+    (known, too_long)
 }
 
 #[cfg(test)]
@@ -97,6 +112,19 @@ mod tests {
 
     fn one(text: &str) -> String {
         values(text).into_iter().find(|(name, _)| name == "A").expect("A").1
+    }
+
+    /// A value that doubles another one, and so on, would fill any memory.
+    #[test]
+    fn values_that_grow_without_end_are_refused() {
+        let text = format!("A=aaaaaaaa\n{}B=1\n", "A=$A$A\n".repeat(60));
+        let error = parse_env(Path::new("a.env"), &text).expect_err("too long").to_string();
+        assert!(error.contains("a.env:15: this value, or all values together, are too long"), "{error}");
+        let exported = exported(&text.replace("A=", "export A=").replace("B=", "export B="));
+        assert_eq!(exported["A"].len(), MOST);
+        let many: String = (0..1000).map(|n| format!("V{n}=$A\n")).collect();
+        let error = parse_env(Path::new("a.env"), &format!("A={}\n{many}", "a".repeat(MOST))).expect_err("too much").to_string();
+        assert!(error.contains("a.env:129: this value, or all values"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The inventory: every volume of a stack, what it holds, and whether a backup must bring it back.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::glob::matches;
@@ -79,7 +81,7 @@ pub struct Inventory {
     /// Every volume of the stack.
     #[serde(default, rename = "volume")]
     pub volumes: Vec<InventoryVolume>,
-    /// Mounts of services that are not the stack's volumes and that no backup needs.
+    /// What no backup needs outside the stack's volumes: other mounts of services, and folders inside their containers.
     #[serde(default, rename = "mount")]
     pub mounts: Vec<InventoryMount>,
     /// Secrets that a restore needs and that no backup has. All others get new values before a drill restores.
@@ -148,13 +150,13 @@ pub enum Names {
     Changing,
 }
 
-/// A mount of a service that is no volume of the stack: a folder of the host, or a volume without a name.
+/// What a service keeps outside the stack's volumes: in a folder of the host, in a volume without a name, or inside its container.
 #[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InventoryMount {
     /// The service.
     pub service: String,
-    /// Where it is mounted in the service's container.
+    /// Where it is mounted in the service's container, or the folder there.
     pub mount: String,
     /// Why no backup needs it, in one sentence.
     pub why: String,
@@ -192,6 +194,24 @@ pub enum DumpFormat {
 }
 
 impl Inventory {
+    /// The same with volumes that it does not have: all of what is in them is looked at, as nobody said what is worth nothing.
+    #[must_use]
+    pub fn with_unlisted(&self, volumes: &BTreeSet<String>) -> Self {
+        let unlisted = |name: &String| InventoryVolume {
+            name: name.clone(),
+            service: String::new(),
+            mount: "/".to_owned(),
+            class: Class::Durable,
+            why: "It is not in inventory.toml.".to_owned(),
+            live: None,
+            fresh: None,
+            not_deployed: false,
+            paths: vec![],
+        };
+        let new = volumes.iter().filter(|name| !self.volumes.iter().any(|v| v.name == **name)).map(unlisted);
+        Self { volumes: self.volumes.iter().cloned().chain(new).collect(), ..self.clone() }
+    }
+
     /// The volumes that the scenario deploys.
     pub fn deployed(&self) -> impl Iterator<Item = &InventoryVolume> {
         self.volumes.iter().filter(|v| !v.not_deployed)
@@ -229,7 +249,7 @@ impl InventoryVolume {
     }
 
     /// Whether a hook writes this file as a dump of others.
-    fn is_dump(&self, path: &str) -> bool {
+    pub fn is_dump(&self, path: &str) -> bool {
         self.paths.iter().any(|p| p.dump.as_deref() == Some(path))
     }
 

@@ -10,6 +10,7 @@ pub mod flow;
 pub mod hook;
 pub mod image;
 pub mod lint;
+mod main_service;
 mod meaning;
 mod mistake;
 mod overlay;

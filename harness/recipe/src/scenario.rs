@@ -16,7 +16,7 @@ use crate::compose::variable::made;
 use crate::compose::{Compose, references};
 use crate::env::{EnvFile, Values};
 use crate::error::{Problems, Result};
-use crate::fence::own::is_kept;
+use crate::fence::own::{STACK_VARIABLE, is_kept};
 use crate::fence::reach;
 use crate::image::{self, ImageContext};
 use crate::inventory::Inventory;
@@ -128,6 +128,11 @@ impl Scenario {
         Ok(contexts)
     }
 
+    /// The values that the recipe itself has for its variables, which anybody can read.
+    pub fn public_values(&self) -> Values {
+        self.recipe.values(&Values::new())
+    }
+
     /// The services of the recipe.
     pub fn services(&self) -> BTreeSet<String> {
         self.compose.iter().flat_map(|c| c.services().map(str::to_owned)).collect()
@@ -170,12 +175,17 @@ impl Scenario {
         Unlisted { services: self.services().difference(&known).cloned().collect(), volumes }
     }
 
+    /// The inventory, with the volumes of the recipe that it does not have.
+    pub fn whole_inventory(&self) -> Inventory {
+        self.inventory.with_unlisted(&self.unlisted().volumes)
+    }
+
     /// Checks that `env` has a value for every variable of the compose files that has no default, and that with these values nothing
     /// reaches the host but what is allowed. An error lists everything that is wrong.
     pub fn check_env(&self, env: &BTreeMap<String, String>) -> Result<()> {
         let mut problems = Problems::default();
         for compose in self.compose.iter().chain(&self.standin_compose) {
-            problems.keep(compose.check_needed(env, &self.recipe.optional(), is_kept))?;
+            problems.keep(compose.check_needed(env, &self.recipe.optional(), |label| is_kept(label, STACK_VARIABLE)))?;
             problems.keep(reach::check(compose, env, &self.spec.allowed))?;
         }
         problems.keep(references::check(&self.deployed(true)))?;

@@ -163,6 +163,9 @@ fn suggestions_for_every_wrong_example_leave_only_what_a_person_must_decide() {
             Rule::DumpNowhere,
             Rule::RestoreAdds,
             Rule::MaybeDatabase,
+            Rule::DatabaseInNoVolume,
+            Rule::SecretNotMounted,
+            Rule::OffByDefault,
         ];
         assert!(left.iter().all(|r| person.contains(r)), "{}: {left:?}", lesson.code);
     }

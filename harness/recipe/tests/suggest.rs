@@ -377,3 +377,18 @@ fn comments_stay_with_what_they_are_about() {
     assert_eq!((suggestion.by_hand, suggestion.left), (vec![], vec![]), "{new}");
     assert!(new.contains("/pg_backup.sh backup") && new.contains("\n# to do: a health check\n"), "{new}");
 }
+
+#[test]
+fn nothing_is_dumped_where_nobody_can_log_in() {
+    let db = |user: &str| {
+        let environment = format!("{{MYSQL_RANDOM_ROOT_PASSWORD: '1'{user}}}");
+        format!("  db:\n    image: mysql:8\n    environment: {environment}\n    volumes: ['my:/var/lib/mysql']\n")
+    };
+    for (user, is_made) in [("", false), (", MYSQL_USER: app", true)] {
+        let (suggestion, new) = suggested(&format!("services:\n{SWITCH}{}volumes:\n  my:\n", db(user)));
+        assert_eq!(new.contains("/mysql_backup.sh backup"), is_made, "{new}");
+        let says =
+            suggestion.by_hand.iter().any(|line| line.ends_with("the password of root is random, and there is no other account"));
+        assert_eq!(says, !is_made, "{:?}", suggestion.by_hand);
+    }
+}

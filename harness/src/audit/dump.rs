@@ -2,24 +2,30 @@
 
 use std::io::{Read, Seek as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use aho_corasick::AhoCorasick;
 use recipe::inventory::DumpFormat;
 
+use crate::probe::rows::bound;
+
 /// Looks at a whole file; what is wrong with it, in a few words.
-pub fn check(format: DumpFormat, file: &Path) -> Result<(), String> {
+pub fn check(format: DumpFormat, file: &Path, ending: Arc<AtomicBool>) -> Result<(), String> {
     let size = std::fs::metadata(file).map_err(|e| e.to_string())?.len();
     if size == 0 {
         return Err("it is empty".into());
     }
     match format {
-        DumpFormat::Sqlite => sqlite(file).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
+        DumpFormat::Sqlite => sqlite(file, ending).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
         DumpFormat::Rdb => rdb(file, size).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
         DumpFormat::PgDump => pg_dump(file, size).map_err(|e| e.to_string())?.map_or(Ok(()), Err),
     }
 }
 
-fn sqlite(file: &Path) -> rusqlite::Result<Option<String>> {
-    let db = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+fn sqlite(file: &Path, ending: Arc<AtomicBool>) -> rusqlite::Result<Option<String>> {
+    let mut db = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    bound(&mut db, ending)?;
     let said: String = db.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0))?;
     if said != "ok" {
         return Ok(Some(said));
@@ -71,8 +77,13 @@ fn pg_dump(file: &Path, size: u64) -> std::io::Result<Option<String>> {
     else {
         return Ok(Some("it is not a dump of PostgreSQL as text".into()));
     };
-    let whole = part(size.saturating_sub(AROUND))?.contains(&format!("-- PostgreSQL {what} dump complete\n"));
-    Ok((!whole).then(|| "it does not say at its end that it is complete: it is cut off".into()))
+    if !part(size.saturating_sub(AROUND))?.contains(&format!("-- PostgreSQL {what} dump complete\n")) {
+        return Ok(Some("it does not say at its end that it is complete: it is cut off".into()));
+    }
+    file.seek(std::io::SeekFrom::Start(0))?;
+    let table = AhoCorasick::new(["\nCREATE TABLE "]).map_err(std::io::Error::other)?;
+    let has_table = table.try_stream_find_iter(&file).map_err(std::io::Error::other)?.next().transpose()?.is_some();
+    Ok((!has_table).then(|| "it has no table: it is the dump of an empty database".into()))
 }
 
 #[cfg(test)]
@@ -90,7 +101,7 @@ mod tests {
         let mut dump = b"REDIS0010\xfa\x09redis-ver\x067.0.15\xff".to_vec();
         let sum = crc::Crc::<u64>::new(&crc::CRC_64_REDIS).checksum(&dump);
         dump.extend(sum.to_le_bytes());
-        let check = |bytes: &[u8]| super::check(DumpFormat::Rdb, written(bytes).path());
+        let check = |bytes: &[u8]| super::check(DumpFormat::Rdb, written(bytes).path(), Arc::default());
         assert_eq!(check(&dump), Ok(()));
         for cut in 0..dump.len() {
             assert!(check(&dump[..cut]).is_err(), "cut at {cut}");
@@ -104,6 +115,7 @@ mod tests {
     fn dumps_of_sqlite_that_are_whole_cut_off_and_without_tables() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("main.db");
+        let check = |format, file: &Path| super::check(format, file, Arc::default());
         let db = rusqlite::Connection::open(&path).expect("a database");
         db.execute_batch("PRAGMA user_version = 1").expect("a header");
         assert_eq!(check(DumpFormat::Sqlite, &path), Err("it has no tables".into()));
@@ -117,7 +129,7 @@ mod tests {
 
     #[test]
     fn dumps_of_postgresql_that_are_whole_cut_off_and_something_else() {
-        let check = |text: &str| super::check(DumpFormat::PgDump, written(text.as_bytes()).path());
+        let check = |text: &str| super::check(DumpFormat::PgDump, written(text.as_bytes()).path(), Arc::default());
         let dump = format!(
             "--\n-- PostgreSQL database dump\n--\n{}\n--\n-- PostgreSQL database dump complete\n--\n\n",
             "CREATE TABLE t ();\n".repeat(1000)
@@ -129,6 +141,8 @@ mod tests {
         assert_eq!(check(&cluster), Ok(()));
         assert!(check(&cluster[..cluster.len() - 40]).is_err(), "only one of its databases is complete");
         assert!(check("CREATE TABLE t ();\n").is_err());
+        let empty = "--\n-- PostgreSQL database dump\n--\n\nSET x = 1;\n--\n-- PostgreSQL database dump complete\n--\n\n";
+        assert_eq!(check(empty), Err("it has no table: it is the dump of an empty database".into()));
         assert!(check("").is_err());
     }
 }

@@ -21,9 +21,9 @@ pub struct DataArgs {
 /// How the engine is shared.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct EngineArgs {
-    /// Drills on the engine at a time.
+    /// Drills that may run at a time.
     ///
-    /// Whoever started them: this one waits for its turn.
+    /// All drills on the engine count, no matter who started them. If there are more, this one waits for its turn.
     #[arg(long, env = "RESTORE_DRILL_MAX_DRILLS", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     pub max_drills: u8,
 }

@@ -36,7 +36,7 @@ pub struct ClimbArgs {
     pub from: Option<String>,
     /// The scenario that describes the app.
     ///
-    /// Default: the one with the name of TYPE in the recipe's .env.sample, else the one with the folder's name.
+    /// Default: the one with the recipe's name, else the one with the name of TYPE in its .env.sample.
     #[arg(long)]
     pub scenario: Option<String>,
     /// Take the recipe's files as they are, committed or not.
@@ -68,7 +68,7 @@ pub struct ClimbArgs {
     pub engine: EngineArgs,
     /// Stop and tear down after this time, such as 90m.
     ///
-    /// The result is then unknown (exit code 2), and no rung is reported.
+    /// The result is then unknown (exit code 2), and no rung is reported. Default: no limit; for ci, 4h.
     #[arg(long, env = "RESTORE_DRILL_DEADLINE", value_name = "TIME", value_parser = super::data::time)]
     pub deadline: Option<Duration>,
     /// Where to store the run. Default: runs/ladder-TIME.

@@ -22,10 +22,10 @@ const STRICT: &str = "RESTORE_DRILL_STRICT";
 pub struct RunArgs {
     /// A scenario's name, or the folder of a recipe or a scenario.
     ///
-    /// For a recipe's folder, the scenario with the name of TYPE in its .env.sample is used, else the one with the folder's name.
+    /// For a recipe's folder, the scenario with the folder's name is used, else the one with the name of TYPE in its .env.sample.
     #[arg(value_name = "SCENARIO")]
     pub scenario: String,
-    /// This recipe's folder instead of the scenario's.
+    /// Use the recipe in this folder, not the scenario's own.
     #[arg(long, value_name = "DIR")]
     pub recipe: Option<PathBuf>,
     /// The data.

@@ -1,6 +1,7 @@
 //! `ci`: climbs a recipe's ladder as a step of a pipeline, keeps what came of it, and posts it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use judge::model::Status;
 use recipe::git::git;
@@ -25,6 +26,9 @@ use crate::{exit_code, output};
 
 /// Where drills find each other.
 const STATE: &str = "RESTORE_DRILL_STATE_DIR";
+
+/// How long a build may take if nobody says: an app under test may say nothing for ever, or always something new.
+const LONGEST: Duration = Duration::from_secs(4 * 3600);
 
 /// Where the recipe is.
 enum Place {
@@ -71,6 +75,7 @@ pub(super) async fn ci(mut args: CiArgs, scenarios: PathBuf) -> Result<u8> {
         }
     };
     args.climb.evidence = Some(dir.clone());
+    args.climb.deadline.get_or_insert(LONGEST);
     let step = Step { out: args.out.clone(), dir, build };
     let found = interruptible(wanted.source(&args, &scenarios, step.build.as_ref())).await;
     let (source, commit) = match found.and_then(|source| source.commit().map(|commit| (source, commit))) {

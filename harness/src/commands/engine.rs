@@ -33,6 +33,7 @@ pub(super) async fn gc(run: Option<&str>, force: bool) -> Result<u8> {
     };
     let ending = |run: &str| output::notice(format_args!("ending {run}"));
     let done = gc::collect(&engine, which, Duration::from_secs(120), ending).await?;
+    let code = if done.failed.is_empty() { exit_code::HELD } else { exit_code::NOT_POSTED };
     for (what, runs) in [
         ("removed", done.removed),
         ("live", done.live),
@@ -43,7 +44,7 @@ pub(super) async fn gc(run: Option<&str>, force: bool) -> Result<u8> {
     ] {
         output::line(format_args!("{what}: {}", if runs.is_empty() { "none".into() } else { runs.join(", ") }))?;
     }
-    Ok(exit_code::HELD)
+    Ok(code)
 }
 
 /// Checks the engine and this machine.

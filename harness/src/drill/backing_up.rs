@@ -1,13 +1,14 @@
 //! The backup: the bot creates a snapshot, which is then held against the live volumes.
 
 use bot::contract::Stored;
+use judge::BASELINE;
 use judge::audit::{self, AuditReport};
 use judge::model::BotStep;
 use judge::store::RunFact;
 
 use super::baseline::Baseline;
 use super::fault::{Fault, NoFault};
-use super::outside;
+use super::layers;
 use super::state::Drill;
 use crate::audit::Auditor;
 use crate::backup;
@@ -44,7 +45,8 @@ pub async fn backup(drill: &Drill, baseline: &Baseline) -> Result<Option<BackedU
 
 /// The same with what a fault does meanwhile, or to the snapshot.
 pub(crate) async fn backup_with(drill: &Drill, _: &Baseline, fault: &dyn Fault) -> Result<Option<BackedUp>> {
-    outside::look(drill).await?;
+    auditor(drill).await?.look_outside(&drill.app.scenario.services()).await?;
+    layers::look(drill, BASELINE).await?;
     let mut created = None;
     let create = async {
         created = create(drill).await?;
@@ -105,18 +107,22 @@ pub(super) async fn left_behind(drill: &Drill, forgets: bool) {
 /// judged with the rest.
 pub async fn audit(drill: &Drill, backup: &BackedUp) -> Result<Audited> {
     let phase = drill.run.events.phase(Phase::Audit);
-    let auditor = Auditor {
-        stack: drill.app.stack.name.clone(),
-        reader: drill.app.reader.clone(),
-        inventory: drill.app.scenario.inventory.clone(),
-        bot: drill.app.bot().await?,
-        evidence: drill.run.evidence.clone(),
-    };
-    backup::audited(&drill.run.evidence, auditor.gather(&backup.snapshot).await)?;
+    backup::audited(&drill.run.evidence, auditor(drill).await?.gather(&backup.snapshot).await)?;
     let found = audit::findings(&drill.run.evidence)?.len();
     phase.finish(match AuditReport::read(&drill.run.evidence)? {
         Some(report) => format!("{} in the snapshot; {found} findings", report.total()),
         None => format!("not completed; {found} findings"),
     });
     Ok(Audited { _private: () })
+}
+
+async fn auditor(drill: &Drill) -> Result<Auditor> {
+    Ok(Auditor {
+        stack: drill.app.stack.name.clone(),
+        reader: drill.app.reader.clone(),
+        inventory: drill.app.scenario.whole_inventory(),
+        bot: drill.app.bot().await?,
+        evidence: drill.run.evidence.clone(),
+        since: None,
+    })
 }

@@ -192,7 +192,7 @@ impl Deployment {
         Files {
             reader: self.reader.clone(),
             stack: self.stack.name.clone(),
-            inventory: self.scenario.inventory.clone(),
+            inventory: self.scenario.whole_inventory(),
             unreached: Unreached { volume: places.and_then(|p| p.mailboxes.clone()), folders: disabled.collect() },
         }
     }

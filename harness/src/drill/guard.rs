@@ -143,8 +143,10 @@ where
     }
     // It may be over, as the loss of the lease is asked for after it.
     if is_cut_short && !work.is_finished() {
+        evidence.end();
         work.abort();
-        let _ = work.await;
+        // What cannot be ended does not keep the deployment.
+        let _ = tokio::time::timeout(ASKING, work).await;
     }
     if let Some(drill) = prepared.get().filter(|_| existing) {
         // On every way out: the bot no longer sees the run, and what is in somebody else's repository is told, or removed.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum as _;
-use recipe::env::read_env;
+use recipe::env::{Values, read_env};
 use recipe::near::did_you_mean;
 use recipe::scenario::{self, Scenario, With};
 use seeds::Profile;
@@ -135,7 +135,7 @@ impl Options {
     /// remembered once what says what is drilled is stored: a weak password may be a word that this has too.
     pub(super) fn remember_operators(&self) {
         if let Some(Ok(values)) = self.env_file.as_deref().map(read_env) {
-            remember_values(&values);
+            remember_values(&values, &Values::new());
         }
     }
 

@@ -99,7 +99,11 @@ impl Ground {
         evidence.set_json(RunFact::Inventory, &scenario.inventory)?;
         evidence.set_json(RunFact::UnlistedVolumes, &scenario.unlisted().volumes)?;
         // Only now: a weak password may be a word that these have too.
-        [Some(&env), env_before.as_ref()].into_iter().flatten().for_each(remember_values);
+        for (scenario, env) in [(Some(&scenario), Some(&env)), (before.as_ref(), env_before.as_ref())] {
+            // What the recipe itself says is public: who looks for it hides words that others need.
+            let public = scenario.map(Scenario::public_values).unwrap_or_default();
+            env.into_iter().for_each(|env| remember_values(env, &public));
+        }
 
         let helper_image = built.values().next().or(bot.as_ref()).cloned().or_else(|| scenario.images().into_values().next());
         let helper_image = helper_image.unwrap_or_default();
@@ -258,7 +262,8 @@ fn tell_unlisted(events: &Events, scenario: &Scenario, absent: &BTreeSet<String>
     }
     if !volumes.is_empty() {
         events.note(format!(
-            "Not known to the inventory: the volumes {}. Whether they come back is not compared; add them to inventory.toml.",
+            "Not known to the inventory: the volumes {}. If anything in them does not come back, the verdict is unknown; add them to \
+             inventory.toml.",
             listed(&volumes)
         ));
     }

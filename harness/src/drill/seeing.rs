@@ -1,8 +1,8 @@
 //! Seeing: the probes of a scenario, each of which reads its part of what is deployed.
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use judge::BASELINE;
 use judge::store::{Login, ObservationId};
+use judge::{BASELINE, FRESH};
 use recipe::scenario::{MailServer, ServiceCommand};
 
 use super::state::Drill;
@@ -12,9 +12,6 @@ use crate::probe::facts::Facts;
 use crate::probe::mail::Mail;
 use crate::probe::sieve::Scripts;
 use crate::probe::{Probe, observe_all};
-
-/// The observation of what a fresh deployment has by itself.
-pub(crate) const FRESH: &str = "fresh";
 
 pub(super) async fn see(drill: &Drill, name: &str, phase: &Running) -> Result<ObservationId> {
     let mail = match drill.app.mail() {

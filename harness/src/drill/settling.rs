@@ -1,6 +1,6 @@
 //! Settling: every accepted message is delivered or bounced before anything is observed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::seeding::Seeded;
 use super::state::Drill;
@@ -14,6 +14,9 @@ pub struct Settled {
     _private: (),
 }
 
+/// How many times the deadline a queue may take that gets shorter all the time.
+const SLOW: u32 = 60;
+
 /// Waits until the mail queue is empty: every accepted message is delivered or bounced.
 /// The deadline is for the queue to get shorter, not for it to be empty.
 pub async fn settle(drill: &Drill, _: Seeded) -> Result<Settled> {
@@ -21,11 +24,12 @@ pub async fn settle(drill: &Drill, _: Seeded) -> Result<Settled> {
         return Ok(Settled { _private: () });
     }
     let phase = drill.run.events.phase(Phase::Settle);
-    let mut shortest = None;
+    let patience = Duration::from_secs(drill.app.scenario.spec.deadlines.settle);
+    let (begin, mut shortest) = (Instant::now(), None);
     let mut last = 0;
     loop {
         let before = shortest;
-        let result = until(Duration::from_secs(drill.app.scenario.spec.deadlines.settle), || async {
+        let result = until(patience, || async {
             let queued = queued(drill).await?;
             Ok(if queued == 0 || before.is_none_or(|b| queued < b) {
                 Ok(queued)
@@ -39,6 +43,10 @@ pub async fn settle(drill: &Drill, _: Seeded) -> Result<Settled> {
         phase.progress(last - queued, last, "messages");
         if queued == 0 {
             break;
+        }
+        if begin.elapsed() > patience * SLOW {
+            let why = format!("{queued} messages are still in the queue after {} minutes", begin.elapsed().as_secs() / 60);
+            return Err(SeedingError::NotDelivered { why }.into());
         }
         shortest = Some(queued);
     }

@@ -7,11 +7,12 @@ use ipnet::Ipv4Net;
 use judge::redact::{password_in, remember_bytes, remember_foreign, says_secret};
 use recipe::compose::Compose;
 use recipe::compose::edit::Edit;
+use recipe::env::Values;
 use recipe::fence::closed::{Closed, networks};
 use recipe::fence::own::{Change, Fence};
 use recipe::scenario::Scenario;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::stack::alive;
 use crate::stack::deploy::Stack;
 
@@ -50,7 +51,7 @@ impl Stacks<'_> {
         let changes = fence.own(&mut compose)?;
         let closed = self.closed(scenario, &compose, &env);
         closed.close(&mut compose);
-        remember_files(&compose);
+        remember_files(&compose)?;
         let (name, resolvers, secrets) = (self.name.clone(), closed.resolvers(), self.secrets.clone());
         let stopped = self.stopped.clone();
         Ok((Stack { name, compose, env, images, edits, resolvers, stopped, secrets, made: Some(made) }, changes))
@@ -72,9 +73,10 @@ impl Stacks<'_> {
 }
 
 /// Remembers the values of variables that say by their name, or by a password in an address, that they are secret.
-pub(super) fn remember_values(env: &BTreeMap<String, String>) {
-    env.iter().filter(|(name, _)| says_secret(name)).for_each(|(_, value)| remember_foreign(value));
-    env.values().filter_map(|value| password_in(value)).for_each(remember_foreign);
+pub(super) fn remember_values(env: &Values, public: &Values) {
+    let own = || env.iter().filter(|(name, value)| public.get(*name) != Some(*value));
+    own().filter(|(name, _)| says_secret(name)).for_each(|(_, value)| remember_foreign(value));
+    own().filter_map(|(_, value)| password_in(value)).for_each(remember_foreign);
 }
 
 /// How many networks have no subnet of the recipe's.
@@ -83,10 +85,24 @@ pub(super) fn count_to_choose(all: &[&Scenario], standins: bool) -> usize {
     networks.filter(|(_, subnet)| subnet.is_none()).map(|(name, _)| name).collect::<BTreeSet<_>>().len()
 }
 
+/// The most that files of secrets may have together, in bytes: all of it is looked for in whatever is printed.
+const MOST: usize = 256 << 10;
+
 /// Remembers what the secrets of compose files have that come from files.
-fn remember_files(all: &[Compose]) {
+///
+/// # Errors
+/// They are too large.
+fn remember_files(all: &[Compose]) -> Result<()> {
     let secrets = all.iter().filter_map(|c| c.value.get("secrets")?.as_object()).flat_map(|s| s.values());
     // A `$` in a path is written twice.
     let files = secrets.filter_map(|secret| Some(secret.get("file")?.as_str()?.replace("$$", "$")));
-    files.filter_map(|file| std::fs::read(file).ok()).for_each(|content| remember_bytes(&content));
+    let contents: Vec<Vec<u8>> = files.filter_map(|file| std::fs::read(file).ok()).collect();
+    let size: usize = contents.iter().map(Vec::len).sum();
+    if size > MOST {
+        return Err(Error::Usage(format!(
+            "the files of the recipe's secrets have {size} bytes together; expected at most {MOST}"
+        )));
+    }
+    contents.iter().for_each(|content| remember_bytes(content));
+    Ok(())
 }

@@ -10,6 +10,7 @@ use judge::store::TrialSeen;
 
 use super::backing_up::Audited;
 use super::fault::Trials;
+use super::layers;
 use super::shaping::Shaped;
 use super::state::Drill;
 use crate::error::Result;
@@ -70,11 +71,6 @@ pub async fn write_before(drill: &Drill, _: &Audited) -> Result<()> {
     write(drill, BASELINE).await
 }
 
-/// Has new data written after a restore.
-pub async fn write_after(drill: &Drill, stage: &str) -> Result<()> {
-    write(drill, stage).await
-}
-
 async fn write(drill: &Drill, stage: &str) -> Result<()> {
     let phase = drill.run.events.phase(Phase::Try);
     let seen = writes::writes(drill, stage).await?;
@@ -83,12 +79,13 @@ async fn write(drill: &Drill, stage: &str) -> Result<()> {
     Ok(())
 }
 
-/// Tries what a fault lets be tried.
+/// Tries what a fault lets be tried, has new data written, and looks at what the app made beside its volumes meanwhile.
 pub(crate) async fn try_as(drill: &Drill, trials: Trials, stage: &str) -> Result<()> {
     match trials {
         Trials::None => return Ok(drill.run.evidence.try_nothing(stage)?),
         Trials::All => try_after(drill, stage, true).await?,
         Trials::QueueHeld => try_after(drill, stage, false).await?,
     }
-    write_after(drill, stage).await
+    write(drill, stage).await?;
+    layers::look(drill, stage).await
 }

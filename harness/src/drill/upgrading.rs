@@ -5,6 +5,7 @@ use judge::{self, BASELINE, INSTALLED, UPGRADED};
 
 use super::backing_up::BackedUp;
 use super::baseline::{self, Baseline};
+use super::fault::Trials;
 use super::looking;
 use super::observing;
 use super::restoring;
@@ -44,11 +45,13 @@ pub async fn upgraded(drill: &Drill, _: &Upgraded) -> Result<Verdict> {
     Ok(judge::across(&drill.run.evidence, INSTALLED, UPGRADED)?)
 }
 
-/// Restores a backup of the version before onto the version under test, and compares what came of it.
+/// Restores a backup of the version before onto the version under test, compares what came of it, and tries the app with it.
 pub async fn across(drill: &Drill, wiped: Wiped, backup: &BackedUp) -> Result<Verdict> {
     let restored = restoring::restore(drill, wiped, backup).await?;
     let restarted: Restarted = restoring::restart(drill, restored).await?;
     observing::observe(drill, &restarted, ACROSS).await?;
+    // What is in the queue goes out once, after the restore of the version's own backup.
+    trials::try_as(drill, Trials::QueueHeld, ACROSS).await?;
     Ok(judge::across(&drill.run.evidence, INSTALLED, ACROSS)?)
 }
 

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use judge::store::{FactSeen, Login, ObservationId, RunFact};
+use judge::store::{FactSeen, Login, ObservationId, Own, RunFact};
+use judge::{FRESH, INSTALLED, WIPED};
 
 use super::backing_up::Audited;
 use super::baseline::Baseline;
@@ -20,9 +21,6 @@ use crate::probe::mail::Failure;
 use crate::probe::rows::UNREADABLE;
 use crate::stack::until;
 use crate::stack::volumes::full_name;
-
-/// The observation of what is there after the wipe.
-const WIPED: &str = "wiped";
 
 /// The kinds of what a wipe may leave behind.
 const LEFTOVERS: [&str; 7] = ["volume", "login", "row", "file", "fact", "page", "key"];
@@ -75,27 +73,26 @@ async fn prove(
     let kept = expected.difference(&removed).next().map(|v| format!("volume {v} was not removed"));
     let logins = logins_left(drill, baseline).await?;
     let wiped = until(drill.app.converge_deadline(), || see_wiped(drill)).await?;
-    let (before, fresh) = (baseline.observation(), drill.run.evidence.completed(seeing::FRESH)?);
+    let evidence = &drill.run.evidence;
+    let (before, fresh) = (baseline.observation(), evidence.completed(FRESH)?);
+    // After an upgrade, what the newer version made by itself is in the baseline, and in a new deployment too.
+    let own = Own { before, fresh, older: evidence.completed(INSTALLED)? };
     let left: [Option<String>; LEFTOVERS.len()] = [
         kept,
         logins.iter().flatten().next().cloned(),
-        rows_left(drill, before, fresh, wiped)?,
-        drill
-            .run
-            .evidence
-            .file_still_there(before, fresh, wiped)?
-            .map(|(volume, path)| format!("volume {volume} still has file {path}")),
+        rows_left(drill, own, wiped)?,
+        evidence.file_still_there(own, wiped)?.map(|(volume, path)| format!("volume {volume} still has file {path}")),
         facts_left(drill, before, wiped)?,
         pages_left(drill).await?,
-        keys_left(drill, before, fresh, wiped)?,
+        keys_left(drill, own, wiped)?,
     ];
     let left = LEFTOVERS.iter().zip(left).filter_map(|(kind, what)| what.map(|what| Leftover { kind, what }));
     let left: Vec<Leftover> = left.collect();
     if !left.is_empty() {
         return Err(Error::WipeNotProven(left));
     }
-    let rows = drill.run.evidence.rows_besides(before, fresh)?;
-    let files: u64 = drill.run.evidence.file_counts(before)?.iter().map(|c| c.entries).sum();
+    let rows = evidence.rows_besides(before, fresh)?;
+    let files: u64 = evidence.file_counts(before)?.iter().map(|c| c.entries).sum();
     let (volumes, refused) = (removed.len(), logins.len());
     let new = if renewed.is_empty() { String::new() } else { format!("; new values of {}", secrets::listed(renewed)) };
     phase.finish(format!("{volumes} volumes removed; {refused} logins refused, {rows} rows and {files} files gone{new}"));
@@ -147,16 +144,16 @@ async fn see_wiped(drill: &Drill) -> Result<Result<ObservationId, String>> {
     Ok(Ok(wiped))
 }
 
-fn rows_left(drill: &Drill, before: ObservationId, fresh: Option<ObservationId>, wiped: ObservationId) -> Result<Option<String>> {
-    let row = drill.run.evidence.row_still_there(before, fresh, wiped)?;
+fn rows_left(drill: &Drill, own: Own, wiped: ObservationId) -> Result<Option<String>> {
+    let row = drill.run.evidence.row_still_there(own, wiped)?;
     Ok(row.map(|row| format!("database {}, table {} still has row {}", row.database, row.table, row.key)))
 }
 
-fn keys_left(drill: &Drill, before: ObservationId, fresh: Option<ObservationId>, wiped: ObservationId) -> Result<Option<String>> {
+fn keys_left(drill: &Drill, own: Own, wiped: ObservationId) -> Result<Option<String>> {
     if let Some((service, why)) = drill.run.evidence.redis(wiped)?.into_iter().find_map(|(service, why)| Some((service, why?))) {
         return Ok(Some(format!("redis {service} cannot be read, so that its keys may be there still: {why}")));
     }
-    let key = drill.run.evidence.key_still_there(before, fresh, wiped)?;
+    let key = drill.run.evidence.key_still_there(own, wiped)?;
     Ok(key.map(|(service, number, key)| format!("redis {service}, database {number} still has key {key}")))
 }
 

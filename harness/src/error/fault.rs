@@ -13,7 +13,7 @@ pub enum FaultError {
         name: String,
     },
     /// There is nothing of what it strikes.
-    #[error("{place} has no {what} to strike")]
+    #[error("{place} has no {what} that the fault could change")]
     Nothing {
         /// What it strikes: `row`, `table user`, …
         what: String,

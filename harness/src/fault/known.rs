@@ -60,7 +60,12 @@ fn is_about(glob: &str, item: &Item) -> bool {
         Item::Fact { .. } => {
             !["trial: ", "mailbox ", "database ", "volume ", "snapshot", "redis "].iter().any(|p| glob.starts_with(p))
         }
-        Item::Mount { .. } | Item::Snapshot { .. } | Item::Secret { .. } | Item::Step { .. } | Item::Observation { .. } => false,
+        Item::Mount { .. }
+        | Item::Layer { .. }
+        | Item::Snapshot { .. }
+        | Item::Secret { .. }
+        | Item::Step { .. }
+        | Item::Observation { .. } => false,
     }
 }
 
@@ -82,7 +87,7 @@ impl Items {
     pub fn of_baseline(drill: &Drill) -> Result<Self> {
         let evidence = &drill.run.evidence;
         let Some(baseline) = evidence.completed(judge::BASELINE)? else { return Ok(Self::default()) };
-        Self::read(evidence, &drill.run.corpus, baseline, evidence.completed(crate::drill::FRESH)?)
+        Self::read(evidence, &drill.run.corpus, baseline, evidence.completed(judge::FRESH)?)
     }
 
     /// Reads them from a run's evidence. `fresh` is what a fresh deployment has by itself.

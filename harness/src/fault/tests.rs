@@ -48,7 +48,7 @@ fn every_fault_is_a_sentence() {
 }
 
 /// Rules whose mistakes are not deployed by a fault of their own, and why.
-const ONLY_READ: [(Rule, &str); 20] = [
+const ONLY_READ: [(Rule, &str); 25] = [
     (Rule::BackupHookAlone, "it is dump-never-loaded of a hook that is not seen to write a dump"),
     (Rule::LeadingSlash, "bots differ in what they make of it"),
     (Rule::OldVersion, "the label is missing, as in version-absent"),
@@ -69,6 +69,11 @@ const ONLY_READ: [(Rule, &str); 20] = [
     (Rule::MaybeDatabase, "the app has no database server; database-copied-live is the same of a file"),
     (Rule::BlankInPaths, "bots differ in what they make of it"),
     (Rule::NeedlessVolume, "the volume is backed up with it and without it"),
+    (Rule::DatabaseInNoVolume, "no stand-in has a database server without its volume; data-in-no-volume is the same of files"),
+    (Rule::SecretNotMounted, "the hook fails, as in hook-tool-missing"),
+    (Rule::ItemWithoutEquals, "the label has another name, as in label-misspelt"),
+    (Rule::SingleDollar, "the hook gets other arguments, as in variable-without-value"),
+    (Rule::OffByDefault, "bots differ in what they make of it; labels-absent is the same of one that goes by the specification"),
 ];
 
 #[test]

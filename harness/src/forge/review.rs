@@ -26,6 +26,8 @@ pub struct Comment {
     pub author: String,
     /// What it says.
     pub text: String,
+    /// Whether it says what its author wrote: nobody has changed it, and it was not imported.
+    pub is_as_written: bool,
 }
 
 impl Client {
@@ -66,8 +68,14 @@ impl Client {
     /// The forge does not say.
     pub async fn said(&self, pull_request: u64) -> Result<Vec<Comment>> {
         let all = self.comments(pull_request).await.map_err(self.asking(&format!("comments on pull request {pull_request}")))?;
+        // Others than the author can change a comment in Gitea, and one that was imported may have an author who never wrote it.
+        let is_as_written = |comment: &Value| {
+            let edited = comment["updated_at"].as_str() != comment["created_at"].as_str();
+            !edited && comment["original_author"].as_str().is_none_or(str::is_empty)
+        };
         let one = |comment: &Value| {
             Some(Comment {
+                is_as_written: is_as_written(comment),
                 id: comment["id"].as_u64()?,
                 author: self.dialect.author(comment)?.to_owned(),
                 text: comment["body"].as_str()?.to_owned(),

@@ -84,8 +84,8 @@ impl Program {
         let Self { name, variable } = self;
         if !Path::new(CHECKOUT).join("Cargo.lock").is_file() {
             return Err(Error::Engine(format!(
-                "no program `{name}` for its image: restore-drill is linked dynamically, so it cannot stand for it there. Install it with \
-                 `cargo install` in a checkout, or from `make dist`; or let {variable} name the program"
+                "no program `{name}` for its image: restore-drill is linked dynamically, so it cannot be used instead. Install it with \
+                 `cargo install` in a checkout, or from `make dist`; or set {variable} to the program's path"
             )));
         }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

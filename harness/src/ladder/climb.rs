@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use judge::model::{Counts, Finding, Item, Outcome, Trial, TrialKind, Verdict};
-use judge::redact::redact;
+use judge::redact::redact_texts;
 use judge::store::RunFact;
 use judge::{self, BASELINE, RESTORED, UPGRADED};
 use recipe::compose::variable::interpolate;
@@ -124,7 +124,9 @@ pub async fn climb(plan: Plan, sinks: Sinks) -> Result<Ladder> {
         reproduce: command,
     };
     let file = dir.join("ladder.json");
-    std::fs::write(&file, redact(&format!("{:#}\n", serde_json::json!(ladder))).as_ref()).map_err(Error::io(&file))?;
+    let mut json = serde_json::json!(ladder);
+    redact_texts(&mut json);
+    std::fs::write(&file, format!("{json:#}\n")).map_err(Error::io(&file))?;
     Ok(ladder)
 }
 
@@ -255,8 +257,7 @@ impl Climb {
         let wiped = drill::wipe(drill, baseline, &audited).await?;
         let restarted = drill::restart(drill, drill::restore(drill, wiped, &backup).await?).await?;
         drill::observe(drill, &restarted, RESTORED).await?;
-        drill::try_after(drill, RESTORED, true).await?;
-        drill::write_after(drill, RESTORED).await?;
+        drill::try_as(drill, Trials::All, RESTORED).await?;
         drill::needed_secrets(drill, &restarted, Trials::All, RESTORED).await?;
         let own = drill::judge(drill, RESTORED)?;
         let mut findings: Vec<Finding> = own.findings.into_iter().filter(|f| !matches!(f.item, Item::Trial { .. })).collect();

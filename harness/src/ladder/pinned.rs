@@ -229,7 +229,8 @@ fn unpack(repository: &Path, tree: &str, into: &Path) -> Result<()> {
 }
 
 fn unpack_archive(archive: impl Read, tree: &str, into: &Path) -> Result<()> {
-    let too_large = |what: &str| Error::Usage(format!("{tree}: no recipe has more than {what}; nothing of it is used"));
+    let too_large =
+        |what: &str| Error::Usage(format!("{tree}: more than {what}, the most that a recipe may have; nothing was unpacked"));
     let mut archive = tar::Archive::new(archive.take(MOST_BYTES));
     for (at, entry) in archive.entries().map_err(Error::io(into))?.enumerate() {
         if at >= MOST_ENTRIES {
@@ -342,7 +343,7 @@ mod tests {
         let many = many.into_inner().expect("an archive");
         let refused = |archive: &[u8], most: &str| {
             let error = unpack_archive(archive, "abc:", dir.path()).expect_err("refused").to_string();
-            assert!(error.contains(&format!("no recipe has more than {most}")), "{error}");
+            assert!(error.contains(&format!("more than {most}, the most that a recipe may have")), "{error}");
         };
         refused(&many, "10000 files");
         // What follows never comes.

@@ -54,10 +54,19 @@ function read.stream(key)
   told(redis.call('XINFO', 'STREAM', key), 'last-generated-id', 'max-deleted-entry-id')
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', key)) do
     told(group, 'name', 'last-delivered-id', 'consumers', 'pending')
-    -- What consumers took and did not acknowledge: how many, from where to where, how many each.
+    -- What consumers took and did not acknowledge: how many, from where to where, and how many each.
     local pending = redis.call('XPENDING', key, group[2])
     for i = 1, 3 do parts[#parts + 1] = sha(tostring(pending[i])) end
     for _, consumer in ipairs(pending[4] or {}) do parts[#parts + 1] = sha(consumer[1]) .. sha(tostring(consumer[2])) end
+    -- Which entries, by whom they were taken, and how often.
+    local taken = '-'
+    repeat
+      local entries = redis.call('XPENDING', key, group[2], taken, '+', 1000)
+      for _, entry in ipairs(entries) do
+        parts[#parts + 1] = sha(entry[1] .. ' ' .. entry[2] .. ' ' .. tostring(entry[4]))
+        taken = '(' .. entry[1]
+      end
+    until #entries < 1000
   end
   return entries, sha(table.concat(parts))
 end

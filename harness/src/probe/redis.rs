@@ -1,6 +1,8 @@
 //! The Redis probe: every key of every database, page by page (SCAN), each read where it is: its value's hash leaves Redis, the value
 //! does not.
 
+use std::time::Duration;
+
 use engine::Engine;
 use judge::store::{Evidence, KeySeen, ObservationId};
 use recipe::glob::matches;
@@ -19,6 +21,9 @@ const PAGE: &str = "2000";
 const HEADING: &str = "# Keyspace";
 /// What expires sooner than this may be gone by itself before it is looked at again, in milliseconds.
 const SOON: i64 = 60 * 60 * 1000;
+
+/// The longest that reading all keys of a server may take.
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// The Redis probe.
 pub struct Redis {
@@ -39,13 +44,16 @@ impl Probe for Redis {
         Box::pin(async move {
             let mut done = 0;
             for spec in &self.specs {
-                let read = self.read(spec, evidence, observation).await;
+                // What answers is a program of the app's, which need not say that a page is the last.
+                let read = tokio::time::timeout(PATIENCE, self.read(spec, evidence, observation)).await;
+                let late = || format!("its keys could not be read in {} minutes", PATIENCE.as_secs() / 60);
+                let read = read.map_err(|_| late()).and_then(|read| read.map_err(|e| e.to_string()));
                 if let Err(e) = &read {
                     tracing::debug!(service = spec.service, "{e}");
                     // What was read before it broke is no observation.
                     evidence.clear_keys(observation, &spec.service)?;
                 }
-                evidence.put_redis(observation, &spec.service, read.err().map(|e| e.to_string()).as_deref())?;
+                evidence.put_redis(observation, &spec.service, read.err().as_deref())?;
                 done += 1;
                 progress(done, self.specs.len() as u64);
             }

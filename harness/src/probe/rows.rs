@@ -26,6 +26,8 @@ mod postgresql;
 mod sqlite;
 mod store;
 
+pub use sqlite::bound;
+
 /// How what is said of a database begins that is there and cannot be read.
 pub(crate) const UNREADABLE: &str = "unreadable";
 

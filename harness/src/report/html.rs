@@ -168,7 +168,7 @@ fn kind(item: &Item) -> &'static str {
     match item {
         Item::Step { .. } | Item::Observation { .. } => "the drill itself",
         Item::Secret { .. } => "secrets",
-        Item::Mount { .. } => "mounts",
+        Item::Mount { .. } | Item::Layer { .. } => "outside the volumes",
         Item::Snapshot { .. } => "the snapshot",
         Item::Database { .. } | Item::Row { .. } | Item::Object { .. } => "databases",
         Item::Key { .. } => "Redis",

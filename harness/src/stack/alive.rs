@@ -3,7 +3,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -52,7 +52,7 @@ fn own_folder(of_all: &Path) -> Result<PathBuf> {
     }
     if !is_users(&dir, user, 0o077)? {
         return Err(Error::Usage(format!(
-            "{} is not a folder of yours that nobody else can use. Remove it, or name another state directory with RESTORE_DRILL_STATE_DIR",
+            "{} is not yours, or others can use it too. Remove it, or name another state directory with RESTORE_DRILL_STATE_DIR",
             dir.display()
         )));
     }
@@ -108,13 +108,20 @@ pub(crate) const TEMPORARY: &str = "tmp-";
 /// When one of which nothing else is known is a dead run's.
 const OLD: Duration = Duration::from_secs(3600);
 
+/// Makes directories that only this user can look into, whatever the umask.
+fn private<'a, 'b>() -> tempfile::Builder<'a, 'b> {
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(std::fs::Permissions::from_mode(0o700));
+    builder
+}
+
 /// A directory of a run's own, for files that have secrets or users' data in them: if the run is killed, the next `gc` removes it.
 ///
 /// # Errors
 /// The state directory cannot be written.
 pub fn temporary(run: &str) -> Result<tempfile::TempDir> {
     let state = state_dir()?;
-    tempfile::Builder::new().prefix(&format!("{TEMPORARY}{}-{run}-", host_id()?)).tempdir_in(&state).map_err(Error::io(&state))
+    private().prefix(&format!("{TEMPORARY}{}-{run}-", host_id()?)).tempdir_in(&state).map_err(Error::io(&state))
 }
 
 /// What the names of those begin with that are no run's.
@@ -231,8 +238,6 @@ pub fn is_held(run: &str) -> Result<Option<bool>> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
@@ -241,7 +246,7 @@ mod tests {
         let own = own_folder(all.path()).expect("a folder");
         assert_eq!(own_folder(all.path()).expect("the same"), own);
         std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).expect("set");
-        assert!(own_folder(all.path()).expect_err("others see it").to_string().contains("nobody else"));
+        assert!(own_folder(all.path()).expect_err("others see it").to_string().contains("others can use it too"));
         std::fs::remove_dir(&own).expect("removed");
         std::os::unix::fs::symlink(all.path(), &own).expect("linked");
         assert!(own_folder(all.path()).is_err());
@@ -253,6 +258,7 @@ mod tests {
         let name = format!("{PROCESS}-that-was-killed-{}", std::process::id());
         drop(Alive::take(&name).expect("a lock"));
         let left = temporary(&name).expect("a directory").keep();
+        assert_eq!(left.metadata().expect("there").permissions().mode() & 0o777, 0o700, "secrets are in it");
         let lock = state_dir().expect("a directory").join(super::name(&name));
         assert!(left.is_dir() && lock.exists());
         remove_temporary().expect("removed");

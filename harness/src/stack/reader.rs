@@ -206,6 +206,7 @@ fn of_archive(entry: volumes::Entry<'_>, asked: &Hashed) -> std::io::Result<Read
         gid: number(header.gid()?)?,
         mode: header.mode()? & 0o7777,
         mtime: (header.mtime()? as i64).saturating_mul(1_000_000_000),
+        changed: 0,
         target,
         inode,
         device: numbers.filter(|_| matches!(kind, Kind::Block | Kind::Character)),

@@ -1,7 +1,7 @@
 //! Reading and writing volumes through the engine's archive calls, by a helper container
 //! that is created and never started: no host path is touched, so any engine will do.
 
-use std::io::{Read, Write as _};
+use std::io::{Read, Seek as _, SeekFrom, Write as _};
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions};
 use bollard::query_parameters::{CreateContainerOptionsBuilder, UploadToContainerOptionsBuilder};
@@ -12,10 +12,14 @@ use inside::name::escape;
 use sha2::{Digest as _, Sha256};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
+use super::disk;
 use super::ownership::Owned;
 use super::{run_labels, stack_labels};
 use crate::error::Context as _;
 use crate::error::{Error, Result};
+
+/// Bytes that become a hole in a copy if all are zero.
+const BLOCK: usize = 64 << 10;
 
 /// A helper container with one volume mounted at `/volume`.
 pub struct Helper {
@@ -121,17 +125,58 @@ impl Helper {
         .await
     }
 
-    /// Copies a file out of the volume. False when it is not there.
+    /// Copies a file out of the volume, with holes where it has zeros. False when it is not there.
+    ///
+    /// # Errors
+    /// Half of the disk's free space is not enough for it.
     pub async fn copy_out(&self, path: &str, to: &std::path::Path) -> Result<bool> {
         let target = to.to_owned();
+        let folder = to.parent().unwrap_or(to).to_string_lossy();
+        let most = disk::free(&folder).await.map_or(u64::MAX, |free| free / 2);
         let copied = self
             .each(path, (), move |(), entry| {
                 let mut file = std::fs::File::create(&target)?;
-                std::io::copy(entry.content, &mut file)?;
-                file.flush()
+                copy_with_holes(entry.content, &mut file, most)
             })
             .await?;
         Ok(copied.is_some())
+    }
+}
+
+/// The largest file that is copied, in bytes: a larger one has holes, and reading those would not end.
+const LARGEST: u64 = 1 << 40;
+
+/// Copies a file, and makes a hole of each block of zeros: an app may have a file of many terabytes that takes no space.
+///
+/// # Errors
+/// What is not zeros is more than `most` bytes, or all of it is too large.
+pub fn copy_with_holes(from: &mut dyn Read, to: &mut std::fs::File, most: u64) -> std::io::Result<()> {
+    let (mut block, mut size, mut written) = ([0; BLOCK], 0, 0);
+    loop {
+        let mut filled = 0;
+        while filled < BLOCK {
+            match from.read(&mut block[filled..])? {
+                0 => break,
+                n => filled += n,
+            }
+        }
+        let (bytes, at) = (&block[..filled], size);
+        size += filled as u64;
+        if size > LARGEST {
+            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "it is larger than 1 TiB"));
+        }
+        if bytes.iter().any(|byte| *byte != 0) {
+            written += filled as u64;
+            if written > most {
+                let why = format!("a copy of it takes more than {most} bytes, half of what is free on this disk");
+                return Err(std::io::Error::new(std::io::ErrorKind::StorageFull, why));
+            }
+            to.seek(SeekFrom::Start(at))?;
+            to.write_all(bytes)?;
+        }
+        if filled < BLOCK {
+            return to.set_len(size);
+        }
     }
 }
 
@@ -245,4 +290,28 @@ pub async fn read_archive<T: Send + 'static>(
 
 fn tokio_stream<T>(mut rx: tokio::sync::mpsc::Receiver<T>) -> impl futures_util::Stream<Item = T> {
     futures_util::stream::poll_fn(move |cx| rx.poll_recv(cx))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn zeros_take_no_space_in_a_copy() {
+        let mut content = vec![0; 3 * BLOCK];
+        content.extend(b"SQLite");
+        content.resize(9 * BLOCK + 7, 0);
+        let (mut file, whole) = (tempfile::tempfile().expect("a file"), content.len() as u64);
+        copy_with_holes(&mut content.as_slice(), &mut file, BLOCK as u64).expect("copied");
+        let stored = file.metadata().expect("metadata");
+        assert_eq!((stored.size(), stored.blocks() * 512 <= 2 * BLOCK as u64), (whole, true));
+        let mut copied = Vec::new();
+        file.seek(SeekFrom::Start(0)).expect("sought");
+        file.read_to_end(&mut copied).expect("read");
+        assert!(copied == content, "the copy is another file");
+        let full = copy_with_holes(&mut content.as_slice(), &mut file, BLOCK as u64 - 1).expect_err("too large").to_string();
+        assert_eq!(full, "a copy of it takes more than 65535 bytes, half of what is free on this disk");
+    }
 }

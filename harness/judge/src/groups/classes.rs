@@ -40,7 +40,7 @@ impl Rank {
             Item::Observation { .. } => Self::Run,
             Item::Step { .. } => Self::Step,
             Item::Secret { .. } => Self::Secret,
-            Item::Snapshot { .. } | Item::Mount { .. } => Self::Snapshot,
+            Item::Snapshot { .. } | Item::Mount { .. } | Item::Layer { .. } => Self::Snapshot,
             Item::Database { .. } => Self::Database,
             Item::File { .. } => Self::Files,
             Item::Row { .. } | Item::Object { .. } | Item::Key { .. } => Self::Content,

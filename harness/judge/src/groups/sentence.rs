@@ -38,7 +38,7 @@ pub(super) fn what<'a>(findings: impl Iterator<Item = &'a Finding> + Clone, know
     let one = items.len() == 1;
     let verb = match (&first.item, first.outcome) {
         (Item::Snapshot { .. }, Outcome::Lost) => Verb { one: "is not in the snapshot", many: "are not in the snapshot" },
-        (Item::Mount { .. }, Outcome::Lost) => Verb { one: "is in no backup", many: "are in no backup" },
+        (Item::Mount { .. } | Item::Layer { .. }, Outcome::Lost) => Verb { one: "is in no backup", many: "are in no backup" },
         (Item::Account { .. }, Outcome::Lost) => Verb { one: "cannot be opened", many: "cannot be opened" },
         (Item::Trial { .. }, Outcome::Altered) => Verb { one: "gave another result", many: "gave other results" },
         (Item::Secret { .. }, Outcome::Lost) => {
@@ -117,6 +117,7 @@ fn noun(item: &Item, alone: bool) -> [String; 2] {
         Item::Object { database, .. } => of("object", database),
         Item::File { volume, .. } | Item::Snapshot { volume, .. } => of("file", &format!("volume {volume}")),
         Item::Mount { .. } => plain("mount"),
+        Item::Layer { service, .. } => of("path", &format!("service {service}")),
         Item::Fact { .. } => ["output of a command", "outputs of commands"].map(str::to_owned),
         Item::Key { service, .. } => of("key", service),
         Item::Trial { .. } => plain("trial"),
@@ -198,7 +199,7 @@ impl Order {
         match item {
             Item::Step { .. } | Item::Observation { .. } | Item::Secret { .. } => Self::Step,
             Item::Snapshot { .. } => Self::Snapshot,
-            Item::Trial { .. } | Item::Fact { .. } | Item::Mount { .. } => Self::Use,
+            Item::Trial { .. } | Item::Fact { .. } | Item::Mount { .. } | Item::Layer { .. } => Self::Use,
             _ => Self::Data,
         }
     }

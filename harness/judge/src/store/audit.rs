@@ -88,7 +88,8 @@ impl Evidence {
     pub fn clear_audit(&self) -> Result<()> {
         self.with(|db| {
             db.execute_batch(
-                "DELETE FROM audit_file; DELETE FROM audit_dump; DELETE FROM run WHERE key IN ('audit', 'audit listed');",
+                "DELETE FROM audit_file; DELETE FROM audit_dump;
+                 DELETE FROM run WHERE key IN ('audit', 'audit listed', 'audit later');",
             )
         })
     }
@@ -109,6 +110,26 @@ impl Evidence {
                 ])?;
             }
             tx.commit()
+        })
+    }
+
+    /// Stores the live files of a volume that were there before the backup was begun.
+    pub fn put_before(&self, volume: &str, paths: &[String]) -> Result<()> {
+        self.with(|db| {
+            let tx = db.transaction()?;
+            for path in paths {
+                tx.prepare_cached("INSERT OR REPLACE INTO audit_before VALUES (?, ?)")?.execute([volume, path.as_str()])?;
+            }
+            tx.commit()
+        })
+    }
+
+    /// Forgets the live files that were not there, under that name, before the backup was begun. How many.
+    pub fn forget_later(&self) -> Result<u64> {
+        self.with(|db| {
+            let sql = "DELETE FROM audit_file WHERE side = 'live' AND dump IS NULL AND NOT EXISTS (
+                         SELECT 1 FROM audit_before AS b WHERE b.volume = audit_file.volume AND b.path = audit_file.path)";
+            Ok(db.execute(sql, [])? as u64)
         })
     }
 

@@ -1,7 +1,10 @@
 //! The directory of a run and its `evidence.db`; the observations in it.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
@@ -19,18 +22,30 @@ const CACHE_KIB: i64 = 32 << 10;
 pub struct Evidence {
     dir: PathBuf,
     db: Mutex<Connection>,
+    ending: Arc<AtomicBool>,
 }
 
 impl Evidence {
-    /// A new directory for a run; it must not hold another run.
+    /// Asks everything that is read for this run to end soon.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was asked, for whoever reads something that may take long.
+    pub fn ending(&self) -> Arc<AtomicBool> {
+        self.ending.clone()
+    }
+
+    /// A new directory for a run, which only this user can read; it must not hold another run.
     pub fn create(dir: &Path) -> Result<Self> {
-        std::fs::create_dir_all(dir.join("logs")).map_err(|source| Error::Io { path: dir.to_owned(), source })?;
+        let unmade = |source| Error::Io { path: dir.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(dir.join("logs")).map_err(unmade)?;
         let path = dir.join("evidence.db");
         if path.exists() {
             return Err(Error::Taken(dir.to_owned()));
         }
         let db = Connection::open(&path).map_err(|source| Error::Store { path: path.clone(), source })?;
-        let evidence = Self { dir: dir.to_owned(), db: Mutex::new(db) };
+        let evidence = Self { dir: dir.to_owned(), db: Mutex::new(db), ending: Arc::default() };
         evidence.with(|db| {
             db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
             db.pragma_update(None, "cache_size", -CACHE_KIB)?;
@@ -53,7 +68,7 @@ impl Evidence {
         if version != schema::VERSION {
             return Err(Error::Schema { path, found: version, expected: schema::VERSION });
         }
-        Ok(Self { dir: dir.to_owned(), db: Mutex::new(db) })
+        Ok(Self { dir: dir.to_owned(), db: Mutex::new(db), ending: Arc::default() })
     }
 
     /// The run's directory.

@@ -8,6 +8,7 @@ use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::evidence::{Evidence, ObservationId, columns};
+use super::pairs::Own;
 use crate::error::Result;
 use crate::redact::redact;
 use crate::word::UnknownWord;
@@ -221,12 +222,7 @@ impl Evidence {
 
     /// A file or link that is as it was at `before`, and that a fresh deployment does not have by itself: volume and path. What has
     /// no content tells nothing of where it is from.
-    pub fn file_still_there(
-        &self,
-        before: ObservationId,
-        fresh: Option<ObservationId>,
-        after: ObservationId,
-    ) -> Result<Option<(String, String)>> {
+    pub fn file_still_there(&self, own: Own, after: ObservationId) -> Result<Option<(String, String)>> {
         let same = |n: &str| {
             format!(
                 "{n}.volume = o.volume AND {n}.path = o.path AND {n}.kind = o.kind
@@ -237,13 +233,12 @@ impl Evidence {
             "SELECT o.volume, o.path FROM file AS o JOIN file AS n ON n.observation = ?2 AND {}
              WHERE o.observation = ?1 AND o.compared IN ('whole', 'attributes') AND (o.size > 0 OR o.kind = 'symlink')
              AND NOT EXISTS (SELECT 1 FROM file AS f WHERE f.observation = ?3 AND {})
+             AND (?4 IS NULL OR EXISTS (SELECT 1 FROM file AS u WHERE u.observation = ?4 AND u.volume = o.volume AND u.path = o.path))
              ORDER BY o.volume, o.path LIMIT 1",
             same("n"),
             same("f")
         );
-        self.with(|db| {
-            db.query_row(&sql, params![before.0, after.0, fresh.map(|f| f.0)], |r| Ok((r.get(0)?, r.get(1)?))).optional()
-        })
+        self.with(|db| db.query_row(&sql, own.and(after), |r| Ok((r.get(0)?, r.get(1)?))).optional())
     }
 
     /// The entries, by volume and path.
@@ -430,7 +425,7 @@ mod tests {
         let fresh = stored(&evidence, "fresh", &[file("b", "bb", ""), link("y")]);
         let still = |name: &str, files: &[FileSeen]| {
             let after = stored(&evidence, name, files);
-            evidence.file_still_there(before, Some(fresh), after).expect("read").map(|(_, path)| path)
+            evidence.file_still_there(Own { before, fresh: Some(fresh), older: None }, after).expect("read").map(|(_, path)| path)
         };
         let others = [file("a", "bb", ""), file("c", "aa", ""), file("b", "bb", "")];
         assert_eq!(still("one", &[&both[..], &others].concat()), None);
@@ -438,7 +433,9 @@ mod tests {
         assert_eq!(still("three", &[link("x")]), Some("link".into()));
         assert_eq!(still("four", &[link("y")]), None);
         let after = stored(&evidence, "five", &[file("b", "bb", "")]);
-        assert_eq!(evidence.file_still_there(before, None, after).expect("read"), Some(("v".into(), "b".into())));
+        let left = |older| evidence.file_still_there(Own { before, fresh: None, older }, after).expect("read");
+        assert_eq!(left(None), Some(("v".into(), "b".into())));
+        assert_eq!(left(Some(stored(&evidence, "installed", &[file("a", "aa", "")]))), None, "the upgrade may have made it");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::evidence::{Evidence, ObservationId};
+use super::pairs::Own;
 use crate::error::Result;
 
 /// A key as one observation saw it.
@@ -130,20 +131,17 @@ impl Evidence {
 
     /// A key of `before` that is in `after` with the same value, and is none that a fresh deployment has by itself: its service, its
     /// database, itself.
-    pub fn key_still_there(
-        &self,
-        before: ObservationId,
-        fresh: Option<ObservationId>,
-        after: ObservationId,
-    ) -> Result<Option<(String, u32, String)>> {
+    pub fn key_still_there(&self, own: Own, after: ObservationId) -> Result<Option<(String, u32, String)>> {
         let sql = format!(
             "SELECT o.service, o.number, o.key FROM redis_key AS o WHERE o.observation = ?1 AND o.expires < 2
                AND EXISTS (SELECT 1 FROM redis_key AS n WHERE n.observation = ?2 AND {SAME})
-               AND NOT EXISTS (SELECT 1 FROM redis_key AS n WHERE n.observation = ?3 AND {SAME}) LIMIT 1"
+               AND NOT EXISTS (SELECT 1 FROM redis_key AS n WHERE n.observation = ?3 AND {SAME})
+               AND (?4 IS NULL OR EXISTS (SELECT 1 FROM redis_key AS u WHERE u.observation = ?4
+                    AND u.service = o.service AND u.number = o.number AND u.key = o.key)) LIMIT 1"
         );
         self.with(|db| {
             let row = |r: &rusqlite::Row<'_>| Ok((r.get(0)?, r.get(1)?, r.get(2)?));
-            db.query_row(&sql, params![before.0, after.0, fresh.map(|f| f.0)], row).optional()
+            db.query_row(&sql, own.and(after), row).optional()
         })
     }
 }

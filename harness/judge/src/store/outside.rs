@@ -1,10 +1,15 @@
 //! What no backup can have, because it lies outside the stack's volumes, in the store.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::params;
 
 use super::evidence::Evidence;
 use super::run::RunFact;
 use crate::error::Result;
+
+/// What services wrote into their containers' own layers: by service, the paths in the container.
+pub type Layers = BTreeMap<String, BTreeSet<String>>;
 
 /// What an app keeps outside its stack's volumes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,5 +66,36 @@ impl Evidence {
                 })?
                 .collect()
         })
+    }
+
+    /// Stores what each service had written into its container's own layer at a stage; what was known before is replaced.
+    pub fn put_layers(&self, stage: &str, layers: &Layers) -> Result<()> {
+        self.with(|db| {
+            let tx = db.transaction()?;
+            tx.execute("DELETE FROM layer WHERE stage = ?", [stage])?;
+            for (service, paths) in layers {
+                for path in [""].into_iter().chain(paths.iter().map(String::as_str)) {
+                    tx.execute("INSERT INTO layer VALUES (?, ?, ?)", params![stage, service, path])?;
+                }
+            }
+            tx.commit()
+        })
+    }
+
+    /// What each service had written into its container's own layer at a stage.
+    pub fn layers(&self, stage: &str) -> Result<Layers> {
+        let rows: Vec<(String, String)> = self.with(|db| {
+            db.prepare("SELECT service, path FROM layer WHERE stage = ?")?
+                .query_map([stage], |r| Ok((r.get(0)?, r.get(1)?)))?
+                .collect()
+        })?;
+        let mut layers = Layers::new();
+        for (service, path) in rows {
+            let paths = layers.entry(service).or_default();
+            if !path.is_empty() {
+                paths.insert(path);
+            }
+        }
+        Ok(layers)
     }
 }

@@ -35,6 +35,24 @@ pub struct Unlike {
     pub found: Option<(String, u32)>,
 }
 
+/// What of a baseline is users' own, by which a wipe is proven.
+#[derive(Debug, Clone, Copy)]
+pub struct Own {
+    /// The baseline.
+    pub before: ObservationId,
+    /// What a new deployment has by itself; that is not users'.
+    pub fresh: Option<ObservationId>,
+    /// After an upgrade, what was there before it: what only the baseline has may be what the newer version made by itself.
+    pub older: Option<ObservationId>,
+}
+
+impl Own {
+    /// The parameters of SQL: ?1 the baseline, ?2 the observation after the wipe, ?3 the fresh deployment, ?4 what was before an upgrade.
+    pub(super) fn and(self, after: ObservationId) -> [Option<i64>; 4] {
+        [Some(self.before.0), Some(after.0), self.fresh.map(|o| o.0), self.older.map(|o| o.0)]
+    }
+}
+
 /// Whether an observation has the row `o`.
 fn row_in(observation: &str) -> String {
     format!(
@@ -78,19 +96,16 @@ impl Evidence {
 
     /// The first of those rows that a third observation has as well, with the same content: a fresh deployment numbers its own
     /// rows as the lost one did.
-    pub fn row_still_there(
-        &self,
-        before: ObservationId,
-        fresh: Option<ObservationId>,
-        after: ObservationId,
-    ) -> Result<Option<RowSeen>> {
+    pub fn row_still_there(&self, own: Own, after: ObservationId) -> Result<Option<RowSeen>> {
         self.with(|db| {
             let sql = format!(
-                "SELECT db, tbl, key, columns FROM db_row AS o WHERE o.observation = ?1 AND {OWN} AND NOT {} AND {} LIMIT 1",
-                row_in("?2"),
+                "SELECT db, tbl, key, columns FROM db_row AS o WHERE o.observation = ?1 AND {OWN} AND NOT {} AND {}
+                 AND (?4 IS NULL OR EXISTS (SELECT 1 FROM db_row AS u
+                      WHERE u.observation = ?4 AND u.db = o.db AND u.tbl = o.tbl AND u.key = o.key)) LIMIT 1",
                 row_in("?3"),
+                row_in("?2"),
             );
-            db.query_row(&sql, params![before.0, fresh.map(|f| f.0), after.0], |r| row_of(r, 0)).optional()
+            db.query_row(&sql, own.and(after), |r| row_of(r, 0)).optional()
         })
     }
 
@@ -182,10 +197,14 @@ mod tests {
         revision(before);
         let (wiped, left) = (stored("wiped", &["own", "c"]), stored("left", &["own", "b"]));
         revision(wiped);
-        let still = |fresh, after| evidence.row_still_there(before, fresh, after).expect("read").map(|r| r.key);
-        assert_eq!(still(Some(fresh), wiped), None);
-        assert_eq!(still(Some(fresh), left), Some("b".into()));
-        assert_eq!(still(None, wiped), Some("own".into()));
+        let still =
+            |fresh, older, after| evidence.row_still_there(Own { before, fresh, older }, after).expect("read").map(|r| r.key);
+        assert_eq!(still(Some(fresh), None, wiped), None);
+        assert_eq!(still(Some(fresh), None, left), Some("b".into()));
+        assert_eq!(still(None, None, wiped), Some("own".into()));
+        let (older, all) = (stored("installed", &["a", "own"]), stored("all", &["a", "b"]));
+        assert_eq!(still(Some(fresh), Some(older), left), None, "the upgrade may have made it");
+        assert_eq!(still(Some(fresh), Some(older), all), Some("a".into()));
         assert_eq!([Some(fresh), None].map(|f| evidence.rows_besides(before, f).expect("read")), [3, 4]);
     }
 }

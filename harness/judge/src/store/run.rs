@@ -72,6 +72,8 @@ run_facts! {
     Audit = "audit",
     /// restic's id of the snapshot of which all names are known, and of the live volumes too.
     Listed = "audit listed",
+    /// How many live files have had their name only since the audited backup was begun.
+    AuditLater = "audit later",
     /// Why and where the run ended before its end, as JSON of [`crate::ended::Ended`].
     Ended = "ended",
     /// The facts that may be empty, as a JSON object of name and reason.

@@ -1,7 +1,7 @@
 //! The tables of `evidence.db`.
 
 /// Version of the schema; a directory of another version is refused.
-pub(super) const VERSION: i64 = 10;
+pub(super) const VERSION: i64 = 11;
 
 /// The tables.
 pub(super) const TABLES: &str = "
@@ -78,11 +78,17 @@ CREATE INDEX file_parent ON file (observation, volume, parent);
 -- What lies outside the stack's volumes. kind: mount or link; place: the service or the volume.
 CREATE TABLE outside (
   kind TEXT NOT NULL, place TEXT NOT NULL, path TEXT NOT NULL, what TEXT NOT NULL, PRIMARY KEY (kind, place, path)) WITHOUT ROWID;
+-- What services wrote into their containers' own layer. stage: before the backup that of the baseline. path: empty for each service that
+-- was looked at.
+CREATE TABLE layer (
+  stage TEXT NOT NULL, service TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY (stage, service, path)) WITHOUT ROWID;
 -- The audit. side: live or snapshot. class: what a backup owes the file; dump: the path of the dump that carries its content.
 -- size and sha256 are null where only the bot's list names the file.
 CREATE TABLE audit_file (
   side TEXT NOT NULL, volume TEXT NOT NULL, path TEXT NOT NULL, class TEXT NOT NULL, dump TEXT, size INTEGER, sha256 TEXT,
   PRIMARY KEY (side, volume, path)) WITHOUT ROWID;
+-- The live files that were there before the backup was begun, where the app went on meanwhile.
+CREATE TABLE audit_before (volume TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY (volume, path)) WITHOUT ROWID;
 -- complaint: what is wrong with a dump in the snapshot.
 CREATE TABLE audit_dump (volume TEXT NOT NULL, path TEXT NOT NULL, complaint TEXT, PRIMARY KEY (volume, path)) WITHOUT ROWID;
 -- Sieve scripts, and the accounts whose scripts could not be read.

@@ -1,5 +1,7 @@
 //! What was tried as a user would, in the store.
 
+use std::borrow::Cow;
+
 use rusqlite::{OptionalExtension as _, params};
 
 use super::evidence::Evidence;
@@ -36,6 +38,9 @@ impl Evidence {
                 };
                 let (kind, about) = (t.trial.kind.to_string(), serde_json::json!(t.trial.of).to_string());
                 let expected = redact(&t.expected);
+                // Two that differ do so too where all that tells them apart is redacted.
+                let hidden = |value: &Cow<'_, str>| t.value.as_ref().is_ok_and(|is| *is != t.expected) && *value == expected;
+                let value = value.map(|value| if hidden(&value) { Cow::Owned(format!("{value} (another one)")) } else { value });
                 tx.execute(
                     "INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?, ?)",
                     params![stage, kind, about, expected, value, why],

@@ -34,5 +34,35 @@ fn across_versions_more_is_allowed_and_other_is_not() {
     assert_eq!(across(|s| s.rows[0].columns = r#"{"enabled":0,"quota_bytes":5}"#.into()), [format!("{user}: altered (enabled)")]);
     assert_eq!(across(|s| s.rows[0].columns = r#"{"enabled":1}"#.into()), [format!("{user}: altered (quota_bytes)")]);
     assert_eq!(across(|s| s.rows.clear()), [format!("{user}: lost")], "the revision may change");
+    let new = [file("new", "aa"), FileSeen { compared: Compared::Attributes, ..file("new", "aa") }];
+    let with = |file: &FileSeen| {
+        let (_dir, evidence) = evidence();
+        store(&evidence, "old", &seen());
+        store(&evidence, "new", &Seen { files: seen().files.into_iter().chain([file.clone()]).collect(), ..seen() });
+        super::across(&evidence, "old", "new").expect("judged").status
+    };
+    assert_eq!(new.map(|file| with(&file)), [Status::Held; 2], "a newer version may make files of its own");
     assert_eq!(across(|s| s.checks[1].1 = "row 3 missing".into()), ["database main.db: altered (integrity_check)"]);
+}
+
+/// A backup of the older version, restored onto the newer one, must lead to what an upgrade leads to.
+#[test]
+fn what_an_upgrade_makes_must_be_there_after_the_restore_of_an_older_backup() {
+    let (_dir, evidence) = evidence();
+    let object = |what: &str, name: &str, part_of: &str| ObjectSeen {
+        what: what.into(),
+        name: name.into(),
+        part_of: part_of.into(),
+        ..ObjectSeen::default()
+    };
+    let user = object("table", "user", "");
+    let new = [object("index", "user_email", "user"), object("table", "token", ""), object("role", "app", "")];
+    for (name, objects) in [(INSTALLED, vec![]), (UPGRADED, new.to_vec()), ("restored across versions", vec![])] {
+        let o = store(&evidence, name, &seen());
+        evidence.put_objects(o, "main.db", &[vec![user.clone()], objects].concat()).expect("stored");
+    }
+    let found = |stage| essences(&super::across(&evidence, INSTALLED, stage).expect("judged").findings);
+    assert_eq!(found(UPGRADED), [].into());
+    let lost = ["database main.db, index user_email: lost", "database main.db, table token: lost"];
+    assert_eq!(found("restored across versions"), lost.map(str::to_owned).into());
 }

@@ -120,6 +120,27 @@ fn volumes_that_the_inventory_lacks_are_left_out_in_so_many_words() {
     assert_eq!(audited(&evidence).expect("judged").coverage.left_out(), ["1 volume left out: not in inventory.toml: uploads"]);
 }
 
+/// What is lost of a volume that nobody classed makes the verdict unknown, and what a new volume has anew does not.
+#[test]
+fn a_loss_in_a_volume_that_the_inventory_lacks_is_unknown() {
+    let judged = |after: &[FileSeen]| {
+        let (_dir, evidence) = evidence();
+        let of = |path: &str| FileSeen { volume: "uploads".into(), ..file(path, "aa") };
+        let with = |more: &[FileSeen]| Seen { files: [seen().files, more.to_vec()].concat(), ..seen() };
+        store(&evidence, BASELINE, &with(&[of("."), of("a")]));
+        store(&evidence, RESTORED, &with(after));
+        evidence.set(RunFact::UnlistedVolumes, r#"["uploads"]"#).expect("stored");
+        let verdict = judge(&evidence, RESTORED).expect("judged");
+        assert_eq!(verdict.compared.files, 1, "only what somebody classed counts");
+        (verdict.status, essences(&verdict.findings))
+    };
+    let of = |path: &str, hash: &str, mtime| FileSeen { volume: "uploads".into(), mtime, ..file(path, hash) };
+    assert_eq!(judged(&[of(".", "aa", 7), of("a", "aa", 7)]), (Status::Held, [].into()));
+    let unknown = |what: &str| (Status::Unknown, [what.to_owned()].into());
+    assert_eq!(judged(&[of(".", "aa", 0)]), unknown("volume uploads, file a: unread"));
+    assert_eq!(judged(&[of(".", "aa", 0), of("a", "bb", 0)]), unknown("volume uploads, file a: unread (bytes)"));
+}
+
 #[test]
 fn a_run_that_ended_early_proves_nothing_and_says_why() {
     let (_dir, evidence) = evidence();

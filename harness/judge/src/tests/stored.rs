@@ -26,7 +26,7 @@ fn a_directory_holds_one_run_of_one_version() {
     drop(again);
     let file = dir.path().join("evidence.db");
     rusqlite::Connection::open(&file).expect("opened").pragma_update(None, "user_version", 1).expect("set");
-    let wrong = "schema version 1, expected 10; judge it with the restore-drill that wrote it";
+    let wrong = "schema version 1, expected 11; judge it with the restore-drill that wrote it";
     assert_eq!(error(Evidence::open(dir.path())), format!("{}: {wrong}", file.display()));
     std::fs::write(&file, "no database").expect("written");
     assert!(error(Evidence::open(dir.path())).starts_with(&format!("evidence {}: ", file.display())));
@@ -113,6 +113,7 @@ fn the_report_of_an_audit_is_what_the_snapshot_holds() {
         ],
         differing: 2,
         differing_first: vec![difference("b", "size: 5 live, 7 in the snapshot"), difference("c", "hash")],
+        later: 0,
     };
     assert_eq!(report, expected);
     assert_eq!((report.total(), report.junk()), (Amount { files: 4, bytes: 2060 }, Amount { files: 1, bytes: 1024 }));
@@ -246,4 +247,15 @@ fn a_store_that_cannot_be_read_is_an_error_and_no_finding() {
     rusqlite::Connection::open(dir.path().join("evidence.db")).expect("opened").execute_batch("DROP TABLE run").expect("dropped");
     let error = judge(&evidence, RESTORED).expect_err("no table").to_string();
     assert!(error.ends_with("no such table: run"), "{error}");
+}
+
+/// An app goes on while it is backed up: what it made or renamed since then is not held against the snapshot, what it replaced is.
+#[test]
+fn what_got_its_name_after_the_backup_began_is_not_missed() {
+    let (_dir, evidence) = evidence();
+    evidence.put_before("data", &["replaced".into(), "renamed".into()]).expect("stored");
+    let live = ["replaced", "renamed-since", "new"].map(|path| audited_file(path, Class::Durable, 1, Some("aa")));
+    evidence.put_audit_files(Side::Live, "data", &live).expect("stored");
+    assert_eq!(evidence.forget_later().expect("forgotten"), 2);
+    assert_eq!(evidence.missed().expect("read"), [("data".to_owned(), "replaced".to_owned(), 1)]);
 }

@@ -31,6 +31,7 @@ fn every_item_has_a_name_and_a_check() {
             "objects of d, index",
         ),
         (Item::Mount { service: "app".into(), path: "/srv".into() }, "service app, mount /srv", "mounts"),
+        (Item::Layer { service: "app".into(), path: "/srv/x".into() }, "service app, path /srv/x", "mounts"),
         (Item::Key { service: "db".into(), number: Some(1), key: "k".into() }, "redis db, database 1, key k", "keys of db"),
         (Item::Key { service: "db".into(), number: None, key: "*".into() }, "redis db, key *", "keys of db"),
         (Item::File { volume: "v".into(), path: "p".into() }, "volume v, file p", "files of v"),

@@ -134,13 +134,19 @@ pub fn refusal(bad: &str) -> String {
         let operator = body.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
         operator.trim_start_matches(':').starts_with('+')
     });
+    if parts(bad).is_ok() {
+        return format!("{bad}: with its value, the text is longer than {LONGEST} bytes");
+    }
     let why = if other { "; docker stack deploy does not know the operators + and :+" } else { "" };
     format!("{bad:?}: expected a variable such as ${{NAME}}; write $$ for a dollar sign{why}")
 }
 
+/// The longest text with its variables replaced, in bytes.
+const LONGEST: usize = 4 << 20;
+
 /// Replaces the variables of a text. What has neither a value nor a default stays as it is written, and its name is listed.
 ///
-/// The error is the part of the text that looks like a variable and is not one.
+/// The error is the part of the text that looks like a variable and is not one, or the variable that makes the text too long.
 pub fn interpolate<'a>(text: &'a str, env: &BTreeMap<String, String>) -> Result<(String, Vec<&'a str>), &'a str> {
     let mut unset = Vec::new();
     let mut out = String::new();
@@ -148,6 +154,7 @@ pub fn interpolate<'a>(text: &'a str, env: &BTreeMap<String, String>) -> Result<
         match part {
             Part::Text(text) => out.push_str(text),
             Part::Variable(variable) => match variable.value(env) {
+                Some(value) if out.len() + value.len() > LONGEST => return Err(variable.written),
                 Some(value) => out.push_str(value),
                 None => {
                     unset.push(variable.name);
@@ -166,11 +173,18 @@ pub fn filled(text: &str, env: &BTreeMap<String, String>) -> String {
 
 /// The text that docker makes of it: what has neither a value nor a default is empty.
 pub fn made(text: &str, env: &BTreeMap<String, String>) -> String {
-    let of = |part: &Part<'_>| match part {
-        Part::Text(text) => (*text).to_owned(),
-        Part::Variable(variable) => variable.value(env).unwrap_or_default().to_owned(),
-    };
-    parts(text).map_or_else(|_| text.to_owned(), |parts| parts.iter().map(of).collect())
+    let Ok(parts) = parts(text) else { return text.to_owned() };
+    let mut out = String::new();
+    for part in &parts {
+        out += match part {
+            Part::Text(text) => text,
+            Part::Variable(variable) => variable.value(env).unwrap_or_default(),
+        };
+        if out.len() > LONGEST {
+            return text.to_owned();
+        }
+    }
+    out
 }
 
 /// The text with each variable under another name, the prefix and then its own. All else of it stays as it is written.

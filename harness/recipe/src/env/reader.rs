@@ -26,13 +26,19 @@ enum Piece {
 }
 
 impl Assignment {
-    /// Its value. A variable that is not set is empty.
-    pub(super) fn value(&self, known: &BTreeMap<String, String>) -> String {
-        let piece = |piece: &Piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Variable(body) => Variable::parse(body, body).value(known).unwrap_or_default().to_owned(),
-        };
-        self.value.iter().map(piece).collect()
+    /// Its value, of at most `most` bytes; none if it is longer. A variable that is not set is empty.
+    pub(super) fn value(&self, known: &BTreeMap<String, String>, most: usize) -> Option<String> {
+        let mut value = String::new();
+        for piece in &self.value {
+            value += match piece {
+                Piece::Text(text) => text,
+                Piece::Variable(body) => Variable::parse(body, body).value(known).unwrap_or_default(),
+            };
+            if value.len() > most {
+                return None;
+            }
+        }
+        Some(value)
     }
 
     /// Whether a shell would run a command to get the value.

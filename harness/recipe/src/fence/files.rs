@@ -39,7 +39,11 @@ pub fn read_text_in(root: &Path, file: &Path) -> Result<String> {
 pub fn within(root: &Path, file: &Path) -> Result<PathBuf> {
     let place = file.canonicalize().map_err(Error::unreadable(file))?;
     let root = root.canonicalize().map_err(Error::unreadable(root))?;
-    if place.starts_with(&root) {
+    if let Ok(below) = place.strip_prefix(&root) {
+        if below.components().any(|part| part.as_os_str() == ".git") {
+            let message = "it is git's own, which may have a token in it; expected a file of the recipe";
+            return Err(Error::input(file, None, message));
+        }
         return Ok(place);
     }
     let message = format!("it leads out of the recipe's folder {}; expected a file in it", root.display());

@@ -19,10 +19,13 @@ const LONGEST: usize = 64;
 /// What an external config holds that nobody can know. Swarm takes no empty one.
 const EMPTY: &str = "\n";
 
-/// Whether a label is deployed: those of the bot are, and the one that says the recipe's version. Any other speaks to a program outside of
-/// the stack, such as a proxy, an updater or a scheduler, and those serve production.
-pub fn is_kept(label: &str) -> bool {
-    label.starts_with(labels::PREFIX) || (label.starts_with("coop-cloud.") && label.ends_with(".version"))
+/// How recipes write the stack's name.
+pub const STACK_VARIABLE: &str = "${STACK_NAME}";
+
+/// Whether a label of a stack's service is deployed: those of the bot are, and the one that says the version of this stack's recipe. Any
+/// other speaks to a program outside of the stack, such as a proxy, an updater or a scheduler, and those serve production.
+pub fn is_kept(label: &str, stack: &str) -> bool {
+    label.starts_with(labels::PREFIX) || label == format!("coop-cloud.{stack}.version")
 }
 
 /// A difference between the recipe and what is deployed.
@@ -51,6 +54,13 @@ pub enum Change {
         /// What their names begin with, up to the first dot.
         of: String,
     },
+    /// What a service would take from others on the engine is left out.
+    Limits {
+        /// The service.
+        service: String,
+        /// What is left out, as compose files have it.
+        what: &'static str,
+    },
     /// Logs stay on the engine.
     Logging {
         /// The service.
@@ -67,6 +77,7 @@ impl fmt::Display for Change {
             Self::Own { kind, name, outside } => write!(f, "{kind} {name} is the run's own and not {outside}"),
             Self::Replaced { service, path, volume } => write!(f, "{service} has volume {volume} in the place of {path}"),
             Self::Unlabelled { of } => write!(f, "labels of {of} are left out"),
+            Self::Limits { service, what } => write!(f, "{service} is deployed without {what}, which it would take from others"),
             Self::Logging { service, driver } => write!(f, "the logs of {service} stay here and do not go to {driver}"),
         }
     }
@@ -112,6 +123,7 @@ impl Fence<'_> {
             for (name, service) in entries(&mut compose.value, "services") {
                 changes.extend(self.without_labels(service));
                 changes.extend(without_logging(name, service));
+                changes.extend(without_claims(name, service));
                 self.env_files(service, &folder)?;
                 for change in self.replace_mounts(name, service) {
                     if let Change::Replaced { volume, .. } = &change {
@@ -155,7 +167,7 @@ impl Fence<'_> {
         let mut left_out = BTreeSet::new();
         all.retain(|name, _| {
             let made = self.made(name);
-            let kept = is_kept(&made);
+            let kept = is_kept(&made, self.stack);
             if !kept {
                 left_out.insert(Change::Unlabelled { of: made.split('.').next().unwrap_or(&made).to_owned() });
             }
@@ -265,6 +277,22 @@ pub fn object_name(stack: &str, name: &str, content: &[u8]) -> String {
 
 fn entries<'a>(value: &'a mut Value, section: &str) -> impl Iterator<Item = (&'a String, &'a mut Value)> {
     value.get_mut(section).and_then(Value::as_object_mut).into_iter().flat_map(Map::iter_mut)
+}
+
+/// Takes off a service what it would take from others on the engine: memory and devices that are reserved for it, and a place before
+/// others in the kernel's line for the processor.
+fn without_claims(name: &str, service: &mut Value) -> Vec<Change> {
+    let mut left_out = Vec::new();
+    let resources = service.pointer_mut("/deploy/resources").and_then(Value::as_object_mut);
+    if resources.and_then(|r| r.remove("reservations")).is_some() {
+        left_out.push("deploy.resources.reservations");
+    }
+    for (claim, what) in [("rtprio", "ulimits.rtprio"), ("nice", "ulimits.nice")] {
+        if service.get_mut("ulimits").and_then(Value::as_object_mut).and_then(|u| u.remove(claim)).is_some() {
+            left_out.push(what);
+        }
+    }
+    left_out.into_iter().map(|what| Change::Limits { service: name.to_owned(), what }).collect()
 }
 
 /// Takes a logging driver off a service that sends logs elsewhere; a drill reads them.
@@ -385,5 +413,23 @@ configs:
         let (value, ..) = own(&format!("services: {{app: {{image: x}}}}\nconfigs: {{{long}: {{external: true}}}}\n"), &[]);
         let name = value["configs"][&long]["name"].as_str().expect("a name");
         assert!(name.len() <= LONGEST && name.starts_with("rd-1_ccc"), "{name}");
+    }
+
+    #[test]
+    fn what_a_service_would_take_from_others_is_left_out() {
+        let text = "services:\n  app:\n    image: x\n    ulimits: {nofile: 1024, rtprio: 99, nice: -20}\n    deploy:\n      \
+                    resources: {limits: {memory: 1G}, reservations: {memory: 60G}}\n";
+        let (value, changes, _dir) = own(text, &[]);
+        let app = &value["services"]["app"];
+        assert_eq!(app["ulimits"], json!({"nofile": 1024}));
+        assert_eq!(app["deploy"]["resources"], json!({"limits": {"memory": "1G"}}));
+        let without = |what| format!("app is deployed without {what}, which it would take from others");
+        assert_eq!(changes, ["deploy.resources.reservations", "ulimits.nice", "ulimits.rtprio"].map(without));
+    }
+
+    #[test]
+    fn a_label_with_the_version_of_another_stack_is_left_out() {
+        assert!(is_kept("coop-cloud.rd-1.version", "rd-1") && is_kept("backupbot.backup", "rd-1"));
+        assert!(!is_kept("coop-cloud.mail_example_org.version", "rd-1"));
     }
 }

@@ -1,6 +1,6 @@
 //! What of the host a recipe asks for: folders, devices, namespaces, capabilities, drivers that mount what is elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Allowed;
 use super::files;
@@ -69,7 +69,7 @@ pub fn check(compose: &Compose, env: &BTreeMap<String, String>, allowed: &[Allow
         add(
             line,
             format!(
-                "{who}: {what} reaches the host on which the drill runs: remove it{hint}; or allow it in scenario.toml with \
+                "{who}: {what} is not allowed in a drill: remove it{hint}; or allow it in scenario.toml with \
                  [[allow]], service = {who:?}, what = {what:?} and the reason as why"
             ),
         );
@@ -165,12 +165,15 @@ fn too_many_replicas(service: &Node, env: &BTreeMap<String, String>) -> Option<(
     (!few).then_some((asked, node.line))
 }
 
-/// Labels with their lines, from a list of `name=value` or from a map.
+/// Labels with their lines, from a list of `name=value` or from a map. Where a variable has `=` in it, a label of a list has two
+/// readings, before and after it is replaced; either counts.
 fn labelled(labels: &Node, env: &BTreeMap<String, String>) -> Vec<(String, String, usize)> {
-    let items = labels.items().iter().filter_map(|item| {
-        let text = made(&item.scalar()?, env);
-        let (name, value) = text.split_once('=')?;
-        Some((name.to_owned(), value.to_owned(), item.line))
+    let pair = |text: &str| text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let items = labels.items().iter().flat_map(|item| {
+        let text = item.scalar().unwrap_or_default();
+        let before = pair(&text).map(|(name, value)| (made(&name, env), made(&value, env)));
+        let readings: BTreeSet<_> = [before, pair(&made(&text, env))].into_iter().flatten().collect();
+        readings.into_iter().map(|(name, value)| (name, value, item.line))
     });
     let entries =
         labels.entries().filter_map(|(name, key, value)| Some((made(name, env), made(&value.scalar()?, env), key.line)));
@@ -265,13 +268,15 @@ mod tests {
 
     fn said(text: &str, allowed: &[Allowed]) -> Vec<String> {
         let compose = Compose::parse(Path::new("compose.yml"), text).expect("valid");
-        let env = [("DATA", "/srv/data"), ("MANY", "21")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let env = [("DATA", "/srv/data"), ("MANY", "21"), ("EMPTY", "")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
         match check(&compose, &env, allowed) {
             Ok(()) => vec![],
             Err(e) => {
                 let text = e.to_string();
                 let lines = text.lines().map(str::trim).filter(|l| l.starts_with("compose.yml:"));
-                lines.map(|l| l.split(" reaches").next().unwrap_or_default().to_owned()).collect()
+                lines.map(|l| l.split(" is not allowed").next().unwrap_or_default().to_owned()).collect()
             }
         }
     }
@@ -342,7 +347,7 @@ services:
     image: x
     volumes: ['a:x/../../etc:/mnt', 'b c:/mnt', 'a:/anonymous', 'data${NONE}:/data', '${NONE}/etc:/mnt']
     labels: {'backupbot.backup.volumes.data.path': 'ok,x/../../other/_data'}
-    deploy: {labels: ['backupbot.backup.volumes.data.path=.${NONE}.', 'backupbot.backup.volumes.data.path=a..b/c']}
+    deploy: {labels: ['backupbot.backup.volumes.data.path=.${NONE}.', 'backupbot.backup.volumes.data.path=a..b/c', 'backupbot.backup.volumes.data.path$EMPTY-x=../../p']}
 volumes:
   data:
   '2': {driver_opts: {type: none, o: bind, device: /}}
@@ -362,6 +367,7 @@ networks:
             "compose.yml:8: app: mount /etc",
             "compose.yml:9: app: label backupbot.backup.volumes.data.path=ok,x/../../other/_data",
             "compose.yml:10: app: label backupbot.backup.volumes.data.path=..",
+            "compose.yml:10: app: label backupbot.backup.volumes.data.path=../../p",
             "compose.yml:13: 2: driver_opts /",
             "compose.yml:15: true: network driver macvlan",
             "compose.yml:17: lan: address driver dhcp",

@@ -130,6 +130,11 @@ impl<'a> Flow<'a> {
         self.command.dumps() || self.results().next().is_some() || self.scripts.iter().any(|s| !s.is_read && called(s))
     }
 
+    /// Whether a program of the image is asked for a dump of what the app has, as in `wp db export FILE` and `gitea dump`.
+    pub(super) fn exports(&self) -> bool {
+        self.hook == Hook::BackupPre && self.command.runs.iter().any(Run::exports)
+    }
+
     /// The files in volumes that it leaves.
     pub(super) fn files(&self) -> &[File<'a>] {
         &self.files

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use super::flow::flows;
+use super::main_service::main_service;
 use super::overlay::stay_beside;
 use super::recipe::{Place, Recipe, RecipeFiles};
 
@@ -29,8 +30,8 @@ use crate::fence::files;
 /// is checked.
 pub fn lint(recipe: &Recipe, base: Option<&Recipe>) -> Vec<Mistake> {
     let mut found = Mistakes::default();
-    let main = main_service(recipe);
-    switch::check(recipe, main, &mut found);
+    let main: Option<&Place> = main_service(recipe).map(|(_, service)| &service.place);
+    switch::check(recipe, &mut found);
     names::check(recipe, &mut found);
     let flows = flows(recipe);
     hooks::check(recipe, &flows, &mut found);
@@ -48,7 +49,7 @@ pub fn lint_files(sources: &RecipeFiles, base: Option<&Recipe>) -> Result<Vec<Mi
 }
 
 /// The mistakes of every sensible combination of a recipe's files: those that are deployed, and with each of the overlays that are
-/// switched off, without the file that such an overlay stands in the place of. `base` is what is deployed before the change; `text`
+/// switched off, or with those that belong together, without the file that such an overlay stands in the place of. `base` is what is deployed before the change; `text`
 /// gives the text of a file.
 pub fn lint_all(
     sources: &RecipeFiles,
@@ -58,17 +59,11 @@ pub fn lint_all(
     let texts: Vec<(PathBuf, String)> = sources.files.iter().map(|f| Ok((f.clone(), text(f)?))).collect::<Result<_>>()?;
     let mut found = Mistakes::default();
     lint(&sources.parse(texts.clone())?, base).into_iter().for_each(|m| found.add(m.rule, &m.place, m.message));
-    for overlay in &sources.overlays {
-        let last = (overlay.clone(), text(overlay)?);
-        let stay = stay_beside((&last.0, &last.1), &texts)?;
-        let with = texts.iter().zip(stay).filter(|(_, stays)| *stays).map(|(file, _)| file.clone()).chain([last]);
+    for overlays in sources.combinations() {
+        let last: Vec<(PathBuf, String)> = overlays.iter().map(|f| Ok((f.clone(), text(f)?))).collect::<Result<_>>()?;
+        let stay = stay_beside(&last, &texts)?;
+        let with = texts.iter().zip(stay).filter(|(_, stays)| *stays).map(|(file, _)| file.clone()).chain(last);
         lint(&sources.parse(with.collect())?, None).into_iter().for_each(|m| found.add(m.rule, &m.place, m.message));
     }
     Ok(found.sorted())
-}
-
-/// Where to report that something is missing: at the main service.
-fn main_service(recipe: &Recipe) -> Option<&Place> {
-    let service = recipe.services.get("app").or_else(|| recipe.services.values().next());
-    service.map(|s| &s.place)
 }

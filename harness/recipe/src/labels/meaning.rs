@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::recipe::{Label, MountSource, Recipe, Service};
 use super::spelling::corrected;
 use super::{BACKUP, Hook, VOLUMES};
+use crate::compose::variable::{Part, parts};
 use crate::inventory::Class;
 use crate::near::nearest;
 
@@ -26,6 +27,12 @@ const COMPARED: usize = 100;
 
 /// What a label of a service was meant to say.
 pub(super) fn meaning(recipe: &Recipe, service: &Service, label: &Label) -> Meaning {
+    if let Some(meant) = label.misread() {
+        return match meaning(recipe, service, &meant) {
+            Meaning::AsWritten => Meaning::Instead(vec![meant.written]),
+            other => other,
+        };
+    }
     match corrected(&label.name) {
         Some(Cow::Owned(name)) => {
             let meant = of_name(recipe, service, &Label { name: name.clone(), ..label.clone() });
@@ -43,7 +50,9 @@ fn of_name(recipe: &Recipe, service: &Service, label: &Label) -> Meaning {
         return exactly(label, BACKUP);
     }
     if Hook::ALL.iter().any(|h| h.label() == name) {
-        return Meaning::AsWritten;
+        let own =
+            doubled(written, |variable| label.unset.contains(&variable.to_owned()) && service.environment.contains_key(variable));
+        return if own == *written { Meaning::AsWritten } else { Meaning::Instead(vec![(name.clone(), own)]) };
     }
     if let Some(rest) = volumes_label(name) {
         return of_volume(recipe, service, label, rest);
@@ -141,12 +150,22 @@ fn of_volume(recipe: &Recipe, service: &Service, label: &Label, rest: &str) -> M
 
 /// A value that must be the text true or false.
 fn exactly(label: &Label, name: &str) -> Meaning {
-    let exact = !label.boolean && (label.value == "true" || label.value == "false");
+    let is_exact = |value: &str| value == "true" || value == "false";
+    let exact = !label.boolean && is_exact(&label.value);
+    let (written, bare) = (&label.written.1, bare(&label.value));
+    if !exact && is_exact(bare) && written.contains('$') {
+        return Meaning::Instead(vec![(name.to_owned(), written.replacen(&label.value, bare, 1))]);
+    }
     match truth(&label.value) {
         _ if exact || !label.unset.is_empty() => Meaning::AsWritten,
         Some(on) => Meaning::Instead(vec![(name.to_owned(), on.to_string())]),
         None => Meaning::Unclear,
     }
+}
+
+/// A value without the quotes that are a part of it.
+pub(super) fn bare(value: &str) -> &str {
+    value.trim_matches(['"', '\''])
 }
 
 /// What people write for true and false.
@@ -237,6 +256,39 @@ fn paths(recipe: &Recipe, service: &Service, label: &Label, volume: &str, name: 
     if mended.is_empty() { Meaning::Unclear } else { Meaning::Instead(vec![(name.to_owned(), mended.join(","))]) }
 }
 
+/// A text with another dollar sign before some variables, so that docker leaves them to the container's shell.
+fn doubled(text: &str, is_own: impl Fn(&str) -> bool) -> String {
+    let Ok(parts) = parts(text) else { return text.to_owned() };
+    let one = |part: Part<'_>| match part {
+        Part::Text(text) => text.replace('$', "$$"),
+        Part::Variable(variable) if is_own(variable.name) => format!("${}", variable.written),
+        Part::Variable(variable) => variable.written.to_owned(),
+    };
+    parts.into_iter().map(one).collect()
+}
+
+/// What is backed up beside the paths of `backupbot.backup.path`, which the author did not name; nothing if there is an inventory, or
+/// nothing else.
+pub(super) fn beside_paths(recipe: &Recipe, service: &Service, label: &Label) -> Option<String> {
+    let paths = || label.value.split(',').map(str::trim).filter(|path| !path.is_empty());
+    let named: Vec<&str> = paths().filter_map(|path| Recipe::in_volume(service, path)).map(|(volume, _)| volume).collect();
+    let mut others: Vec<&str> = recipe.services.values().flat_map(Service::volumes).collect();
+    others.retain(|volume| !named.contains(volume) && !is_excluded(recipe, volume));
+    others.sort_unstable();
+    others.dedup();
+    if recipe.inventory.is_some() || named.len() < paths().count() || named.is_empty() || others.is_empty() {
+        return None;
+    }
+    let labels: Vec<String> = others.iter().map(|volume| format!("{VOLUMES}{volume}=false")).collect();
+    let (are, them) = if others.len() == 1 { ("is", "excludes it") } else { ("are", "exclude them") };
+    Some(format!("{} {are} backed up too, unless {} {them}", volumes(&others), labels.join(" and ")))
+}
+
+/// Volumes, in words.
+fn volumes(names: &[&str]) -> String {
+    format!("{} {}", if names.len() == 1 { "volume" } else { "volumes" }, names.join(" and "))
+}
+
 /// Paths in a container, as volumes and paths in them. A variable stays in a path as long as it does not say which volume it is.
 fn container_paths(service: &Service, label: &Label) -> Meaning {
     let (written, filled) = (label.written.1.split(','), label.value.split(','));
@@ -260,7 +312,10 @@ fn container_paths(service: &Service, label: &Label) -> Meaning {
     let labels: Vec<_> = parts.map(|(volume, paths)| (format!("{VOLUMES}{volume}.path"), paths.join(","))).collect();
     match (labels.is_empty(), whole.is_empty()) {
         (false, _) => Meaning::Instead(labels),
-        (true, false) => Meaning::Needless(format!("volume {} is backed up as a whole without a label", whole.join(", "))),
+        (true, false) => {
+            let are = if whole.len() == 1 { "is backed up as a whole" } else { "are backed up as wholes" };
+            Meaning::Needless(format!("{} {are} without a label", volumes(&whole)))
+        }
         (true, true) => Meaning::Unclear,
     }
 }

@@ -6,12 +6,20 @@ use std::path::{Path, PathBuf};
 use crate::compose::Compose;
 use crate::error::Result;
 
-/// Which files are deployed together with an overlay: all but those that it stands in the place of. Both set the image of the same
+/// Which files are deployed together with overlays: all but those that one stands in the place of. Both set the image of the same
 /// service, and neither is the base file, which is the first.
-pub(super) fn stay_beside(overlay: (&Path, &str), files: &[(PathBuf, String)]) -> Result<Vec<bool>> {
-    let own = images(overlay.0, overlay.1)?;
+pub(super) fn stay_beside(overlays: &[(PathBuf, String)], files: &[(PathBuf, String)]) -> Result<Vec<bool>> {
+    let own: BTreeSet<String> =
+        overlays.iter().map(|(path, text)| images(path, text)).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
     let stays = |(at, (path, text)): (usize, &(PathBuf, String))| Ok(at == 0 || images(path, text)?.is_disjoint(&own));
     files.iter().enumerate().map(stays).collect()
+}
+
+/// The files that each `COMPOSE_FILE` which is commented out in a sample of an operator's values lists: they are switched on together.
+pub(super) fn listed_together(sample: &str) -> Vec<Vec<&str>> {
+    let lines = sample.lines().filter_map(|line| line.trim_start().strip_prefix('#'));
+    let values = lines.filter_map(|line| line.trim_start_matches(['#', ' ', '\t']).strip_prefix("COMPOSE_FILE="));
+    values.map(|value| value.split('#').next().unwrap_or(value).trim().trim_matches(['"', '\'']).split(':').collect()).collect()
 }
 
 /// The services whose image a file sets.
@@ -34,8 +42,17 @@ mod tests {
             file("compose.tune.yml", "services: {db: {command: x}}"),
             file("compose.mail.yml", "services: {mail: {image: m}}"),
         ];
-        let stay = |text: &str| stay_beside((Path::new("compose.x.yml"), text), &files).expect("read");
+        let stay = |text: &str| stay_beside(&[file("compose.x.yml", text)], &files).expect("read");
         assert_eq!(stay("services: {db: {image: postgres}}"), [true, false, true, true]);
         assert_eq!(stay("services: {db: {environment: {A: b}}}"), [true, true, true, true]);
+    }
+
+    #[test]
+    fn files_that_a_line_of_the_sample_switches_on_together() {
+        let sample = "TYPE=x\nCOMPOSE_FILE=\"compose.yml\"\n#COMPOSE_FILE=\"$COMPOSE_FILE:compose.a.yml:compose.b.yml\"\n# COMPOSE_FILE=compose.yml:compose.c.yml # c\n# the COMPOSE_FILE\n";
+        assert_eq!(
+            listed_together(sample),
+            [vec!["$COMPOSE_FILE", "compose.a.yml", "compose.b.yml"], vec!["compose.yml", "compose.c.yml"]]
+        );
     }
 }

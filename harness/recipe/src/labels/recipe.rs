@@ -1,6 +1,7 @@
 //! A recipe as its operator deploys it: its compose files merged and their variables replaced. Every label and mount knows where it is
 //! written.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,10 @@ use crate::scenario::values::STACK_NAME;
 use crate::scenario::{Scenario, Spec};
 use crate::toml_file::read_toml;
 
-pub use super::service::{ConfigMount, Label, Mount, MountSource, Place, Service, VersionOf, version_of};
+use super::overlay::listed_together;
+
+pub use super::service::{ConfigMount, Label, Mount, MountSource, Place, SECRETS, Service, VersionOf, version_of};
+use super::service::{command_words, secret_file};
 
 /// A recipe.
 #[derive(Debug, Clone)]
@@ -43,6 +47,8 @@ pub struct RecipeFiles {
     pub files: Vec<PathBuf>,
     /// The folders' other compose files: overlays that are switched off.
     pub overlays: Vec<PathBuf>,
+    /// Overlays that the folders' samples switch on together.
+    pub together: Vec<Vec<PathBuf>>,
     /// Values of variables.
     pub env: BTreeMap<String, String>,
     /// The inventory's file.
@@ -50,6 +56,9 @@ pub struct RecipeFiles {
     /// Files that are not written yet: read from here.
     pub unwritten: BTreeMap<PathBuf, String>,
 }
+
+/// What an operator's values begin as.
+const SAMPLE: &str = ".env.sample";
 
 /// A file of a recipe's own folder, if it is there.
 ///
@@ -95,7 +104,14 @@ impl RecipeFiles {
         let files = folder.compose(&values, &listed)?;
         let of_standins = spec.and_then(|s| s.standins).map(|s| s.compose).unwrap_or_default();
         let is_optional = |file: &PathBuf| !of_standins.iter().any(|name| dir.join(name) == *file);
-        self.overlays.extend(folder.overlays(&files)?.into_iter().filter(is_optional));
+        let overlays: Vec<PathBuf> = folder.overlays(&files)?.into_iter().filter(is_optional).collect();
+        if let Some(sample) = own(dir, SAMPLE)? {
+            let sample = files::read_text(&sample)?;
+            let listed = listed_together(&sample).into_iter();
+            let known = |names: Vec<&str>| names.iter().map(|n| dir.join(n)).filter(|f| overlays.contains(f)).collect();
+            self.together.extend(listed.map(known).filter(|group: &Vec<PathBuf>| !group.is_empty()));
+        }
+        self.overlays.extend(overlays);
         self.files.extend(files);
         self.env.extend(values);
         if let Some(inventory) = own(dir, "inventory.toml")? {
@@ -114,6 +130,13 @@ impl RecipeFiles {
         let mut found = Self { overlays, files, ..Self::default() };
         (found.env, found.inventory) = (env, Some(scenario.dir.join("inventory.toml")));
         Ok(found)
+    }
+
+    /// The overlays that are switched on at a time: those that a line of the sample switches on together, and each other one by itself.
+    pub fn combinations(&self) -> Vec<Vec<PathBuf>> {
+        let is_alone = |overlay: &&PathBuf| !self.together.iter().any(|group| group.contains(overlay));
+        let alone = self.overlays.iter().filter(is_alone).map(|overlay| vec![overlay.clone()]);
+        self.together.iter().cloned().chain(alone).collect()
     }
 
     /// Reads the files.
@@ -150,7 +173,7 @@ impl RecipeFiles {
         };
         for (file, text) in texts {
             let compose = Compose::parse(&file, &text)?;
-            let file = File { path: Arc::new(file), env: &self.env };
+            let file = File { path: Arc::new(file), env: &self.env, left: Cell::new(MOST) };
             for (name, key, _) in compose.tree.get("volumes").iter().flat_map(|v| v.entries()) {
                 recipe.volumes.entry(name.to_owned()).or_insert_with(|| file.place(key));
                 if !self.overlays.contains(&file.path) {
@@ -212,7 +235,12 @@ impl Recipe {
 struct File<'a> {
     path: Arc<PathBuf>,
     env: &'a BTreeMap<String, String>,
+    /// How many bytes its texts may still have.
+    left: Cell<usize>,
 }
+
+/// The most that the texts of a file may be with their variables replaced, in bytes.
+const MOST: usize = 16 << 20;
 
 impl File<'_> {
     fn place(&self, node: &Node) -> Place {
@@ -220,7 +248,15 @@ impl File<'_> {
     }
 
     fn text<'t>(&self, text: &'t str, node: &Node) -> Result<(String, Vec<&'t str>)> {
-        interpolate(text, self.env).map_err(|bad| Error::input(self.path.as_ref(), Some(node.line), refusal(bad)))
+        let wrong = |message| Error::input(self.path.as_ref(), Some(node.line), message);
+        let made = interpolate(text, self.env).map_err(|bad| wrong(refusal(bad)))?;
+        let Some(left) = self.left.get().checked_sub(made.0.len()) else {
+            return Err(wrong(format!(
+                "up to here, labels and hooks with the values of their variables have more than {MOST} bytes"
+            )));
+        };
+        self.left.set(left);
+        Ok(made)
     }
 
     /// A later file's values replace an earlier one's: labels by name, mounts by target.
@@ -246,6 +282,12 @@ impl File<'_> {
         replace(&mut service.mounts, mounts, |mount| &mount.target);
         let configs = node.get("configs").map_or(&[][..], Node::items);
         replace(&mut service.configs, configs.iter().map(ConfigMount::read).collect(), |config| &config.target);
+        service.secrets.extend(node.get("secrets").map_or(&[][..], Node::items).iter().filter_map(secret_file));
+        let program: Vec<String> =
+            ["entrypoint", "command"].iter().filter_map(|key| node.get(key)).flat_map(command_words).collect();
+        if !program.is_empty() {
+            service.program = program;
+        }
         let networks = node.get("networks").into_iter().flat_map(Node::entries);
         let aliases = networks.filter_map(|(.., network)| network.get("aliases")).flat_map(Node::items).filter_map(Node::text);
         service.aliases.extend(aliases.chain(node.get("hostname").and_then(Node::text)).map(|alias| filled(alias, self.env)));

@@ -106,6 +106,11 @@ pub enum Rule {
     MaybeDatabase,
     BlankInPaths,
     NeedlessVolume,
+    DatabaseInNoVolume,
+    SecretNotMounted,
+    ItemWithoutEquals,
+    SingleDollar,
+    OffByDefault,
 }
 
 static LESSONS: LazyLock<Vec<Lesson>> = LazyLock::new(|| {

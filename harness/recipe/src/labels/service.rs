@@ -99,6 +99,10 @@ pub struct Service {
     pub mounts: Vec<Mount>,
     /// Its configs.
     pub configs: Vec<ConfigMount>,
+    /// The files of its secrets in its containers.
+    pub secrets: Vec<String>,
+    /// The words of its entrypoint and of its command, as far as the recipe says them.
+    pub program: Vec<String>,
     /// Where the commands of its containers begin, if the recipe says so.
     pub working_dir: Option<String>,
     /// The variables of its containers.
@@ -123,6 +127,22 @@ impl Label {
     pub fn version_of(&self) -> Option<VersionOf> {
         version_of(&self.written.0)
     }
+
+    /// The label that was meant by an item of a list such as `name: value` or `name = value`, whose name is another one to every reader.
+    pub fn misread(&self) -> Option<Self> {
+        let ((name, value), written) = (meant(&self.name, &self.value)?, meant(&self.written.0, &self.written.1)?);
+        self.is_item.then(|| Self { name, value, written, ..self.clone() })
+    }
+}
+
+/// The name and the value of an item that has a colon in the place of `=`, or blanks around it.
+fn meant(name: &str, value: &str) -> Option<(String, String)> {
+    let is_name = |text: &str| !text.trim().is_empty() && !text.trim().contains(char::is_whitespace);
+    if let Some((before, after)) = name.split_once(':').filter(|(before, after)| is_name(before) && after.starts_with(' ')) {
+        let rest = if value.is_empty() { after.to_owned() } else { format!("{after}={value}") };
+        return Some((before.trim().to_owned(), rest.trim().to_owned()));
+    }
+    (name.ends_with(' ') && is_name(name)).then(|| (name.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// What a label with this name gives the version of, if it is a version label.
@@ -145,11 +165,18 @@ impl Service {
             container_labels: Vec::new(),
             mounts: Vec::new(),
             configs: Vec::new(),
+            secrets: Vec::new(),
+            program: Vec::new(),
             working_dir: None,
             environment: BTreeMap::new(),
             aliases: Vec::new(),
             replicas: None,
         }
+    }
+
+    /// Whether it is the bot itself, which clients find by this label.
+    pub fn is_bot(&self) -> bool {
+        self.label("coop-cloud.backupbot.enabled").is_some_and(|label| label.value == "true")
     }
 
     /// The label with this name.
@@ -170,6 +197,24 @@ impl Service {
     /// The names of the named volumes that it mounts.
     pub fn volumes(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter_map(|m| if let MountSource::Volume(name) = &m.source { Some(name.as_str()) } else { None })
+    }
+}
+
+/// Where Swarm puts a secret, unless it is told otherwise.
+pub const SECRETS: &str = "/run/secrets/";
+
+/// The file of a secret in a container: `/run/secrets/<source>`, or its target.
+pub(super) fn secret_file(node: &Node) -> Option<String> {
+    let field = |name: &str| node.get(name).and_then(Node::scalar).filter(|t| !t.is_empty());
+    let name = node.text().map(str::to_owned).or_else(|| field("target")).or_else(|| field("source"))?;
+    Some(if name.starts_with('/') { name } else { format!("{SECRETS}{name}") })
+}
+
+/// The words of an entrypoint or a command, a list or a text.
+pub(super) fn command_words(node: &Node) -> Vec<String> {
+    match node.text() {
+        Some(text) => text.split_whitespace().map(str::to_owned).collect(),
+        None => node.items().iter().filter_map(Node::scalar).collect(),
     }
 }
 

@@ -5,12 +5,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::VOLUMES;
 use super::image::ImageName;
 use super::lint::{Mistake, lint_all};
+use super::main_service::main_service;
+use super::meaning::beside_paths;
 use super::overlay::stay_beside;
-use super::recipe::{Recipe, RecipeFiles, Service};
+use super::recipe::{Label, Recipe, RecipeFiles, Service};
 use super::version::Version;
+use super::{BACKUP, VOLUMES};
 use crate::error::{Error, Result};
 use crate::fence::files;
 use apply::{Refusals, Texts, apply};
@@ -105,25 +107,26 @@ fn read(paths: &[PathBuf]) -> Result<Texts> {
 
 /// The same for files that have these texts.
 pub fn suggest_for(sources: &RecipeFiles, before: Texts) -> Result<Suggestion> {
-    let mut work = Work { sources: sources.clone(), said: Vec::new(), by_hand: Vec::new(), others: Vec::new() };
+    let overlays = read(&sources.overlays)?;
+    let switch = switch_of_the_author(sources, before.iter().chain(&overlays))?;
+    let mut work = Work { sources: sources.clone(), switch, said: Vec::new(), by_hand: Vec::new(), others: Vec::new() };
     let recipe = sources.parse(before.clone())?;
     let mut assumed = Vec::new();
     let unwanted = unwanted(&recipe, &mut assumed);
     let mut texts = work.first_version(before.clone(), &mut assumed)?;
     texts = work.mend(texts, &unwanted)?;
-    let overlays = read(&sources.overlays)?;
-    let mut mended = Vec::new();
-    for overlay in &overlays {
-        let stay = stay_beside((&overlay.0, &overlay.1), &texts)?;
-        let (with, without): (Vec<_>, Vec<_>) = texts.iter().cloned().zip(stay).partition(|(_, stays)| *stays);
-        let all: Texts = with.into_iter().map(|(file, _)| file).chain([overlay.clone()]).collect();
+    let mut mended = overlays.clone();
+    for files in sources.combinations() {
+        let chosen: Texts = mended.iter().filter(|(path, _)| files.contains(path)).cloned().collect();
+        let stay = stay_beside(&chosen, &texts)?;
+        let with = texts.iter().zip(stay).filter(|(_, stays)| *stays).map(|(file, _)| file.clone());
+        let all: Texts = with.chain(chosen).collect();
         let recipe = work.sources.parse(all.clone())?;
-        let mut all = work.mend(all, &self::unwanted(&recipe, &mut Vec::new()))?;
-        mended.extend(all.pop());
-        let order: Vec<PathBuf> = texts.iter().map(|(path, _)| path.clone()).collect();
-        all.extend(without.into_iter().map(|(file, _)| file));
-        all.sort_by_key(|(path, _)| order.iter().position(|other| other == path));
-        texts = all;
+        for (path, text) in work.mend(all, &self::unwanted(&recipe, &mut Vec::new()))? {
+            if let Some((_, old)) = texts.iter_mut().chain(&mut mended).find(|(other, _)| *other == path) {
+                *old = text;
+            }
+        }
     }
     if texts != before || mended != overlays || !work.others.is_empty() {
         texts = work.raise(texts, &recipe)?;
@@ -137,8 +140,19 @@ pub fn suggest_for(sources: &RecipeFiles, before: Texts) -> Result<Suggestion> {
     Ok(Suggestion { files, others: work.others, said: work.said, assumed, by_hand: work.by_hand, left })
 }
 
+/// The value of a new switch: `true`, or what the author writes for every other one, if that is on.
+fn switch_of_the_author<'t>(sources: &RecipeFiles, texts: impl Iterator<Item = &'t (PathBuf, String)>) -> Result<String> {
+    let recipe = sources.parse(texts.cloned().collect())?;
+    let switches = recipe.labels().filter(|(.., l)| l.name == BACKUP);
+    let values: BTreeSet<(&str, &str)> = switches.map(|(.., l)| (l.written.1.as_str(), l.value.as_str())).collect();
+    let only = values.iter().next().filter(|(_, value)| values.len() == 1 && *value == "true");
+    Ok(only.map_or("true", |(written, _)| written).to_owned())
+}
+
 struct Work {
     sources: RecipeFiles,
+    /// The value of a new switch.
+    switch: String,
     said: Vec<String>,
     by_hand: Vec<String>,
     others: Vec<NewFile>,
@@ -148,11 +162,12 @@ impl Work {
     /// Mends the labels of a combination of files, then gives its databases their dumps.
     fn mend(&mut self, texts: Texts, unwanted: &[String]) -> Result<Texts> {
         let recipe = self.sources.parse(texts.clone())?;
-        let (main, _) = main_service(&recipe)?;
-        let steps = plan::steps(&recipe, main, unwanted);
-        let texts = self.make(texts, &steps)?;
+        let (main, _) = main_of(&recipe)?;
+        let steps = plan::steps(&recipe, main, unwanted, &self.switch);
+        self.told(beside_paths_of(&recipe));
+        let mut texts = self.make(texts, &steps)?;
         let recipe = self.sources.parse(texts.clone())?;
-        let mut texts = texts;
+        self.told(pair::refusals(&recipe));
         for (step, new) in pair::pairs(&recipe, &self.sources.unwritten) {
             let (done, refused) = apply(&texts, std::slice::from_ref(&step))?;
             if refused.is_empty() {
@@ -182,7 +197,13 @@ impl Work {
                 _ => None,
             });
             let what = step.said.unwrap_or_else(|| format!("write {}", inserts.collect::<Vec<_>>().join(" and ")));
-            let line = format!("{what}: by hand, because {why}");
+            self.told(vec![format!("{what}: by hand, because {why}")]);
+        }
+    }
+
+    /// Keeps sentences about what is left, each once.
+    fn told(&mut self, lines: Vec<String>) {
+        for line in lines {
             if !self.by_hand.contains(&line) {
                 self.by_hand.push(line);
             }
@@ -203,9 +224,8 @@ impl Work {
     /// Gives the recipe its first version, if it has none that could be renamed.
     fn first_version(&mut self, texts: Texts, assumed: &mut Vec<String>) -> Result<Texts> {
         let recipe = self.sources.parse(texts.clone())?;
-        let (main, service) = main_service(&recipe)?;
-        let has_old = recipe.old_versions().any(|(name, _, l)| name == main && Version::parse(&l.value).is_some());
-        if recipe.version().is_some() || has_old {
+        let (main, service) = main_of(&recipe)?;
+        if has_version(&recipe, main) {
             return Ok(texts);
         }
         let image = ImageName::parse(service.image.as_deref().unwrap_or_default());
@@ -222,7 +242,7 @@ impl Work {
     /// Raises the version that the recipe had before.
     fn raise(&mut self, texts: Texts, before: &Recipe) -> Result<Texts> {
         let recipe = self.sources.parse(texts.clone())?;
-        let had = before.version().is_some() || before.old_versions().next().is_some();
+        let had = main_service(before).is_some_and(|(main, _)| has_version(before, main));
         let Some((_, _, label)) = recipe.version().filter(|_| had) else { return Ok(texts) };
         let Some(version) = Version::parse(&label.value) else { return Ok(texts) };
         let value = label.written.1.replacen(&version.to_string(), &version.bumped().to_string(), 1);
@@ -249,16 +269,27 @@ impl Work {
     }
 }
 
-fn main_service(recipe: &Recipe) -> Result<(&str, &Service)> {
-    let app = recipe.services.get_key_value("app").map(|(name, s)| (name.as_str(), s));
-    app.or_else(|| recipe.version().map(|(name, s, _)| (name, s)))
-        .or_else(|| recipe.services.iter().next().map(|(name, s)| (name.as_str(), s)))
-        .ok_or_else(|| Error::Usage("the recipe has no services".into()))
+fn main_of(recipe: &Recipe) -> Result<(&str, &Service)> {
+    main_service(recipe).ok_or_else(|| Error::Usage("the recipe has no services".into()))
+}
+
+/// Whether a recipe has its version, or one of its main service that can be renamed.
+fn has_version(recipe: &Recipe, main: &str) -> bool {
+    let is_old = |(name, _, label): (&str, &Service, &Label)| name == main && Version::parse(&label.value).is_some();
+    recipe.version().is_some() || recipe.old_versions().any(is_old)
+}
+
+/// What is backed up beside the paths that labels of an older version name.
+fn beside_paths_of(recipe: &Recipe) -> Vec<String> {
+    let paths = recipe.labels().filter(|(.., l)| l.name == "backupbot.backup.path");
+    paths
+        .filter_map(|(_, s, l)| Some(format!("{}: {}={}: {}", l.place, l.name, l.written.1, beside_paths(recipe, s, l)?)))
+        .collect()
 }
 
 /// The mounted volumes that need no backup.
 fn unwanted(recipe: &Recipe, assumed: &mut Vec<String>) -> Vec<String> {
-    let mounted: BTreeSet<&str> = recipe.services.values().flat_map(Service::volumes).collect();
+    let mounted: BTreeSet<&str> = recipe.services.values().filter(|s| !s.is_bot()).flat_map(Service::volumes).collect();
     let Some(inventory) = &recipe.inventory else {
         let labels = recipe.labels().filter(|(.., l)| l.value == "false");
         let labels: HashSet<&str> = labels.filter_map(|(.., l)| l.name.strip_prefix(VOLUMES)).collect();

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::folder::SPEC;
+use super::folder::{FOLDER, SPEC};
 use super::values::{self, With};
 use super::{CHECKS, Checks, INVENTORY, Scenario, Spec, check, faults, list};
 use crate::compose::Compose;
 use crate::env::{EnvFile, Values};
 use crate::error::{Error, Problems, Result};
-use crate::fence::own::is_kept;
+use crate::fence::own::{STACK_VARIABLE, is_kept};
 use crate::fence::{files, reach};
 use crate::inventory::Inventory;
 use crate::near::did_you_mean;
@@ -107,7 +107,7 @@ fn read_recipe(recipe: &RecipeFolder, values: &Values, spec: &Spec, problems: &m
         return Ok(Some(read));
     }
     for compose in &read {
-        problems.keep(compose.check_needed(values, &recipe.optional(), is_kept))?;
+        problems.keep(compose.check_needed(values, &recipe.optional(), |label| is_kept(label, STACK_VARIABLE)))?;
         problems.keep(reach::check(compose, values, &spec.allowed))?;
     }
     Ok(None)
@@ -142,8 +142,9 @@ fn unknown(root: &Path, name: &str) -> Error {
     let known = list(root);
     let near = did_you_mean(name, known.iter().map(String::as_str));
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let instead = if root == Path::new(FOLDER) { ", which is used instead of those that came with restore-drill" } else { "" };
     Error::Usage(format!(
-        "no scenario is called {name:?}. Scenarios in {}: {known}; --scenarios names another folder{near}",
+        "no scenario is called {name:?}. Scenarios in {}{instead}: {known}; --scenarios names another folder{near}",
         root.display()
     ))
 }

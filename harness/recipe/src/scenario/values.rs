@@ -15,7 +15,7 @@ const DOMAIN: &str = "DOMAIN";
 /// The domain of a drill for which neither the recipe nor the scenario has one.
 const NOBODYS: &str = "app.example";
 /// What stands in values of `[env]` for what a run has of its own. No operator's value comes in its place.
-const OF_RUN: [&str; 2] = ["{subnet}", "{certificate.host}"];
+const OF_RUN: [&str; 3] = ["{subnet}", "{certificate.host}", "{secret"];
 
 /// What a scenario is read with.
 #[derive(Debug, Clone, Copy, Default)]

@@ -389,7 +389,7 @@ impl Struck {
         let older = evidence.observation(OLDER)?;
         drill.app.rows_probe().observe(evidence, older, &|_, _| ()).await?;
         let rows = |o| evidence.rows_of(o, &self.database.name, &self.table);
-        let fresh = evidence.completed(crate::drill::FRESH)?.map(rows).transpose()?.unwrap_or_default();
+        let fresh = evidence.completed(judge::FRESH)?.map(rows).transpose()?.unwrap_or_default();
         let row = self.row(rows(older)?, &fresh)?;
         let tables = evidence.tables(older, &self.database.name)?;
         let table = tables.into_iter().find(|t| t.table == self.table);
@@ -419,7 +419,7 @@ impl Deed for Struck {
             if !self.must && baseline.is_empty() {
                 return Ok(vec![]);
             }
-            let row = self.row(baseline, &rows(crate::drill::FRESH)?)?;
+            let row = self.row(baseline, &rows(judge::FRESH)?)?;
             let table = sql::table(drill, &self.database, &self.table)?;
             Ok(vec![self.struck(drill, &table, &row).await??])
         })

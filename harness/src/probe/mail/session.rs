@@ -33,12 +33,26 @@ pub struct Bounded {
     line: u64,
     /// Bytes since the last response was handed on.
     pub(super) response: Arc<AtomicU64>,
+    /// How long the server may say nothing while it is listened to.
+    patience: Duration,
+    /// When it has said nothing for too long; none while nobody waits.
+    silence: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl AsyncRead for Bounded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
+        if polled.is_ready() {
+            self.silence = None;
+        } else {
+            let patience = self.patience;
+            let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+            if silence.as_mut().poll(cx).is_ready() {
+                let why = format!("the server said nothing for {} s", patience.as_secs_f32());
+                return Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::TimedOut, why)));
+            }
+        }
         let new = &buf.filled()[before..];
         self.line = match new.iter().rev().position(|b| *b == b'\n') {
             Some(since) => since as u64,
@@ -126,7 +140,13 @@ impl Imap {
         let connect = async {
             let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| other("connecting", &e))?;
             let tls = self.authority.encrypt(tcp).await.map_err(|e| other("TLS", &e))?;
-            let mut client = async_imap::Client::new(Bounded { inner: tls, line: 0, response: Arc::default() });
+            let mut client = async_imap::Client::new(Bounded {
+                inner: tls,
+                line: 0,
+                response: Arc::default(),
+                patience: self.patience,
+                silence: None,
+            });
             let greeting = client.read_response().await.map_err(|e| other("greeting", &e))?;
             greeting.ok_or_else(|| Failure::Other("the server closed the connection before its greeting".into()))?;
             Ok::<_, Failure>(client)

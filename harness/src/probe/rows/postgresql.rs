@@ -17,6 +17,9 @@ const CATALOG: &str = include_str!("postgresql/catalog.sql");
 /// Who may connect from where, in the order in which it counts (`pg_hba.conf`).
 const ACCESS: &str = "UNION ALL SELECT 'O', '', '', 'access rules', string_agg(concat_ws(' ', type, database::text, user_name::text, \
                       address, netmask, auth_method, options::text, error), '; ' ORDER BY line_number), '' FROM pg_hba_file_rules";
+/// What the server's files say of the settings that [`SESSION`] hides.
+const FILES: &str = "UNION ALL SELECT 'O', '', '', 'server setting ' || s.name, f.setting, '' FROM pg_file_settings AS f \
+                     JOIN pg_settings AS s ON lower(s.name) = lower(f.name) WHERE f.applied AND s.source = 'session'";
 const PASSWORD: &str = include_str!("postgresql/password.sql");
 /// From version 15 on.
 const PARAMETERS: &str = include_str!("postgresql/parameters.sql");
@@ -151,7 +154,9 @@ async fn catalog(client: &dyn Client, store: &Store<'_>) -> Result<Result<Catalo
     let asked = "COPY (SELECT 'may', has_table_privilege('pg_authid', 'SELECT'), has_table_privilege('pg_largeobject', 'SELECT'), \
                  to_regclass('pg_parameter_acl') IS NOT NULL, \
                  coalesce(has_table_privilege(to_regclass('pg_hba_file_rules'), 'SELECT'), FALSE) \
-                 AND coalesce(has_function_privilege(to_regprocedure('pg_hba_file_rules()'), 'EXECUTE'), FALSE)) TO STDOUT; ";
+                 AND coalesce(has_function_privilege(to_regprocedure('pg_hba_file_rules()'), 'EXECUTE'), FALSE), \
+                 has_table_privilege('pg_file_settings', 'SELECT') \
+                 AND has_function_privilege('pg_show_all_file_settings()', 'EXECUTE')) TO STDOUT; ";
     let mut line = |line: &[u8]| match line.strip_prefix(b"may\t") {
         Some(rest) => {
             may = rest.split(|b| *b == b'\t').map(|b| b == b"t").collect();
@@ -169,6 +174,7 @@ async fn catalog(client: &dyn Client, store: &Store<'_>) -> Result<Result<Catalo
         .collect::<Vec<_>>()
         .join("\n")
         .replace("{access}", if may.get(3) == Some(&true) { ACCESS } else { "" })
+        .replace("{files}", if may.get(4) == Some(&true) { FILES } else { "" })
         .replace("{password}", if may.first() == Some(&true) { PASSWORD } else { "" })
         .replace("{parameters}", if may.get(2) == Some(&true) { PARAMETERS } else { "" })
         .replace("{large_object}", if all { LARGE_OBJECT } else { OWN_LARGE_OBJECT });

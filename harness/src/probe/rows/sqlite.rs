@@ -1,6 +1,9 @@
 //! SQLite: the file is read with the library itself.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use judge::store::ObjectSeen;
 use rusqlite::types::ValueRef;
@@ -16,7 +19,9 @@ use crate::error::Result;
 pub(super) fn read(file: &Path, store: &mut Store<'_>) -> Result<Result<(), String>> {
     // It is a copy: what a transaction left half done is undone in it, as the app would do.
     let opened = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE).map(|db| Reader { db });
-    let read = opened.and_then(|reader| {
+    let ending = store.ending();
+    let read = opened.and_then(|mut reader| {
+        bound(&mut reader.db, ending)?;
         let shapes = reader.shapes()?;
         reader.checks(store)?;
         reader.whole(store)?;
@@ -24,6 +29,20 @@ pub(super) fn read(file: &Path, store: &mut Store<'_>) -> Result<Result<(), Stri
     });
     store.taken()?;
     Ok(read.map_err(|e| e.to_string()))
+}
+
+/// How long a file may take to read: what an app writes may make its own checks endless.
+const PATIENCE: Duration = Duration::from_secs(1800);
+/// How many steps SQLite takes before it asks whether to go on.
+const STEPS: i32 = 100_000;
+
+/// Ends whatever a connection does once it is asked to, or takes too long.
+///
+/// # Errors
+/// SQLite's.
+pub fn bound(db: &mut Connection, ending: Arc<AtomicBool>) -> rusqlite::Result<()> {
+    let begin = Instant::now();
+    db.progress_handler(STEPS, Some(move || ending.load(Ordering::Relaxed) || begin.elapsed() > PATIENCE))
 }
 
 struct Reader {

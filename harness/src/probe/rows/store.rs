@@ -1,5 +1,8 @@
 //! Where a dialect puts what it reads of a database: into the evidence, as far as it is compared.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use judge::store::{Evidence, ObjectSeen, ObservationId, RowSeen, RowWriter};
 use judge::{FILE, READABLE, SETTINGS};
 use recipe::scenario::Database;
@@ -24,6 +27,11 @@ pub(super) struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
+    /// Whether the run asks whoever reads for it to end.
+    pub(super) fn ending(&self) -> Arc<AtomicBool> {
+        self.evidence.ending()
+    }
+
     /// Begins to take a database, one of all that the scenario describes. What was stored of it before is forgotten.
     pub(super) fn begin(
         evidence: &'a Evidence,

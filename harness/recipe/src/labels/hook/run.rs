@@ -88,6 +88,16 @@ impl Run {
         }
     }
 
+    /// Whether it is a program that nobody knows here, and a word asks it for a dump.
+    pub fn exports(&self) -> bool {
+        let tool = self.tool();
+        let is_known = SHELLS.contains(&tool) || tool == "su" || tools::is_known(tool);
+        let asks = |word: &str| {
+            !word.contains('/') && ["dump", "export", "backup"].iter().any(|what| word.to_lowercase().contains(what))
+        };
+        !is_known && !self.words.first().is_some_and(|word| word.contains('/')) && self.arguments().any(asks)
+    }
+
     /// Whether it is pg_dump, and writes SQL that a database with the same tables refuses.
     pub fn dumps_without_drop(&self) -> bool {
         let is_text = || formats::written(self.tool(), &self.bare()) != Some("an archive of pg_dump");
@@ -235,6 +245,22 @@ mod tests {
             ("mysql app", false, false),
         ] {
             assert_eq!((run(command).adds().is_some(), run(command).restores_nowhere()), (adds, nowhere), "{command}");
+        }
+    }
+
+    #[test]
+    fn programs_of_an_image_that_dump() {
+        for (command, exports) in [
+            ("wp db export /data/x.sql", true),
+            ("gitea dump -f /data/x.zip", true),
+            ("wp cache flush", false),
+            ("load /backup/x", false),
+            ("pg_dump -f backup app", false),
+            ("rm -f backup.sql", false),
+            ("tar -cf x backup", false),
+            ("/vaultwarden backup", false),
+        ] {
+            assert_eq!(run(command).exports(), exports, "{command}");
         }
     }
 

@@ -170,6 +170,9 @@ pub(super) fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// The longest word with its variables replaced, in bytes.
+const MOST: usize = 64 << 10;
+
 /// The values of variables.
 pub(super) type Variables = BTreeMap<String, String>;
 
@@ -180,7 +183,7 @@ pub(super) fn assignment(word: &str) -> Option<(&str, &str)> {
     (fit && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')).then_some((name, value))
 }
 
-/// A word with the variables that have a value replaced.
+/// A word with the variables that have a value replaced, as long as it does not get too long.
 pub(super) fn expanded(word: &str, variables: &Variables) -> String {
     static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
         let pattern = r"\$(?:(?<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?<braced>[A-Za-z_][A-Za-z0-9_]*)(?::?-(?<default>[^}$]*))?\})";
@@ -191,7 +194,14 @@ pub(super) fn expanded(word: &str, variables: &Variables) -> String {
         let default = found.name("default").map(|m| m.as_str().to_owned());
         variables.get(name).cloned().or(default).unwrap_or_else(|| found[0].to_owned())
     };
-    VARIABLE.replace_all(word, value).replace(QUOTED_DOLLAR, "$")
+    let mut length = word.len();
+    let short = |found: &Captures<'_>| {
+        let value = value(found);
+        length += value.len();
+        // A variable that doubles another one, and so on, would fill any memory.
+        if length > MOST { found[0].to_owned() } else { value }
+    };
+    VARIABLE.replace_all(word, short).replace(QUOTED_DOLLAR, "$")
 }
 
 /// The part of a script that runs with these arguments: the body of the function that the first one names, or the branch of `case`;

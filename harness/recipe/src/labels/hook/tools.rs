@@ -85,6 +85,11 @@ pub(super) fn never_loads(tool: &str) -> bool {
     all.iter().any(|some| some.contains(&tool))
 }
 
+/// Whether it is known what a program does, so that none of its words has to be guessed at.
+pub(super) fn is_known(tool: &str) -> bool {
+    never_loads(tool) || loads(tool) || [&DUMPING[..], &TAKING].iter().any(|some| some.contains(&tool)) || tool.ends_with("-cli")
+}
+
 /// Whether a program only checks what it reads. `keeps`: its output goes on, into a file or another program.
 pub(super) fn only_checks(tool: &str, words: &[&str], keeps: bool) -> bool {
     let tests = || words.contains(&"--test") || words.contains(&"--list") || letters(words).any(|c| c == 't' || c == 'l');

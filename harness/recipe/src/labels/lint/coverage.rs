@@ -52,7 +52,8 @@ fn is_hosts(path: &str) -> bool {
 }
 
 fn bind_mounts(recipe: &Recipe, found: &mut Mistakes) {
-    for (name, service) in &recipe.services {
+    // The bot reads the volumes of every stack from the host.
+    for (name, service) in recipe.services.iter().filter(|(_, service)| !service.is_bot()) {
         for mount in &service.mounts {
             let MountSource::Bind(path) = &mount.source else { continue };
             if !mount.read_only && !is_hosts(path) {

@@ -1,7 +1,7 @@
 //! Databases whose files are copied while the server writes them.
 
 use super::dumps::Selected;
-use crate::labels::database::{Server, server};
+use crate::labels::database::{Engine, Server, server, unstored};
 use crate::labels::flow::Flow;
 use crate::labels::hook::Host;
 use crate::labels::mistake::Mistakes;
@@ -38,6 +38,12 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
         };
         found.add(Rule::DatabaseWithoutDump, &server.mount.place, message);
     }
+    for (name, service) in &recipe.services {
+        if let Some(engine) = unstored(service) {
+            let message = format!("service {name}: no named volume has the files of {}", engine.name);
+            found.add(Rule::DatabaseInNoVolume, &service.place, message);
+        }
+    }
     for (name, server) in excluded(recipe, &selected, flows) {
         let message = format!(
             "service {name}: volume {} with {} is excluded, and no hook writes a dump",
@@ -58,14 +64,21 @@ fn servers(recipe: &Recipe) -> Vec<(&str, &Service, Server<'_>)> {
 /// The databases that are excluded and that nothing is seen to dump, unless the inventory says that they need no backup.
 fn excluded<'r>(recipe: &'r Recipe, selected: &Selected<'_>, flows: &[Flow<'_>]) -> Vec<(&'r str, Server<'r>)> {
     // A script that cannot be read may dump the database over the network, as may a program that nobody knows.
-    let unseen = |flow: &Flow<'_>| flow.is_opaque() || flow.dumps() && !flow.command.dumps();
+    let unseen = |flow: &Flow<'_>| flow.is_opaque() || flow.exports() || flow.dumps() && !flow.command.dumps();
     let may_dump = |flow: &Flow<'_>, name: &str, service: &Service, server: &Server<'_>| {
         let own = flow.name == name && (flow.dumps() || flow.is_opaque());
         flow.hook == Hook::BackupPre && !flow.is_idle() && (own || unseen(flow) || reaches(recipe, flow, name, service, server))
     };
+    // A service of its own may dump it by a schedule, into a volume that is backed up.
+    let is_sidecar = |other: &Service, engine: &Engine| {
+        let image = other.image.as_deref().unwrap_or_default();
+        let dumps = |word: &String| engine.dumps.iter().any(|tool| word.contains(tool.as_str()));
+        (image.contains("backup") || other.program.iter().any(dumps)) && other.volumes().any(|volume| !selected.excludes(volume))
+    };
     let is_known = |volume: &str| recipe.inventory.iter().flat_map(|i| &i.volumes).any(|v| v.name == volume);
     let left_out = |(name, service, s): &(&str, &Service, Server<'_>)| {
-        let is_dumped = || flows.iter().any(|flow| may_dump(flow, name, service, s));
+        let has_sidecar = || recipe.services.iter().any(|(other, of)| other != name && is_sidecar(of, s.engine));
+        let is_dumped = || flows.iter().any(|flow| may_dump(flow, name, service, s)) || has_sidecar();
         !s.is_guess && selected.excludes(s.volume) && !is_known(s.volume) && !is_dumped()
     };
     servers(recipe).into_iter().filter(left_out).map(|(name, _, s)| (name, s)).collect()
@@ -77,7 +90,7 @@ pub(in crate::labels) fn without_dump<'r>(recipe: &'r Recipe, flows: &[Flow<'_>]
     let is_bare = |(name, service, server): &(&str, &Service, Server<'_>)| {
         let dumps = |flow: &Flow<'_>| {
             flow.hook == Hook::BackupPre
-                && (flow.name == *name && !flow.is_idle() || reaches(recipe, flow, name, service, server))
+                && (flow.name == *name && !flow.is_idle() || flow.exports() || reaches(recipe, flow, name, service, server))
         };
         !selected.excludes(server.volume) && !flows.iter().any(dumps)
     };

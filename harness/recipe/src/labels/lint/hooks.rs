@@ -1,5 +1,6 @@
 //! Hooks, each by itself: whether it runs, whether it can be run by the bot, where it writes, and which tools it needs.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -8,7 +9,7 @@ use crate::labels::Hook;
 use crate::labels::flow::{Flow, Script};
 use crate::labels::hook;
 use crate::labels::mistake::Mistakes;
-use crate::labels::recipe::{MountSource, Recipe, Service};
+use crate::labels::recipe::{MountSource, Recipe, SECRETS, Service};
 use crate::labels::rules::Rule;
 
 /// Adds what is wrong with the hooks of every service.
@@ -21,6 +22,7 @@ pub(super) fn check(recipe: &Recipe, flows: &[Flow<'_>], found: &mut Mistakes) {
         }
         command(flow, found);
         flow.scripts.iter().for_each(|called| script(flow, called, found));
+        secrets(flow, found);
         if let Some(why) = hook::broken(&label.value) {
             let message = format!("{}: {why}: {}", label.name, shown(&label.value));
             found.add(Rule::QuoteInHook, &label.place, message);
@@ -69,6 +71,31 @@ fn command(flow: &Flow<'_>, found: &mut Mistakes) {
     }
 }
 
+/// The secrets that a hook reads and that its service does not have. One whose absence the script allows for is not needed.
+fn secrets(flow: &Flow<'_>, found: &mut Mistakes) {
+    let (service, label) = (flow.service, flow.label);
+    let read = flow.command.reads.iter().chain(&flow.command.names).map(|path| path.strip_prefix("/var").unwrap_or(path));
+    let is_secret =
+        |path: &&str| path.strip_prefix(SECRETS).is_some_and(|name| !name.is_empty() && !name.contains(['$', '*', '?']));
+    let is_there = |path: &str| {
+        let is_at = |file: &String| file == path || file.starts_with(&format!("{path}/"));
+        service.secrets.iter().any(is_at) || service.configs.iter().any(|c| c.target == path) || service.mount_of(path).is_some()
+    };
+    let tests = |path: &str| {
+        let runs = flow.command.runs.iter().filter(|run| ["test", "[", "[["].contains(&run.tool()));
+        runs.flat_map(|run| &run.words).any(|word| word.ends_with(path))
+    };
+    // Where it has none, another file may give it some.
+    let read = read.filter(|_| !service.secrets.is_empty());
+    for path in read.filter(is_secret).collect::<BTreeSet<&str>>() {
+        if !is_there(path) && !tests(path) {
+            let names: Vec<&str> = service.secrets.iter().map(|file| file.strip_prefix(SECRETS).unwrap_or(file)).collect();
+            let message = format!("{} reads {path}; secrets of service {}: {}", label.name, flow.name, names.join(", "));
+            found.add(Rule::SecretNotMounted, &label.place, message);
+        }
+    }
+}
+
 /// Whether a name is that of a script, as far as can be told.
 static SCRIPT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)\.(sh|bash|py|pl|rb|js|php)$|^/[^/]+$").expect("the pattern is a constant, and tested"));
@@ -87,12 +114,18 @@ fn script(flow: &Flow<'_>, script: &Script<'_>, found: &mut Mistakes) {
                 format!("{}: config {} is mounted at {path} without a mode that lets it run", label.name, config.source);
             found.add(Rule::ScriptNotExecutable, &label.place, message);
         }
-        None if SCRIPT.is_match(path) && script.is_mounted_by_nobody(flow.service) => {
+        None if SCRIPT.is_match(path) && !is_of_image(flow.service, path) && script.is_mounted_by_nobody(flow.service) => {
             let message = format!("{}: no config of service {} is mounted at {path}", label.name, flow.name);
             found.add(Rule::ScriptNotMounted, &label.place, message);
         }
         _ => {}
     }
+}
+
+/// Whether a program has the name of its image, or of whoever publishes it: `/vaultwarden` of `vaultwarden/server`.
+fn is_of_image(service: &Service, path: &str) -> bool {
+    let image = service.image.as_deref().unwrap_or_default();
+    image.split(['/', ':', '@']).any(|part| Some(part) == path.strip_prefix('/'))
 }
 
 /// Where a path of the container is, if nothing can be written there into a named volume.

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::labels::meaning::{
-    Meaning, PathMeaning, has_blanks, has_wildcard, hint, meaning, paths_meant, targets, volume_meant, volume_of,
+    Meaning, PathMeaning, bare, beside_paths, has_blanks, has_wildcard, hint, meaning, paths_meant, targets, volume_meant,
+    volume_of,
 };
 use crate::labels::mistake::Mistakes;
 use crate::labels::recipe::{Label, Recipe, Service};
@@ -35,11 +36,22 @@ impl Names<'_> {
         if !is_backupbot(name) && !name.starts_with("coop-cloud.") {
             return;
         }
+        let is_hook = Hook::ALL.iter().any(|h| h.label() == name);
         for variable in label.unset.iter().filter(|v| *v != "STACK_NAME") {
-            found.add(Rule::NoValue, place, format!("${{{variable}}} in {name}={value} has no value and no default"));
+            if is_hook && service.environment.contains_key(variable) {
+                let message = format!("{name}={value}: the service has {variable}; expected $${variable}");
+                found.add(Rule::SingleDollar, place, message);
+            } else {
+                found.add(Rule::NoValue, place, format!("${{{variable}}} in {name}={value} has no value and no default"));
+            }
         }
         if !is_backupbot(name) {
             return;
+        }
+        if let Some(meant) = label.misread() {
+            let text = if value.is_empty() { name.clone() } else { format!("{name}={value}") };
+            let message = format!("{text:?} is read as a label {name:?}; expected {}={}", meant.name, meant.value);
+            return found.add(Rule::ItemWithoutEquals, place, message);
         }
         if label.boolean {
             found.add(Rule::InexactValue, place, format!("{name}: {value} is a YAML boolean; expected the text \"{value}\""));
@@ -49,10 +61,16 @@ impl Names<'_> {
         } else if let Some(rest) = name.strip_prefix(VOLUMES) {
             self.volume(service, label, rest, found);
         } else if name == "backupbot.backup.path" {
-            found.add(Rule::ContainerPath, place, format!("{name}={value}{}", instead(meaning(self.recipe, service, label))));
+            let others = beside_paths(self.recipe, service, label);
+            let too = others.map_or_else(String::new, |others| format!("; {others}"));
+            found.add(
+                Rule::ContainerPath,
+                place,
+                format!("{name}={value}{}{too}", instead(meaning(self.recipe, service, label))),
+            );
         } else if name.starts_with("backupbot.volumes.") || name == "backupbot.restore" {
             found.add(Rule::Version1, place, format!("{name}={value} is a label of backupbot version 1"));
-        } else if !Hook::ALL.iter().any(|h| h.label() == name) {
+        } else if !is_hook {
             let closest = match meaning(self.recipe, service, label) {
                 Meaning::Instead(labels) => labels.into_iter().next().map_or_else(String::new, |(name, _)| name),
                 _ => hint(name).to_owned(),
@@ -104,7 +122,10 @@ impl Names<'_> {
                 PathMeaning::InContainer { target, path } => {
                     (Rule::BadPath, format!("{target} is where the volume is mounted; expected .path={path}"))
                 }
-                PathMeaning::AfterSlash(path) => (Rule::LeadingSlash, format!("expected {path}")),
+                PathMeaning::AfterSlash(_) => {
+                    let paths: Vec<&str> = value.split(',').map(|path| path.trim().trim_start_matches('/')).collect();
+                    (Rule::LeadingSlash, format!("expected {}", paths.join(",")))
+                }
             };
             return found.add(rule, place, format!("{name}={value}: {message}"));
         }
@@ -116,8 +137,14 @@ fn switch(label: &Label, found: &mut Mistakes) {
     match value.as_str() {
         "true" => {}
         _ if !label.unset.is_empty() => {}
+        "false" if label.written.1.contains('$') => {
+            found.add(Rule::OffByDefault, place, format!("{name}={} is false where the operator sets nothing", label.written.1));
+        }
         "false" => found.add(Rule::NotEnabled, place, format!("{name}=false: nothing is backed up")),
-        _ => found.add(Rule::InexactValue, place, format!("{name}={value}: expected true")),
+        _ => {
+            let quotes = if bare(value) == value { "" } else { "the quotes are a part of the value; " };
+            found.add(Rule::InexactValue, place, format!("{name}={value}: {quotes}expected true"));
+        }
     }
 }
 

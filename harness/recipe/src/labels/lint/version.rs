@@ -11,10 +11,11 @@ use crate::labels::version::Version;
 /// Adds what is wrong with the version label. `base` is the recipe before the change.
 pub(super) fn check(recipe: &Recipe, base: Option<&Recipe>, main: Option<&Place>, found: &mut Mistakes) {
     for (_, _, label) in recipe.old_versions() {
-        let message = format!(
-            "{}={} is the version of one service; a recipe has one version, coop-cloud.${{STACK_NAME}}.version",
-            label.name, label.value
-        );
+        let instead = match recipe.version() {
+            Some(_) => "the recipe has its version, so that this label can be removed",
+            None => "a recipe has one version, coop-cloud.${STACK_NAME}.version",
+        };
+        let message = format!("{}={} is the version of one service; {instead}", label.name, label.value);
         found.add(Rule::OldVersion, &label.place, message);
     }
     let Some((.., label)) = recipe.version() else {

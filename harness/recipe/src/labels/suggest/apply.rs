@@ -15,6 +15,9 @@ use crate::error::Result;
 /// The mode of a script, which is written as `0555`.
 const MODE: u32 = 0o555;
 
+/// The first version of compose files in which a config may have a name.
+const NAMED_CONFIGS: (u64, u64) = (3, 5);
+
 /// Files with their texts.
 pub(super) type Texts = Vec<(PathBuf, String)>;
 
@@ -67,7 +70,16 @@ fn attempt(files: &[FileText], steps: &[&Step]) -> Result<Texts, Refused> {
             Edit::Config { service, near, config, version } => {
                 let file = editor.file_of(&near.file)?;
                 let own = editor.files[file].service(service).ok_or("the service is in another file")?;
-                mounted.push((file, own.add_config(config)?));
+                if version.is_some() && files[file].is_before(NAMED_CONFIGS) {
+                    return Err("a config with a name needs version 3.5 of compose files, and this file says an older one".into());
+                }
+                let change = own.add_config(config)?;
+                // What is added to a list that is there belongs to what is above, too.
+                if own.has_configs() {
+                    editor.changes[file].push(change)
+                } else {
+                    mounted.push((file, change))
+                }
                 if let Some(version) = version.as_ref().filter(|_| !files[file].declares(config)) {
                     configs.entry(file).or_default().insert(config.clone(), version.clone());
                 }

@@ -9,8 +9,8 @@ use crate::fence::files;
 use crate::labels::database::Server;
 use crate::labels::flow::flows;
 use crate::labels::lint::without_dump;
-use crate::labels::recipe::{Label, Recipe};
-use crate::labels::{Hook, VOLUMES, paths_of};
+use crate::labels::recipe::{ConfigMount, Label, Recipe, Service};
+use crate::labels::{Hook, VOLUMES, hook, paths_of};
 use crate::recipe_folder::SCRIPT;
 
 /// A file that a recipe gets, or that is changed.
@@ -36,7 +36,7 @@ pub(super) fn pairs(recipe: &Recipe, unwritten: &BTreeMap<PathBuf, String>) -> V
         let has_hooks =
             [Hook::BackupPre, Hook::RestorePre, Hook::RestorePost].into_iter().any(|h| service.label(h.label()).is_some());
         // A hook that is there already, and what it loads, is its author's to judge. So is an image that nobody knows.
-        if has_hooks || server.is_guess {
+        if has_hooks || server.is_guess || is_locked(service, &server) {
             continue;
         }
         if let Some((step, new)) = pair(recipe, name, &server, &files) {
@@ -47,12 +47,29 @@ pub(super) fn pairs(recipe: &Recipe, unwritten: &BTreeMap<PathBuf, String>) -> V
     made
 }
 
+fn is_locked(service: &Service, server: &Server<'_>) -> bool {
+    server.engine.pair.as_ref().is_some_and(|pair| pair.is_locked(service))
+}
+
+/// Why databases without a dump get none.
+pub(super) fn refusals(recipe: &Recipe) -> Vec<String> {
+    let bare = without_dump(recipe, &flows(recipe)).into_iter().filter(|(name, s)| is_locked(&recipe.services[*name], s));
+    let said = |(name, server): (&str, Server<'_>)| {
+        let (place, engine) = (&server.mount.place, &server.engine.name);
+        format!("{place}: {name} gets no dump of {engine}: the password of root is random, and there is no other account")
+    };
+    bare.map(said).collect()
+}
+
 fn pair(recipe: &Recipe, name: &str, server: &Server<'_>, files: &BTreeMap<PathBuf, String>) -> Option<(Step, Vec<NewFile>)> {
     let engine = server.engine;
     let customary = engine.pair.as_ref()?;
     // The server's own file: another one may have an alternative to it.
     let near = &server.mount.place;
     let dir = near.file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Some(step) = mounted_pair(recipe, name, server) {
+        return Some((step, Vec::new()));
+    }
     let script = customary.script(&server.mount.target);
     let Named { config, path, is_declared } = free_name(recipe, dir, name, &customary.config, &script, files)?;
     let version = (!is_declared).then(|| format!("{}_VERSION", config.to_uppercase()));
@@ -62,25 +79,52 @@ fn pair(recipe: &Recipe, name: &str, server: &Server<'_>, files: &BTreeMap<PathB
         new.extend(exported(dir, version, files)?);
     }
 
+    let mut edits = vec![Edit::Config { service: name.to_owned(), near: near.clone(), config: config.clone(), version }];
+    edits.extend(calls(recipe, name, server, &format!("/{config}.sh"), &customary.dump));
+    let said =
+        format!("{near}: {name} gets a dump of {}: {config}.sh, called before the backup and after the restore", engine.name);
+    Some((Step { said: Some(said), edits }, new))
+}
+
+/// The labels that call a script before the backup and after the restore, and select the dump that it writes.
+fn calls(recipe: &Recipe, name: &str, server: &Server<'_>, script: &str, dump: &str) -> Vec<Edit> {
     let insert = |label: &str, value: String| Edit::Insert {
         service: name.to_owned(),
-        near: Some(near.clone()),
+        near: Some(server.mount.place.clone()),
         name: label.to_owned(),
         value,
     };
     let mut edits = vec![
-        Edit::Config { service: name.to_owned(), near: near.clone(), config: config.clone(), version },
-        insert(Hook::BackupPre.label(), format!("/{config}.sh backup")),
-        insert(Hook::RestorePost.label(), format!("/{config}.sh restore")),
+        insert(Hook::BackupPre.label(), format!("{script} backup")),
+        insert(Hook::RestorePost.label(), format!("{script} restore")),
     ];
     let path_label = format!("{VOLUMES}{}.path", server.volume);
     match recipe.labels().find(|(.., l)| l.name == path_label) {
-        None => edits.push(insert(&path_label, customary.dump.clone())),
-        Some((of, _, label)) => edits.extend(selected(of, label, &customary.dump)),
+        None => edits.push(insert(&path_label, dump.to_owned())),
+        Some((of, _, label)) => edits.extend(selected(of, label, dump)),
     }
-    let said =
-        format!("{near}: {name} gets a dump of {}: {config}.sh, called before the backup and after the restore", engine.name);
-    Some((Step { said: Some(said), edits }, new))
+    edits
+}
+
+/// The step that calls a script which the service mounts already: it dumps with `backup`, and loads the same file with `restore`.
+fn mounted_pair(recipe: &Recipe, name: &str, server: &Server<'_>) -> Option<Step> {
+    let service = &recipe.services[name];
+    let dump_of = |config: &ConfigMount| {
+        let text = recipe.configs.get(&config.source)?.as_deref()?;
+        let part = |name: &str| hook::read_script(text, &[name.to_owned()], &service.environment, None);
+        let (backup, restore) = (part("backup"), part("restore"));
+        let is_pair = backup.tools.iter().any(|tool| server.engine.dumps.contains(tool)) && !restore.dumps();
+        let path = backup.results().find(|path| is_pair && (restore.reads.contains(path) || restore.names.contains(path)))?;
+        let (volume, path) = Recipe::in_volume(service, path)?;
+        (volume == server.volume && !path.contains(['$', '*'])).then(|| path.to_owned())
+    };
+    let mounted = service.configs.iter().filter(|config| config.executable);
+    let (script, dump) = mounted.into_iter().find_map(|config| Some((&config.target, dump_of(config)?)))?;
+    let (place, engine) = (&server.mount.place, &server.engine.name);
+    let said = format!(
+        "{place}: {name} gets a dump of {engine}: {script}, which it mounts, is called before the backup and after the restore"
+    );
+    Some(Step { said: Some(said), edits: calls(recipe, name, server, script, &dump) })
 }
 
 /// The label that selects paths of the volume selects the dump too.

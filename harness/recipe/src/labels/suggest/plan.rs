@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::labels::is_backupbot;
+use crate::labels::main_service::{switch_place, wanted};
 use crate::labels::meaning::{Meaning, meaning};
 use crate::labels::recipe::{Label, Place, Recipe, Service, VersionOf};
 use crate::labels::version::Version;
@@ -67,8 +68,9 @@ impl Taken {
 }
 
 /// What is to be done with a recipe's labels. `main` is its main service, `unwanted` are the volumes that need no backup.
-pub(super) fn steps(recipe: &Recipe, main: &str, unwanted: &[String]) -> Vec<Step> {
-    let mut planner = Planner { recipe, main, taken: Taken::default(), steps: Vec::new(), rewritten: BTreeMap::new() };
+/// `switch` is the value of a new switch.
+pub(super) fn steps(recipe: &Recipe, main: &str, unwanted: &[String], switch: &str) -> Vec<Step> {
+    let mut planner = Planner { recipe, main, switch, taken: Taken::default(), steps: Vec::new(), rewritten: BTreeMap::new() };
     let all = |on_container: bool| {
         let labels = move |s: &'_ Service| if on_container { s.container_labels.clone() } else { s.labels.clone() };
         let of = move |(name, service): (&String, &Service)| {
@@ -92,6 +94,7 @@ pub(super) fn steps(recipe: &Recipe, main: &str, unwanted: &[String]) -> Vec<Ste
 struct Planner<'a> {
     recipe: &'a Recipe,
     main: &'a str,
+    switch: &'a str,
     taken: Taken,
     steps: Vec<Step>,
     /// The steps that write a label anew where it is, by the label's place.
@@ -227,7 +230,12 @@ impl Planner<'_> {
 
     /// The version of the main service becomes that of the recipe.
     fn old_version(&mut self) {
-        if self.recipe.version().is_some() {
+        if let Some((.., version)) = self.recipe.version() {
+            let why = format!("the recipe has one version, {}", version.value);
+            for (service, _, label) in self.recipe.old_versions() {
+                let at = At { service: service.to_owned(), on_container: false, label: label.clone() };
+                self.remove(at, &why);
+            }
             return;
         }
         let Some(service) = self.recipe.services.get(self.main) else { return };
@@ -242,22 +250,24 @@ impl Planner<'_> {
 
     /// The switch, and the volumes that need no backup.
     fn add(&mut self, unwanted: &[String]) {
-        let mut add = |name: String, value: &str| {
-            let edit = Edit::Insert { service: self.main.to_owned(), near: None, name, value: value.to_owned() };
+        let mut add = |service: &str, near: Option<&Place>, name: String, value: &str| {
+            let edit = Edit::Insert { service: service.to_owned(), near: near.cloned(), name, value: value.to_owned() };
             self.steps.push(Step { said: None, edits: vec![edit] });
         };
         let on_container = self.recipe.services.values().flat_map(|s| &s.container_labels);
         let is_said = self.taken.switches().next().is_some()
-            || self.recipe.labels().any(|(.., l)| l.name == BACKUP)
+            || self.recipe.labels().any(|(.., l)| l.name == BACKUP || l.misread().is_some_and(|meant| meant.name == BACKUP))
             || on_container.into_iter().any(|l| l.name == BACKUP && l.value == "false");
-        let has_volumes = self.recipe.services.values().any(|s| s.volumes().next().is_some());
-        if !is_said && has_volumes {
-            add(BACKUP.into(), "true");
+        // The bot does not back itself up: each snapshot would have all that were before.
+        let is_bot = self.recipe.services.values().any(Service::is_bot);
+        if !is_said && !is_bot && !wanted(self.recipe).is_empty() {
+            let (service, near) = switch_place(self.recipe, self.main);
+            add(service, near, BACKUP.into(), self.switch);
         }
         for volume in unwanted {
             let name = format!("{VOLUMES}{volume}");
             if self.taken.get("", &name).is_none() {
-                add(name, "false");
+                add(self.main, None, name, "false");
             }
         }
     }
@@ -269,7 +279,10 @@ fn shown(labels: &[(String, String)]) -> String {
 
 /// A label with its place.
 fn told(label: &Label) -> String {
-    format!("{}: {}", label.place, shown(std::slice::from_ref(&label.written)))
+    match label.written.1.is_empty() && label.misread().is_some() {
+        true => format!("{}: {:?}", label.place, label.written.0),
+        false => format!("{}: {}", label.place, shown(std::slice::from_ref(&label.written))),
+    }
 }
 
 /// A text of several lines, in one.

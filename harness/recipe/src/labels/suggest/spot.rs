@@ -40,6 +40,16 @@ impl FileText {
         Some(OwnService { file: self, name, key, node })
     }
 
+    /// Whether the file says a version of compose files that is older than this one.
+    pub(super) fn is_before(&self, version: (u64, u64)) -> bool {
+        let said = self.compose.tree.get("version").and_then(Node::scalar).unwrap_or_default();
+        let (major, minor) = said.split_once('.').unwrap_or((&said, "0"));
+        match (major.parse(), minor.parse()) {
+            (Ok(major), Ok(minor)) => (major, minor) < version && major >= 3,
+            _ => false,
+        }
+    }
+
     /// Whether the file declares a config.
     pub(super) fn declares(&self, config: &str) -> bool {
         self.compose.tree.get("configs").is_some_and(|configs| configs.get(config).is_some())
@@ -255,6 +265,11 @@ impl<'f> OwnService<'f> {
 
     fn last_line(&self) -> usize {
         self.file.block_end(self.key.line) - 1
+    }
+
+    /// Whether it has configs in this file.
+    pub(super) fn has_configs(&self) -> bool {
+        self.node.get("configs").is_some()
     }
 
     /// Mounts a config under `configs:`, in the long form.

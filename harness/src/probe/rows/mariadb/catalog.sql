@@ -81,8 +81,10 @@ UNION ALL SELECT 0, 'O', 'event', EVENT_NAME, 'definer', CONCAT_WS(' ', DEFINER,
 UNION ALL SELECT 0, 'O', '', '', 'encoding', DEFAULT_CHARACTER_SET_NAME, '' FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()
 UNION ALL SELECT 0, 'O', '', '', 'collation', DEFAULT_COLLATION_NAME, '' FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()
 -- What else is on the server.
-UNION ALL SELECT DISTINCT 0, 'D', TABLE_SCHEMA, '', '', '', '' FROM information_schema.TABLES
-  WHERE TABLE_SCHEMA NOT IN (DATABASE(), 'information_schema', 'performance_schema', 'mysql', 'sys')
+UNION ALL SELECT DISTINCT 0, 'D', other, '', '', '', '' FROM (
+    SELECT TABLE_SCHEMA AS other FROM information_schema.TABLES UNION SELECT ROUTINE_SCHEMA FROM information_schema.ROUTINES
+    UNION SELECT EVENT_SCHEMA FROM information_schema.EVENTS) AS others
+  WHERE other NOT IN (DATABASE(), 'information_schema', 'performance_schema', 'mysql', 'sys')
 UNION ALL SELECT 0, 'O', 'server', Server_name, 'definition', CONCAT_WS(' ', Wrapper, Host, Port, Db, Username, SHA2(Password, 256), Socket, Owner), '' FROM mysql.servers
 UNION ALL SELECT 0, 'O', 'loaded function', name, 'library', dl, '' FROM mysql.func
 UNION ALL SELECT 0, 'O', 'plugin', name, 'library', dl, '' FROM mysql.plugin

@@ -274,6 +274,12 @@ UNION ALL SELECT 'O', CASE setrole WHEN 0 THEN '' ELSE 'role' END, CASE setrole 
     CASE WHEN name ~* '(secret|passw|token|key)' THEN 'sha256:' || encode(sha256(convert_to(value, 'UTF8')), 'hex') ELSE value END, ''
   FROM setting
 UNION ALL SELECT 'O', '', '', 'server setting ' || name, setting, '' FROM pg_settings WHERE source = 'configuration file'
+{files}
+-- What others still read of the changes: it is in no dump. A subscription makes its own origin, with a number in its name.
+UNION ALL SELECT 'O', 'replication slot', slot_name, 'plugin', coalesce(plugin, ''), '' FROM pg_replication_slots
+  WHERE slot_type = 'logical' AND database = current_database()
+UNION ALL SELECT 'O', 'replication origin', roname, '', '', '' FROM pg_replication_origin
+  WHERE roname !~ '^pg_[0-9]+$'
 {access}
 -- The database itself.
 UNION ALL SELECT 'O', '', '', property, value, '' FROM pg_database AS d CROSS JOIN LATERAL (VALUES

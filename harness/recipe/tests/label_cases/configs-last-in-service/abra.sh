@@ -1,0 +1,1 @@
+export CNF_VERSION=v1
