@@ -40,7 +40,8 @@ pub(crate) fn lost(evidence: &Evidence, stage: &str) -> Result<Vec<Finding>> {
         };
         let gone: BTreeSet<&str> = paths.iter().filter(|path| !now.contains(*path)).map(String::as_str).collect();
         for path in topmost(&gone) {
-            let below = gone.iter().filter(|other| **other != path && Path::new(other).starts_with(path)).count();
+            let inside = format!("{}/", path.trim_end_matches('/'));
+            let below = gone.range(inside.as_str()..).take_while(|other| other.starts_with(&inside)).count();
             let with = if below > 0 { format!(", with {below} below it,") } else { String::new() };
             let detail = format!(
                 "it{with} was in the container, in no volume, and is not there after the restore. If nobody needs it, write it into \

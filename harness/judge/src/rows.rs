@@ -202,12 +202,11 @@ fn objects(database: &str, pairs: ObjectPairs, findings: &mut Vec<Finding>) {
 
 /// What a database lacks, restored from a backup of the older version, that it has after an upgrade to the newer one: tables, columns,
 /// indexes, constraints, …. Roles and their rights may be in no backup of a database, and large objects are data.
-pub(crate) fn not_as_upgraded(database: &str, pairs: ObjectPairs) -> Vec<Finding> {
-    let own =
-        pairs.only_before.into_iter().filter(|x| !["role", "default privileges", "large object"].contains(&x.what.as_str()));
-    let object = |x: ObjectAlone| Item::Object { database: database.into(), what: x.what, name: x.name };
+pub(crate) fn not_as_upgraded(database: &str, pairs: ObjectPairs, findings: &mut Vec<Finding>) {
+    let is_own = |x: &ObjectAlone| !["role", "default privileges", "large object"].contains(&x.what.as_str());
     let detail = "the database has it after an upgrade, and not after the restore of an older backup";
-    own.map(|x| finding(object(x), Outcome::Lost, None, detail.to_owned())).collect()
+    let told = |x: ObjectAlone| (Item::Object { database: database.into(), what: x.what, name: x.name }, detail.to_owned());
+    alone(pairs.only_before.into_iter().filter(is_own).map(told), Outcome::Lost, findings);
 }
 
 /// Two texts from shortly before where they differ.

@@ -76,14 +76,14 @@ fn of_unlisted(evidence: &Evidence, findings: Vec<Finding>) -> Result<Vec<Findin
     let unlisted = covered::unlisted_names(evidence)?;
     let judged = |mut found: Finding| {
         let (Item::File { volume, path } | Item::Snapshot { volume, path }) = &found.item else { return Some(found) };
-        if !unlisted.contains(volume) {
+        if !unlisted.contains(volume) || found.outcome == Outcome::Unread {
             return Some(found);
         }
-        let is_time = found.property.as_deref() == Some(property::MTIME);
-        if found.outcome != Outcome::Unread && (is_time || (path == "." && matches!(found.item, Item::File { .. }))) {
+        let is_root = path == "." && matches!(found.item, Item::File { .. });
+        if is_root || found.property.as_deref() == Some(property::MTIME) {
             return None;
         }
-        if found.outcome.weight().is_some() && found.outcome != Outcome::Unread {
+        if found.outcome.weight().is_some() {
             let detail = std::mem::take(&mut found.detail);
             let said = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
             found.detail = format!(
@@ -137,7 +137,7 @@ pub fn across(evidence: &Evidence, before: &str, after: &str) -> Result<Verdict>
     findings.iter_mut().filter(is_new).for_each(|finding| finding.outcome = Outcome::Noted);
     if let Some(upgraded) = evidence.completed(UPGRADED)?.filter(|_| stage != UPGRADED) {
         for name in evidence.databases()? {
-            findings.extend(not_as_upgraded(&name, evidence.object_pairs(upgraded, after, &name)?));
+            not_as_upgraded(&name, evidence.object_pairs(upgraded, after, &name)?, &mut findings);
         }
     }
     let mut coverage = covered::read(evidence, before, after)?;

@@ -30,7 +30,7 @@ pub struct Compose {
 }
 
 /// The most that the texts of a file may be with their variables replaced, in bytes.
-const MOST: usize = 16 << 20;
+pub(crate) const MOST: usize = 16 << 20;
 
 impl Compose {
     /// Reads a file.

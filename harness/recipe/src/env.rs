@@ -15,7 +15,7 @@ use reader::Reader;
 pub type Values = std::collections::BTreeMap<String, String>;
 
 /// The longest value, in bytes: half of what Linux passes to a program as one.
-pub const MOST: usize = 64 << 10;
+const MOST: usize = 64 << 10;
 /// The most that all values of a file may be, in bytes.
 const MOST_IN_ALL: usize = 8 << 20;
 

@@ -48,7 +48,8 @@ fn bare(dir: &Path) -> Option<&Path> {
 /// Runs `git` in a directory and returns what it prints. If git fails, the error is the first line of its message.
 pub fn git(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
     if let Some(bare) = bare(dir) {
-        let message = "it has the form of a git repository (HEAD, objects, refs), whose settings could name programs to run: name the working copy of the repository instead";
+        let message = "it has the form of a git repository (HEAD, objects, refs), whose settings could name programs to run: \
+                       name the working copy of the repository instead";
         return Err(Error::input(bare, None, message));
     }
     let output = command(dir)

@@ -99,10 +99,9 @@ impl Ground {
         evidence.set_json(RunFact::Inventory, &scenario.inventory)?;
         evidence.set_json(RunFact::UnlistedVolumes, &scenario.unlisted().volumes)?;
         // Only now: a weak password may be a word that these have too.
-        for (scenario, env) in [(Some(&scenario), Some(&env)), (before.as_ref(), env_before.as_ref())] {
+        for (scenario, env) in [(&scenario, &env)].into_iter().chain(before.as_ref().zip(env_before.as_ref())) {
             // What the recipe itself says is public: who looks for it hides words that others need.
-            let public = scenario.map(Scenario::public_values).unwrap_or_default();
-            env.into_iter().for_each(|env| remember_values(env, &public));
+            remember_values(env, &scenario.public_values());
         }
 
         let helper_image = built.values().next().or(bot.as_ref()).cloned().or_else(|| scenario.images().into_values().next());

@@ -48,9 +48,9 @@ pub fn lint_files(sources: &RecipeFiles, base: Option<&Recipe>) -> Result<Vec<Mi
     lint_all(sources, base, &|file: &PathBuf| files::read_text(file))
 }
 
-/// The mistakes of every sensible combination of a recipe's files: those that are deployed, and with each of the overlays that are
-/// switched off, or with those that belong together, without the file that such an overlay stands in the place of. `base` is what is deployed before the change; `text`
-/// gives the text of a file.
+/// The mistakes of every sensible combination of a recipe's files: those that are deployed, and these with each overlay that is switched
+/// off, or with several that belong together. The file that such an overlay replaces is left out. `base` is what is deployed before the
+/// change; `text` gives the text of a file.
 pub fn lint_all(
     sources: &RecipeFiles,
     base: Option<&Recipe>,

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::compose::Compose;
 use crate::compose::variable::{filled, interpolate, refusal};
 use crate::compose::yaml::{Node, Yaml};
+use crate::compose::{Compose, MOST};
 use crate::error::{Error, Result};
 use crate::fence::files;
 use crate::git::git;
@@ -238,9 +238,6 @@ struct File<'a> {
     /// How many bytes its texts may still have.
     left: Cell<usize>,
 }
-
-/// The most that the texts of a file may be with their variables replaced, in bytes.
-const MOST: usize = 16 << 20;
 
 impl File<'_> {
     fn place(&self, node: &Node) -> Place {

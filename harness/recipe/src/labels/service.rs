@@ -128,7 +128,8 @@ impl Label {
         version_of(&self.written.0)
     }
 
-    /// The label that was meant by an item of a list such as `name: value` or `name = value`, whose name is another one to every reader.
+    /// The label that the author meant by a list item such as `name: value` or `name = value`, which everybody reads as a label with a
+    /// different name.
     pub fn misread(&self) -> Option<Self> {
         let ((name, value), written) = (meant(&self.name, &self.value)?, meant(&self.written.0, &self.written.1)?);
         self.is_item.then(|| Self { name, value, written, ..self.clone() })

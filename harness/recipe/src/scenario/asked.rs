@@ -41,8 +41,9 @@ impl Asked {
     }
 }
 
-/// The scenario in `root` that describes the app of a recipe, whose files are in `dir` and which is at `place` for people: the one that is called as the recipe, or as
-/// `TYPE` in its sample says. Its files come last: they are under test, and a scenario says what a recipe is allowed.
+/// The scenario in `root` that describes the app of a recipe: the one with the recipe's name, else the one with the name of `TYPE` in its
+/// sample. The recipe's files are in `dir`; messages call it `place`. What its files say comes last: they are under test, and a scenario
+/// says what a recipe is allowed.
 ///
 /// # Errors
 /// The folder is no recipe, or no scenario is called so.

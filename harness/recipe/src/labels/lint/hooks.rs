@@ -74,6 +74,10 @@ fn command(flow: &Flow<'_>, found: &mut Mistakes) {
 /// The secrets that a hook reads and that its service does not have. One whose absence the script allows for is not needed.
 fn secrets(flow: &Flow<'_>, found: &mut Mistakes) {
     let (service, label) = (flow.service, flow.label);
+    // Where it has none, another file may give it some.
+    if service.secrets.is_empty() {
+        return;
+    }
     let read = flow.command.reads.iter().chain(&flow.command.names).map(|path| path.strip_prefix("/var").unwrap_or(path));
     let is_secret =
         |path: &&str| path.strip_prefix(SECRETS).is_some_and(|name| !name.is_empty() && !name.contains(['$', '*', '?']));
@@ -85,8 +89,6 @@ fn secrets(flow: &Flow<'_>, found: &mut Mistakes) {
         let runs = flow.command.runs.iter().filter(|run| ["test", "[", "[["].contains(&run.tool()));
         runs.flat_map(|run| &run.words).any(|word| word.ends_with(path))
     };
-    // Where it has none, another file may give it some.
-    let read = read.filter(|_| !service.secrets.is_empty());
     for path in read.filter(is_secret).collect::<BTreeSet<&str>>() {
         if !is_there(path) && !tests(path) {
             let names: Vec<&str> = service.secrets.iter().map(|file| file.strip_prefix(SECRETS).unwrap_or(file)).collect();
