@@ -49,7 +49,7 @@ impl AsyncRead for Bounded {
             let patience = self.patience;
             let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
             if silence.as_mut().poll(cx).is_ready() {
-                let why = format!("the server said nothing for {} s", patience.as_secs_f32());
+                let why = format!("no answer in {} s", patience.as_secs());
                 return Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::TimedOut, why)));
             }
         }
