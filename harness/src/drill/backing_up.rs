@@ -107,6 +107,7 @@ pub(super) async fn left_behind(drill: &Drill, forgets: bool) {
 /// judged with the rest.
 pub async fn audit(drill: &Drill, backup: &BackedUp) -> Result<Audited> {
     let phase = drill.run.events.phase(Phase::Audit);
+    layers::look_again(drill).await?;
     backup::audited(&drill.run.evidence, auditor(drill).await?.gather(&backup.snapshot).await)?;
     let found = audit::findings(&drill.run.evidence)?.len();
     phase.finish(match AuditReport::read(&drill.run.evidence)? {

@@ -1,5 +1,7 @@
-//! What services write into their containers' own layer, in no volume: listed before the backup, and again once the restored app was tried.
+//! What services write into their containers' own layer, in no volume: listed before the backup and after it, and again once the restored
+//! app was tried.
 
+use judge::BASELINE;
 use judge::store::Layers;
 
 use super::state::Drill;
@@ -8,6 +10,25 @@ use crate::stack::layer;
 
 /// Lists what is in the layers now, and stores it.
 pub(super) async fn look(drill: &Drill, stage: &str) -> Result<()> {
+    Ok(drill.run.evidence.put_layers(stage, &seen(drill).await?)?)
+}
+
+/// Forgets what was there before the backup and is gone after it, such as a lock: the app itself can do without.
+pub(super) async fn look_again(drill: &Drill) -> Result<()> {
+    let lasting = lasting(drill.run.evidence.layers(BASELINE)?, &seen(drill).await?);
+    Ok(drill.run.evidence.put_layers(BASELINE, &lasting)?)
+}
+
+/// What is in both; of a service that was not looked at again, what was there before.
+fn lasting(mut before: Layers, after: &Layers) -> Layers {
+    for (service, paths) in &mut before {
+        let after = after.get(service);
+        paths.retain(|path| after.is_none_or(|after| after.contains(path)));
+    }
+    before
+}
+
+async fn seen(drill: &Drill) -> Result<Layers> {
     let engine = drill.app.engine();
     let mut layers = Layers::new();
     for service in drill.app.scenario.services() {
@@ -21,5 +42,22 @@ pub(super) async fn look(drill: &Drill, stage: &str) -> Result<()> {
             Err(_) => {}
         }
     }
-    Ok(drill.run.evidence.put_layers(stage, &layers)?)
+    Ok(layers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gone_after_the_backup_is_forgotten() {
+        let layers = |all: &[(&str, &[&str])]| -> Layers {
+            all.iter()
+                .map(|(service, paths)| ((*service).to_owned(), paths.iter().map(|path| (*path).to_owned()).collect()))
+                .collect()
+        };
+        let before = layers(&[("app", &["/srv/data", "/srv/lock"]), ("db", &["/srv/x"])]);
+        let after = layers(&[("app", &["/srv/data", "/srv/new"])]);
+        assert_eq!(lasting(before, &after), layers(&[("app", &["/srv/data"]), ("db", &["/srv/x"])]));
+    }
 }
