@@ -188,7 +188,7 @@ fn directories_that_hold_no_whole_run_are_reported_as_unknown_or_refused() {
     refused(&newer, "schema version 99");
     std::fs::write(dir.path().join("report.json"), "{\"form\": 99}").expect("written");
     let error = Report::load(&dir.path().join("report.json")).expect_err("newer").to_string();
-    assert!(error.contains("a report of form 99"), "{error}");
+    assert!(error.contains("a report has format 99"), "{error}");
 }
 
 #[test]
