@@ -111,7 +111,7 @@ pub enum Command {
         "  restore-drill ladder ./radicale@1.2.0+3.1.8 --from 1.1.0+3.1.7\n",
         "  restore-drill ladder scenarios/radicale --dirty   files that are not committed\n",
         "  restore-drill ladder radicale --compare before/ladder.json\n",
-        "\nExit codes: 0 every rung passed or does not apply, 1 a rung failed or was skipped without a reason, 2 unknown\n",
+        "\nExit codes: 0 every rung passed or does not apply, 1 a rung failed or was skipped, 2 unknown\n",
     ))]
     Ladder(LadderArgs),
     /// Run the ladder in a CI pipeline, and keep its results.

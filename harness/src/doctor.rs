@@ -95,18 +95,16 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
             scenario.spec.standins.as_ref().and_then(|s| contexts(&scenario.dir.join(&s.images), &name).ok()).unwrap_or_default();
         match installation::bot(scenarios).and_then(|bot| images::bot::source_if_built(&bot)) {
             Ok(Some(bot)) => all.extend(bot),
-            Ok(None) => {
-                add(Level::Note, "backup program", "not built; the first drill builds it, and so does `make build`".into())
-            }
+            Ok(None) => add(Level::Note, "backup program", "not built; the first drill builds it".into()),
             Err(e) => add(Level::Bad, "backup program", e.to_string()),
         }
         match missing_images(&engine, &all).await {
             Ok(missing) if missing.is_empty() => add(Level::Ok, "images", format!("scenario {name}: all stand-ins are built")),
             Ok(missing) => {
                 let how = match command("mmdebstrap", &["--version"]).await {
-                    Some(_) => "the first drill builds them; so does `make images`",
+                    Some(_) => "the first drill builds them, and so does `restore-drill images`",
                     None => {
-                        "the first drill builds them; mmdebstrap is not installed (`make setup`), so a registry must be reachable"
+                        "the first drill builds them; the package mmdebstrap is not installed, so a registry must be reachable"
                     }
                 };
                 add(Level::Note, "images", format!("scenario {name}: not built: {}; {how}", missing.join(", ")));
@@ -127,9 +125,9 @@ pub async fn doctor(scenarios: &Path) -> Vec<Check> {
         .filter_map(|s| s.name)
         .collect();
     if bots.is_empty() {
-        add(Level::Ok, "backupbot", "none deployed; drills bring their own (--backupbot existing needs one)".into());
+        add(Level::Ok, "backupbot", "none deployed; a drill deploys its own (--backupbot existing needs one)".into());
     } else {
-        add(Level::Ok, "backupbot", format!("{}; --backupbot existing drives it", bots.join(", ")));
+        add(Level::Ok, "backupbot", format!("{}; --backupbot existing uses it", bots.join(", ")));
     }
     checks
 }

@@ -6,13 +6,19 @@
 set -euo pipefail
 
 say() {
-  exec 3<> "/dev/tcp/$REDIS_ADDRESS/6379"
-  printf '%s\r\n' "$1" >&3
-  IFS= read -r answer <&3
-  if [ "$answer" != $'+OK\r' ]; then
-    echo "redis says to $1: $answer" >&2
-    exit 1
-  fi
+  for attempt in {1..60}; do
+    exec 3<> "/dev/tcp/$REDIS_ADDRESS/6379"
+    printf '%s\r\n' "$1" >&3
+    IFS= read -r answer <&3
+    case "$answer" in
+      $'+OK\r') return ;;
+      # Redis saves by itself from time to time, and refuses a second save meanwhile.
+      *"Background save"*) sleep 1 ;;
+      *) break ;;
+    esac
+  done
+  echo "redis says to $1, attempt $attempt: $answer" >&2
+  exit 1
 }
 
 case "${1-}" in

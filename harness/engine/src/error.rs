@@ -35,6 +35,14 @@ pub enum Error {
     /// The engine did not give a command's output.
     #[error("{0}: not attached")]
     NotAttached(String),
+    /// A command printed a line that is too long to be held.
+    #[error("{what} printed a line of more than {} MiB", most >> 20)]
+    LongLine {
+        /// The command's first word.
+        what: String,
+        /// The longest line that is taken, in bytes.
+        most: usize,
+    },
     /// What was waited for did not come.
     #[error("after {seconds} s still {waiting}")]
     Late {

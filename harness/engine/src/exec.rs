@@ -82,11 +82,15 @@ pub trait Containers: Send + Sync {
         })
     }
 
-    /// Runs a command and hands over its standard output line by line, without a limit.
+    /// Runs a command and hands over its standard output line by line. There may be any number of lines, of at most [`LIMIT`] bytes each.
     fn lines<'a>(&'a self, call: Call<'a>, line: &'a mut (dyn FnMut(&str) + Send)) -> BoxFuture<'a, Result<Output>> {
         Box::pin(async move {
-            let mut rest = Vec::new();
+            let (mut rest, mut is_too_long) = (Vec::new(), false);
             let mut sink = |bytes: &[u8]| {
+                is_too_long = is_too_long || rest.len() + bytes.len() > LIMIT;
+                if is_too_long {
+                    return rest.clear();
+                }
                 rest.extend_from_slice(bytes);
                 if let Some(end) = rest.iter().rposition(|b| *b == b'\n') {
                     // A carriage return is part of the line: it may be part of a name.
@@ -95,6 +99,10 @@ pub trait Containers: Send + Sync {
                 }
             };
             let output = self.run(call, &mut sink).await?;
+            if is_too_long {
+                let what = call.command.first().copied().unwrap_or_default();
+                return Err(Error::LongLine { what: what.to_owned(), most: LIMIT });
+            }
             if !rest.is_empty() {
                 line(&String::from_utf8_lossy(&rest));
             }

@@ -13,7 +13,7 @@ use crate::model::{Finding, Item, MessageId, Outcome};
 use crate::property;
 use crate::say::{finding, short, short_hex};
 use crate::stage::MAIL_QUEUE;
-use crate::store::{DELETED, Evidence, LiveAction, LiveOp, MessageSeen, ObservationId, RunFact, When};
+use crate::store::{DELETED, Evidence, LiveAction, LiveOp, Login, MessageSeen, ObservationId, RunFact, When};
 
 const INBOX: &str = "INBOX";
 
@@ -158,6 +158,7 @@ pub fn judged(
     if let Some(places) = &written.users {
         known(evidence, (before, after), places, &written, &mut findings)?;
     }
+    logins(evidence, after, &written, &mut findings)?;
     Ok(findings)
 }
 
@@ -176,7 +177,12 @@ fn is_left(finding: &Finding, written: &Written, queue_kept: bool) -> bool {
             written.change(account, *uid).is_none_or(|c| !c.expunged || c.when == When::After)
         }
         (Item::Message { account, folder, uid, .. }, Outcome::Altered) if folder == INBOX => {
-            !is(property::FLAGS) || written.change(account, *uid).is_none()
+            match written.change(account, *uid) {
+                None => true,
+                // Its file was copied before it was expunged, and the index after that: the server gives it a new UID.
+                Some(change) if is(property::UID) => !change.expunged || change.when != When::During,
+                Some(_) => !is(property::FLAGS),
+            }
         }
         (Item::Row { database, table, key }, Outcome::Unexpected | Outcome::Lost) => !written.made_row(database, table, key),
         (Item::Account { account }, Outcome::Altered) => !is(property::QUOTA_USAGE) || !written.wrote_to(account),
@@ -300,6 +306,24 @@ fn allowed<'a>(change: &'a Change, before: &'a str) -> Vec<BTreeSet<&'a str>> {
         When::During => vec![old, new],
         When::After => vec![old],
     }
+}
+
+/// Users that were created before the backup began and must be able to log in.
+fn logins(evidence: &Evidence, after: ObservationId, written: &Written, findings: &mut Vec<Finding>) -> Result<()> {
+    for (account, login) in evidence.accounts(after)? {
+        if written.created.get(&account).and_then(|created| written.there(&account, *created)) != Some(true) {
+            continue;
+        }
+        let (outcome, why) = match login {
+            Login::Read => continue,
+            // Whoever has no row cannot log in: one finding is enough.
+            Login::Refused(_) if findings.iter().any(|f| matches!(&f.item, Item::Row { key, .. } if *key == account)) => continue,
+            Login::Refused(why) => (Outcome::Lost, format!("it had been created before the backup began; login refused: {why}")),
+            Login::Unread(why) => (Outcome::Unread, why),
+        };
+        findings.push(finding(Item::Account { account }, outcome, None, why));
+    }
+    Ok(())
 }
 
 /// Users that were created or deleted while the backup ran. No mailbox may be there without its user.

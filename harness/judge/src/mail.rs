@@ -274,7 +274,8 @@ fn properties(item: Item, o: &MessageSeen, n: &MessageSeen, findings: &mut Vec<F
     };
     differ(property::FLAGS, o.flags.clone(), n.flags.clone());
     differ(property::KEYWORDS, o.keywords.clone(), n.keywords.clone());
-    differ(property::INTERNAL_DATE, time(o.internal_date), time(n.internal_date));
+    let date = |m: &MessageSeen| time(m.internal_date.saturating_mul(1_000_000_000));
+    differ(property::INTERNAL_DATE, date(o), date(n));
     if o.sha256 == n.sha256 {
         differ(property::SIZE, o.size.to_string(), n.size.to_string());
     }

@@ -5,6 +5,7 @@
 //! - [`own`]: what is deployed in the place of external networks, volumes, secrets and configs, and which labels are left out.
 //! - [`closed`]: the networks that it is deployed on, which nothing leaves.
 //! - [`files`]: the files that a recipe may name: regular ones, in its own folder, not too large.
+//! - [`size`]: how many services, secrets and so on it may have, and how large they may be together.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,6 +14,7 @@ pub mod closed;
 pub mod files;
 pub mod own;
 pub mod reach;
+pub mod size;
 
 /// Something that reaches the host and that a scenario allows its recipe.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

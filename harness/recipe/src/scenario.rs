@@ -17,7 +17,7 @@ use crate::compose::{Compose, references};
 use crate::env::{EnvFile, Values};
 use crate::error::{Problems, Result};
 use crate::fence::own::{STACK_VARIABLE, is_kept};
-use crate::fence::reach;
+use crate::fence::{reach, size};
 use crate::image::{self, ImageContext};
 use crate::inventory::Inventory;
 use crate::recipe_folder::RecipeFolder;
@@ -188,6 +188,7 @@ impl Scenario {
             problems.keep(compose.check_needed(env, &self.recipe.optional(), |label| is_kept(label, STACK_VARIABLE)))?;
             problems.keep(reach::check(compose, env, &self.spec.allowed))?;
         }
+        problems.keep(size::check(&self.compose.iter().chain(&self.standin_compose).collect::<Vec<_>>(), env))?;
         problems.keep(references::check(&self.deployed(true)))?;
         problems.into_result()
     }

@@ -84,3 +84,53 @@ fn a_service_of_its_own_may_dump_a_database() {
     assert!(of("x/web:1", "one:/backups"));
     assert!(of("prodrigestivill/postgres-backup-local:16", "two:/backups"));
 }
+
+/// What a shell does with a dump is found behind programs that start others, and what is no command is none.
+#[test]
+fn a_dump_is_found_however_it_is_started() {
+    const FILES: &str = "/var/lib/postgresql/data";
+    for (pre, post, expected) in [
+        ("gosu postgres pg_dump -c -f DATA/b.sql app", "gosu postgres psql -f DATA/b.sql app", &[][..]),
+        ("gosu postgres pg_dump -c -f DATA/other app", "gosu postgres psql -f DATA/other app", &["BB032"]),
+        ("timeout 600 pg_dump -c -f /tmp/b.sql app", "psql -f DATA/b.sql app", &["BB018"]),
+        ("sudo -u postgres pg_dump -c -f /tmp/b.sql app", "psql -f DATA/b.sql app", &["BB018"]),
+        (
+            "bash -o pipefail -c \"pg_dump -c app | gzip > DATA/b.sql\"",
+            "bash -o pipefail -c \"gunzip -c DATA/b.sql | psql app\"",
+            &[],
+        ),
+        ("bash -c \"pg_dump -c app | gzip > DATA/b.sql\"", "bash -o pipefail -c \"gunzip -c DATA/b.sql | psql app\"", &["BB020"]),
+        ("sh -c \"pg_dump -c -f DATA/b.sql app || exit 0\"", "psql -f DATA/b.sql app", &["BB020"]),
+    ] {
+        let [pre, post] = [pre, post].map(|hook| hook.replace("DATA", FILES));
+        let found = all_said(
+            "postgres:16",
+            FILES,
+            "",
+            &[
+                &format!("backupbot.backup.pre-hook={pre}"),
+                "backupbot.backup.volumes.data.path=b.sql",
+                &format!("backupbot.restore.post-hook={post}"),
+            ],
+        );
+        assert_eq!(codes(&found).into_iter().collect::<Vec<_>>(), expected, "{pre}: {found:?}");
+    }
+}
+
+/// Docker refuses a service of another form. What is not read is not found to be right.
+#[test]
+fn a_service_of_another_form_is_refused() {
+    for (service, says) in [
+        ("nginx", "a service: \"nginx\"; expected a map"),
+        ("{image: x, volumes: 'data:/data'}", "volumes: \"data:/data\"; expected a list"),
+        ("{image: x, volumes: [5]}", "volumes: \"5\"; expected items"),
+        ("{image: x, deploy: [labels]}", "deploy: a list or a map; expected a map"),
+    ] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("compose.yml");
+        std::fs::write(&file, format!("services:\n  app: {service}\n")).expect("written");
+        let files = recipe::labels::recipe::RecipeFiles { files: vec![file], ..Default::default() };
+        let error = files.read().expect_err(service).to_string();
+        assert!(error.contains("compose.yml:2: ") && error.contains(says), "{error}");
+    }
+}

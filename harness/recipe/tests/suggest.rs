@@ -392,3 +392,34 @@ fn nothing_is_dumped_where_nobody_can_log_in() {
         assert_eq!(says, !is_made, "{:?}", suggestion.by_hand);
     }
 }
+
+/// Of two labels about one volume that contradict each other, the one that has effect goes on having it, also if lint is asked again.
+#[test]
+fn a_label_without_effect_does_not_overrule_one_that_has_it() {
+    let text = |container: &str, deployed: &str| {
+        format!(
+            "services:\n  app:\n    image: x/y:1\n    volumes: ['data:/data', 'cache:/cache']\n    labels: [{container}]\n    deploy:\n      \
+             labels:\n        - {VERSION}\n        - backupbot.backup=true\n        - backupbot.backup.volumes.cache=true\n{deployed}\
+             volumes:\n  data:\n  cache:\n"
+        )
+    };
+    for (container, deployed) in
+        [("backupbot.backup.volumes.cache=false", ""), ("", "        - backupbot.volumes.cache=false\n"), ("", "")]
+    {
+        let (_, new) = suggested(&text(container, deployed));
+        let is_contested = !container.is_empty() || !deployed.is_empty();
+        assert_eq!(new.contains("- backupbot.backup.volumes.cache=true"), is_contested, "{new}");
+        assert!(!new.contains("- backupbot.backup.volumes.cache=false"), "{new}");
+    }
+}
+
+#[test]
+fn paths_with_colons_or_semicolons_between_them_are_not_one_path() {
+    for paths in ["/data/up:/data/conf", "/data/up;/data/conf"] {
+        let (_, new) = suggested(&format!(
+            "services:\n  app:\n    image: x/y:1\n    volumes: ['data:/data']\n    deploy:\n      labels:\n        - {VERSION}\n        \
+             - backupbot.backup=true\n        - backupbot.backup.path={paths}\nvolumes:\n  data:\n"
+        ));
+        assert!(!new.contains("volumes.data.path"), "{new}");
+    }
+}

@@ -30,7 +30,7 @@ pub struct EngineArgs {
 
 /// A time as people write it, such as `90m` or `1h 30m`.
 pub fn time(text: &str) -> Result<Duration, String> {
-    let time: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; expected a time such as 90m or 1h 30m"))?;
+    let time: jiff::SignedDuration = text.parse().map_err(|_| "expected numbers with units, such as 90m or 1h 30m")?;
     let time = Duration::try_from(time).map_err(|e| e.to_string())?;
     if time.is_zero() { Err("expected a time longer than zero".into()) } else { Ok(time) }
 }

@@ -38,6 +38,8 @@ pub(super) fn new(scenarios: &Path, name: &str, compose: &[PathBuf]) -> Result<u
     for file in scaffold::new(scenarios, name, compose)? {
         output::line(file.display())?;
     }
-    output::notice(format_args!("\nnext: look for TODO in them, then `restore-drill run {name}`"));
+    output::notice(format_args!(
+        "\nnext: fill in every TODO in these files, `docker pull` the recipe's images, then `restore-drill run {name}`"
+    ));
     Ok(exit_code::HELD)
 }

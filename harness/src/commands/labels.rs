@@ -41,6 +41,10 @@ pub(super) fn labels(command: Labels) -> Result<u8> {
         Labels::Explain { code: Some(code) } => {
             let names: Vec<String> = lessons().iter().flat_map(|l| [l.code.clone(), l.name.to_string()]).collect();
             let near = did_you_mean(&code, names.iter().map(String::as_str));
+            if Lesson::find(&code).is_none() && !judge::meaning::find(&code).is_empty() {
+                let hint = format!("{code:?} is a finding of a drill: `restore-drill explain {code:?}` explains it");
+                return Err(Error::Usage(hint));
+            }
             let unknown = || Error::Usage(format!("no rule is called {code:?}; `restore-drill labels explain` lists them{near}"));
             output::text(Lesson::find(&code).ok_or_else(unknown)?.text())?;
             Ok(exit_code::HELD)

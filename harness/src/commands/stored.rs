@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use judge::meaning;
 use judge::store::{Evidence, RunFact};
+use recipe::labels::rules::Lesson;
 use recipe::near::{did_you_mean, unknown};
 
 use crate::cli::ReportArgs;
@@ -72,6 +73,10 @@ pub(super) fn explain(finding: &str) -> Result<u8> {
     }
     let found = meaning::find(finding);
     if found.is_empty() {
+        if Lesson::find(finding).is_some() {
+            let hint = format!("{finding} is a rule of lint: `restore-drill labels explain {finding}` explains it");
+            return Err(Error::Usage(hint));
+        }
         let near = did_you_mean(finding, meaning::all().iter().map(|m| m.name.as_str()));
         return Err(Error::Usage(format!("no finding is called {finding:?}; `restore-drill explain` lists them all{near}")));
     }

@@ -21,7 +21,7 @@ use super::shaping::{expunge, store};
 use super::state::Drill;
 use super::users;
 use crate::error::{Error, Result, SeedingError};
-use crate::probe::mail::Failure;
+use crate::probe::mail::{Failure, Session};
 use crate::probe::smtp::Submission;
 
 /// Messages under way at once.
@@ -168,6 +168,13 @@ fn unwritten(drill: &Drill, baseline: &Baseline) -> Result<Vec<(String, u32)>> {
     Ok(all)
 }
 
+/// Whether a message has the flag; none if there is no such message.
+async fn flagged(session: &mut Session, uid: u32) -> Result<Option<bool>, Failure> {
+    let found: Vec<_> = session.uid_fetch(uid.to_string(), "(UID FLAGS)").await?.try_collect().await?;
+    let is_flagged = |f: &async_imap::types::Fetch| f.flags().any(|flag| matches!(flag, async_imap::types::Flag::Flagged));
+    Ok(found.iter().find(|f| f.uid == Some(uid)).map(is_flagged))
+}
+
 impl Writers {
     fn now(&self) -> u64 {
         self.clock.elapsed().as_millis() as u64
@@ -272,11 +279,17 @@ impl Writers {
         let mut session = self.drill.app.imap().login(account, &self.drill.run.secret.password(account)).await?;
         session.select("INBOX").await?;
         if kind == LiveKind::Flag {
-            let found: Vec<_> = session.uid_fetch(uid.to_string(), "(UID FLAGS)").await?.try_collect().await?;
-            let has = found.iter().any(|f| f.flags().any(|flag| matches!(flag, async_imap::types::Flag::Flagged)));
+            let has = flagged(&mut session, uid).await?.unwrap_or_default();
             store(&mut session, &[uid], if has { '-' } else { '+' }, FLAG).await?;
+            // The client library does not tell that the server refused.
+            if flagged(&mut session, uid).await? == Some(has) {
+                return Err(Failure::Other(format!("the server did not change the flag of UID {uid}")));
+            }
         } else {
             expunge(&mut session, &[uid]).await?;
+            if flagged(&mut session, uid).await?.is_some() {
+                return Err(Failure::Other(format!("the server did not expunge UID {uid}")));
+            }
         }
         let _ = session.logout().await;
         Ok(())

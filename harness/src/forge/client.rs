@@ -15,6 +15,8 @@ use crate::error::Result;
 
 /// Pages, after which the forge is taken to repeat itself.
 const PAGES: u32 = 1000;
+/// The most that all pages of a list may have together, in bytes.
+const MOST: usize = 64 << 20;
 /// The longest comment, in bytes: GitHub takes 65,536 characters, and Gitea's database may take as many bytes.
 const COMMENT: usize = 60_000;
 /// The longest description of a state, in characters: GitHub's.
@@ -114,9 +116,14 @@ impl Client {
 
     /// All of a list whose parts have an `id`. Some forges give it in pages of a size that they choose; others give all of it for any page.
     pub(super) async fn pages(&self, call: impl Fn(u32) -> Call) -> Result<Vec<Value>, Failure> {
-        let (mut all, mut ids) = (Vec::new(), BTreeSet::new());
+        let (mut all, mut ids, mut bytes) = (Vec::new(), BTreeSet::new(), 0);
         for page in 1..=PAGES {
-            let Value::Array(parts) = self.ask(call(page)).await? else {
+            let answer = self.ask(call(page)).await?;
+            bytes += answer.to_string().len();
+            if bytes > MOST {
+                return Err(Failure::None(format!("the list has more than {} MiB", MOST >> 20)));
+            }
+            let Value::Array(parts) = answer else {
                 return Err(Failure::None("the answer is no list".into()));
             };
             let new: Vec<Value> = parts.into_iter().filter(|c| c["id"].as_u64().is_some_and(|id| ids.insert(id))).collect();

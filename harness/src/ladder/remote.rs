@@ -17,6 +17,8 @@ const PROTOCOLS: &str = "https:ssh:file";
 /// The reference that a revision is fetched into, if no branch or tag has it.
 const ASKED: &str = "refs/remotes/asked";
 
+/// The most that one transfer may be: what a shell is told, in blocks of 512 bytes, and what is said of it.
+const LARGEST: (u32, &str) = (1 << 21, "1 GiB");
 /// How long one transfer may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// ssh asks nobody, and does not wait for a host that is silent.
@@ -189,17 +191,30 @@ impl Repository<'_> {
         said(self.command(arguments).output())
     }
 
-    /// Has git fetch. It ends with its limit of time, and with the future.
+    /// Has git fetch, into one file. It ends with its limits of time and size, and with the future.
     async fn fetch(&self, arguments: &[&str]) -> Result<String, String> {
-        let fetch = ["-c", "core.hooksPath=/dev/null", "fetch", "--quiet", "--no-recurse-submodules", "--no-write-fetch-head"];
+        let fetch = [
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "fetch.unpackLimit=1",
+            "fetch",
+            "--quiet",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+        ];
         let mut command = self.command(&[&fetch, arguments].concat());
         let is_chosen = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| std::env::var_os(name).is_some());
         if !is_chosen && self.git(&["config", "core.sshCommand"]).is_err() {
             command.env("GIT_SSH_COMMAND", SSH);
         }
-        let mut command = tokio::process::Command::from(command);
+        let mut command = limited(&command);
         match tokio::time::timeout(PATIENCE, command.kill_on_drop(true).output()).await {
-            Ok(output) => said(output),
+            Ok(output) => said(output).map_err(|why| match () {
+                // SIGXFSZ.
+                () if why.contains("signal 25") => format!("it is larger than {}: {why}", LARGEST.1),
+                () => why,
+            }),
             Err(_) => Err(format!("git did not end in {} minutes", PATIENCE.as_secs() / 60)),
         }
     }
@@ -242,6 +257,20 @@ impl Repository<'_> {
 }
 
 /// What git printed; what it says on standard error, if it failed.
+/// The same command, which may write no larger file than what is allowed.
+fn limited(command: &Command) -> tokio::process::Command {
+    let mut limited = tokio::process::Command::new("sh");
+    limited.arg("-c").arg(format!("ulimit -f {} && exec \"$@\"", LARGEST.0)).arg("sh");
+    limited.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited
+}
+
 fn said(output: std::io::Result<Output>) -> Result<String, String> {
     let output = output.map_err(|e| format!("git: {e}"))?;
     if output.status.success() {

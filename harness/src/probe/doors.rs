@@ -85,7 +85,9 @@ pub fn pop3_answer(answer: &str) -> Answer {
     if said.starts_with("+OK") {
         return Ok(true);
     }
-    if said.starts_with("-ERR") && !said.contains("[SYS/") {
+    // nginx says what follows, in no brackets, if whom it asks does not answer.
+    let is_unable = said.contains("[SYS/") || said.contains("internal server error");
+    if said.starts_with("-ERR") && !is_unable {
         return Ok(false);
     }
     Err(if said.is_empty() { "the server closed the connection".to_owned() } else { said.to_owned() })
@@ -100,6 +102,7 @@ mod tests {
         assert_eq!(pop3_answer("+OK Logged in.\r\n"), Ok(true));
         assert_eq!(pop3_answer("-ERR [AUTH] Authentication credentials invalid\r\n"), Ok(false));
         assert!(pop3_answer("-ERR [SYS/TEMP] Temporary authentication failure\r\n").is_err());
+        assert!(pop3_answer("-ERR internal server error\r\n").is_err());
         assert_eq!(pop3_answer(""), Err("the server closed the connection".into()));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::model::{Report, bytes, seconds};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What a past run is called by, and its report.
 #[derive(Debug, Clone)]
@@ -23,7 +23,15 @@ pub const COLUMNS: [&str; 10] = ["began", "run", "scenario", "profile", "verdict
 /// The runs in a directory, and what could not be read of others.
 pub fn read(dir: &Path) -> Result<(Vec<Past>, Vec<String>)> {
     let (mut past, mut unread) = (Vec::new(), Vec::new());
-    for entry in std::fs::read_dir(dir).map_err(recipe::Error::unreadable(dir))?.flatten() {
+    let entries = std::fs::read_dir(dir).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::Usage(format!(
+            "cannot read {}: No such file or directory; `restore-drill run SCENARIO` stores a run in {RUNS}, and \
+             `restore-drill history DIR` reads another directory",
+            dir.display()
+        )),
+        _ => recipe::Error::unreadable(dir)(e).into(),
+    })?;
+    for entry in entries.flatten() {
         let path = entry.path();
         if !path.join("evidence.db").is_file() && !path.join("run").join("evidence.db").is_file() {
             continue;

@@ -107,6 +107,8 @@ fn try_lock(file: &File, path: &Path) -> Result<bool> {
 pub(crate) const TEMPORARY: &str = "tmp-";
 /// When one of which nothing else is known is a dead run's.
 const OLD: Duration = Duration::from_secs(3600);
+/// The same where another machine shares the directory: a run there may take hours, and that machine collects its own.
+const OLD_ELSEWHERE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Makes directories that only this user can look into, whatever the umask.
 fn private<'a, 'b>() -> tempfile::Builder<'a, 'b> {
@@ -168,11 +170,11 @@ pub fn remove_temporary() -> Result<()> {
         let name = entry.file_name();
         let rest = name.to_str().and_then(|n| n.strip_prefix(TEMPORARY)).and_then(|n| n.rsplit_once('-'));
         let Some((host, run)) = rest.and_then(|(rest, _)| rest.split_once('-')) else { continue };
-        let is_old = || entry.metadata().and_then(|m| m.modified()).is_ok_and(|t| t.elapsed().is_ok_and(|age| age > OLD));
+        let is_old = |old| entry.metadata().and_then(|m| m.modified()).is_ok_and(|t| t.elapsed().is_ok_and(|age| age > old));
         // Locks of another machine that shares the directory may not be seen here.
         let is_dead = match is_held(run)?.filter(|_| host == here) {
             Some(held) => !held,
-            None => is_old(),
+            None => is_old(if host == here { OLD } else { OLD_ELSEWHERE }),
         };
         if is_dead {
             let _ = std::fs::remove_dir_all(entry.path());

@@ -90,6 +90,10 @@ fn mail_that_was_changed_while_the_backup_ran() {
     assert_eq!(judged_live(&expunge(DURING), old), nothing);
     assert_eq!(judged_live(&expunge(DURING), flags("\\Deleted \\Seen")), nothing, "half-way");
     assert_eq!(judged_live(&expunge(AFTER), gone), [line("lost")]);
+    let renumbered = |s: &mut Seen| s.messages[0].uid = 77;
+    assert_eq!(judged_live(&expunge(DURING), renumbered), nothing, "back as a file, and expunged in the index");
+    assert_eq!(judged_live(&expunge(AFTER), renumbered), [line("altered (uid)")]);
+    assert_eq!(judged_live(&flag(DURING), renumbered), [line("altered (uid)")]);
     // What nobody wrote to is judged as ever.
     assert_eq!(judged_live(&flag(BEFORE), |s| s.messages.clear()).len(), 3);
 }
@@ -110,6 +114,21 @@ fn users_that_came_and_went_while_the_backup_ran() {
     assert_eq!(judged_live(&[create(BEFORE), delete(BEFORE)], there), line("resurrected"));
     assert_eq!(judged_live(&[create(BEFORE), delete(DURING)], |_| ()), nothing);
     assert_eq!(judged_live(&[create(BEFORE), delete(AFTER)], |_| ()), line("lost"));
+    let with_login = |login: Login| {
+        let (_dir, evidence) = evidence();
+        evidence.put_live_backup((100, 200)).expect("stored");
+        evidence.put_live(&create(BEFORE)).expect("stored");
+        store(&evidence, BASELINE, &seen());
+        let mut after = seen();
+        there(&mut after);
+        store(&evidence, RESTORED, &after);
+        let o = evidence.completed(RESTORED).expect("read").expect("an observation");
+        evidence.put_account(o, NEW, &login).expect("stored");
+        judge(&evidence, RESTORED).expect("a verdict").findings.iter().map(essence).collect::<Vec<_>>()
+    };
+    assert_eq!(with_login(Login::Read), nothing);
+    assert_eq!(with_login(Login::Refused("no".into())), [format!("mailbox {NEW}: lost")]);
+    assert_eq!(with_login(Login::Unread("no".into())), [format!("mailbox {NEW}: unread")]);
     let orphan = |s: &mut Seen| s.files.push(path("stray@mail.test"));
     assert_eq!(judged_live(&[], orphan), ["mailbox stray@mail.test: unexpected"], "a mailbox that the database does not know");
 }

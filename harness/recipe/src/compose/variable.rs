@@ -22,7 +22,8 @@ use regex::{Captures, Regex};
 
 /// What may follow a dollar sign. A name without braces may have an operator too, and its default reaches to the next `}`.
 static TEMPLATE: LazyLock<Regex> = LazyLock::new(|| {
-    const VARIABLE: &str = "[_a-zA-Z][_a-zA-Z0-9]*(?::?[-?][^}]*)?";
+    // Without regard to case, `[a-z]` also has two letters that are not ASCII, ſ and the sign of kelvin. So it is in the CLI.
+    const VARIABLE: &str = "(?i:[_a-z][_a-z0-9]*)(?::?[-?][^}]*)?";
     let pattern = format!(r"\$(?:(?<escaped>\$)|(?<named>{VARIABLE})|\{{(?<braced>{VARIABLE})\}}|(?<invalid>))");
     Regex::new(&pattern).expect("the pattern is a constant, and tested")
 });

@@ -1,6 +1,7 @@
 //! YAML in which every node knows its place. Anchors and merges are resolved; the place of a node from an alias is where its text is
 //! written, because that is where a person corrects it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 
@@ -118,10 +119,21 @@ impl Node {
 }
 
 /// The first line of the parser's message, without the place, which our errors begin with.
-fn message(said: &str) -> &str {
+fn message(said: &str) -> String {
     let first = said.lines().next().unwrap_or("not YAML");
     let first = first.strip_prefix("error: ").unwrap_or(first);
-    if first.starts_with("line ") { first.split_once(": ").map_or(first, |(_, rest)| rest) } else { first }
+    let first = if first.starts_with("line ") { first.split_once(": ").map_or(first, |(_, rest)| rest) } else { first };
+    // The rest speaks to whoever calls the parser.
+    if let Some((said, _)) = first.split_once(", set DuplicateKeyPolicy") {
+        return format!("{said}; write it once");
+    }
+    if first.starts_with("multiple YAML documents") {
+        return "a second YAML document begins here; expected one in a file".to_owned();
+    }
+    if first.starts_with("tabs disallowed") {
+        return format!("{first}; indent with spaces");
+    }
+    first.to_owned()
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -183,11 +195,16 @@ impl<'de> Deserialize<'de> for Yaml {
 
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Yaml, A::Error> {
                 let mut map: Vec<(Node, Node)> = Vec::new();
+                let mut names = HashSet::new();
                 while let Some((key, value)) = entries.next_entry::<Node, Node>()? {
                     // Docker refuses any other key, and whoever goes through a mapping by its names would not see it.
-                    if key.text().is_none() {
+                    let Some(name) = key.text() else {
                         let shown = key.scalar().filter(|s| !s.is_empty()).unwrap_or_else(|| "…".to_owned());
                         return Err(A::Error::custom(format!("the key {shown} is not text; write it in quotes")));
+                    };
+                    // With tags, the parser takes two equal keys for different ones. Docker uses the last.
+                    if !names.insert(name.to_owned()) {
+                        return Err(A::Error::custom(format!("the key {name} is there twice; write it once, without a tag")));
                     }
                     map.push((key, value));
                 }
@@ -220,6 +237,31 @@ mod tests {
     fn numbers_are_read_as_docker_reads_them() {
         let root = parse("a: 0555\nb: 0o555\nc: \"0555\"\nd: 10\ne: 0\nf: 08:00\n").expect("valid");
         assert_eq!(root.json(), serde_json::json!({"a": 0o555, "b": 0o555, "c": "0555", "d": 10, "e": 0, "f": "08:00"}));
+    }
+
+    /// The parser refuses two equal keys, but not if one has a tag: then a reader might take the first, and docker takes the last.
+    #[test]
+    fn no_key_is_there_twice() {
+        parse("a: &x {b: 1}\nc: {<<: *x, b: 2}\n").expect("a merge may be overridden");
+        for text in [
+            "a: 1\na: 2\n",
+            "a: 1\n!x a: 2\n",
+            "!x a: 1\n!y a: 2\n",
+            "a: {!!str b: 1, b: 2}\n",
+            "a: &x {b: 1}\nc: {<<: *x, !x b: 2}\n",
+        ] {
+            parse(text).expect_err(text);
+        }
+        let error = parse("a:\n  b: 1\n  !x b: 2\n").expect_err("twice").to_string();
+        assert!(error.contains("the key b is there twice"), "{error}");
+    }
+
+    /// Docker decodes it too.
+    #[test]
+    fn binary_text_is_decoded_or_refused() {
+        for text in ["a: !!binary Lzovaw==\n", "a: !<tag:yaml.org,2002:binary> Lzovaw==\n"] {
+            assert!(parse(text).map_or(true, |root| root.json() == serde_json::json!({"a": "/:/k"})), "{text}");
+        }
     }
 
     #[test]

@@ -20,7 +20,10 @@ const NONBLOCK: i32 = 0o4000;
 pub fn read_text(file: &Path) -> Result<String> {
     let (opened, size) = open(file)?;
     let mut text = String::with_capacity(size as usize);
-    opened.take(LARGEST).read_to_string(&mut text).map_err(Error::unreadable(file))?;
+    opened.take(LARGEST).read_to_string(&mut text).map_err(|e| match e.kind() {
+        std::io::ErrorKind::InvalidData => Error::input(file, None, "it is no text in UTF-8; save it as UTF-8"),
+        _ => Error::unreadable(file)(e),
+    })?;
     Ok(text)
 }
 

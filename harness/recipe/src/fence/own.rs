@@ -287,9 +287,14 @@ fn without_claims(name: &str, service: &mut Value) -> Vec<Change> {
     if resources.and_then(|r| r.remove("reservations")).is_some() {
         left_out.push("deploy.resources.reservations");
     }
-    for (claim, what) in [("rtprio", "ulimits.rtprio"), ("nice", "ulimits.nice")] {
-        if service.get_mut("ulimits").and_then(Value::as_object_mut).and_then(|u| u.remove(claim)).is_some() {
-            left_out.push(what);
+    if let Some(limits) = service.get_mut("ulimits").and_then(Value::as_object_mut) {
+        for (claim, what) in [("rtprio", "ulimits.rtprio"), ("nice", "ulimits.nice")] {
+            let all = limits.len();
+            // The engine takes these names in any case.
+            limits.retain(|name, _| !name.eq_ignore_ascii_case(claim));
+            if limits.len() < all {
+                left_out.push(what);
+            }
         }
     }
     left_out.into_iter().map(|what| Change::Limits { service: name.to_owned(), what }).collect()
@@ -417,7 +422,7 @@ configs:
 
     #[test]
     fn what_a_service_would_take_from_others_is_left_out() {
-        let text = "services:\n  app:\n    image: x\n    ulimits: {nofile: 1024, rtprio: 99, nice: -20}\n    deploy:\n      \
+        let text = "services:\n  app:\n    image: x\n    ulimits: {nofile: 1024, RTPRIO: 99, nice: -20}\n    deploy:\n      \
                     resources: {limits: {memory: 1G}, reservations: {memory: 60G}}\n";
         let (value, changes, _dir) = own(text, &[]);
         let app = &value["services"]["app"];

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::Ipv4Net;
+
 use super::Allowed;
 use super::files;
 use crate::compose::Compose;
@@ -37,6 +39,9 @@ const LISTS: [(&str, &str); 6] = [
 ];
 /// Options of a network that are about itself alone.
 const OF_NETWORKS: [&str; 2] = ["encrypted", "com.docker.network.driver.mtu"];
+/// The widest subnet that a network of a recipe's may take, as its prefix, and how many: the engine has its own from the same addresses.
+const WIDEST: u8 = 16;
+const MOST_POOLS: usize = 2;
 /// How many containers of a service a drill starts without being told that it may start more.
 const MOST_REPLICAS: u64 = 20;
 /// The socket of the engine, whose owner can do anything on its host.
@@ -199,6 +204,17 @@ fn of_network(name: &str, network: &Node, env: &BTreeMap<String, String>, all: &
             add(format!("address driver {value}"), driver.line);
         }
     }
+    let pools = ipam.and_then(|i| i.get("config"));
+    for pool in pools.map(Node::items).unwrap_or_default() {
+        let Some(node) = pool.get("subnet") else { continue };
+        let subnet = node.scalar().map(|subnet| made(&subnet, env)).unwrap_or_default();
+        if subnet.trim().parse::<Ipv4Net>().is_ok_and(|subnet| subnet.prefix_len() < WIDEST) {
+            add(format!("subnet {subnet}"), node.line);
+        }
+    }
+    if let Some(pools) = pools.filter(|pools| pools.items().len() > MOST_POOLS) {
+        add(format!("{} address pools", pools.items().len()), pools.line);
+    }
     for options in [network.get("driver_opts"), ipam.and_then(|i| i.get("options"))].into_iter().flatten() {
         for (option, key, _) in options.entries().filter(|(option, ..)| !OF_NETWORKS.contains(option)) {
             add(format!("network option {option}"), key.line);
@@ -356,6 +372,8 @@ networks:
   lan:
     ipam: {driver: dhcp, options: {x: y}, config: [{subnet: 10.1.0.0/24}]}
     driver_opts: {encrypted: '', com.docker.network.driver.overlay.vxlanid_list: '257'}
+  wide: {ipam: {config: [{subnet: '10.${NO-128}.0.0/9'}, {subnet: 'fd00::/64'}]}}
+  many: {ipam: {config: [{subnet: 10.2.0.0/16}, {subnet: 10.3.0.0/16}, {subnet: 10.4.0.0/16}]}}
 ";
         let expected = [
             "compose.yml:2: 1: capability SYS_ADMIN",
@@ -373,6 +391,8 @@ networks:
             "compose.yml:17: lan: address driver dhcp",
             "compose.yml:17: lan: network option x",
             "compose.yml:18: lan: network option com.docker.network.driver.overlay.vxlanid_list",
+            "compose.yml:19: wide: subnet 10.128.0.0/9",
+            "compose.yml:20: many: 3 address pools",
         ];
         assert_eq!(said(text, &[]), expected);
     }

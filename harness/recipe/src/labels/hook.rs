@@ -17,6 +17,7 @@ mod images;
 mod outer;
 mod run;
 mod shell;
+mod starting;
 mod tools;
 
 pub use failure::hidden_by_pipe;
@@ -25,6 +26,7 @@ pub use outer::{broken, unwrapped};
 pub use run::{Host, Run};
 use shell::{RESERVED, SHELLS, Token, Variables, assignment, expanded, lists, name_of, part_for, program, simple, tokens, words};
 pub(super) use shell::{calls_nothing, lacks_part};
+use starting::begin_of;
 
 /// What a command does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -208,9 +210,6 @@ pub(super) fn may_name_part(argument: &str) -> bool {
     !argument.starts_with('-') && !argument.contains(['/', '$']) && !is_program
 }
 
-/// Programs that start the one that follows them.
-const STARTING: [&str; 4] = ["exec", "nohup", "command", "env"];
-
 struct Reader {
     command: Command,
     variables: Variables,
@@ -222,6 +221,8 @@ struct Reader {
     depth: usize,
     /// Whether the next script that is read ends at the first command that fails.
     ends: bool,
+    /// Whether in the next script that is read, a pipe fails with any of its programs.
+    pipefail: bool,
     /// Whether what runs is given something to read, and whether its output is kept.
     around: (bool, bool),
     /// Whether the present command only looks at files.
@@ -231,7 +232,17 @@ struct Reader {
 impl Reader {
     fn new(variables: &Variables, start: Option<&str>) -> Self {
         let (command, variables, start) = (Command::default(), variables.clone(), start.map(str::to_owned));
-        Self { command, variables, folder: None, start, depth: 0, ends: false, around: (false, false), looks: false }
+        Self {
+            command,
+            variables,
+            folder: None,
+            start,
+            depth: 0,
+            ends: false,
+            pipefail: false,
+            around: (false, false),
+            looks: false,
+        }
     }
 
     fn read(mut self, text: &str) -> Command {
@@ -243,7 +254,8 @@ impl Reader {
     fn script(&mut self, text: &str, depth: usize) {
         let tokens = tokens(text);
         let lists = lists(&tokens);
-        let (pipefail, asks) = (text.contains("pipefail"), text.contains("$?"));
+        let looks_at_pipes = ["pipefail", "PIPESTATUS"].iter().any(|word| text.contains(word));
+        let (pipefail, asks) = (std::mem::take(&mut self.pipefail) || looks_at_pipes, text.contains("$?"));
         let ends = std::mem::take(&mut self.ends) || failure::ends_at_failure(text);
         self.command.sends |= sends(&tokens);
         self.command.drops |= drops(text);
@@ -332,7 +344,7 @@ impl Reader {
             self.command.tools.push(first.to_owned());
             words.remove(0);
         }
-        let begin = words.iter().position(|w| assignment(w).is_none() && !STARTING.contains(w));
+        let begin = begin_of(&words);
         // Assignments before a program are its own; alone, they are the script's.
         let Some(begin) = begin else {
             words.iter().filter_map(|w| assignment(w)).for_each(|(name, value)| {
@@ -358,7 +370,7 @@ impl Reader {
             return;
         }
         self.command.tools.push(tool.to_owned());
-        if tool == "cd" {
+        if tool == "cd" || tool == "pushd" {
             self.start = None;
             self.folder = words.get(1).filter(|w| w.starts_with('/')).map(|w| (*w).to_owned());
             return;
@@ -420,7 +432,8 @@ impl Reader {
         let rest = &words[1..];
         if let Some(at) = rest.iter().position(|w| w.starts_with('-') && !w.starts_with("--") && w.ends_with('c')) {
             if let Some(script) = rest.get(at + 1) {
-                self.ends = rest[at].contains('e');
+                self.ends = rest[..=at].iter().any(|w| w.starts_with('-') && !w.starts_with("--") && w.contains('e'));
+                self.pipefail = rest[..at].contains(&"pipefail");
                 self.script(script, depth + 1);
             }
         } else if let Some(at) = rest.iter().position(|w| w.starts_with('/')) {

@@ -227,9 +227,9 @@ pub(super) fn has_blanks(paths: &str) -> bool {
     paths.split(',').any(|path| path != path.trim()) && paths.contains(',')
 }
 
-/// Whether a path is several ones, with blanks between them: only commas are read as such.
+/// Whether a path is several ones, with blanks, colons or semicolons between them: only commas are read as such.
 fn is_several(path: &str) -> bool {
-    path.split_whitespace().skip(1).any(|word| word.starts_with('/'))
+    path.split(|c: char| c.is_whitespace() || c == ':' || c == ';').skip(1).any(|word| word.starts_with('/'))
 }
 
 fn paths(recipe: &Recipe, service: &Service, label: &Label, volume: &str, name: &str) -> Meaning {

@@ -258,6 +258,7 @@ impl File<'_> {
 
     /// A later file's values replace an earlier one's: labels by name, mounts by target.
     fn merge(&self, service: &mut Service, node: &Node) -> Result<()> {
+        self.is_what_it_must_be(node)?;
         if let Some(image) = node.get("image") {
             service.image = image.text().map(|t| Ok::<_, Error>(self.text(t, image)?.0)).transpose()?;
         }
@@ -294,6 +295,29 @@ impl File<'_> {
         Ok(())
     }
 
+    /// Docker refuses a service of another form. To read nothing of it would be to find nothing wrong with it.
+    fn is_what_it_must_be(&self, service: &Node) -> Result<()> {
+        let wrong = |node: &Node, what: &str, expected: &str| {
+            let shown = node.scalar().map_or_else(|| "a list or a map".to_owned(), |value| format!("{value:?}"));
+            Err(Error::input(self.path.as_ref(), Some(node.line), format!("{what}: {shown}; expected {expected}")))
+        };
+        let is_map = |node: &Node| matches!(node.value, Yaml::Map(_) | Yaml::Null);
+        if !is_map(service) {
+            return wrong(service, "a service", "a map of its settings, such as image: …");
+        }
+        if let Some(deploy) = service.get("deploy").filter(|deploy| !is_map(deploy)) {
+            return wrong(deploy, "deploy", "a map, such as labels: …");
+        }
+        let Some(volumes) = service.get("volumes") else { return Ok(()) };
+        if !matches!(volumes.value, Yaml::List(_) | Yaml::Null) {
+            return wrong(volumes, "volumes", "a list, such as [\"data:/data\"]");
+        }
+        match volumes.items().iter().find(|item| !matches!(item.value, Yaml::Text(_) | Yaml::Map(_))) {
+            Some(item) => wrong(item, "volumes", "items such as \"data:/data\""),
+            None => Ok(()),
+        }
+    }
+
     fn labels(&self, node: Option<&Node>) -> Result<Vec<Label>> {
         let Some(node) = node else { return Ok(Vec::new()) };
         let mut written = Vec::new();
@@ -307,7 +331,9 @@ impl File<'_> {
             Yaml::List(items) => {
                 for item in items {
                     let text = item.text().ok_or_else(|| {
-                        Error::input(self.path.as_ref(), Some(item.line), "expected a label such as \"name=value\"")
+                        let shown = item.scalar().map(|value| format!("; found {value}")).unwrap_or_default();
+                        let message = format!("expected a label such as \"name=value\"{shown}");
+                        Error::input(self.path.as_ref(), Some(item.line), message)
                     })?;
                     let (name, value) = text.split_once('=').unwrap_or((text, ""));
                     written.push(((name.to_owned(), value.to_owned()), (false, true), item));
@@ -362,8 +388,12 @@ fn config_text(compose: &Path, node: &Node, unwritten: &BTreeMap<PathBuf, String
 /// The variables of `environment`, a map or a list.
 fn variables(node: Option<&Node>) -> Vec<(String, String)> {
     let Some(node) = node else { return Vec::new() };
-    let items = node.items().iter().filter_map(|item| item.text()?.split_once('='));
-    let items = items.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let items = node.items().iter().filter_map(|item| {
+        let text = item.text()?;
+        // A name alone has the value that it has where the recipe is deployed.
+        Some(text.split_once('=').map_or_else(|| (text, format!("${{{text}}}")), |(name, value)| (name, value.to_owned())))
+    });
+    let items = items.map(|(name, value)| (name.to_owned(), value));
     items.chain(node.entries().filter_map(|(name, _, value)| Some((name.to_owned(), value.scalar()?)))).collect()
 }
 

@@ -44,7 +44,7 @@ pub struct Pages {
     pub write: Vec<Request>,
 }
 
-/// A request over HTTP (RFC 9110), and what its answer must be. Redirections are followed.
+/// A request over HTTP (RFC 9110), and what its answer must be. A redirect is followed only to the same scheme, host and port.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {

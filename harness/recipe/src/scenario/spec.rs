@@ -23,7 +23,7 @@ pub struct Spec {
     /// `.env.sample` has `COMPOSE_FILE`, those that an operator deploys.
     #[serde(default)]
     pub compose: Vec<String>,
-    /// What replaces upstream's images where they cannot be pulled.
+    /// What replaces the recipe's images when one of them is not on the engine.
     pub standins: Option<Standins>,
     /// Values for the compose files' variables. `{subnet}`, `{secret}` and `{certificate.host}` are replaced by values of the run. Each
     /// `{secret}` is the variable's own; `{secret.NAME}` is that of another variable.
@@ -98,7 +98,7 @@ impl Spec {
     }
 }
 
-/// Stand-ins: images that replace upstream's where no registry can be reached.
+/// Stand-ins: images that are used when one of the recipe's images is not on the engine.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Standins {

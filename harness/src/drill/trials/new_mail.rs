@@ -124,8 +124,11 @@ fn arrived(
         return Ok(format!("bounced: {why}"));
     }
     let waiting = waiting.as_ref().map_err(Clone::clone)?;
-    if let Some((_, why)) = waiting.iter().find(|(address, _)| address == to) {
-        return Ok(format!("still in the queue: {why}"));
+    match waiting.iter().find(|(address, _)| address == to) {
+        // Nobody has tried to deliver it yet.
+        Some((_, why)) if why.is_empty() => return Err("it is still in the queue, and no delivery was tried".into()),
+        Some((_, why)) => return Ok(format!("still in the queue: {why}")),
+        None => {}
     }
     match mailbox {
         Ok(_) => Ok(told(&nowhere, &nowhere)),

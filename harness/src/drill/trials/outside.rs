@@ -1,5 +1,7 @@
 //! Mail to the world outside: a server of the drill's own takes it, or it waits in the queue while the backup is taken.
 
+use std::sync::{Mutex, PoisonError};
+
 use judge::model::{Trial, TrialKind};
 use judge::store::TrialSeen;
 
@@ -70,21 +72,26 @@ pub(super) fn outgoing(drill: &Drill, kind: TrialKind, to: &str) -> Option<Mail>
 
 /// How often the server outside got a message, once it left the queue or had to stay there.
 pub(super) async fn received(drill: &Drill, mark: &str, to: &str) -> Result<String, String> {
+    // What is put off is tried again: what was in its way may be gone, and what is released may still tell why it was held.
+    let put_off = Mutex::new(None);
     let left = until(DELIVERY, || async {
         let queue = drill.app.queue().await?;
         let waiting = queue.iter().find(|q| q.is_for(to) && !q.is_held());
-        Ok(match waiting {
-            None => Ok(None),
-            Some(q) if q.queue_name == "deferred" => Ok(q.recipients.first().map(|r| r.delay_reason.clone())),
-            Some(q) => Err(format!("it is in the queue, {}", q.queue_name)),
-        })
+        let Some(q) = waiting else { return Ok(Ok(())) };
+        if q.queue_name == "deferred" {
+            *put_off.lock().unwrap_or_else(PoisonError::into_inner) = q.recipients.first().map(|r| r.delay_reason.clone());
+            drill.app.flush_queue().await?;
+        }
+        Ok(Err(format!("it is in the queue, {}", q.queue_name)))
     });
-    let deferred = left.await.map_err(|e| e.to_string())?;
+    if let Err(late) = left.await {
+        let why = put_off.into_inner().unwrap_or_else(PoisonError::into_inner);
+        return why.filter(|_| late.is_late()).map(|why| format!("still in the queue: {why}")).ok_or_else(|| late.to_string());
+    }
     let taken = drill.app.resolver.taken(drill.app.engine()).await.map_err(|e| e.to_string())?;
-    Ok(match (taken.lines().filter(|l| l.trim_end() == mark).count(), deferred) {
-        (_, Some(why)) => format!("still in the queue: {why}"),
-        (0, None) => "never received outside".into(),
-        (1, None) => ONCE.into(),
-        (n, None) => format!("received outside, {n} times"),
+    Ok(match taken.lines().filter(|l| l.trim_end() == mark).count() {
+        0 => "never received outside".into(),
+        1 => ONCE.into(),
+        n => format!("received outside, {n} times"),
     })
 }

@@ -17,6 +17,10 @@ use crate::probe::pages::Failure as Refusal;
 const LET_IN: &str = "created, and let in";
 /// What must come of a user's deletion.
 const GONE: &str = "deleted, and refused";
+/// What a server says that cannot look at its users (RFC 5530).
+const UNABLE: &str = "UNAVAILABLE";
+/// Exit codes above this are of programs that a signal ended.
+const SIGNALS: i64 = 128;
 /// Characters of an answer that are kept.
 const ANSWER: usize = 300;
 
@@ -61,7 +65,7 @@ fn newcomer(drill: &Drill) -> String {
 async fn made_user(drill: &Drill, users: &UserCommands, account: &str) -> Result<TrialSeen> {
     let value = match users::make_user(drill, users, account, true).await {
         Err(e) => Err(e.to_string()),
-        Ok(output) if output.code != 0 => Ok(failure(&output)),
+        Ok(output) if output.code != 0 => failed(&output),
         Ok(_) => match users::first_login(drill, account).await? {
             Ok(()) => Ok(LET_IN.to_owned()),
             Err(Refusal::Answered(why)) => Ok(format!("created, and not let in: {why}")),
@@ -74,9 +78,11 @@ async fn made_user(drill: &Drill, users: &UserCommands, account: &str) -> Result
 async fn deleted_user(drill: &Drill, users: &UserCommands, account: &str) -> Result<TrialSeen> {
     let value = match users::make_user(drill, users, account, false).await {
         Err(e) => Err(e.to_string()),
-        Ok(output) if output.code != 0 => Ok(failure(&output)),
+        Ok(output) if output.code != 0 => failed(&output),
         Ok(_) => match users::first_login(drill, account).await? {
             Ok(()) => Ok("deleted, and let in".to_owned()),
+            // Who cannot look whether there is such a user has not said that there is none.
+            Err(Refusal::Answered(why)) if why.contains(UNABLE) => Err(why),
             Err(Refusal::Answered(_)) => Ok(GONE.to_owned()),
             Err(Refusal::Unknown(why)) => Err(why),
         },
@@ -110,7 +116,7 @@ async fn written_by_command(drill: &Drill, write: &Write) -> TrialSeen {
         let input = write.input.as_deref().map(str::as_bytes);
         match drill.app.engine().exec(&service, &write.command, &[], input).await {
             Err(e) => Err(e.to_string()),
-            Ok(output) if output.code != 0 => Ok(failure(&output)),
+            Ok(output) if output.code != 0 => failed(&output),
             Ok(output) => Ok(match &write.expect {
                 Some(expected) if !output.stdout.contains(expected) => format!("{expected:?} is not in what it printed"),
                 _ => AS_EXPECTED.to_owned(),
@@ -119,6 +125,12 @@ async fn written_by_command(drill: &Drill, write: &Write) -> TrialSeen {
     };
     let trial = Trial::new(TrialKind::New(NewData::Command(write.name.clone())), [""; 0]);
     TrialSeen { trial, expected: AS_EXPECTED.into(), value }
+}
+
+/// What a failed command tells; nothing if a signal ended it.
+fn failed(output: &Output) -> Result<String, String> {
+    let said = failure(output);
+    if output.code > SIGNALS { Err(said) } else { Ok(said) }
 }
 
 /// How a command failed, with the end of what it said.

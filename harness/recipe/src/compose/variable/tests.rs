@@ -27,6 +27,9 @@ const VALID: &[(&str, &str, &[&str])] = &[
     ("${B}.$C", "${B}.$C", &["B", "C"]),
     ("${a}", "${a}", &["a"]),
     ("$A_B", "$A_B", &["A_B"]),
+    // Go takes these for an s and a k in upper case.
+    ("$A\u{17f}-x", "x", &[]),
+    ("${A\u{212a}}", "${A\u{212a}}", &["A\u{212a}"]),
     // Defaults.
     ("${B:-x y}|${B-}|${A:-x}", "x y||1", &[]),
     ("${B-y}", "y", &[]),

@@ -64,6 +64,10 @@ pub(super) fn is_ignored(lists: &[(&[Token], Option<&Token>)], at: usize, ends: 
     match lists[last].1 {
         Some(Token::Behind) => !later().any(|tool| tool == "wait"),
         Some(Token::Else) => {
+            let ends_well = || words(lists[last + 1].0)[..] == [first(last + 1), "0"];
+            if ["exit", "return"].contains(&first(last + 1)) && lists.len() > last + 1 && ends_well() {
+                return true;
+            }
             let gives_up = later().nth(1).is_some_and(|tool| ["exit", "return", "false"].contains(&tool.as_str()));
             ["true", ":", "echo", "printf"].contains(&first(last + 1)) && !gives_up
         }

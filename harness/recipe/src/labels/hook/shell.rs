@@ -49,6 +49,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut word: Option<String> = None;
     let mut inner: Vec<String> = Vec::new();
+    let mut here: Vec<String> = Vec::new();
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
@@ -74,8 +75,19 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
                 }
                 let token = match c {
                     ';' => Some(if chars.next_if_eq(&';').is_some() { Token::Group } else { Token::Next }),
-                    '\n' => Some(Token::Next),
+                    '\n' => {
+                        here.drain(..).for_each(|end| skip_to(&mut chars, &end));
+                        Some(Token::Next)
+                    }
+                    // Arithmetic.
+                    '(' if word.is_none() && chars.next_if_eq(&'(').is_some() => {
+                        let _ = inside(&mut chars);
+                        let _ = chars.next_if_eq(&')');
+                        None
+                    }
                     '(' | ')' => Some(Token::Group),
+                    // A comparison.
+                    '<' | '>' if is_test(&tokens) => None,
                     '>' => {
                         // The number of a file descriptor is not an argument; >&1 writes no file.
                         let stream = word.take_if(|w| w.chars().all(|c| c.is_ascii_digit()));
@@ -83,7 +95,12 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
                         let to_stream = to_stream(&mut chars);
                         Some(if to_stream || stream.is_some_and(|s| s != "1") { Token::Messages } else { Token::Write })
                     }
-                    '<' => Some(Token::Read),
+                    '<' => {
+                        let is_text = chars.clone().take(2).eq("<<".chars());
+                        chars.by_ref().take(if is_text { 2 } else { 0 }).for_each(drop);
+                        here.extend(is_here(&mut chars, &tokens));
+                        Some(Token::Read)
+                    }
                     '&' if chars.next_if_eq(&'>').is_some() => Some(Token::Write),
                     '&' => Some(if chars.next_if_eq(&'&').is_some() { Token::And } else { Token::Behind }),
                     '|' => Some(if chars.next_if_eq(&'|').is_some() { Token::Else } else { Token::Pipe }),
@@ -102,6 +119,42 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     tokens.extend(word.map(Token::Word));
     tokens.extend(inner.into_iter().map(Token::Inner));
     tokens
+}
+
+/// The words of the command that is being read.
+fn present(tokens: &[Token]) -> impl DoubleEndedIterator<Item = &str> {
+    let begin = tokens.iter().rposition(|t| t.ends() || *t == Token::Pipe).map_or(0, |at| at + 1);
+    tokens[begin..].iter().filter_map(|t| if let Token::Word(word) = t { Some(word.as_str()) } else { None })
+}
+
+/// Whether what is being read is between `[[` and `]]`.
+fn is_test(tokens: &[Token]) -> bool {
+    present(tokens).any(|word| word == "[[") && !present(tokens).any(|word| word == "]]")
+}
+
+/// The line at which a here-document ends, if one begins after a `<` and is no script of a shell's. It is left to be read.
+fn is_here(chars: &mut Peekable<Chars<'_>>, tokens: &[Token]) -> Option<String> {
+    let rest: String = chars.clone().take(LONGEST_END).collect();
+    let end = rest.strip_prefix('<').filter(|rest| !rest.starts_with('<'))?;
+    let end = end.strip_prefix('-').unwrap_or(end).trim_start_matches([' ', '\t']);
+    let end = end.split(|c: char| c.is_whitespace() || ";|&<>()".contains(c)).next()?;
+    let end: String = end.chars().filter(|c| !['"', '\'', '\\'].contains(c)).collect();
+    let is_script =
+        present(tokens).any(|word| SHELLS.contains(&name_of(word)) || ["su", "ssh", "docker"].contains(&name_of(word)));
+    (!end.is_empty() && !is_script).then_some(end)
+}
+
+/// The longest line at which a here-document may end.
+const LONGEST_END: usize = 200;
+
+/// Takes all lines up to the one that ends a here-document.
+fn skip_to(chars: &mut Peekable<Chars<'_>>, end: &str) {
+    while chars.peek().is_some() {
+        let line: String = chars.by_ref().take_while(|c| *c != '\n').collect();
+        if line.trim_start_matches('\t') == end {
+            break;
+        }
+    }
 }
 
 /// A text up to the parenthesis that closes it, which is taken too.
@@ -333,6 +386,29 @@ mod tests {
                 word("f")
             ]
         );
+    }
+
+    #[test]
+    fn texts_and_comparisons_are_no_commands() {
+        let words = |text: &str| {
+            let words = tokens(text).into_iter().filter_map(|t| if let Token::Word(word) = t { Some(word) } else { None });
+            words.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(words("psql <<SQL\ndelete from s where expires > now();\nit's\nSQL\nb"), "psql SQL b");
+        assert_eq!(words("cat <<-'X' > f\n\ty\n\tX\nb"), "cat -X f b");
+        assert_eq!(words("bash <<E\npg_dump > f\nE\nb"), "bash E pg_dump f E b");
+        assert_eq!(words("psql <<< x\nb"), "psql x b");
+        let writes = |text: &str| tokens(text).contains(&Token::Write);
+        for (text, is_written) in [
+            ("[[ $a > 100 ]]", false),
+            ("[[ $a > 100 ]] && b > c", true),
+            ("(( a > 100 ))", false),
+            ("if (( $(stat -c %s f) > 100 )); then :; fi", false),
+            ("((a)) && b > c", true),
+            ("(a) > c", true),
+        ] {
+            assert_eq!(writes(text), is_written, "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What becomes of each label. A label that is not read as its author meant it is written anew, where the bot reads it; one whose
 //! meaning only its author knows stays as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::labels::is_backupbot;
 use crate::labels::main_service::{switch_place, wanted};
@@ -70,7 +70,15 @@ impl Taken {
 /// What is to be done with a recipe's labels. `main` is its main service, `unwanted` are the volumes that need no backup.
 /// `switch` is the value of a new switch.
 pub(super) fn steps(recipe: &Recipe, main: &str, unwanted: &[String], switch: &str) -> Vec<Step> {
-    let mut planner = Planner { recipe, main, switch, taken: Taken::default(), steps: Vec::new(), rewritten: BTreeMap::new() };
+    let mut planner = Planner {
+        recipe,
+        main,
+        switch,
+        taken: Taken::default(),
+        steps: Vec::new(),
+        rewritten: BTreeMap::new(),
+        contested: BTreeSet::new(),
+    };
     let all = |on_container: bool| {
         let labels = move |s: &'_ Service| if on_container { s.container_labels.clone() } else { s.labels.clone() };
         let of = move |(name, service): (&String, &Service)| {
@@ -83,6 +91,15 @@ pub(super) fn steps(recipe: &Recipe, main: &str, unwanted: &[String], switch: &s
     let (right, wrong): (Vec<At>, Vec<At>) = deployed.into_iter().partition(|at| planner.stays(at));
     for at in &right {
         planner.taken.add(&at.service, &at.label.written.0, &at.label.written.1);
+    }
+    let contested: Vec<String> = wrong.iter().chain(&on_container).flat_map(|at| planner.excluded_by(at)).collect();
+    planner.contested.extend(contested);
+    // What a deployed label says has effect, also where it is not needed; a label without effect does not overrule it.
+    for at in &wrong {
+        let Label { name, value, .. } = &at.label;
+        if name.starts_with(VOLUMES) && value == "true" && matches!(planner.meaning(at), Meaning::Needless(_)) {
+            planner.taken.add(&at.service, name, value);
+        }
     }
     planner.move_switch(&right);
     wrong.into_iter().chain(on_container).for_each(|at| planner.mend(at));
@@ -99,6 +116,8 @@ struct Planner<'a> {
     steps: Vec<Step>,
     /// The steps that write a label anew where it is, by the label's place.
     rewritten: BTreeMap<Place, usize>,
+    /// Volumes, by the name of their label, that a label without effect would exclude.
+    contested: BTreeSet<String>,
 }
 
 impl Planner<'_> {
@@ -119,6 +138,17 @@ impl Planner<'_> {
             Some(why) if labels.len() == 1 => Meaning::Needless(why),
             _ => meant,
         }
+    }
+
+    /// The names of the labels by which a label excludes volumes, once it is mended.
+    fn excluded_by(&self, at: &At) -> Vec<String> {
+        let labels = match self.meaning(at) {
+            Meaning::AsWritten => vec![at.label.written.clone()],
+            Meaning::Instead(labels) => labels,
+            Meaning::Needless(_) | Meaning::Unclear => vec![],
+        };
+        let excludes = |(name, value): &(String, String)| name.starts_with(VOLUMES) && value == "false";
+        labels.into_iter().filter(excludes).map(|(name, _)| name).collect()
     }
 
     /// Whether a label under `deploy.labels` is left as it is.
@@ -174,6 +204,8 @@ impl Planner<'_> {
         let meant = match self.meaning(&at) {
             Meaning::AsWritten => vec![at.label.written.clone()],
             Meaning::Instead(labels) => labels,
+            // It is not needed, and says what its author wants. Whoever says the opposite where no bot looks may want that.
+            Meaning::Needless(_) if self.contested.contains(&at.label.name) => return,
             Meaning::Needless(why) => return self.remove(at, &why),
             Meaning::Unclear => return,
         };
