@@ -96,6 +96,11 @@ impl Written {
         }
     }
 
+    /// Whether a user was created before the backup began, and not deleted.
+    fn must_be_there(&self, user: &str) -> bool {
+        self.created.get(user).is_some_and(|created| self.there(user, *created) == Some(true))
+    }
+
     fn change(&self, account: &str, uid: u32) -> Option<&Change> {
         self.changed.get(&(account.to_owned(), uid))
     }
@@ -134,8 +139,7 @@ impl Written {
 /// The users that must be there: created before the backup began, and not deleted.
 pub fn users(evidence: &Evidence) -> Result<Vec<String>> {
     let Some(written) = Written::read(evidence, &mut Vec::new())? else { return Ok(vec![]) };
-    let there = |(user, created): (&String, &When)| (written.there(user, *created) == Some(true)).then(|| user.clone());
-    Ok(written.created.iter().filter_map(there).collect())
+    Ok(written.created.keys().filter(|user| written.must_be_there(user)).cloned().collect())
 }
 
 /// Takes away the findings that the writes explain, and adds those about the writes themselves. Where nobody wrote, nothing
@@ -311,7 +315,7 @@ fn allowed<'a>(change: &'a Change, before: &'a str) -> Vec<BTreeSet<&'a str>> {
 /// Users that were created before the backup began and must be able to log in.
 fn logins(evidence: &Evidence, after: ObservationId, written: &Written, findings: &mut Vec<Finding>) -> Result<()> {
     for (account, login) in evidence.accounts(after)? {
-        if written.created.get(&account).and_then(|created| written.there(&account, *created)) != Some(true) {
+        if !written.must_be_there(&account) {
             continue;
         }
         let (outcome, why) = match login {

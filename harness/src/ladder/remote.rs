@@ -210,11 +210,9 @@ impl Repository<'_> {
         }
         let mut command = limited(&command);
         match tokio::time::timeout(PATIENCE, command.kill_on_drop(true).output()).await {
-            Ok(output) => said(output).map_err(|why| match () {
-                // SIGXFSZ.
-                () if why.contains("signal 25") => format!("it is larger than {}: {why}", LARGEST.1),
-                () => why,
-            }),
+            // SIGXFSZ.
+            Ok(output) => said(output)
+                .map_err(|why| if why.contains("signal 25") { format!("it is larger than {}: {why}", LARGEST.1) } else { why }),
             Err(_) => Err(format!("git did not end in {} minutes", PATIENCE.as_secs() / 60)),
         }
     }
@@ -256,7 +254,6 @@ impl Repository<'_> {
     }
 }
 
-/// What git printed; what it says on standard error, if it failed.
 /// The same command, which may write no larger file than what is allowed.
 fn limited(command: &Command) -> tokio::process::Command {
     let mut limited = tokio::process::Command::new("sh");
@@ -271,6 +268,7 @@ fn limited(command: &Command) -> tokio::process::Command {
     limited
 }
 
+/// What git printed; what it says on standard error, if it failed.
 fn said(output: std::io::Result<Output>) -> Result<String, String> {
     let output = output.map_err(|e| format!("git: {e}"))?;
     if output.status.success() {

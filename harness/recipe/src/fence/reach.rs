@@ -164,10 +164,15 @@ fn of_service(name: &str, service: &Node, env: &BTreeMap<String, String>, all: &
 /// How many containers of a service are asked for, if that is more than a drill starts, and in which line. Docker takes numbers such as
 /// `1e3` too.
 fn too_many_replicas(service: &Node, env: &BTreeMap<String, String>) -> Option<(String, usize)> {
-    let node = service.get("deploy")?.get("replicas")?;
-    let asked = made(&node.scalar()?, env);
+    let (asked, line) = replicas(service, env)?;
     let few = asked.is_empty() || asked.parse::<u64>().is_ok_and(|n| n <= MOST_REPLICAS);
-    (!few).then_some((asked, node.line))
+    (!few).then_some((asked, line))
+}
+
+/// How many containers of a service are asked for, as it is written, and in which line.
+pub(super) fn replicas(service: &Node, env: &BTreeMap<String, String>) -> Option<(String, usize)> {
+    let node = service.get("deploy")?.get("replicas")?;
+    Some((made(&node.scalar()?, env), node.line))
 }
 
 /// Labels with their lines, from a list of `name=value` or from a map. Where a variable has `=` in it, a label of a list has two
@@ -258,7 +263,10 @@ fn bound(mount: &Node, env: &BTreeMap<String, String>) -> Option<String> {
 }
 
 /// The files that secrets, configs and `env_file` name: section, name, node, file.
-fn named_files<'a>(compose: &'a Compose, env: &BTreeMap<String, String>) -> Vec<(&'static str, &'a str, &'a Node, String)> {
+pub(super) fn named_files<'a>(
+    compose: &'a Compose,
+    env: &BTreeMap<String, String>,
+) -> Vec<(&'static str, &'a str, &'a Node, String)> {
     let mut all = Vec::new();
     for (section, word) in [("secrets", "secret"), ("configs", "config")] {
         for (name, _, object) in compose.tree.get(section).into_iter().flat_map(Node::entries) {

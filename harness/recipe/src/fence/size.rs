@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::files;
+use super::reach::{named_files, replicas};
 use crate::compose::Compose;
-use crate::compose::variable::made;
 use crate::compose::yaml::Node;
 use crate::error::{Problem, Problems, Result};
 
@@ -24,47 +24,42 @@ pub fn check(all: &[&Compose], env: &BTreeMap<String, String>) -> Result<()> {
     let mut problems = Problems::default();
     let Some(first) = all.first() else { return Ok(()) };
     let mut add = |message| problems.add(Problem { file: first.file.clone(), line: None, message });
+    let entries = |section: &'static str| {
+        all.iter()
+            .filter_map(move |compose| compose.tree.get(section))
+            .flat_map(Node::entries)
+            .map(|(name, _, object)| (name, object))
+    };
     for (section, most) in MOST {
-        let names: BTreeSet<&str> = of(all, section).map(|(_, name, _)| name).collect();
+        let names: BTreeSet<&str> = entries(section).map(|(name, _)| name).collect();
         if names.len() > most {
             add(format!("the recipe has {} {section}; expected at most {most} in a drill", names.len()));
         }
     }
-    let replicas = |service: &Node| -> u64 {
-        let asked = service.get("deploy").and_then(|d| d.get("replicas")).and_then(Node::scalar);
-        asked.and_then(|asked| made(&asked, env).parse().ok()).unwrap_or(1)
-    };
     let mut containers = BTreeMap::<&str, u64>::new();
-    for (_, name, service) in of(all, "services") {
+    for (name, service) in entries("services") {
+        let asked = replicas(service, env).and_then(|(asked, _)| asked.parse().ok()).unwrap_or(1);
         let most = containers.entry(name).or_default();
-        *most = replicas(service).max(*most);
+        *most = asked.max(*most);
     }
     let containers = containers.values().fold(0_u64, |sum, n| sum.saturating_add(*n));
     if containers > MOST_CONTAINERS {
         add(format!("the recipe starts {containers} containers; expected at most {MOST_CONTAINERS} in a drill"));
     }
-    let bytes: u64 = ["secrets", "configs"]
-        .into_iter()
-        .flat_map(|section| of(all, section))
-        .filter_map(|(compose, _, object)| {
-            let folder = compose.file.parent().unwrap_or_else(|| Path::new("."));
-            let file = made(&object.get("file")?.scalar()?, env);
-            // What cannot be used is refused elsewhere.
-            std::fs::metadata(files::usable(folder, &folder.join(file)).ok()?).ok().map(|m| m.len())
-        })
-        .sum();
+    let size = |compose: &Compose, file: String| {
+        let folder = compose.file.parent().unwrap_or_else(|| Path::new("."));
+        // What cannot be used is refused elsewhere.
+        std::fs::metadata(files::usable(folder, &folder.join(file)).ok()?).ok().map(|m| m.len())
+    };
+    let of_objects = |compose: &&Compose| {
+        let named = named_files(compose, env).into_iter().filter(|(of, ..)| *of != "service");
+        named.filter_map(|(.., file)| size(compose, file)).sum::<u64>()
+    };
+    let bytes: u64 = all.iter().map(of_objects).sum();
     if bytes > MOST_BYTES {
         add(format!("the files of secrets and configs have {bytes} bytes together; expected at most {MOST_BYTES} in a drill"));
     }
     problems.into_result()
-}
-
-fn of<'a>(all: &[&'a Compose], section: &'static str) -> impl Iterator<Item = (&'a Compose, &'a str, &'a Node)> {
-    let entries = |compose: &'a Compose| {
-        let objects = compose.tree.get(section).into_iter().flat_map(Node::entries);
-        objects.map(move |(name, _, object)| (compose, name, object))
-    };
-    all.iter().copied().flat_map(entries).collect::<Vec<_>>().into_iter()
 }
 
 #[cfg(test)]

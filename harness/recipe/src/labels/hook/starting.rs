@@ -2,18 +2,20 @@
 
 use super::shell::{assignment, name_of};
 
-/// Programs that start the one that follows them.
-const STARTING: [&str; 11] =
-    ["exec", "nohup", "command", "env", "setsid", "sudo", "gosu", "su-exec", "timeout", "nice", "ionice"];
-/// How many arguments, besides options, those take of which it is not none.
-const ARGUMENTS: [(&str, usize); 3] = [("gosu", 1), ("su-exec", 1), ("timeout", 1)];
-/// Options of theirs that have a value in the next word.
-const VALUED: [(&str, &[&str]); 5] = [
-    ("sudo", &["-u", "-g", "-U", "-D", "-h", "-p", "-C", "--user", "--group"]),
-    ("timeout", &["-s", "-k", "--signal", "--kill-after"]),
-    ("nice", &["-n"]),
-    ("ionice", &["-c", "-n", "-p"]),
-    ("env", &["-u", "-C", "-S"]),
+/// Programs that start the one that follows them: the options that have a value in the next word, and how many arguments come before the
+/// program.
+const STARTING: [(&str, &[&str], usize); 11] = [
+    ("exec", &[], 0),
+    ("nohup", &[], 0),
+    ("command", &[], 0),
+    ("setsid", &[], 0),
+    ("env", &["-u", "-C", "-S"], 0),
+    ("sudo", &["-u", "-g", "-U", "-D", "-h", "-p", "-C", "--user", "--group"], 0),
+    ("nice", &["-n"], 0),
+    ("ionice", &["-c", "-n", "-p"], 0),
+    ("gosu", &[], 1),
+    ("su-exec", &[], 1),
+    ("timeout", &["-s", "-k", "--signal", "--kill-after"], 1),
 ];
 
 /// Where the program begins, after assignments and what starts it with options and arguments of its own.
@@ -25,13 +27,12 @@ pub(super) fn begin_of(words: &[&str]) -> Option<usize> {
             at += 1;
             continue;
         }
-        let Some(starting) = STARTING.iter().find(|name| **name == name_of(word)) else { return Some(at) };
+        let Some((_, valued, arguments)) = STARTING.iter().find(|(name, ..)| *name == name_of(word)) else { return Some(at) };
         at += 1;
-        let valued = VALUED.iter().find(|(name, _)| name == starting).map_or(&[][..], |(_, options)| options);
         while let Some(option) = words.get(at).filter(|w| w.starts_with('-')) {
             at += if valued.contains(option) { 2 } else { 1 };
         }
-        at += ARGUMENTS.iter().find(|(name, _)| name == starting).map_or(0, |(_, arguments)| *arguments);
+        at += arguments;
     }
 }
 

@@ -92,14 +92,20 @@ pub(super) fn steps(recipe: &Recipe, main: &str, unwanted: &[String], switch: &s
     for at in &right {
         planner.taken.add(&at.service, &at.label.written.0, &at.label.written.1);
     }
-    let contested: Vec<String> = wrong.iter().chain(&on_container).flat_map(|at| planner.excluded_by(at)).collect();
-    planner.contested.extend(contested);
-    // What a deployed label says has effect, also where it is not needed; a label without effect does not overrule it.
-    for at in &wrong {
-        let Label { name, value, .. } = &at.label;
-        if name.starts_with(VOLUMES) && value == "true" && matches!(planner.meaning(at), Meaning::Needless(_)) {
-            planner.taken.add(&at.service, name, value);
-        }
+    for at in wrong.iter().chain(&on_container) {
+        let Label { name, value, written, .. } = &at.label;
+        let meant = match planner.meaning(at) {
+            // What a deployed label says has effect, even if it is not needed; a label without effect does not overrule it.
+            Meaning::Needless(_) if !at.on_container && name.starts_with(VOLUMES) && value == "true" => {
+                planner.taken.add(&at.service, name, value);
+                continue;
+            }
+            Meaning::AsWritten => vec![written.clone()],
+            Meaning::Instead(labels) => labels,
+            Meaning::Needless(_) | Meaning::Unclear => continue,
+        };
+        let excludes = |(name, value): &(String, String)| name.starts_with(VOLUMES) && value == "false";
+        planner.contested.extend(meant.into_iter().filter(excludes).map(|(name, _)| name));
     }
     planner.move_switch(&right);
     wrong.into_iter().chain(on_container).for_each(|at| planner.mend(at));
@@ -116,7 +122,7 @@ struct Planner<'a> {
     steps: Vec<Step>,
     /// The steps that write a label anew where it is, by the label's place.
     rewritten: BTreeMap<Place, usize>,
-    /// Volumes, by the name of their label, that a label without effect would exclude.
+    /// The names of volume labels that a label without effect tries to set to false.
     contested: BTreeSet<String>,
 }
 
@@ -138,17 +144,6 @@ impl Planner<'_> {
             Some(why) if labels.len() == 1 => Meaning::Needless(why),
             _ => meant,
         }
-    }
-
-    /// The names of the labels by which a label excludes volumes, once it is mended.
-    fn excluded_by(&self, at: &At) -> Vec<String> {
-        let labels = match self.meaning(at) {
-            Meaning::AsWritten => vec![at.label.written.clone()],
-            Meaning::Instead(labels) => labels,
-            Meaning::Needless(_) | Meaning::Unclear => vec![],
-        };
-        let excludes = |(name, value): &(String, String)| name.starts_with(VOLUMES) && value == "false";
-        labels.into_iter().filter(excludes).map(|(name, _)| name).collect()
     }
 
     /// Whether a label under `deploy.labels` is left as it is.
